@@ -1,0 +1,171 @@
+//! A person, what she is here, and the names of things that belong to her.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{AccountName, UnitName};
+use crate::clock::Time;
+
+macro_rules! uuid_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new name: UUID version 7 (RFC 9562, section 5.7), so that they sort by age.
+            pub fn fresh() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+uuid_name! {
+    /// Whom everything hangs on. Names change; this does not.
+    AccountId
+}
+uuid_name! {
+    /// A signed-in session, with all the host tokens that came from it.
+    SessionId
+}
+uuid_name! {
+    /// A registered security key.
+    KeyId
+}
+
+/// Names one word of a closed list, as it is written in files, the store and the log.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+ }
+
+        impl $name {
+            pub const ALL: &[$name] = &[$($name::$variant),+];
+
+            pub const fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some($name::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+    };
+}
+
+words! {
+    /// What an account may do. The three staff roles exclude each other: an account has exactly one.
+    Role {
+        Member = "member",
+        SystemAdministrator = "system-administrator",
+        SecurityAdministrator = "security-administrator",
+        Auditor = "auditor",
+    }
+}
+
+words! {
+    AccountState {
+        /// Has an invitation; can do nothing but enrol.
+        Invited = "invited",
+        Active = "active",
+        /// Switched off by staff.
+        Disabled = "disabled",
+        /// Switched off by the gateway: too many failures of the second factor after a right password.
+        Suspended = "suspended",
+    }
+}
+
+words! {
+    /// How sensitive an app is. State-secret labels do not exist here: such systems may not be published.
+    Label {
+        Public = "public",
+        Internal = "internal",
+        Sensitive = "sensitive",
+    }
+}
+
+words! {
+    /// How somebody proved who she is.
+    Factor {
+        /// A WebAuthn key with user verification (PIN or fingerprint), named by the key alone.
+        SecurityKey = "security-key",
+        /// A password, then a WebAuthn key with user verification.
+        PasswordAndSecurityKey = "password+security-key",
+    }
+}
+
+/// The name of an app in the config: lower-case letters, digits and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AppId(Arc<str>);
+
+impl AppId {
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=32).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !text.starts_with('-');
+        fits.then(|| Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub id: AccountId,
+    pub name: AccountName,
+    pub unit: UnitName,
+    pub role: Role,
+    pub email: Option<String>,
+    pub state: AccountState,
+    pub created: Time,
+}
+
+/// Who acted, as a record says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    pub account: AccountId,
+    pub name: AccountName,
+    pub unit: UnitName,
+    pub role: Role,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub factor: Option<Factor>,
+    /// The start of the session token's hash, in hexadecimal: enough to follow a session, useless to join it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<Arc<str>>,
+}

@@ -1,0 +1,21 @@
+//! The nouns that every floor above shares. No I/O, no clock, no randomness.
+//!
+//! Invariant: what a constructor here accepted is canonical; whoever holds the type need not check again.
+
+mod account;
+mod host;
+mod inbound;
+mod name;
+mod origin;
+mod path;
+mod record;
+mod refusal;
+
+pub use account::{Account, AccountId, AccountState, AppId, Factor, KeyId, Label, Role, SessionId, Who};
+pub use host::{Host, NotAHost};
+pub use inbound::{Inbound, Line};
+pub use name::{AccountName, NotAName, UnitName};
+pub use origin::{Network, Origin, TlsFacts};
+pub use path::{CanonicalPath, NotCanonical, PathAllowance};
+pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped};
+pub use refusal::Refusal;

@@ -1,0 +1,64 @@
+//! Where a request comes from, as the gateway itself saw it.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Host;
+
+/// What the TLS handshake settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TlsFacts {
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub version: &'static str,
+    /// The key exchange group, for example `X25519`.
+    pub group: &'static str,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub address: IpAddr,
+    pub port: u16,
+    pub tls: TlsFacts,
+    /// The name that the client asked for in the handshake (RFC 6066, section 3).
+    pub sni: Arc<Host>,
+}
+
+/// What limits count by: an IPv4 address, or the /64 that one IPv6 subscriber has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Network(IpAddr);
+
+impl Network {
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(IpAddr::V4(v4)),
+            IpAddr::V6(v6) => Self(IpAddr::V6(Ipv6Addr::from(u128::from(v6) & !u128::from(u64::MAX)))),
+        }
+    }
+}
+
+impl std::fmt::Display for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            IpAddr::V4(v4) => v4.fmt(f),
+            IpAddr::V6(v6) => write!(f, "{v6}/64"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_ipv6_subscriber_is_one_network_and_ipv4_in_ipv6_is_ipv4() {
+        let of = |text: &str| Network::of(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_eq!(of("2001:db8::1").to_string(), "2001:db8::/64");
+    }
+}

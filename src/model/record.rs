@@ -1,0 +1,255 @@
+//! One line of the audit log.
+//!
+//! Invariant: no record holds a secret, a cookie, a one-time code or a body; every text is capped, and escaped when
+//! it is written (JSON).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use data_encoding::BASE32_NOPAD;
+use serde::{Deserialize, Serialize};
+
+use super::{AccountName, AppId, Label, Who};
+use crate::clock::Time;
+
+/// What an access and its error page are called: 80 random bits in 16 characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Reference(Arc<str>);
+
+impl Reference {
+    pub fn new(random: [u8; 10]) -> Self {
+        Self(BASE32_NOPAD.encode(&random).into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A record as it stands in the log: what the writer adds, then what was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Counts from 1 without a gap.
+    pub sequence: u64,
+    /// UTC, RFC 3339.
+    pub time: String,
+    /// 128 random bits, so that a published hash of the entry reveals nothing.
+    pub salt: String,
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Record {
+    Opened(Opened),
+    Closed(Closed),
+    Event(Event),
+    /// Accesses that were open when a segment began, so that the start of a process reads one segment only.
+    StillOpen {
+        references: Vec<Reference>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    Allowed,
+    Refused,
+}
+
+/// An access begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    pub reference: Reference,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub who: Option<Arc<Who>>,
+    pub address: IpAddr,
+    pub port: u16,
+    pub tls: String,
+    pub group: String,
+    /// `None`: the portal.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub app: Option<AppId>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label: Option<Label>,
+    pub host: String,
+    pub method: String,
+    /// Canonical and redacted; never with its query.
+    pub path: String,
+    pub decision: Decision,
+    /// The rule that allowed it, or why it was refused.
+    pub rule: String,
+}
+
+/// Why an access ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    Complete,
+    Refused,
+    ClientLeft,
+    UpstreamFailed,
+    /// The session ended or the policy changed.
+    Revoked,
+    /// The grant's time ran out.
+    Expired,
+    TooSlow,
+    TooLarge,
+    Shutdown,
+    /// Written at the next start for an access that the process did not live to close.
+    CutOff,
+}
+
+/// An access has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Closed {
+    pub reference: Reference,
+    pub status: u16,
+    /// Body bytes from the client, and to it (for a WebSocket: all bytes after the 101).
+    pub bytes_up: u64,
+    pub bytes_down: u64,
+    pub duration_ms: u64,
+    pub end: End,
+}
+
+/// What else is on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    Start,
+    Stop,
+    ConfigReloaded,
+    ConfigRefused,
+    LogRepaired,
+    SignIn,
+    SignOut,
+    /// The first factor was right.
+    FirstFactor,
+    SessionEnded,
+    SessionExpired,
+    AppEntered,
+    AccountInvited,
+    AccountEnrolled,
+    AccountDisabled,
+    AccountEnabled,
+    AccountSuspended,
+    KeyAdded,
+    KeyRemoved,
+    /// A key's signature counter went back: it may have been copied.
+    KeyCounterWentBack,
+    /// Refusals of strangers past their quota, counted together per network and minute.
+    StrangersRefused,
+    Malformed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Done,
+    Failed,
+}
+
+/// A name that was typed at sign-in. People type passwords there, so a name that no account has is kept as a keyed hash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StrangerName {
+    Known(AccountName),
+    Unknown(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    pub action: Action,
+    pub outcome: Outcome,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub who: Option<Arc<Who>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub address: Option<IpAddr>,
+    /// What ties it to an access.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<Reference>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub details: BTreeMap<String, String>,
+}
+
+impl Event {
+    pub fn done(action: Action) -> Self {
+        Self { action, outcome: Outcome::Done, who: None, address: None, reference: None, details: BTreeMap::new() }
+    }
+
+    pub fn failed(action: Action) -> Self {
+        Self { outcome: Outcome::Failed, ..Self::done(action) }
+    }
+
+    #[must_use]
+    pub fn by(mut self, who: Arc<Who>) -> Self {
+        self.who = Some(who);
+        self
+    }
+
+    #[must_use]
+    pub fn from(mut self, address: IpAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Adds a detail; its text is capped.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.details.insert(name.to_owned(), capped(&value.to_string(), 256));
+        self
+    }
+}
+
+/// At most `longest` bytes of `text`, cut between characters, with a mark where something was cut.
+pub fn capped(text: &str, longest: usize) -> String {
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let mut kept = String::with_capacity(longest.saturating_add(3));
+    for c in text.chars() {
+        if kept.len().saturating_add(c.len_utf8()) > longest {
+            break;
+        }
+        kept.push(c);
+    }
+    kept.push('…');
+    kept
+}
+
+impl Entry {
+    pub fn stamp(sequence: u64, time: Time, salt: [u8; 16], record: Record) -> Self {
+        Self { sequence, time: time.to_string(), salt: BASE32_NOPAD.encode(&salt), record }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capped_text_is_cut_between_characters_and_says_so() {
+        assert_eq!(capped("short", 10), "short");
+        assert_eq!(capped("信息公开", 7), "信息…");
+        assert_eq!(capped("", 0), "");
+    }
+
+    #[test]
+    fn an_entry_reads_back_as_it_was_written() {
+        let event = Event::failed(Action::SignIn).with("name", "x\n\u{202e}y");
+        let entry = Entry::stamp(1, Time::from_millis(0), [0; 16], Record::Event(event));
+        let line = serde_json::to_string(&entry).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry);
+    }
+}

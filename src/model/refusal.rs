@@ -1,0 +1,90 @@
+//! Why somebody was not let through: the only way out of the life of a request besides a permit.
+//!
+//! What it looks like outside is chosen in one file of `gateway`.
+
+use std::time::Duration;
+
+use super::NotCanonical;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Two cookies of the gateway's name, an underscore in a field name, and their like.
+    Malformed(&'static str),
+    Path(NotCanonical),
+    /// Nobody is signed in on this host.
+    SignInNeeded,
+    /// The session is too old or was idle too long for this app.
+    SignInAgain,
+    /// Signed in, but no rule lets her do this.
+    NotAllowed {
+        rule: String,
+    },
+    /// An unsafe request that another site made.
+    ForeignOrigin,
+    UpgradeNotAllowed,
+    BodyTooLarge {
+        limit: u64,
+    },
+    /// The client sent its body slower than the least rate.
+    BodyTooSlow,
+    TooMany {
+        retry_after: Duration,
+        limit: &'static str,
+    },
+    /// The log cannot take a record: no record, no access.
+    NoRecord,
+    /// The store, or something else that a decision needs, failed.
+    Broken {
+        what: &'static str,
+    },
+    UpstreamUnreachable {
+        why: String,
+    },
+    UpstreamTimeout,
+    /// The session ended, or the policy changed, while the request was under way.
+    Revoked,
+}
+
+impl Refusal {
+    /// A word for the log and for scripts; it names no secret and nothing that a stranger may not know.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::Path(_) => "path-not-canonical",
+            Self::SignInNeeded => "sign-in-needed",
+            Self::SignInAgain => "sign-in-again",
+            Self::NotAllowed { .. } => "not-allowed",
+            Self::ForeignOrigin => "foreign-origin",
+            Self::UpgradeNotAllowed => "upgrade-not-allowed",
+            Self::BodyTooLarge { .. } => "body-too-large",
+            Self::BodyTooSlow => "body-too-slow",
+            Self::TooMany { .. } => "too-many-requests",
+            Self::NoRecord => "no-record",
+            Self::Broken { .. } => "unavailable",
+            Self::UpstreamUnreachable { .. } => "upstream-unreachable",
+            Self::UpstreamTimeout => "upstream-timeout",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// What the operator reads in the log beside the word.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Malformed(what) => (*what).to_owned(),
+            Self::Path(why) => why.to_string(),
+            Self::NotAllowed { rule } => rule.clone(),
+            Self::BodyTooLarge { limit } => format!("limit {limit} bytes"),
+            Self::TooMany { retry_after, limit } => format!("{limit}, retry after {} s", retry_after.as_secs()),
+            Self::Broken { what } => (*what).to_owned(),
+            Self::UpstreamUnreachable { why } => why.clone(),
+            Self::SignInNeeded
+            | Self::SignInAgain
+            | Self::ForeignOrigin
+            | Self::UpgradeNotAllowed
+            | Self::BodyTooSlow
+            | Self::NoRecord
+            | Self::UpstreamTimeout
+            | Self::Revoked => String::new(),
+        }
+    }
+}

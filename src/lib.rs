@@ -3,6 +3,19 @@
 //! The modules are the floors of one house. A module imports only from strictly lower floors, which
 //! `tests/floors.rs` holds; the table stands there.
 
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unreachable
+    )
+)]
+
 // Floor 0
 pub mod clock;
 pub mod crypto;

@@ -1,36 +1,40 @@
 //! A request on its way in, after `edge` has found it well-formed and before anything was decided.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Method, Uri, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
-use super::{Host, Origin};
+use super::{End, Host, Origin};
 
 /// One connection of a client, for whoever must end it: a client that stalls never polls its body, so
 /// ending a flow for certain means cutting the socket.
 #[derive(Debug, Default)]
 pub struct Line {
-    cut: AtomicBool,
+    cut: OnceLock<End>,
     waiting: Notify,
 }
 
 impl Line {
-    /// Ends the connection with everything on it.
-    pub fn cut(&self) {
-        self.cut.store(true, Ordering::Release);
+    /// Ends the connection with everything on it. The first reason stays.
+    pub fn cut(&self, why: End) {
+        let _ = self.cut.set(why);
         self.waiting.notify_waiters();
     }
 
+    /// Why the connection was cut, if it was.
+    pub fn why_cut(&self) -> Option<End> {
+        self.cut.get().copied()
+    }
+
     /// Resolves when the connection must end.
-    pub async fn until_cut(&self) {
+    pub async fn until_cut(&self) -> End {
         loop {
             let notified = self.waiting.notified();
-            if self.cut.load(Ordering::Acquire) {
-                return;
+            if let Some(why) = self.why_cut() {
+                return why;
             }
             notified.await;
         }

@@ -92,7 +92,7 @@ impl CanonicalPath {
 
 fn unescape(bytes: &mut std::str::Bytes<'_>) -> Result<u8, NotCanonical> {
     let mut digit = || bytes.next().and_then(|byte| (byte as char).to_digit(16)).ok_or(NotCanonical::BadEscape);
-    let value = digit()? * 16 + digit()?;
+    let value = (digit()? << 4) | digit()?;
     u8::try_from(value).map_err(|_| NotCanonical::BadEscape)
 }
 
@@ -121,7 +121,7 @@ fn write_canonical(path: &mut String, literal: u8, escaped: bool) {
 }
 
 fn judge_segments(decoded: &[u8], allow: PathAllowance) -> Result<(), NotCanonical> {
-    let mut segments = decoded.split(|byte| matches!(byte, b'/' | b'\\' | ENCODED_SLASH)).skip(1).peekable();
+    let mut segments = decoded.split(|byte| matches!(*byte, b'/' | b'\\' | ENCODED_SLASH)).skip(1).peekable();
     while let Some(segment) = segments.next() {
         // Some servers cut path parameters off before they resolve dots.
         let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();

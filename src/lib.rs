@@ -20,4 +20,9 @@
 pub mod clock;
 pub mod crypto;
 // Floor 1
+pub mod audit;
+pub mod auth;
+pub mod limit;
 pub mod model;
+// Floor 5
+pub mod access;

@@ -1,0 +1,99 @@
+//! A back office as policy sees it: what it is called, where it lives, who may do what there.
+
+use std::time::Duration;
+
+use super::{PathPattern, Rule};
+use crate::model::{AppId, CanonicalPath, Host, Label, PathAllowance};
+
+/// What people read, in each language that the pages speak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    pub zh: String,
+    pub ug: String,
+    pub en: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct App {
+    pub id: AppId,
+    pub names: Names,
+    pub host: Host,
+    pub label: Label,
+    /// In the order in which they are tried; the first that matches decides.
+    pub rules: Vec<Rule>,
+    pub paths: PathAllowance,
+    /// Where a path matches one of these, the log keeps only what stands before the first wildcard.
+    pub redact: Vec<PathPattern>,
+    /// Other origins whose unsafe requests and WebSockets are let in. Its own always is.
+    pub origins: Vec<String>,
+    /// Its own, as browsers write it: `https://host` or `https://host:port`.
+    pub origin: String,
+    pub allow_underscores: bool,
+    /// Signed in again after so long without a request, and so long after the sign-in in any case.
+    pub idle: Duration,
+    pub overall: Duration,
+}
+
+impl App {
+    /// The path as the log may keep it: some carry secrets (links that reset a password).
+    pub fn redacted(&self, path: &CanonicalPath) -> String {
+        match self.redact.iter().find(|pattern| pattern.may_match(path)) {
+            Some(pattern) => format!("{}…", pattern.fixed_part()),
+            None => path.as_str().to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod sample {
+    use super::*;
+
+    /// An app of which tests change what they are about.
+    pub fn app(rules: Vec<Rule>) -> App {
+        let name = "政务网站群系统".to_owned();
+        App {
+            id: AppId::parse("sites").unwrap(),
+            names: Names { zh: name.clone(), ug: name.clone(), en: name },
+            host: Host::parse("sites.example.cn").unwrap(),
+            label: Label::Internal,
+            rules,
+            paths: PathAllowance::default(),
+            redact: Vec::new(),
+            origins: Vec::new(),
+            origin: "https://sites.example.cn".to_owned(),
+            allow_underscores: false,
+            idle: Duration::from_secs(15 * 60),
+            overall: Duration::from_secs(12 * 3600),
+        }
+    }
+
+    pub fn pattern(text: &str) -> PathPattern {
+        PathPattern::parse(text, PathAllowance::default()).unwrap()
+    }
+
+    pub fn path(raw: &str) -> CanonicalPath {
+        let all = PathAllowance { encoded_slash: true, backslash: true, empty_segment: true, semicolon: true, not_utf8: true };
+        CanonicalPath::parse(raw, all).unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{app, path, pattern};
+
+    #[test]
+    fn the_log_keeps_of_a_secret_path_only_what_stands_before_the_wildcard() {
+        let mut app = app(Vec::new());
+        app.redact = vec![pattern("/accounts/reset/**"), pattern("/重置/t-*/done")];
+        for (raw, logged) in [
+            ("/accounts/reset/MQ/abc-def/", "/accounts/reset/…"),
+            ("/accounts//reset/MQ", "/accounts/reset/…"),
+            ("/accounts/re%73et/MQ", "/accounts/reset/…"),
+            ("/重置/t-123/done", "/%E9%87%8D%E7%BD%AE/t-…"),
+            ("/accounts/login/", "/accounts/login/"),
+            ("/重置/t-123/", "/%E9%87%8D%E7%BD%AE/t-123/"),
+        ] {
+            assert_eq!(app.redacted(&path(raw)), logged, "{raw}");
+        }
+    }
+}

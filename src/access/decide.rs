@@ -1,0 +1,123 @@
+//! The decision: deny by default, the first rule that matches decides.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::Method;
+
+use super::hours::to_steady;
+use super::{App, Effect, Rule};
+use crate::auth::{Identity, Visitor};
+use crate::clock::Time;
+use crate::model::{CanonicalPath, End, Refusal};
+
+/// What somebody wants to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'r> {
+    pub method: &'r Method,
+    pub path: &'r CanonicalPath,
+}
+
+/// Policy said yes. True for the instant in which it was decided; [`Grant::ended`] says when it is no more.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    identity: Arc<Identity>,
+    app: Arc<App>,
+    rule: usize,
+    valid_until: Time,
+}
+
+impl Grant {
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// The name of the rule that said so.
+    pub fn rule(&self) -> &str {
+        self.app.rules.get(self.rule).map_or("", |rule| &rule.name)
+    }
+
+    /// On the steady scale: the earliest of the session's overall limit, the end of the rule's hours, and the beginning of
+    /// the hours of a rule that would deny. The idle limit is not in it: a long flow is watched by whoever keeps the session.
+    pub fn valid_until(&self) -> Time {
+        self.valid_until
+    }
+
+    /// Why the grant holds no longer, if so. `now` is steady.
+    pub fn ended(&self, now: Time) -> Option<End> {
+        if self.identity.is_revoked() {
+            Some(End::Revoked)
+        } else if now >= self.valid_until {
+            Some(End::Expired)
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether `visitor` may do what is `asked` of `app`. `now` is steady (for sessions), `wall` is for rules about hours.
+pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr, now: Time, wall: Time) -> Result<Grant, Refusal> {
+    let identity = signed_in(visitor)?;
+    let session_ends = session_ends(identity, app, now)?;
+    let mut until = session_ends;
+    for (index, rule) in app.rules.iter().enumerate() {
+        if !rule.concerns(identity.who(), from) || !rule.covers(asked.method, asked.path) {
+            continue;
+        }
+        match (rule.effect, rule.holds(wall)) {
+            (Effect::Deny, true) => return Err(Refusal::NotAllowed { rule: rule.name.clone() }),
+            (Effect::Deny, false) => {
+                until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.opens_after(wall)), until, wall, now))
+            }
+            (Effect::Allow, true) => {
+                until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.open_until(wall)), until, wall, now));
+                return Ok(Grant { identity: Arc::clone(identity), app: Arc::clone(app), rule: index, valid_until: until });
+            }
+            (Effect::Allow, false) => {}
+        }
+    }
+    Err(no_rule())
+}
+
+/// Whether some rule lets `visitor` into `app` at all, now and from there; for the portal's list, and before she is handed over to the app.
+///
+/// [`Refusal::SignInAgain`] says that her session is too old for this app: the portal must ask for a new sign-in, or it would send
+/// her in a circle.
+pub fn may_enter(visitor: &Visitor, app: &App, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
+    let identity = signed_in(visitor)?;
+    let decides =
+        |rule: &&Rule| rule.concerns(identity.who(), from) && rule.holds(wall) && (rule.effect == Effect::Allow || rule.covers_all());
+    match app.rules.iter().find(decides) {
+        Some(Rule { effect: Effect::Allow, .. }) => session_ends(identity, app, now).map(|_| ()),
+        Some(Rule { effect: Effect::Deny, name, .. }) => Err(Refusal::NotAllowed { rule: name.clone() }),
+        None => Err(no_rule()),
+    }
+}
+
+fn signed_in(visitor: &Visitor) -> Result<&Arc<Identity>, Refusal> {
+    match visitor {
+        Visitor::Known(identity) if !identity.is_revoked() => Ok(identity),
+        Visitor::Known(_) | Visitor::Stranger => Err(Refusal::SignInNeeded),
+    }
+}
+
+/// When the session ends for this app, unless it is over already.
+fn session_ends(identity: &Identity, app: &App, now: Time) -> Result<Time, Refusal> {
+    let ends = identity.signed_in().plus(app.overall);
+    if now >= ends || now >= identity.last_active().plus(app.idle) { Err(Refusal::SignInAgain) } else { Ok(ends) }
+}
+
+fn change_at(wall_instant: Option<Time>, otherwise: Time, wall: Time, now: Time) -> Time {
+    wall_instant.map_or(otherwise, |instant| to_steady(instant, wall, now))
+}
+
+fn no_rule() -> Refusal {
+    Refusal::NotAllowed { rule: "no rule".to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,20 @@
+//! Policy: may this visitor do this to this app, from there, now? Pure: no I/O, no clock, no state.
+//!
+//! Invariant: nobody is let in unless a rule says so. [`Grant`] and [`Permit`] have private fields; only [`decide`] makes
+//! the one, and only a grant, a pass and a receipt together make the other.
+
+mod app;
+mod decide;
+mod hours;
+mod origin;
+mod pattern;
+mod permit;
+mod rule;
+
+pub use app::{App, Names};
+pub use decide::{Asked, Grant, decide, may_enter};
+pub use hours::{Hours, NotHours};
+pub use origin::{Crossing, origin_check};
+pub use pattern::{NotAPattern, PathPattern};
+pub use permit::Permit;
+pub use rule::{Effect, Rule};

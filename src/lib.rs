@@ -26,3 +26,5 @@ pub mod limit;
 pub mod model;
 // Floor 5
 pub mod access;
+// Floor 8
+pub mod config;

@@ -214,7 +214,7 @@ fn who_may_enter_is_decided_by_person_address_and_hours_alone() {
     for shut in [at_night, far_away, for_unit("r", "档案局")] {
         assert_eq!(enter(&[shut], &wang, NOON), refused_by("no rule"));
     }
-    assert_eq!(enter(&[posting.clone()], &wang, NOON.plus(HOUR)), Err(Refusal::SignInAgain));
+    assert_eq!(enter(std::slice::from_ref(&posting), &wang, NOON.plus(HOUR)), Err(Refusal::SignInAgain));
     assert_eq!(enter(&[posting], &Visitor::Stranger, NOON), Err(Refusal::SignInNeeded));
 }
 

@@ -1,0 +1,188 @@
+//! Checks the certificates and keys that a config names: readable, well-formed, fitting each other and the hosts, private.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+use rustls::client::verify_server_name;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+
+use super::problem::{Problem, Problems, reason};
+use super::read::Span;
+use super::settings::{CertificateFiles, Settings};
+use crate::crypto::tls_provider;
+use crate::model::Host;
+
+/// What the text of a config says of files, with the places where it says so.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    pub pairs: Vec<Pair>,
+    pub authorities: Vec<(PathBuf, Span)>,
+    pub hosts: Vec<(Host, Span)>,
+    file_name: String,
+    text: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Pair {
+    pub files: CertificateFiles,
+    pub chain_span: Span,
+    pub key_span: Span,
+    /// Shown to browsers; otherwise to an upstream.
+    pub serves: bool,
+}
+
+/// Where something was written makes no difference to what it means.
+impl PartialEq for Files {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Settings {
+    /// Checks the certificates and keys that the config names, which [`super::parse`] alone does not.
+    pub fn check_files(&self) -> Problems {
+        Problems::new(&self.files.file_name, &self.files.text, self.files.check())
+    }
+}
+
+impl Files {
+    /// Of this config, which names no file yet.
+    pub fn of(file_name: &str, text: &str) -> Self {
+        Self { file_name: file_name.to_owned(), text: text.to_owned(), ..Self::default() }
+    }
+
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut served = Vec::new();
+        let mut all_read = true;
+        for pair in &self.pairs {
+            match check_pair(pair) {
+                Ok(certificate) if pair.serves => served.push(certificate),
+                Ok(_) => {}
+                Err(found) => {
+                    all_read &= !pair.serves;
+                    problems.extend(found);
+                }
+            }
+        }
+        // A certificate that could not be read may be the one that a host needs.
+        if all_read && !served.is_empty() {
+            problems.extend(self.hosts.iter().filter(|(host, _)| !covers(&served, host)).map(|(host, span)| uncovered(host, span)));
+        }
+        problems.extend(self.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()));
+        problems
+    }
+}
+
+/// The certificate itself, if all is well with it and its key.
+fn check_pair(pair: &Pair) -> Result<CertificateDer<'static>, Vec<Problem>> {
+    let chain = read_chain(&pair.files.chain, &pair.chain_span);
+    let key = read_key(&pair.files.key, &pair.key_span);
+    let (chain, key) = match (chain, key) {
+        (Ok(chain), Ok(key)) => (chain, key),
+        (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
+    };
+    let first = chain.first().cloned();
+    let path = pair.files.key.display();
+    match (CertifiedKey::from_der(chain, key, &tls_provider()), first) {
+        (Ok(_), Some(certificate)) => Ok(certificate),
+        (Err(rustls::Error::InconsistentKeys(_)), _) => {
+            let what = format!("the key {path} does not belong to the certificate {}", pair.files.chain.display());
+            Err(vec![problem(
+                &pair.key_span,
+                what,
+                "name the key with which the certificate was asked for; the certificate stands first in its file",
+            )])
+        }
+        _ => Err(vec![problem(
+            &pair.key_span,
+            format!("the key {path} cannot be used"),
+            "ECDSA (P-256, P-384), Ed25519 and RSA from 2048 bits work, as PKCS#8, SEC1 or PKCS#1",
+        )]),
+    }
+}
+
+fn read_chain(path: &Path, span: &Span) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    let shown = path.display();
+    let text = fs::read(path).map_err(|error| unreadable("certificate", path, span, &error))?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|_| {
+        problem(span, format!("the file {shown} is not PEM"), "it holds lines between BEGIN CERTIFICATE and END CERTIFICATE")
+    })?;
+    let Some(first) = chain.first() else {
+        return Err(problem(
+            span,
+            format!("the file {shown} holds no certificate"),
+            "it holds the certificate first, then those that lead to its authority (PEM)",
+        ));
+    };
+    ParsedCertificate::try_from(first).map_err(|_| {
+        problem(
+            span,
+            format!("the certificate in {shown} is damaged or not for a server"),
+            "get it again from its authority; X.509 version 3",
+        )
+    })?;
+    Ok(chain)
+}
+
+fn read_key(path: &Path, span: &Span) -> Result<PrivateKeyDer<'static>, Problem> {
+    let shown = path.display();
+    let unreadable = |error| unreadable("key", path, span, &error);
+    let text = zeroize::Zeroizing::new(fs::read(path).map_err(unreadable)?);
+    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let what = format!("the key {shown} is open to others than its owner (mode {:04o})", mode & 0o7777);
+        return Err(problem(span, what, &format!("chmod 600 {shown}")));
+    }
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            problem(span, format!("the file {shown} holds no private key"), "it holds a private key that is not encrypted (PEM)")
+        }
+        _ => problem(span, format!("the file {shown} is not PEM"), "it holds lines between BEGIN PRIVATE KEY and END PRIVATE KEY"),
+    })
+}
+
+fn check_authority(path: &Path, span: &Span) -> Result<(), Problem> {
+    let shown = path.display();
+    let text = fs::read(path).map_err(|error| unreadable("certificate", path, span, &error))?;
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        let added = certificate.ok().map(|certificate| store.add(certificate));
+        if !matches!(added, Some(Ok(()))) {
+            return Err(problem(span, format!("a certificate in {shown} is damaged"), "get it again from the authority (PEM)"));
+        }
+    }
+    if store.is_empty() {
+        return Err(problem(span, format!("the file {shown} holds no certificate"), "it holds the certificate of the authority (PEM)"));
+    }
+    Ok(())
+}
+
+fn covers(certificates: &[CertificateDer<'static>], host: &Host) -> bool {
+    let Ok(name) = ServerName::try_from(host.as_str()) else { return false };
+    let fits = |certificate| ParsedCertificate::try_from(certificate).is_ok_and(|parsed| verify_server_name(&parsed, &name).is_ok());
+    certificates.iter().any(fits)
+}
+
+fn uncovered(host: &Host, span: &Span) -> Problem {
+    let help = "add a `[[tls.certificates]]` whose subject alternative names have it (the common name does not count)";
+    problem(span, format!("no certificate is for the host {host}"), help)
+}
+
+fn unreadable(kind: &str, path: &Path, span: &Span, error: &io::Error) -> Problem {
+    let help = "relative paths start at the directory of this file; the gateway's own user must be able to read it";
+    problem(span, format!("the {kind} file {} cannot be read: {}", path.display(), reason(error)), help)
+}
+
+fn problem(span: &Span, what: String, help: &str) -> Problem {
+    Problem { span: Some(span.clone()), what, found: String::new(), help: help.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

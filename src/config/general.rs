@@ -1,0 +1,239 @@
+//! Reads everything but the apps, and checks what concerns all of them.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::app::{self, Surroundings};
+use super::files::Files;
+use super::read::{Section, Span, Value};
+use super::settings::{
+    Activity, Caps, CertificateFiles, Labels, Limits, LogSettings, Portal, Rate, Session, Settings, SignIn, Timeouts, default_listen,
+};
+use crate::access::Names;
+use crate::model::Host;
+
+const fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
+    Duration::from_secs(*range.start())..=Duration::from_secs(*range.end())
+}
+
+/// A day's overall limit at most half: NIST SP 800-63B-4, AAL3.
+const OVERALL: RangeInclusive<Duration> = seconds(60..=12 * 3600);
+const IDLE: RangeInclusive<Duration> = seconds(60..=2 * 3600);
+
+pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settings> {
+    let listen = root.or("listen", default_listen(), |value| Some(addresses(&value)));
+    let workers = root.or("workers", 0, |value| value.whole(0..=1024));
+    let public_port = root.or("public_port", 443, |value| value.whole(1..=65535));
+    let hsts = root.or("hsts", true, |value| value.boolean());
+    let data = root.need("data", "the directory for accounts, sessions and the log").and_then(|value| path(&value, base));
+    let portal = portal(&root.section("portal"), public_port, files);
+    let certificates = certificates(&root.section("tls"), base, files);
+    let session = session(&root.section("session"));
+    let labels = labels(&root.section("labels"), session.limits);
+    let rates = root.section("rates");
+    let surroundings = Surroundings { base, public_port, labels: &labels, portal: portal.as_ref().map(|portal| &portal.host) };
+    Some(Settings {
+        listen,
+        workers: if workers == 0 { processors() } else { workers },
+        public_port,
+        hsts,
+        certificates,
+        timeouts: timeouts(&root.section("timeouts")),
+        caps: caps(&root.section("caps")),
+        sign_in: sign_in(&root.section("sign_in")),
+        per_person: rate_of(&rates, "per_person_per_second", Rate::PER_PERSON),
+        log: log(&root.section("log")),
+        apps: app::read_all(root, &surroundings, files),
+        session,
+        labels: labels.clone(),
+        // Last, so that what is missing here does not hide what is wrong above.
+        data: data?,
+        portal: portal?,
+        files: Files::default(),
+    })
+}
+
+/// A path of the file; a relative one starts at the directory that holds the config.
+pub fn path(value: &Value<'_>, base: &Path) -> Option<PathBuf> {
+    let help = "write a path; a relative one starts at the directory of this file";
+    match value.text(help)? {
+        "" => value.wrong("is empty", help),
+        text if text.chars().any(char::is_control) => value.wrong("has a control character", help),
+        text => Some(base.join(text)),
+    }
+}
+
+/// One text for all languages, or a table with some of them.
+pub fn names(value: &Value<'_>) -> Option<Names> {
+    let check = |value: Value<'_>| {
+        let text = value.text("write the name that people read")?.trim();
+        let fits = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if fits { Some(text.to_owned()) } else { value.wrong("is not a name", "write 1 to 64 characters, no control characters") }
+    };
+    if value.is_text() {
+        let name = check(value.clone())?;
+        return Some(Names { zh: name.clone(), ug: name.clone(), en: name });
+    }
+    let table = value.table()?;
+    let (zh, ug, en) = (table.get("zh").and_then(check), table.get("ug").and_then(check), table.get("en").and_then(check));
+    let Some(any) = zh.as_ref().or(en.as_ref()).or(ug.as_ref()).cloned() else {
+        return value.wrong("has no name", "write at least one of zh, ug, en; the others take it over");
+    };
+    Some(Names { zh: zh.unwrap_or_else(|| any.clone()), ug: ug.unwrap_or_else(|| any.clone()), en: en.unwrap_or(any) })
+}
+
+/// What browsers call the origin of a host (RFC 6454, section 6.2).
+pub fn origin_of(host: &Host, public_port: u16) -> String {
+    if public_port == 443 { format!("https://{host}") } else { format!("https://{host}:{public_port}") }
+}
+
+/// `{ per_second = …, burst = … }`, or the section `[rates]` with its longer key.
+pub fn rate_of(section: &Section<'_>, per_second: &'static str, default: Rate) -> Rate {
+    Rate {
+        per_second: section.or(per_second, default.per_second, |value| value.whole(1..=1_000_000)),
+        burst: section.or("burst", default.burst, |value| value.whole(1..=1_000_000)),
+    }
+}
+
+pub fn certificate_files(section: &Section<'_>, base: &Path) -> Option<(CertificateFiles, Span, Span)> {
+    let chain = section.need("chain", "the file with the certificate and those that lead to its authority (PEM)");
+    let key = section.need("key", "the file with its private key (PEM), readable by its owner alone");
+    let (chain, key) = (chain?, key?);
+    Some((CertificateFiles { chain: path(&chain, base)?, key: path(&key, base)? }, chain.span, key.span))
+}
+
+fn addresses(value: &Value<'_>) -> Vec<SocketAddr> {
+    let expected = "write an address with its port, such as \"0.0.0.0:443\" or \"[::]:443\"";
+    let mut seen = Vec::new();
+    value
+        .list(|item| {
+            let address = item.meaning(expected, |text| text.parse::<SocketAddr>().map_err(|_| "is not an address with a port"))?;
+            Some((address, item.clone()))
+        })
+        .into_iter()
+        .filter_map(|(address, item)| {
+            if seen.contains(&address) {
+                return item.wrong("is there twice", "name each address once");
+            }
+            seen.push(address);
+            Some(address)
+        })
+        .collect()
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn portal(section: &Section<'_>, public_port: u16, files: &mut Files) -> Option<Portal> {
+    let names = section.or("name", Portal::default_names(), |value| names(&value));
+    let host = section.need("host", "the name of the portal's own host, such as \"gate.example.cn\"")?;
+    let name = host.meaning("write a host name without port, such as \"gate.example.cn\"", Host::parse)?;
+    files.hosts.push((name.clone(), host.span));
+    Some(Portal { names, origin: origin_of(&name, public_port), host: name })
+}
+
+fn certificates(section: &Section<'_>, base: &Path, files: &mut Files) -> Vec<CertificateFiles> {
+    let tables = section.sections("certificates");
+    if tables.is_empty() && !section.has("certificates") {
+        let help = "add `[[tls.certificates]]` with `chain` and `key` for the portal's host and every app's".to_owned();
+        section.reader().report(&section.span, "`tls.certificates` is missing".to_owned(), String::new(), help);
+    }
+    let mut certificates = Vec::new();
+    for table in &tables {
+        if let Some((pair, chain_span, key_span)) = certificate_files(table, base) {
+            files.pairs.push(super::files::Pair { files: pair.clone(), chain_span, key_span, serves: true });
+            certificates.push(pair);
+        }
+    }
+    certificates
+}
+
+fn timeouts(section: &Section<'_>) -> Timeouts {
+    let default = Timeouts::default();
+    let length = |key, default, range| section.or(key, default, |value| value.duration(range));
+    Timeouts {
+        handshake: length("handshake", default.handshake, seconds(1..=60)),
+        first_byte: length("first_byte", default.first_byte, seconds(1..=60)),
+        head: length("head", default.head, seconds(1..=60)),
+        idle: length("idle", default.idle, seconds(1..=600)),
+        write_stall: length("write_stall", default.write_stall, seconds(1..=600)),
+        least_body_rate: section.or("least_body_rate", default.least_body_rate, |value| value.whole(1..=1 << 20)),
+        drain: length("drain", default.drain, seconds(1..=300)),
+    }
+}
+
+fn caps(section: &Section<'_>) -> Caps {
+    let default = Caps::default();
+    let connections = section.or("connections", default.connections, |value| value.whole(16..=1_000_000));
+    let per_address = section.get("connections_per_address").and_then(|value| {
+        let count: usize = value.whole(1..=1_000_000)?;
+        if count > connections {
+            return value.wrong("is more than `caps.connections`", &format!("write at most {connections}"));
+        }
+        Some(count)
+    });
+    Caps {
+        connections,
+        connections_per_address: per_address.unwrap_or(default.connections_per_address.min(connections)),
+        streams: section.or("streams", default.streams, |value| value.whole(1..=1000)),
+    }
+}
+
+fn session(section: &Section<'_>) -> Session {
+    let default = Session::default();
+    let activity = section.or("activity", default.activity, |value| value.word(&[("person", Activity::Person), ("any", Activity::Any)]));
+    Session { limits: limits(section, default.limits, None), activity }
+}
+
+fn labels(section: &Section<'_>, session: Limits) -> Labels {
+    let default = Labels::default_within(session);
+    Labels {
+        public: limits(&section.section("public"), default.public, Some(session)),
+        internal: limits(&section.section("internal"), default.internal, Some(session)),
+        sensitive: limits(&section.section("sensitive"), default.sensitive, Some(session)),
+    }
+}
+
+/// Reads `idle` and `overall`; those of a label may not be longer than the `session`'s, which would end first.
+fn limits(section: &Section<'_>, default: Limits, session: Option<Limits>) -> Limits {
+    let read = |key: &'static str, range, default: Duration, most: Option<Duration>| {
+        section.or(key, default, |value: Value<'_>| {
+            let length = value.duration(range)?;
+            if most.is_some_and(|most| length > most) {
+                return value.wrong(
+                    format!("is longer than `session.{key}`"),
+                    "a label can only shorten the session: write less, or raise the session's",
+                );
+            }
+            Some(length)
+        })
+    };
+    let overall = read("overall", OVERALL, default.overall, session.map(|session| session.overall));
+    let idle = read("idle", IDLE, default.idle, session.map(|session| session.idle));
+    if let Some(value) = section.get("idle").filter(|_| idle > overall) {
+        value.wrong::<()>("is longer than `overall`", "write less: the session ends then in any case");
+    }
+    Limits { idle: idle.min(overall), overall }
+}
+
+fn sign_in(section: &Section<'_>) -> SignIn {
+    let default = SignIn::default();
+    let count = |key, default, most| section.or(key, default, |value| value.whole(1..=most));
+    SignIn {
+        failures_until_suspended: count("failures_until_suspended", default.failures_until_suspended, 100),
+        per_address_per_minute: count("per_address_per_minute", default.per_address_per_minute, 10_000),
+        per_account_per_minute: count("per_account_per_minute", default.per_account_per_minute, 1_000),
+        overall_per_minute: count("overall_per_minute", default.overall_per_minute, 100_000),
+    }
+}
+
+fn log(section: &Section<'_>) -> LogSettings {
+    let default = LogSettings::default();
+    LogSettings {
+        segment: section.or("segment", default.segment, |value| value.size(1 << 20..=1 << 30)),
+        strangers_per_minute: section.or("strangers_per_minute", default.strangers_per_minute, |value| value.whole(1..=10_000)),
+    }
+}

@@ -1,0 +1,69 @@
+//! The file as written -> checked, immutable [`Settings`].
+//!
+//! Invariant: all problems are reported at once, each with its line, what was found, what was expected and what to do; there are
+//! no settings while one is left. Nothing is guessed: a key that nobody knows is a problem.
+
+mod app;
+mod files;
+mod general;
+mod problem;
+mod read;
+mod rule;
+mod settings;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub use problem::{Problem, Problems};
+pub use settings::{
+    Activity, AppSettings, Caps, CertificateFiles, Labels, Limits, LogSettings, Portal, Rate, Session, Settings, SignIn, Timeouts,
+    Upstream, UpstreamAddress, UpstreamHost,
+};
+
+use files::Files;
+use read::Reader;
+
+/// Reads and checks the file with the certificates that it names.
+pub fn load(path: &Path) -> Result<Settings, Problems> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| Problems::unreadable(&name, &error))?;
+    let base = path.parent().unwrap_or(Path::new("."));
+    let mut checked = check(&text, &name, base);
+    checked.problems.extend(checked.files.check());
+    checked.finish()
+}
+
+/// Checks the text of a config, but not the files that it names; their paths are relative to `base`.
+pub fn parse(text: &str, file_name: &str, base: &Path) -> Result<Settings, Problems> {
+    check(text, file_name, base).finish()
+}
+
+struct Checked {
+    settings: Option<Settings>,
+    files: Files,
+    problems: Problems,
+}
+
+impl Checked {
+    fn finish(self) -> Result<Settings, Problems> {
+        match self.settings {
+            Some(settings) if self.problems.is_empty() => Ok(Settings { files: self.files, ..settings }),
+            _ => Err(self.problems),
+        }
+    }
+}
+
+fn check(text: &str, file_name: &str, base: &Path) -> Checked {
+    let mut files = Files::of(file_name, text);
+    let (document, errors) = toml::de::DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        // What follows a mistake in the syntax cannot be judged.
+        return Checked { settings: None, files, problems: Problems::of_syntax(file_name, text, &errors) };
+    }
+    let reader = Reader::default();
+    let settings = general::read(&reader.root(&document), base, &mut files);
+    Checked { settings, files, problems: Problems::new(file_name, text, reader.into_problems()) }
+}

@@ -1,0 +1,243 @@
+//! What a config says once it is checked. Defaults stand here and in `config/yumen.toml`; a test compares them.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::files::Files;
+use crate::access::{App, Names};
+use crate::model::{Host, Label};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub listen: Vec<SocketAddr>,
+    /// Threads that serve requests.
+    pub workers: usize,
+    pub data: PathBuf,
+    /// The port in the addresses that browsers use.
+    pub public_port: u16,
+    /// Whether browsers are told to use HTTPS only (RFC 6797).
+    pub hsts: bool,
+    pub portal: Portal,
+    pub certificates: Vec<CertificateFiles>,
+    pub timeouts: Timeouts,
+    pub caps: Caps,
+    pub session: Session,
+    pub labels: Labels,
+    pub sign_in: SignIn,
+    pub per_person: Rate,
+    pub log: LogSettings,
+    pub apps: Vec<AppSettings>,
+    pub(super) files: Files,
+}
+
+pub fn default_listen() -> Vec<SocketAddr> {
+    vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 443)), SocketAddr::from((Ipv6Addr::UNSPECIFIED, 443))]
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Portal {
+    pub host: Host,
+    pub names: Names,
+    /// As browsers write it: `https://host` or `https://host:port`.
+    pub origin: String,
+}
+
+impl Portal {
+    pub fn default_names() -> Names {
+        Names { zh: "玉门".to_owned(), ug: "يۈمېن".to_owned(), en: "Yumen".to_owned() }
+    }
+}
+
+/// A certificate with its chain, and its private key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    pub chain: PathBuf,
+    pub key: PathBuf,
+}
+
+/// How long a client may take. All but `idle` count from the moment at which the gateway could go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    pub handshake: Duration,
+    pub first_byte: Duration,
+    pub head: Duration,
+    /// Between two requests of one connection.
+    pub idle: Duration,
+    /// Until a client takes some of what it is sent.
+    pub write_stall: Duration,
+    /// Bytes a second that a client must send of a body.
+    pub least_body_rate: u32,
+    /// For requests under way when the gateway stops.
+    pub drain: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            first_byte: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            write_stall: Duration::from_secs(60),
+            least_body_rate: 256,
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caps {
+    pub connections: usize,
+    pub connections_per_address: usize,
+    /// HTTP/2 requests at once on one connection.
+    pub streams: u32,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self { connections: 8192, connections_per_address: 256, streams: 100 }
+    }
+}
+
+/// What counts as activity for the idle limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Requests that a person made, not background polling that says so by `Sec-Fetch-*`.
+    Person,
+    /// Every request.
+    Any,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub idle: Duration,
+    pub overall: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub limits: Limits,
+    pub activity: Activity,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { limits: Limits { idle: Duration::from_mins(15), overall: Duration::from_hours(12) }, activity: Activity::Person }
+    }
+}
+
+/// The limits of the session in an app of each label; never longer than the session's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    pub public: Limits,
+    pub internal: Limits,
+    pub sensitive: Limits,
+}
+
+impl Labels {
+    pub fn default_within(session: Limits) -> Self {
+        let sensitive = Limits { idle: session.idle.min(Duration::from_mins(10)), overall: session.overall.min(Duration::from_hours(4)) };
+        Self { public: session, internal: session, sensitive }
+    }
+
+    pub fn of(&self, label: Label) -> Limits {
+        match label {
+            Label::Public => self.public,
+            Label::Internal => self.internal,
+            Label::Sensitive => self.sensitive,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// Consecutive failures of the second factor after a right password.
+    pub failures_until_suspended: u32,
+    pub per_address_per_minute: u32,
+    pub per_account_per_minute: u32,
+    pub overall_per_minute: u32,
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self { failures_until_suspended: 10, per_address_per_minute: 20, per_account_per_minute: 10, overall_per_minute: 600 }
+    }
+}
+
+/// Requests a second in the long run, and how many may come at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub per_second: u32,
+    pub burst: u32,
+}
+
+impl Rate {
+    pub const PER_PERSON: Rate = Rate { per_second: 50, burst: 200 };
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Bytes of one file of the journal.
+    pub segment: u64,
+    /// Refusals of strangers of one network that are recorded one by one; more are counted together.
+    pub strangers_per_minute: u32,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { segment: 16 << 20, strangers_per_minute: 30 }
+    }
+}
+
+/// A back office: what policy knows of it, and how it is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppSettings {
+    pub policy: Arc<App>,
+    pub upstream: Upstream,
+    pub websocket: bool,
+    /// Bytes of the body of a request.
+    pub max_body: u64,
+    pub rate: Option<Rate>,
+}
+
+impl AppSettings {
+    pub const DEFAULT_MAX_BODY: u64 = 100 << 20;
+}
+
+/// Invariant: there is at least one address, and either all of them or none are spoken to in TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    pub addresses: Vec<UpstreamAddress>,
+    pub tls: bool,
+    pub host: UpstreamHost,
+    /// PEM certificates of which one must have signed its certificate; there if `tls`. No public authority is trusted by itself.
+    pub ca: Option<PathBuf>,
+    /// What the gateway shows of itself.
+    pub certificate: Option<CertificateFiles>,
+    pub connect_timeout: Duration,
+    /// Until the head of the answer.
+    pub answer_timeout: Duration,
+}
+
+impl Upstream {
+    pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+    pub const DEFAULT_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UpstreamAddress {
+    /// A name or an address, IPv6 without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+/// What the upstream finds in the Host field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamHost {
+    /// What the browser asked for.
+    Same,
+    /// This name, perhaps with a port.
+    Named(String),
+}

@@ -1,0 +1,237 @@
+//! The durable journal of records: no record, no access.
+//!
+//! A record is on its way once a [`Receipt`] exists, and on the disk once [`Receipt::durable`] has resolved. One thread
+//! writes; one sync serves all who wait. The journal is a directory of segments (`recover`, `segment`), each a text
+//! file with one JSON record a line (`line`).
+//!
+//! Invariants: sequences count from 1 without a gap; an acknowledged record outlives the power; after a failed write
+//! every access is denied until the next start, and a failed sync ends the process; an opened access is closed exactly
+//! once, by its receipt or, if the process did not live to do so, at the next start.
+
+mod disk;
+mod line;
+mod read;
+mod recover;
+mod segment;
+mod strangers;
+mod writer;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, mpsc};
+
+use tokio::sync::{Semaphore, oneshot};
+
+pub use self::read::{Filter, ReadError, Tail};
+pub use self::recover::{OpenError, Repair, Torn};
+pub use self::strangers::Strangers;
+
+use self::disk::{Disk, RealDisk};
+use self::segment::{Appender, Failure};
+use self::writer::{EndTheProcess, Job, LastWords, Shared, Writer};
+use crate::clock::{Clock, Time};
+use crate::crypto::{self, NoRandomness};
+use crate::model::{Action, Closed, End, Event, Opened, Record, Reference};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the segments are: `audit/journal` in the data directory.
+    pub directory: PathBuf,
+    /// How much room one segment takes.
+    pub segment_bytes: u64,
+    /// How many records may wait to be written; past that, those who bring one wait.
+    pub queue: usize,
+    /// How many refusals of one network of strangers are recorded one by one; past that they are counted.
+    pub strangers_per_minute: u32,
+}
+
+impl Settings {
+    pub fn new(directory: PathBuf) -> Self {
+        Self { directory, segment_bytes: 16 * 1024 * 1024, queue: 4096, strangers_per_minute: 30 }
+    }
+}
+
+/// The log takes no record: it has failed, or was shut down. Whatever wanted one must be denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit log cannot take a record")]
+pub struct NoRecord;
+
+/// A handle to the journal. When the last one and all receipts are gone, it ends as if it were shut down.
+#[derive(Clone)]
+pub struct Journal(Arc<Handle>);
+
+struct Handle {
+    jobs: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
+    clock: Clock,
+}
+
+impl Journal {
+    /// Recovers what the last process left, and starts the writer. [`Repair`] says what was mended; it is on record too.
+    pub fn open(settings: Settings, clock: Clock) -> Result<(Journal, Repair), OpenError> {
+        let disk =
+            RealDisk::open(&settings.directory).map_err(|source| OpenError::Directory { directory: settings.directory.clone(), source })?;
+        Self::start(disk, &settings, clock, EndTheProcess)
+    }
+
+    fn start<D: Disk>(disk: D, settings: &Settings, clock: Clock, last_words: impl LastWords) -> Result<(Journal, Repair), OpenError> {
+        let recovered = recover::recover(&disk)?;
+        let mut appender = Appender::begin(disk, settings.segment_bytes, &recovered, clock.wall())?;
+        let repair = Repair { torn: recovered.torn, cut_off: recovered.open.len() };
+        record_repair(&mut appender, &repair, recovered.open, clock.wall())?;
+
+        let (jobs, queue) = mpsc::channel();
+        let room = Semaphore::new(settings.queue.clamp(1, Semaphore::MAX_PERMITS));
+        let shared = Arc::new(Shared { room, failure: OnceLock::new() });
+        let writer = Writer { appender, queue, shared: Arc::clone(&shared), clock: clock.clone(), last_words };
+        let thread = std::thread::Builder::new().name("yumen-journal".to_owned());
+        thread.spawn(move || writer.run()).map_err(OpenError::Thread)?;
+        Ok((Self(Arc::new(Handle { jobs, shared, clock })), repair))
+    }
+
+    /// Puts the opened record into the queue; waits only for room there.
+    pub async fn open_access(&self, opened: Opened) -> Result<Receipt, NoRecord> {
+        let reference = opened.reference.clone();
+        let durable = self.enqueue(Record::Opened(opened)).await?;
+        let opened_at = self.0.clock.now();
+        Ok(Receipt { journal: self.clone(), reference, opened_at, state: State::Waiting(durable), is_closed: false })
+    }
+
+    /// Records an event; resolves when it is on the disk.
+    pub async fn event(&self, event: Event) -> Result<(), NoRecord> {
+        self.enqueue(Record::Event(event)).await?.await.map_err(|_| NoRecord)
+    }
+
+    /// Records an event without waiting: for where nothing can wait, such as `Drop`. It has no bound, so not for
+    /// what strangers can cause.
+    pub fn note(&self, event: Event) {
+        self.enqueue_unawaited(Record::Event(event));
+    }
+
+    /// Whether records are taken: false once the writer has failed or stopped.
+    pub fn is_ready(&self) -> bool {
+        !self.0.shared.room.is_closed()
+    }
+
+    /// Why records are no longer taken, for the operator.
+    pub fn failure(&self) -> Option<String> {
+        self.0.shared.failure.get().cloned()
+    }
+
+    /// Writes what is queued, syncs, cuts the preallocated tail off and stops the writer. Once is enough, more do no harm.
+    pub async fn shut_down(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.0.jobs.send(Job::Stop(done)).is_ok() {
+            // The writer answers by dropping its end.
+            let _ = stopped.await;
+        }
+    }
+
+    pub fn fresh_reference(&self) -> Result<Reference, NoRandomness> {
+        Ok(Reference::new(crypto::random()?))
+    }
+
+    async fn enqueue(&self, record: Record) -> Result<oneshot::Receiver<()>, NoRecord> {
+        // The writer gives the place back when it takes the record out of the queue.
+        self.0.shared.room.acquire().await.map_err(|_| NoRecord)?.forget();
+        let (durable, waiting) = oneshot::channel();
+        self.0.jobs.send(Job::Awaited { record, durable }).map_err(|_| NoRecord)?;
+        Ok(waiting)
+    }
+
+    fn enqueue_unawaited(&self, record: Record) {
+        // It fails only where the writer has ended, and then the next start closes what is open.
+        let _ = self.0.jobs.send(Job::Unawaited(record));
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("is_ready", &self.is_ready()).finish_non_exhaustive()
+    }
+}
+
+fn record_repair<D: Disk>(appender: &mut Appender<D>, repair: &Repair, open: Vec<Reference>, time: Time) -> Result<(), Failure> {
+    if repair == &Repair::default() {
+        return Ok(());
+    }
+    if let Some(torn) = &repair.torn {
+        let event = Event::done(Action::LogRepaired)
+            .with("segment", &torn.segment)
+            .with("byte", torn.byte)
+            .with("bytes", torn.bytes)
+            .with("kept-in", &torn.kept_in);
+        appender.append(time, Record::Event(event))?;
+    }
+    for reference in open {
+        let closed = Closed { reference, status: 0, bytes_up: 0, bytes_down: 0, duration_ms: 0, end: End::CutOff };
+        appender.append(time, Record::Closed(closed))?;
+    }
+    appender.flush()?;
+    appender.sync()
+}
+
+/// Proof that an access is on its way onto the record. Dropped without [`Receipt::close`], it closes the access as one
+/// whose client left.
+#[must_use = "an access that is let go of at once is recorded as one whose client left"]
+pub struct Receipt {
+    journal: Journal,
+    reference: Reference,
+    opened_at: Time,
+    state: State,
+    is_closed: bool,
+}
+
+enum State {
+    Waiting(oneshot::Receiver<()>),
+    Known(Result<(), NoRecord>),
+}
+
+impl Receipt {
+    pub fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// Resolves when the opened record is on the disk. May be awaited again, also after it was given up half-way.
+    pub async fn durable(&mut self) -> Result<(), NoRecord> {
+        if let State::Waiting(durable) = &mut self.state {
+            self.state = State::Known(durable.await.map_err(|_| NoRecord));
+        }
+        match self.state {
+            State::Known(known) => known,
+            State::Waiting(_) => Err(NoRecord),
+        }
+    }
+
+    /// Records the end of the access, without waiting.
+    pub fn close(mut self, status: u16, bytes_up: u64, bytes_down: u64, end: End) {
+        self.record_end(status, bytes_up, bytes_down, end);
+    }
+
+    fn record_end(&mut self, status: u16, bytes_up: u64, bytes_down: u64, end: End) {
+        self.is_closed = true;
+        let duration = self.journal.0.clock.now().since(self.opened_at);
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let closed = Closed { reference: self.reference.clone(), status, bytes_up, bytes_down, duration_ms, end };
+        self.journal.enqueue_unawaited(Record::Closed(closed));
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if !self.is_closed {
+            self.record_end(0, 0, 0, End::ClientLeft);
+        }
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").field("reference", &self.reference).finish_non_exhaustive()
+    }
+}

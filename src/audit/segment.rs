@@ -1,0 +1,191 @@
+//! Puts records into segments: numbers and salts them, writes lines, begins a new segment when one is full.
+//!
+//! Invariants: a segment that is not the last is synced and exactly as long as its lines; in every segment, all accesses
+//! that were open when it began stand in its still-open records before any other record.
+
+use std::collections::HashSet;
+use std::io;
+
+use super::disk::{Disk, SegmentFile, segment_name};
+use super::line::{self, LONGEST_LINE};
+use super::recover::Recovered;
+use crate::clock::Time;
+use crate::crypto::{self, NoRandomness};
+use crate::model::{Entry, Record, Reference};
+
+/// References in one still-open record.
+const REFERENCES_PER_RECORD: usize = 200;
+/// Lines are written, though not yet synced, once they are this many bytes.
+const FLUSH_BYTES: usize = 1024 * 1024;
+
+/// Why the journal cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("cannot {what} {file}: {source}")]
+    Disk { what: &'static str, file: String, source: io::Error },
+    /// What was written may or may not be on the disk, and asking again would not tell (the kernel forgets).
+    #[error("cannot sync {file}: {source}")]
+    Sync { file: String, source: io::Error },
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    #[error("cannot serialise a record: {0}")]
+    Serialise(#[from] serde_json::Error),
+}
+
+pub(super) struct Appender<D: Disk> {
+    disk: D,
+    segment_bytes: u64,
+    file: D::File,
+    name: String,
+    /// Where the next bytes go.
+    position: u64,
+    capacity: u64,
+    /// The next sequence.
+    next: u64,
+    open: HashSet<Reference>,
+    /// Lines that are not written yet.
+    buffer: Vec<u8>,
+    salts: Salts,
+}
+
+impl<D: Disk> Appender<D> {
+    /// Goes on where the last segment ends, or begins the first one.
+    pub(super) fn begin(disk: D, segment_bytes: u64, recovered: &Recovered, time: Time) -> Result<Self, Failure> {
+        let segment_bytes = segment_bytes.max(4 * LONGEST_LINE as u64);
+        let (name, position) = match &recovered.last {
+            Some(last) => (last.name.clone(), last.length),
+            None => (segment_name(recovered.next), 0),
+        };
+        let opened = if recovered.last.is_some() { disk.open(&name) } else { disk.create(&name) };
+        let file = opened.map_err(|source| Failure::Disk { what: "open", file: name.clone(), source })?;
+        let open = recovered.open.iter().cloned().collect();
+        let buffer = Vec::new();
+        let mut appender =
+            Self { disk, segment_bytes, file, name, position, capacity: 0, next: recovered.next, open, buffer, salts: Salts::new() };
+        appender.truncate()?;
+        // A segment that has entries already states what was open; one that was cut within that statement states it again.
+        if recovered.last.as_ref().is_none_or(|last| last.is_headless) {
+            appender.state_open(time)?;
+        }
+        appender.prepare()?;
+        Ok(appender)
+    }
+
+    /// Takes a record into the buffer, beginning a new segment if this one is full.
+    pub(super) fn append(&mut self, time: Time, record: Record) -> Result<(), Failure> {
+        let mut entry = Entry::stamp(self.next, time, self.salts.next()?, record);
+        let start = self.buffer.len();
+        line::encode(&mut self.buffer, &mut entry)?;
+        if self.position.saturating_add(self.buffer.len() as u64) > self.capacity {
+            self.buffer.truncate(start);
+            self.rotate(time)?;
+            entry.sequence = self.next;
+            line::encode(&mut self.buffer, &mut entry)?;
+        }
+        self.next = self.next.saturating_add(1);
+        match entry.record {
+            Record::Opened(opened) => {
+                self.open.insert(opened.reference);
+            }
+            Record::Closed(closed) => {
+                self.open.remove(&closed.reference);
+            }
+            Record::Event(_) | Record::StillOpen { .. } => {}
+        }
+        if self.buffer.len() >= FLUSH_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what the buffer holds, without a sync.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        if !self.buffer.is_empty() {
+            self.file.write(self.position, &self.buffer).map_err(|source| self.failed_to("write", source))?;
+            self.position = self.position.saturating_add(self.buffer.len() as u64);
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    /// Makes everything that was flushed durable.
+    pub(super) fn sync(&mut self) -> Result<(), Failure> {
+        self.file.sync().map_err(|source| Failure::Sync { file: self.name.clone(), source })
+    }
+
+    /// Writes, cuts the preallocated tail off, syncs.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        self.flush()?;
+        self.truncate()?;
+        self.sync()
+    }
+
+    fn rotate(&mut self, time: Time) -> Result<(), Failure> {
+        self.finish()?;
+        let name = segment_name(self.next);
+        self.file = self.disk.create(&name).map_err(|source| Failure::Disk { what: "create", file: name.clone(), source })?;
+        self.name = name;
+        self.position = 0;
+        self.state_open(time)?;
+        self.prepare()
+    }
+
+    /// Buffers the records that say which accesses are open.
+    fn state_open(&mut self, time: Time) -> Result<(), Failure> {
+        let references: Vec<Reference> = self.open.iter().cloned().collect();
+        for chunk in references.chunks(REFERENCES_PER_RECORD) {
+            let record = Record::StillOpen { references: chunk.to_vec() };
+            line::encode(&mut self.buffer, &mut Entry::stamp(self.next, time, self.salts.next()?, record))?;
+            self.next = self.next.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// Takes the segment's room on the disk, and makes it and its first lines durable before anything follows them.
+    fn prepare(&mut self) -> Result<(), Failure> {
+        let begun = self.position.saturating_add(self.buffer.len() as u64);
+        self.capacity = if self.buffer.is_empty() { self.segment_bytes.max(begun) } else { self.segment_bytes.saturating_add(begun) };
+        self.file.allocate(self.capacity).map_err(|source| self.failed_to("allocate room for", source))?;
+        self.flush()?;
+        self.sync()?;
+        self.disk.sync_directory().map_err(|source| Failure::Sync { file: "the directory of the journal".to_owned(), source })
+    }
+
+    fn truncate(&mut self) -> Result<(), Failure> {
+        self.file.truncate(self.position).map_err(|source| self.failed_to("truncate", source))
+    }
+
+    fn failed_to(&self, what: &'static str, source: io::Error) -> Failure {
+        Failure::Disk { what, file: self.name.clone(), source }
+    }
+}
+
+/// Random salts, taken from the operating system many at a time.
+struct Salts(Vec<u8>);
+
+impl Salts {
+    const MANY: usize = 4096;
+
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn next(&mut self) -> Result<[u8; 16], NoRandomness> {
+        if self.0.is_empty() {
+            self.0.extend_from_slice(&crypto::random::<{ Self::MANY }>()?);
+        }
+        let rest = self.0.len().saturating_sub(16);
+        let salt = self.0.get(rest..).and_then(|salt| salt.try_into().ok()).ok_or(NoRandomness)?;
+        self.0.truncate(rest);
+        Ok(salt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_salt_comes_twice() {
+        let mut salts = Salts::new();
+        let drawn: HashSet<[u8; 16]> = (0..2_000).map(|_| salts.next().unwrap()).collect();
+        assert_eq!(drawn.len(), 2_000);
+    }
+}

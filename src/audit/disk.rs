@@ -201,4 +201,16 @@ mod tests {
         assert_eq!(disk.read_end("x", 3).unwrap(), b"c\0\0");
         assert_eq!(disk.read_end("x", 100).unwrap().len(), 7);
     }
+
+    #[test]
+    fn a_sync_asks_the_kernel() {
+        // A pipe cannot be synced, and only the kernel says so (fdatasync(2), EINVAL).
+        let pipe = || File::from(std::os::fd::OwnedFd::from(io::pipe().unwrap().1));
+        assert!(RealFile(pipe()).sync().is_err());
+        assert!(RealDisk { directory: PathBuf::new(), handle: pipe() }.sync_directory().is_err());
+        let temporary = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(temporary.path()).unwrap();
+        disk.create("x").unwrap().sync().unwrap();
+        disk.sync_directory().unwrap();
+    }
 }

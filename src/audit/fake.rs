@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use rustix::io::Errno;
 
@@ -159,14 +160,19 @@ impl FakeDisk {
 
     /// Blocks until the writer has asked for so many syncs in all.
     pub(super) fn wait_for_syncs_begun(&self, number: usize) {
-        let state = self.state();
-        drop(self.0.1.wait_while(state, |state| state.syncs_begun < number).unwrap());
+        self.wait_until("begun", |state| state.syncs_begun >= number);
     }
 
     /// Blocks until so many syncs in all have ended.
     pub(super) fn wait_for_syncs_done(&self, number: usize) {
-        let state = self.state();
-        drop(self.0.1.wait_while(state, |state| state.syncs_done < number).unwrap());
+        self.wait_until("done", |state| state.syncs_done >= number);
+    }
+
+    /// A writer that never syncs must fail a test, not hang it.
+    fn wait_until(&self, what: &str, reached: impl Fn(&State) -> bool) {
+        let (state, waited) = self.0.1.wait_timeout_while(self.state(), Duration::from_secs(20), |state| !reached(state)).unwrap();
+        drop(state);
+        assert!(!waited.timed_out(), "no sync was {what}");
     }
 
     /// Changes the bytes of a file behind the journal's back.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::super::disk::Disk;
-use super::super::fake::{FakeDisk, Operation};
+use super::super::fake::{Dice, FakeDisk, Operation};
 use super::super::{Journal, OpenError, Repair};
 use super::{Heard, SMALLEST_SEGMENT, access, clock, entries, opened_and_closed_once, segments, small_segments, start};
 use crate::model::{Action, End, Event, Record, Reference};
@@ -127,36 +127,41 @@ async fn a_last_segment_without_a_whole_line_sends_the_reader_to_the_one_before(
     }
 }
 
-#[tokio::test]
-async fn what_was_cut_off_within_its_list_of_open_accesses_states_the_whole_list_again() {
+/// A journal with 500 open accesses whose last segment has only the first of its three still-open records.
+async fn headless_journal() -> FakeDisk {
     let disk = FakeDisk::default();
     let (journal, ..) = start(&disk);
     for number in 0..500 {
         std::mem::forget(journal.open_access(access(number)).await.unwrap());
     }
-    // The power goes when the next segment has been written, but not synced.
     for number in 1_000..1_060 {
         let mut record = access(number);
         record.path = "/".repeat(2_000);
         journal.open_access(record).await.unwrap().close(200, 0, 0, End::Complete);
     }
     journal.shut_down().await;
-    let names = segments(&disk);
-    let name = names.last().unwrap();
-    // Only the first of its three still-open records is left.
-    disk.tamper(name, |bytes| {
+    disk.tamper(segments(&disk).last().unwrap(), |bytes| {
         let first_line = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
         assert!(String::from_utf8_lossy(&bytes[..first_line]).contains("still-open"));
         bytes.truncate(first_line);
     });
+    disk
+}
 
-    // The next start is cut off too, after it has closed some of them.
-    disk.pull_the_plug_after(7);
-    let _ = Journal::start(disk.clone(), &small_segments(), clock(), Heard::default());
-    disk.reboot(Some(&mut super::super::fake::Dice::new(3)));
-    let (journal, ..) = start(&disk);
-    journal.shut_down().await;
-    opened_and_closed_once(&entries(&disk));
+#[tokio::test]
+async fn a_segment_cut_within_its_list_of_open_accesses_states_the_whole_list_again() {
+    for operations in 4..12 {
+        for seed in 0..6 {
+            let disk = headless_journal().await;
+            // The next start does not live to close all of them.
+            disk.pull_the_plug_after(operations);
+            let _ = Journal::start(disk.clone(), &small_segments(), clock(), Heard::default());
+            disk.reboot(Some(&mut Dice::new(seed)));
+            let (journal, ..) = start(&disk);
+            journal.shut_down().await;
+            opened_and_closed_once(&entries(&disk));
+        }
+    }
 }
 
 #[tokio::test]

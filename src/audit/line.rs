@@ -19,7 +19,7 @@ const MOST_DETAILS: usize = 16;
 /// What stands at the start of some bytes of a segment.
 pub(super) enum Next {
     Entry {
-        entry: Entry,
+        entry: Box<Entry>,
         length: usize,
     },
     /// Nothing, or the zeros of the preallocated tail.
@@ -108,7 +108,7 @@ pub(super) fn first(bytes: &[u8]) -> Next {
     }
     let Some(json) = checked(line) else { return Next::Damaged };
     match serde_json::from_slice(json) {
-        Ok(entry) => Next::Entry { entry, length: line.len().saturating_add(1) },
+        Ok(entry) => Next::Entry { entry: Box::new(entry), length: line.len().saturating_add(1) },
         Err(_) => Next::Foreign,
     }
 }
@@ -124,8 +124,8 @@ fn checked(line: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{opened, who};
     use super::*;
-    use crate::audit::tests::{opened, who};
     use crate::clock::Time;
     use crate::model::{Action, Event};
 
@@ -138,7 +138,7 @@ mod tests {
 
     fn reads_back(line: &[u8]) -> Entry {
         match first(line) {
-            Next::Entry { entry, length } if length == line.len() => entry,
+            Next::Entry { entry, length } if length == line.len() => *entry,
             _ => panic!("{}", String::from_utf8_lossy(line)),
         }
     }

@@ -72,7 +72,8 @@ struct Handle {
 }
 
 impl Journal {
-    /// Recovers what the last process left, and starts the writer. [`Repair`] says what was mended; it is on record too.
+    /// Recovers what the last process left, and starts the writer; blocks while it reads the last segment. [`Repair`] says
+    /// what was mended, which is on record too.
     pub fn open(settings: Settings, clock: Clock) -> Result<(Journal, Repair), OpenError> {
         let disk =
             RealDisk::open(&settings.directory).map_err(|source| OpenError::Directory { directory: settings.directory.clone(), source })?;

@@ -99,7 +99,7 @@ impl Tail {
                     segment.byte = segment.byte.saturating_add(length as u64);
                     segment.next = segment.next.saturating_add(1);
                     if self.wanted.wants(&entry) {
-                        entries.push(entry);
+                        entries.push(*entry);
                     }
                 }
                 Next::Damaged => return Err(ReadError::Damaged { path: segment.path.clone(), byte: segment.byte }),

@@ -15,6 +15,8 @@ use crate::model::{Entry, Record, Reference};
 
 /// References in one still-open record.
 const REFERENCES_PER_RECORD: usize = 200;
+/// A segment always has room for some records beside those that state what is open.
+pub(super) const SMALLEST_SEGMENT: usize = 4 * LONGEST_LINE;
 /// Lines are written, though not yet synced, once they are this many bytes.
 const FLUSH_BYTES: usize = 1024 * 1024;
 
@@ -51,7 +53,7 @@ pub(super) struct Appender<D: Disk> {
 impl<D: Disk> Appender<D> {
     /// Goes on where the last segment ends, or begins the first one.
     pub(super) fn begin(disk: D, segment_bytes: u64, recovered: &Recovered, time: Time) -> Result<Self, Failure> {
-        let segment_bytes = segment_bytes.max(4 * LONGEST_LINE as u64);
+        let segment_bytes = segment_bytes.max(SMALLEST_SEGMENT as u64);
         let (name, position) = match &recovered.last {
             Some(last) => (last.name.clone(), last.length),
             None => (segment_name(recovered.next), 0),

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use super::disk::{Disk, first_sequence, segment_name};
 use super::fake::FakeDisk;
-use super::line::{self, LONGEST_LINE, Next};
+use super::line::{self, Next};
+use super::segment::SMALLEST_SEGMENT;
 use super::writer::LastWords;
 use super::{Journal, Repair, Settings};
 use crate::clock::{Clock, Time};
@@ -61,8 +62,6 @@ fn small_segments() -> Settings {
     Settings { segment_bytes: 0, ..Settings::new("unused".into()) }
 }
 
-const SMALLEST_SEGMENT: usize = 4 * LONGEST_LINE;
-
 /// Hears what a failed sync says, where a real process would have ended.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<String>>>);
@@ -94,7 +93,7 @@ fn entries(disk: &impl Disk) -> Vec<Entry> {
         while let Next::Entry { entry, length } = line::first(rest) {
             rest = &rest[length..];
             assert_eq!(entry.sequence, entries.len() as u64 + 1);
-            entries.push(entry);
+            entries.push(*entry);
         }
         assert!(rest.iter().all(|byte| *byte == 0), "{name} has something after its last whole line");
     }

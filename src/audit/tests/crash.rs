@@ -83,14 +83,14 @@ async fn crash_again_and_again(seed: u64, loses_everything: bool) {
 
 #[tokio::test]
 async fn no_acknowledged_record_is_lost_when_all_that_was_not_synced_is() {
-    for seed in 0..60 {
+    for seed in 0..30 {
         crash_again_and_again(seed, true).await;
     }
 }
 
 #[tokio::test]
 async fn no_acknowledged_record_is_lost_when_some_of_what_was_not_synced_is() {
-    for seed in 0..120 {
+    for seed in 0..60 {
         crash_again_and_again(seed, false).await;
     }
 }

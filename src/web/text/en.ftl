@@ -1,0 +1,269 @@
+# Yumen's pages in English. Every file here has the same keys with the same arguments; a test holds them to it.
+
+product = Yumen access gateway
+skip-to-content = Skip to the content
+nav-label = Pages
+nav-portal = Systems
+nav-keys = My keys
+nav-sessions = My sessions
+nav-console = Console
+nav-sign-out = Sign out
+language-label = Language
+footer-notice = Every access is recorded.
+none = None
+never = Never
+
+role-member = User
+role-system-administrator = System administrator
+role-security-administrator = Security administrator
+role-auditor = Auditor
+state-invited = Invited
+state-active = Active
+state-disabled = Disabled
+state-suspended = Suspended
+label-public = Public
+label-internal = Internal
+label-sensitive = Sensitive
+
+account-name = Account name
+account-unit = Unit
+account-role = Role
+account-state = State
+account-created = Created
+account-email = E-mail
+account-email-optional = E-mail (optional)
+account-id = Account number
+password = Password
+password-new = New password
+password-again = The same password again
+
+# Sign-in
+sign-in-title = Sign in
+sign-in-going-to = Sign in to go on to { $app }.
+sign-in-continue = Continue
+sign-in-or = or
+sign-in-key-first = Use a key without a name
+sign-in-key-first-hint = Works with security keys that keep the account in them.
+sign-in-key-title = Use your security key
+sign-in-key-intro = Have your security key ready. After you press the button, the browser asks for the key and for its PIN or your fingerprint.
+sign-in-back = Back to sign-in
+use-key = Use security key
+register-key = Register security key
+signed-out-title = You are signed out
+signed-out-here = You are signed out of this browser, and of every system that you entered from it.
+signed-out-everywhere = You are signed out on every device, and of every system.
+signed-out-advice = Take your security key with you.
+signed-out-sign-in-again = Sign in again
+
+# Security keys in the browser
+webauthn-waiting = Waiting for the security key. Follow what the browser says, and touch the key when it blinks.
+webauthn-sending = The key has answered. One moment, please.
+webauthn-cancelled = The key was not used: it was cancelled, or it took too long. You can try again.
+webauthn-unsupported = This browser cannot use security keys here. Use a current version of Chrome, Edge, Firefox or Safari.
+webauthn-unsuitable = This key does not fit: it must be able to check a PIN or a fingerprint.
+webauthn-known = This key is registered already. Use another one.
+webauthn-insecure = The browser does not allow keys at this address. Check the address; if it is right, tell your administrator.
+webauthn-failed = The key could not be used. Unplug it, plug it in again, and try once more.
+webauthn-noscript = Security keys need JavaScript. Switch it on for this site and load the page again.
+
+# Enrolment
+enrol-title = Set up your account
+enrol-open-intro = This link works once. Setting up takes about three minutes and has two steps:
+enrol-open-step-password = Choose a password.
+enrol-open-step-key = Register a security key. If you have a second one, have it ready too.
+enrol-begin = Begin
+enrol-incomplete = The link is incomplete. Open it again as you received it, with everything after the # sign.
+enrol-noscript = Setting up needs JavaScript. Switch it on for this site and open the link again.
+enrol-for = Account: { $name }
+enrol-step-1 = Step 1 of 2
+enrol-step-2 = Step 2 of 2
+enrol-password-title = Choose a password
+enrol-password-submit = Save and continue
+password-rule-length = At least { $least } characters; several words make a good password.
+password-rule-common = Not one of the common passwords that attackers try first.
+password-rule-composition = Digits and special characters are welcome but not demanded.
+enrol-key-title = Register your security key
+enrol-key-intro = Plug the key in, give it a name by which you will know it, and press the button. The browser asks for the key's PIN or your fingerprint.
+enrol-key-registered = Your key is registered
+enrol-key-second = Register a second key (recommended)
+enrol-key-second-why = With a second key, kept in a safe place, you can still sign in if the first one is lost.
+enrol-finish = Finish
+enrol-done-title = Your account is ready
+enrol-done-text = The account { $name } is set up. From now on you sign in with your password and your security key.
+enrol-done-sign-in = Go to sign-in
+enrol-invalid-title = This link no longer works
+enrol-invalid-text = It has been used already, or its time has run out. For your protection a link works once and only for a short time.
+enrol-invalid-next = Ask your security administrator for a new link. If you have set up your account already, sign in.
+enrol-invalid-sign-in = Go to sign-in
+
+# Portal
+portal-title = Your systems
+portal-intro = These are the systems that you may enter now.
+portal-empty = There is no system that you may enter at the moment.
+portal-empty-next = Access may depend on your unit, the time of day and the network that you are in. If you need a system, ask your administrator.
+
+# Keys
+keys-title = My keys
+keys-intro = With these security keys you can sign in. If one is lost, remove it here at once.
+keys-only-one = This is your only key, so it cannot be removed. Register a second one and keep it in a safe place.
+key-name = Name of the key
+key-name-hint = For example its colour, or where you keep it.
+key-name-suggested = Security key { $number }
+key-added = Added
+key-last-used = Last used
+key-add = Add a key
+key-remove = Remove
+key-remove-named = Remove the key { $name }
+keys-prove-title = Confirm that it is you
+keys-prove-add = Before a key is added, use one of the keys that you already have.
+keys-prove-remove = Before the key { $name } is removed, use one of your keys.
+keys-register-title = Register a new key
+keys-register-intro = Plug in the new key, name it, and press the button. The browser asks for the key's PIN or your fingerprint.
+keys-back = Back to my keys
+
+# Sessions
+sessions-title = My sessions
+sessions-intro = This is where you are signed in. End whatever you do not recognise, and tell your security administrator.
+session-this-one = This session
+session-signed-in = Signed in
+session-last-active = Last active
+session-address = Address
+session-browser = Browser
+session-apps = Systems entered
+session-no-apps = None yet
+session-end = End
+session-end-named = End the session in { $browser }
+session-end-of = End the session of { $name }
+sign-out-everywhere = Sign out everywhere
+sign-out-everywhere-hint = Ends all your sessions on all devices, this one too.
+
+# Console
+console-accounts = Accounts
+console-sessions = Sessions
+console-filter = Name or unit
+console-filter-submit = Filter
+console-no-accounts = No account fits.
+console-more-accounts = There are more accounts than are shown. Narrow the filter.
+console-no-sessions = Nobody is signed in.
+console-back = Back to accounts
+invite-title = Invite a person
+invite-intro = You get a link that works once. Behind it the person chooses a password and registers a security key.
+invite-submit = Create the invitation
+invitation-title = The invitation is ready
+invitation-for = For the account { $name }
+invitation-link = Single-use link
+invitation-hint =
+    { $minutes ->
+        [one] The link is shown only now, works once, and expires in 1 minute.
+       *[other] The link is shown only now, works once, and expires in { $minutes } minutes.
+    } Hand it over yourself or by a channel that you trust: whoever has it can set up the account.
+copy = Copy
+copied = Copied.
+copy-failed = Copying did not work. Select the link and copy it by hand.
+account-title = Account { $name }
+account-sessions = Open sessions
+account-keys = Keys
+account-no-keys = No key is registered.
+account-actions = Actions
+account-invite = Invite again
+account-invite-hint = Makes a new single-use link; earlier links stop working. Setting up anew replaces password and keys.
+account-enable = Enable
+account-enable-hint = The person can sign in again with the password and the keys that she has.
+account-end-sessions = End all sessions
+account-end-sessions-hint = The person is signed out everywhere and may sign in again.
+account-disable = Disable
+account-disable-hint = The person is signed out everywhere and cannot sign in until the account is enabled.
+
+# What happened in the step before
+alert-wrong-sign-in = Sign-in failed. Check the name, the password and the key. If you are sure that they are right, ask your administrator.
+alert-wait =
+    { $seconds ->
+        [one] Too many attempts. Wait 1 second, then try again.
+       *[other] Too many attempts. Wait { $seconds } seconds, then try again.
+    }
+alert-busy = Many people are signing in at the moment. Please try again in a few seconds.
+alert-form-expired = The page was open for too long, so nothing was done. Please try once more.
+alert-password-too-short =
+    { $least ->
+        [one] The password needs at least 1 character.
+       *[other] The password needs at least { $least } characters.
+    }
+alert-password-too-long = The password is too long.
+alert-password-too-common = This password is on the lists that attackers try first. Choose another one.
+alert-passwords-differ = The two passwords are not the same.
+alert-key-refused = The key's answer was not accepted. Please try again, and make sure that it is the right key.
+alert-key-without-user-verification = The key did not check who you are. Set a PIN or a fingerprint on it, then try again.
+alert-key-synced = This passkey is copied between devices, so it does not count as a hardware key. Use a security key.
+alert-key-known = This key is registered already. Use another one.
+alert-key-name-invalid = Give the key a name of 1 to 64 visible characters.
+alert-challenge-expired = That took too long. Please try again.
+alert-last-key = The last key cannot be removed. Register another one first.
+alert-too-many-keys = No further key can be registered. Remove one that you no longer use first.
+alert-key-added = The key is registered.
+alert-key-removed = The key is removed. It can no longer be used to sign in.
+alert-session-ended = The session is ended.
+alert-sessions-ended = All sessions of the account are ended.
+alert-account-disabled = The account is disabled and its sessions are ended.
+alert-account-enabled = The account is enabled.
+alert-name-invalid = The name needs 1 to 64 visible characters.
+alert-name-taken = There is an account of that name already.
+alert-unit-invalid = The unit needs 1 to 64 visible characters.
+alert-email-invalid = This is not an e-mail address.
+alert-role-invalid = Choose one of the roles.
+alert-not-yourself = You cannot do this to your own account. Ask another security administrator.
+alert-last-administrator = This is the last security administrator who can sign in. Set up another one first.
+alert-gone = It is no longer there; perhaps somebody else was quicker.
+alert-not-in-this-state = The account's state does not allow this. Look at it again.
+
+# Errors
+error-next = What you can do
+error-retry-after =
+    { $seconds ->
+        [one] You can try again in 1 second.
+       *[other] You can try again in { $seconds } seconds.
+    }
+error-to-portal = To your systems
+error-reference = Reference number:
+error-reference-hint = Give this number when you ask for help. The same number stands in the log.
+error-not-allowed-title = You may not do this
+error-not-allowed-happened = You are signed in, but no rule allows you this access now. Access can depend on your unit, the time, the network and what is asked for.
+error-not-allowed-next = If you need it for your work, give your administrator the reference number.
+error-sign-in-again-title = Please sign in again
+error-sign-in-again-happened = Nobody is signed in here, or the session has ended, so the request was not carried out.
+error-sign-in-again-next = Sign in, then repeat what you were doing. What you typed into a form may have to be typed again.
+error-malformed-title = The request cannot be read
+error-malformed-happened = The request has a form that can be understood in more than one way, or in none. It was not passed on.
+error-malformed-next = Check the address. If you followed a link, tell whoever looks after the system that it comes from.
+error-not-found-title = There is no such page
+error-not-found-happened = Nothing stands at this address.
+error-not-found-next = Check the address, or go to your systems and start from there.
+error-foreign-origin-title = The request came from another site
+error-foreign-origin-happened = Another site tried to change something here in your name. It was not carried out.
+error-foreign-origin-next = If you did this yourself, open the system directly and do it there. If not, tell your security administrator.
+error-form-expired-title = The form has expired
+error-form-expired-happened = The page was open for too long, or you have signed in or out since. Nothing was changed.
+error-form-expired-next = Go back, load the page again, and send the form once more.
+error-too-many-title = Too many requests
+error-too-many-happened = More requests came in a short time than are allowed.
+error-too-many-next = Wait a moment, then load the page again.
+error-unavailable-title = The gateway cannot let anybody through just now
+error-unavailable-happened = Something that every access needs is not working, the log for example. Without a record there is no access. Nothing was passed on.
+error-unavailable-next = Try again in a few minutes. If it lasts, tell the operator of the gateway.
+error-upstream-unreachable-title = The system cannot be reached
+error-upstream-unreachable-happened = You may enter, but the system behind the gateway does not answer.
+error-upstream-unreachable-next = Try again in a few minutes. If it lasts, tell whoever looks after the system.
+error-upstream-timeout-title = The system did not answer in time
+error-upstream-timeout-happened = The request was passed on, but no answer came. The system may have carried it out nevertheless.
+error-upstream-timeout-next = Before you repeat it, check whether it took effect.
+error-body-too-large-title = The upload is too large
+error-body-too-large-happened = More was sent than this system accepts in one request.
+error-body-too-large-next = Make the file smaller or divide it. If it must be that large, ask your administrator.
+error-body-too-slow-title = The upload was too slow
+error-body-too-slow-happened = The data came more slowly than the least rate, so the connection was closed.
+error-body-too-slow-next = Check your network and try again.
+error-upgrade-not-allowed-title = This kind of connection is not allowed
+error-upgrade-not-allowed-happened = The page asked for a lasting connection, a WebSocket for example, which is not allowed for this system.
+error-upgrade-not-allowed-next = If the system needs it, give your administrator the reference number.
+error-misdirected-title = This address does not belong here
+error-misdirected-happened = The gateway knows no system of this name, or the connection was made for another one.
+error-misdirected-next = Check the address. If it is right, close the browser's window and open the address again.

@@ -1,0 +1,55 @@
+//! Enrolment: from the single-use link to an account that is ready.
+
+use askama::Template;
+
+use super::{Ceremony, Frame, KeyRow};
+
+/// The link's token is in the fragment, which the script puts into the form.
+#[derive(Clone, Debug, Template)]
+#[template(path = "enrol_open.html")]
+pub struct EnrolOpenView {
+    pub frame: Frame,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "enrol_password.html")]
+pub struct EnrolPasswordView {
+    pub frame: Frame,
+    pub name: String,
+    /// The least number of characters.
+    pub least: u64,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "enrol_key.html")]
+pub struct EnrolKeyView {
+    pub frame: Frame,
+    pub name: String,
+    /// What is registered so far; with one key the person may finish.
+    pub keys: Vec<KeyRow>,
+    /// `None`: no further key can be registered.
+    pub ceremony: Option<Ceremony>,
+}
+
+impl EnrolKeyView {
+    fn number_of_next_key(&self) -> u64 {
+        number_after(self.keys.len())
+    }
+}
+
+pub(super) fn number_after(keys: usize) -> u64 {
+    u64::try_from(keys).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "enrol_done.html")]
+pub struct EnrolDoneView {
+    pub frame: Frame,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "enrol_invalid.html")]
+pub struct EnrolInvalidView {
+    pub frame: Frame,
+}

@@ -1,0 +1,146 @@
+//! The one page for everything that was refused or went wrong, on the portal and on app hosts.
+
+use std::borrow::Cow;
+
+use askama::Template;
+
+use super::Frame;
+use crate::model::Refusal;
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "error.html")]
+pub struct ErrorView {
+    pub frame: Frame,
+    pub status: u16,
+    pub kind: ErrorKind,
+    /// What the record in the log is called; `None` where nothing was recorded.
+    pub reference: Option<String>,
+    /// The portal's address, where leading there helps.
+    pub portal: Option<String>,
+    pub retry_after_s: Option<u64>,
+}
+
+/// What the person is told; less than the log says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    NotAllowed,
+    SignInAgain,
+    Malformed,
+    NotFound,
+    ForeignOrigin,
+    FormExpired,
+    TooMany,
+    Unavailable,
+    UpstreamUnreachable,
+    UpstreamTimeout,
+    BodyTooLarge,
+    BodyTooSlow,
+    UpgradeNotAllowed,
+    Misdirected,
+}
+
+impl ErrorKind {
+    pub const ALL: &[ErrorKind] = &[
+        Self::NotAllowed,
+        Self::SignInAgain,
+        Self::Malformed,
+        Self::NotFound,
+        Self::ForeignOrigin,
+        Self::FormExpired,
+        Self::TooMany,
+        Self::Unavailable,
+        Self::UpstreamUnreachable,
+        Self::UpstreamTimeout,
+        Self::BodyTooLarge,
+        Self::BodyTooSlow,
+        Self::UpgradeNotAllowed,
+        Self::Misdirected,
+    ];
+
+    pub fn of(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Malformed(_) | Refusal::Path(_) => Self::Malformed,
+            Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::Revoked => Self::SignInAgain,
+            Refusal::NotAllowed { .. } => Self::NotAllowed,
+            Refusal::ForeignOrigin => Self::ForeignOrigin,
+            Refusal::UpgradeNotAllowed => Self::UpgradeNotAllowed,
+            Refusal::BodyTooLarge { .. } => Self::BodyTooLarge,
+            Refusal::BodyTooSlow => Self::BodyTooSlow,
+            Refusal::TooMany { .. } => Self::TooMany,
+            Refusal::NoRecord | Refusal::Broken { .. } => Self::Unavailable,
+            Refusal::UpstreamUnreachable { .. } => Self::UpstreamUnreachable,
+            Refusal::UpstreamTimeout => Self::UpstreamTimeout,
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "error-not-allowed-title",
+            Self::SignInAgain => "error-sign-in-again-title",
+            Self::Malformed => "error-malformed-title",
+            Self::NotFound => "error-not-found-title",
+            Self::ForeignOrigin => "error-foreign-origin-title",
+            Self::FormExpired => "error-form-expired-title",
+            Self::TooMany => "error-too-many-title",
+            Self::Unavailable => "error-unavailable-title",
+            Self::UpstreamUnreachable => "error-upstream-unreachable-title",
+            Self::UpstreamTimeout => "error-upstream-timeout-title",
+            Self::BodyTooLarge => "error-body-too-large-title",
+            Self::BodyTooSlow => "error-body-too-slow-title",
+            Self::UpgradeNotAllowed => "error-upgrade-not-allowed-title",
+            Self::Misdirected => "error-misdirected-title",
+        }
+    }
+
+    const fn happened(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "error-not-allowed-happened",
+            Self::SignInAgain => "error-sign-in-again-happened",
+            Self::Malformed => "error-malformed-happened",
+            Self::NotFound => "error-not-found-happened",
+            Self::ForeignOrigin => "error-foreign-origin-happened",
+            Self::FormExpired => "error-form-expired-happened",
+            Self::TooMany => "error-too-many-happened",
+            Self::Unavailable => "error-unavailable-happened",
+            Self::UpstreamUnreachable => "error-upstream-unreachable-happened",
+            Self::UpstreamTimeout => "error-upstream-timeout-happened",
+            Self::BodyTooLarge => "error-body-too-large-happened",
+            Self::BodyTooSlow => "error-body-too-slow-happened",
+            Self::UpgradeNotAllowed => "error-upgrade-not-allowed-happened",
+            Self::Misdirected => "error-misdirected-happened",
+        }
+    }
+
+    const fn next(self) -> &'static str {
+        match self {
+            Self::NotAllowed => "error-not-allowed-next",
+            Self::SignInAgain => "error-sign-in-again-next",
+            Self::Malformed => "error-malformed-next",
+            Self::NotFound => "error-not-found-next",
+            Self::ForeignOrigin => "error-foreign-origin-next",
+            Self::FormExpired => "error-form-expired-next",
+            Self::TooMany => "error-too-many-next",
+            Self::Unavailable => "error-unavailable-next",
+            Self::UpstreamUnreachable => "error-upstream-unreachable-next",
+            Self::UpstreamTimeout => "error-upstream-timeout-next",
+            Self::BodyTooLarge => "error-body-too-large-next",
+            Self::BodyTooSlow => "error-body-too-slow-next",
+            Self::UpgradeNotAllowed => "error-upgrade-not-allowed-next",
+            Self::Misdirected => "error-misdirected-next",
+        }
+    }
+}
+
+impl ErrorView {
+    fn title(&self) -> Cow<'static, str> {
+        self.frame.t(self.kind.title())
+    }
+
+    fn happened(&self) -> Cow<'static, str> {
+        self.frame.t(self.kind.happened())
+    }
+
+    fn next(&self) -> Cow<'static, str> {
+        self.frame.t(self.kind.next())
+    }
+}

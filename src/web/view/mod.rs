@@ -1,0 +1,172 @@
+//! The pages as types: what each one shows, and in which template.
+//!
+//! Invariant: a view holds only what is shown; it asks nobody, and its template escapes every text.
+
+mod alert;
+mod console;
+mod enrol;
+mod error;
+mod portal;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+
+pub use alert::{Alert, Tone};
+pub use console::{AccountActions, AccountRow, AccountView, AccountsView, AllSessionsView, InvitationView, InviteForm};
+pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
+pub use error::{ErrorKind, ErrorView};
+pub use portal::{AppCard, KeyRow, KeysProveView, KeysRegisterView, KeysView, PortalView, ProvePurpose, SessionRow, SessionsView};
+pub use sign_in::{KeyFirst, SignInKeyView, SignInView, SignedOutView};
+
+use std::borrow::Cow;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::assets::{self, AssetPrefix};
+use crate::lang::{self, Language, Value};
+use crate::model::{AccountState, Label, Role};
+
+/// What every page has around its own content.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    pub language: Language,
+    pub signed_in: Option<SignedIn>,
+    /// The token of every form on the page.
+    pub csrf: String,
+    /// Where the language switch comes back to: a path that answers GET, also where a form's answer is shown.
+    pub path: String,
+    pub alert: Option<Alert>,
+    pub assets: AssetPrefix,
+}
+
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub name: String,
+    pub role: Role,
+}
+
+/// An instant as it is shown (in the portal's time zone), and as machines read it (RFC 3339).
+#[derive(Clone, Debug)]
+pub struct Moment {
+    pub shown: String,
+    pub iso: String,
+}
+
+/// Where sign-in goes on to: an app, the path there, and the hash of the nonce that waits in the browser. All empty: the portal.
+#[derive(Clone, Debug, Default)]
+pub struct ReturnTo {
+    pub app: String,
+    pub path: String,
+    pub nonce: String,
+}
+
+/// What the browser needs to ask a key: the options as JSON (`{"publicKey": …}`) and the name of the challenge on the server.
+#[derive(Clone, Debug)]
+pub struct Ceremony {
+    pub options: String,
+    pub challenge: String,
+}
+
+impl Frame {
+    /// A page of the portal for somebody who is not signed in.
+    pub fn portal(language: Language, path: &str, csrf: String) -> Self {
+        Self { language, signed_in: None, csrf, path: path.to_owned(), alert: None, assets: AssetPrefix::Portal }
+    }
+
+    /// A page on an app's host: it has neither forms nor the portal's links.
+    pub fn app_host(language: Language) -> Self {
+        Self { language, signed_in: None, csrf: String::new(), path: "/".to_owned(), alert: None, assets: AssetPrefix::AppHost }
+    }
+
+    #[must_use]
+    pub fn signed_in(mut self, name: &str, role: Role) -> Self {
+        self.signed_in = Some(SignedIn { name: name.to_owned(), role });
+        self
+    }
+
+    #[must_use]
+    pub fn alert(mut self, alert: Option<Alert>) -> Self {
+        self.alert = alert;
+        self
+    }
+
+    // Templates hand over references only, whence the borrowed words and numbers below.
+
+    pub fn t(&self, key: &str) -> Cow<'static, str> {
+        lang::text(self.language, key)
+    }
+
+    pub fn t_name(&self, key: &str, argument: &str, name: &str) -> Cow<'static, str> {
+        lang::text_with(self.language, key, &[(argument, Value::Name(name))])
+    }
+
+    pub fn t_count(&self, key: &str, argument: &str, count: &u64) -> Cow<'static, str> {
+        lang::text_with(self.language, key, &[(argument, Value::Count(*count))])
+    }
+
+    pub fn asset(&self, name: &str) -> String {
+        assets::url(self.assets, name)
+    }
+
+    fn on_portal(&self) -> bool {
+        self.assets == AssetPrefix::Portal
+    }
+
+    fn is_at(&self, path: &str) -> bool {
+        self.path == path
+    }
+
+    fn is_below(&self, path: &str) -> bool {
+        self.path.starts_with(path)
+    }
+
+    fn language_link(&self, language: &Language) -> String {
+        format!("/language/{}?return={}", language.tag(), escaped(&self.path))
+    }
+
+    fn role(&self, role: &Role) -> Cow<'static, str> {
+        self.t(match role {
+            Role::Member => "role-member",
+            Role::SystemAdministrator => "role-system-administrator",
+            Role::SecurityAdministrator => "role-security-administrator",
+            Role::Auditor => "role-auditor",
+        })
+    }
+
+    fn state(&self, state: &AccountState) -> Cow<'static, str> {
+        self.t(match state {
+            AccountState::Invited => "state-invited",
+            AccountState::Active => "state-active",
+            AccountState::Disabled => "state-disabled",
+            AccountState::Suspended => "state-suspended",
+        })
+    }
+
+    fn label(&self, label: &Label) -> Cow<'static, str> {
+        self.t(match label {
+            Label::Public => "label-public",
+            Label::Internal => "label-internal",
+            Label::Sensitive => "label-sensitive",
+        })
+    }
+}
+
+impl SignedIn {
+    fn has_console(&self) -> bool {
+        self.role == Role::SecurityAdministrator
+    }
+}
+
+impl ReturnTo {
+    /// The address of the sign-in page that goes on to the same place.
+    pub fn sign_in_link(&self) -> String {
+        if self.app.is_empty() && self.path.is_empty() {
+            return "/sign-in".to_owned();
+        }
+        format!("/sign-in?app={}&path={}&nonce={}", escaped(&self.app), escaped(&self.path), escaped(&self.nonce))
+    }
+}
+
+fn escaped(text: &str) -> impl std::fmt::Display {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
+}

@@ -1,0 +1,101 @@
+//! What a person sees of her own: apps, keys, sessions.
+
+use askama::Template;
+
+use super::enrol::number_after;
+use super::{Ceremony, Frame, Moment};
+use crate::model::Label;
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "portal.html")]
+pub struct PortalView {
+    pub frame: Frame,
+    /// Only what she may enter now.
+    pub apps: Vec<AppCard>,
+}
+
+#[derive(Clone, Debug)]
+pub struct AppCard {
+    pub id: String,
+    /// In her language.
+    pub name: String,
+    pub label: Label,
+    pub host: String,
+    /// `https://host[:port]/`
+    pub link: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct KeyRow {
+    pub id: String,
+    pub name: String,
+    pub added: Moment,
+    pub last_used: Option<Moment>,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "keys.html")]
+pub struct KeysView {
+    pub frame: Frame,
+    pub keys: Vec<KeyRow>,
+}
+
+impl KeysView {
+    /// Who removed her last key could never sign in again.
+    fn may_remove(&self) -> bool {
+        self.keys.len() > 1
+    }
+}
+
+/// What the fresh proof is for.
+#[derive(Clone, Debug)]
+pub enum ProvePurpose {
+    AddKey,
+    RemoveKey { name: String },
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "keys_prove.html")]
+pub struct KeysProveView {
+    pub frame: Frame,
+    pub ceremony: Ceremony,
+    pub purpose: ProvePurpose,
+    /// Handed back by the form: what the handler goes on with.
+    pub next: String,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "keys_register.html")]
+pub struct KeysRegisterView {
+    pub frame: Frame,
+    pub ceremony: Ceremony,
+    /// How many keys she has already.
+    pub keys: usize,
+}
+
+impl KeysRegisterView {
+    fn number_of_next_key(&self) -> u64 {
+        number_after(self.keys)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    pub id: String,
+    /// The session that this page is seen in.
+    pub current: bool,
+    pub account: String,
+    pub signed_in: Moment,
+    pub last_active: Moment,
+    pub address: String,
+    pub browser: String,
+    /// The apps that were entered, by name.
+    pub apps: Vec<String>,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "sessions.html")]
+pub struct SessionsView {
+    pub frame: Frame,
+    pub sessions: Vec<SessionRow>,
+}

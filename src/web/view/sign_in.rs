@@ -1,0 +1,47 @@
+//! Sign-in and what follows sign-out.
+
+use askama::Template;
+
+use super::{Ceremony, Frame, ReturnTo};
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "sign_in.html")]
+pub struct SignInView {
+    pub frame: Frame,
+    pub return_to: ReturnTo,
+    /// What the app at the end of the way is called, where there is one.
+    pub going_to: Option<String>,
+}
+
+/// Whether the person has named herself before the key is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFirst {
+    No,
+    Yes,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "sign_in_key.html")]
+pub struct SignInKeyView {
+    pub frame: Frame,
+    pub return_to: ReturnTo,
+    pub ceremony: Ceremony,
+    pub key_first: KeyFirst,
+}
+
+impl SignInKeyView {
+    fn action(&self) -> &'static str {
+        match self.key_first {
+            KeyFirst::No => "/sign-in/key",
+            KeyFirst::Yes => "/sign-in/key-first/finish",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "signed_out.html")]
+pub struct SignedOutView {
+    pub frame: Frame,
+    /// Signed out on every device, not only here.
+    pub everywhere: bool,
+}

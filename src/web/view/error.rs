@@ -132,15 +132,15 @@ impl ErrorKind {
 }
 
 impl ErrorView {
-    fn title(&self) -> Cow<'static, str> {
+    pub(super) fn title(&self) -> Cow<'static, str> {
         self.frame.t(self.kind.title())
     }
 
-    fn happened(&self) -> Cow<'static, str> {
+    pub(super) fn happened(&self) -> Cow<'static, str> {
         self.frame.t(self.kind.happened())
     }
 
-    fn next(&self) -> Cow<'static, str> {
+    pub(super) fn next(&self) -> Cow<'static, str> {
         self.frame.t(self.kind.next())
     }
 }

@@ -354,6 +354,23 @@ fn every_field_has_a_label_and_every_id_is_there_once() {
 }
 
 #[test]
+fn every_word_of_a_closed_list_has_a_text() {
+    let frame = Frame::portal(Language::English, "/", String::new());
+    let mut texts: Vec<String> = Alert::all().iter().map(|alert| alert.text(&frame).into_owned()).collect();
+    texts.extend(Role::ALL.iter().map(|role| frame.role(role).into_owned()));
+    texts.extend(AccountState::ALL.iter().map(|state| frame.state(state).into_owned()));
+    texts.extend(Label::ALL.iter().map(|label| frame.label(label).into_owned()));
+    for kind in ErrorKind::ALL {
+        let view = ErrorView { frame: frame.clone(), status: 500, kind: *kind, reference: None, portal: None, retry_after_s: None };
+        texts.extend([view.title(), view.happened(), view.next()].map(std::borrow::Cow::into_owned));
+    }
+    for text in texts {
+        let is_a_key = ["alert-", "role-", "state-", "label-", "error-"].iter().any(|start| text.starts_with(start));
+        assert!(!is_a_key, "{text} is missing");
+    }
+}
+
+#[test]
 fn a_page_on_an_apps_host_asks_only_for_what_is_served_there() {
     let frame = Frame::app_host(Language::English);
     let page = ErrorView { frame, status: 403, kind: ErrorKind::NotAllowed, reference: None, portal: None, retry_after_s: None };

@@ -7,6 +7,8 @@ mod console;
 mod enrol;
 mod error;
 mod portal;
+#[cfg(test)]
+mod samples;
 mod sign_in;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,220 @@
+//! One sample of every page, for the tests: with hostile texts or with usual ones.
+
+use askama::Template;
+
+use super::*;
+
+pub(super) const HOSTILE: &str = "<script>alert(1)</script>\"'> onload=x </a>&amp;\u{202e}\u{2067}gnp";
+pub(super) const OPTIONS: &str = r#"{"publicKey":{"challenge":"p5aV2uHXr0AOqUk7HQitvi-Ny1p5aV2uHXr0AOqUk7H","rp":{"name":"<O'Brien & \"Söhne\"> 玉门","id":"gate.localhost"},"user":{"id":"AAAA","name":"ئالىم","displayName":"</form>"},"pubKeyCredParams":[{"type":"public-key","alg":-7}]}}"#;
+
+/// What the texts of a page that people or apps chose are.
+#[derive(Clone, Copy)]
+pub(super) struct Typed {
+    name: &'static str,
+    unit: &'static str,
+    app: &'static str,
+    key: &'static str,
+    browser: &'static str,
+}
+
+pub(super) const ATTACK: Typed = Typed { name: HOSTILE, unit: HOSTILE, app: HOSTILE, key: HOSTILE, browser: HOSTILE };
+pub(super) const USUAL: Typed = Typed {
+    name: "ئالىم ئەخمەت",
+    unit: "信息化办公室",
+    app: "政务网站群系统",
+    key: "Blue key, desk drawer",
+    browser: "Firefox 140, Windows",
+};
+
+fn moment() -> Moment {
+    Moment { shown: "2026-11-22 11:04".into(), iso: "2026-11-22T03:04:05Z".into() }
+}
+
+pub(super) fn key(typed: Typed, id: &str, used: bool) -> KeyRow {
+    KeyRow { id: id.into(), name: typed.key.into(), added: moment(), last_used: used.then(moment) }
+}
+
+fn session(typed: Typed, current: bool) -> SessionRow {
+    SessionRow {
+        id: "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d".into(),
+        current,
+        account: typed.name.into(),
+        signed_in: moment(),
+        last_active: moment(),
+        address: "2001:db8:85a3::8a2e:370:7334".into(),
+        browser: typed.browser.into(),
+        apps: if current { vec![typed.app.into(), typed.app.into()] } else { Vec::new() },
+    }
+}
+
+fn account(typed: Typed, state: AccountState, role: Role) -> AccountRow {
+    AccountRow {
+        id: "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d".into(),
+        name: typed.name.into(),
+        unit: typed.unit.into(),
+        role,
+        state,
+        created: moment(),
+    }
+}
+
+/// All pages, by name.
+pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, String)> {
+    let hostile = typed.name == HOSTILE;
+    let stranger = |path: &str| Frame::portal(language, path, "csrf-token".into());
+    let member = |path: &str| stranger(path).signed_in(typed.name, Role::Member);
+    let staff = |path: &str| stranger(path).signed_in(typed.name, Role::SecurityAdministrator);
+    let ceremony = || Ceremony { options: OPTIONS.into(), challenge: if hostile { HOSTILE } else { "c1" }.into() };
+    let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into() };
+    let card = |label, id: &str| AppCard {
+        id: id.into(),
+        name: typed.app.into(),
+        label,
+        host: "sites.localhost:8443".into(),
+        link: "https://sites.localhost:8443/".into(),
+    };
+    let error = |frame, kind, portal: Option<&str>| ErrorView {
+        frame,
+        status: 503,
+        kind,
+        reference: Some(typed.key.into()),
+        portal: portal.map(str::to_owned),
+        retry_after_s: Some(30),
+    };
+    let mut pages = vec![
+        ("sign-in", SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()) }.render()),
+        (
+            "sign-in-wait",
+            SignInView {
+                frame: stranger("/sign-in").alert(Some(Alert::Wait { seconds: 30 })),
+                return_to: ReturnTo::default(),
+                going_to: None,
+            }
+            .render(),
+        ),
+        (
+            "sign-in-key",
+            SignInKeyView { frame: stranger("/sign-in/key"), return_to: return_to.clone(), ceremony: ceremony(), key_first: KeyFirst::No }
+                .render(),
+        ),
+        (
+            "sign-in-key-first",
+            SignInKeyView { frame: stranger("/sign-in"), return_to, ceremony: ceremony(), key_first: KeyFirst::Yes }.render(),
+        ),
+        ("signed-out", SignedOutView { frame: stranger("/sign-in"), everywhere: false }.render()),
+        ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),
+        ("enrol-open", EnrolOpenView { frame: stranger("/enrol") }.render()),
+        ("enrol-password", EnrolPasswordView { frame: stranger("/enrol"), name: typed.name.into(), least: 12 }.render()),
+        (
+            "enrol-key",
+            EnrolKeyView { frame: stranger("/enrol"), name: typed.name.into(), keys: vec![], ceremony: Some(ceremony()) }.render(),
+        ),
+        (
+            "enrol-key-second",
+            EnrolKeyView {
+                frame: stranger("/enrol"),
+                name: typed.name.into(),
+                keys: vec![key(typed, "k1", false)],
+                ceremony: Some(ceremony()),
+            }
+            .render(),
+        ),
+        ("enrol-done", EnrolDoneView { frame: stranger("/enrol"), name: typed.name.into() }.render()),
+        ("enrol-invalid", EnrolInvalidView { frame: stranger("/enrol") }.render()),
+        (
+            "portal",
+            PortalView {
+                frame: member("/"),
+                apps: vec![card(Label::Public, "sites"), card(Label::Internal, "disclosure"), card(Label::Sensitive, "ug")],
+            }
+            .render(),
+        ),
+        ("portal-empty", PortalView { frame: member("/"), apps: vec![] }.render()),
+        (
+            "keys",
+            KeysView { frame: member("/keys").alert(Some(Alert::KeyAdded)), keys: vec![key(typed, "k1", true), key(typed, "k2", false)] }
+                .render(),
+        ),
+        ("keys-only-one", KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)] }.render()),
+        (
+            "keys-prove-add",
+            KeysProveView { frame: member("/keys"), ceremony: ceremony(), purpose: ProvePurpose::AddKey, next: typed.key.into() }.render(),
+        ),
+        (
+            "keys-prove-remove",
+            KeysProveView {
+                frame: member("/keys"),
+                ceremony: ceremony(),
+                purpose: ProvePurpose::RemoveKey { name: typed.key.into() },
+                next: "remove".into(),
+            }
+            .render(),
+        ),
+        ("keys-register", KeysRegisterView { frame: member("/keys"), ceremony: ceremony(), keys: 1 }.render()),
+        ("sessions", SessionsView { frame: member("/sessions"), sessions: vec![session(typed, true), session(typed, false)] }.render()),
+        (
+            "console-accounts",
+            AccountsView {
+                frame: staff("/console/accounts").alert(Some(Alert::NameTaken)),
+                filter: typed.unit.into(),
+                accounts: vec![
+                    account(typed, AccountState::Active, Role::SecurityAdministrator),
+                    account(typed, AccountState::Invited, Role::Member),
+                    account(typed, AccountState::Disabled, Role::Auditor),
+                    account(typed, AccountState::Suspended, Role::SystemAdministrator),
+                ],
+                more: true,
+                form: InviteForm { name: typed.name.into(), unit: typed.unit.into(), role: Some(Role::Auditor), email: String::new() },
+            }
+            .render(),
+        ),
+        (
+            "console-accounts-none",
+            AccountsView {
+                frame: staff("/console/accounts"),
+                filter: String::new(),
+                accounts: vec![],
+                more: false,
+                form: InviteForm::default(),
+            }
+            .render(),
+        ),
+        (
+            "console-invitation",
+            InvitationView {
+                frame: staff("/console/accounts"),
+                name: typed.name.into(),
+                link: "https://gate.localhost:8443/enrol#p5aV2uHXr0AOqUk7HQitvi-Ny1p5aV2uHXr0AOqUk7H".into(),
+                minutes: 15,
+            }
+            .render(),
+        ),
+        (
+            "console-account",
+            AccountView {
+                frame: staff("/console/accounts"),
+                account: account(typed, AccountState::Active, Role::Member),
+                email: Some(typed.name.into()),
+                keys: vec![key(typed, "k1", true)],
+                sessions: 2,
+                actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true },
+            }
+            .render(),
+        ),
+        (
+            "console-sessions",
+            AllSessionsView { frame: staff("/console/sessions"), sessions: vec![session(typed, true), session(typed, false)] }.render(),
+        ),
+        ("console-sessions-none", AllSessionsView { frame: staff("/console/sessions"), sessions: vec![] }.render()),
+        ("error-app-host", error(Frame::app_host(language), ErrorKind::Unavailable, Some("https://gate.localhost:8443/")).render()),
+        ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
+    ];
+    for kind in ErrorKind::ALL {
+        pages.push(("error", error(Frame::app_host(language), *kind, None).render()));
+    }
+    for alert in Alert::all() {
+        let view = SignedOutView { frame: stranger("/sign-in").alert(Some(alert)), everywhere: false };
+        pages.push(("alert", view.render()));
+    }
+    pages.into_iter().map(|(name, page)| (name, page.unwrap())).collect()
+}

@@ -1,6 +1,6 @@
 //! Proves that each rule catches what it is there for, and lets pass what it must.
 
-use super::rules::{judge, too_long};
+use super::rules::{judge, judge_template, too_long};
 
 #[track_caller]
 fn caught(path: &str, source: &str, what: &str) {
@@ -162,4 +162,11 @@ fn sql_and_ring_have_one_home_each() {
 fn a_file_of_four_hundred_lines_passes_and_a_longer_one_does_not() {
     assert_eq!(too_long("src/x.rs", &"\n".repeat(400)), None);
     assert!(too_long("src/x.rs", &"\n".repeat(401)).is_some());
+}
+
+#[test]
+fn a_template_is_on_the_floor_of_its_module() {
+    assert_eq!(judge_template("src/web/templates/x.html", "{% for l in crate::lang::Language::ALL %}"), []);
+    let found = judge_template("src/web/templates/x.html", "<p>\n{{ crate::gateway::x() }}");
+    assert_eq!(found.first().map(|finding| finding.line), Some(2), "{found:?}");
 }

@@ -33,6 +33,21 @@ pub fn judge(path: &str, source: &str) -> Vec<Finding> {
     found.into_iter().map(|(line, what)| Finding { path: path.to_owned(), line, what }).collect()
 }
 
+/// Every `crate::` path in a template, which the pages compile into themselves.
+pub fn judge_template(path: &str, text: &str) -> Vec<Finding> {
+    let top = path.split('/').nth(1).unwrap_or_default();
+    let named = |(index, line): (usize, &str)| {
+        let line = line.to_owned();
+        let names = line.split("crate::").skip(1).map(|rest| {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            Name { segments: vec!["crate".to_owned(), rest[..end].to_owned()], line: index + 1, seen: Seen::Inside }
+        });
+        names.collect::<Vec<_>>()
+    };
+    let judged = text.lines().enumerate().flat_map(named).filter_map(|name| floors(top, &name).map(|what| (name.line, what)));
+    judged.map(|(line, what)| Finding { path: path.to_owned(), line, what }).collect()
+}
+
 pub fn too_long(path: &str, source: &str) -> Option<Finding> {
     let lines = source.lines().count();
     let what = format!("{lines} lines; at most {LONGEST_FILE}: split it by noun");

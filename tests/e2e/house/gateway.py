@@ -1,0 +1,149 @@
+"""The program under test, as an operator runs it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from .client import Client
+from .processes import Process, free_port, until
+
+ROOT = Path(__file__).parents[3]
+
+
+def binary():
+    named = os.environ.get("YUMEN_BIN")
+    built = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "yumen"
+    path = Path(named) if named else built
+    assert path.is_file(), f"{path} is missing: build it (cargo build), or name another in YUMEN_BIN"
+    return path
+
+
+def run(*words, seconds=60):
+    """Runs a verb to its end."""
+    argv = [str(word) for word in (binary(), *words)]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL)
+
+
+def done(*words, seconds=60):
+    """Runs a verb that must succeed; what it printed."""
+    ended = run(*words, seconds=seconds)
+    assert ended.returncode == 0, f"{ended.args}\n{ended.stdout}\n-- stderr --\n{ended.stderr}"
+    return ended.stdout
+
+
+CONFIG = """\
+listen = ["127.0.0.1:{port}"]
+data = "{data}"
+public_port = {port}
+hsts = false
+
+[portal]
+host = "{layout.portal}"
+
+[[tls.certificates]]
+chain = "{chain}"
+key = "{key}"
+
+[[app]]
+id = "sites"
+name = "政务网站群系统"
+host = "{layout.sites}"
+upstreams = ["http://127.0.0.1:{site}"]
+label = "internal"
+max_body = "100MiB"
+
+[[app.rule]]
+name = "editors"
+roles = ["member"]
+
+[[app]]
+id = "echo"
+name = "Echo"
+host = "{layout.echo}"
+upstreams = ["http://127.0.0.1:{echo}"]
+label = "internal"
+websocket = true
+
+[[app.rule]]
+name = "listeners"
+roles = ["member"]
+
+[[app]]
+id = "closed"
+name = "Closed"
+host = "{layout.closed}"
+upstreams = ["http://127.0.0.1:{nowhere}"]
+label = "internal"
+
+[[app.rule]]
+name = "treasury"
+units = ["财政局"]
+roles = ["member"]
+"""
+
+
+class Gateway:
+    def __init__(self, folder, layout, authority, site, echo, port):
+        self.folder, self.layout, self.ca = folder, layout, authority.path
+        self.port = port
+        self.data = folder / "data"
+        self.config = folder / "yumen.toml"
+        chain, key = authority.issue(*layout.hosts)
+        self.config.write_text(
+            CONFIG.format(
+                port=self.port,
+                data=self.data,
+                layout=layout,
+                chain=chain,
+                key=key,
+                site=site.port,
+                echo=echo.port,
+                nowhere=free_port(),
+            )
+        )
+        self.process = None
+
+    def url(self, host, path="/"):
+        return f"https://{host}:{self.port}{path}"
+
+    @property
+    def portal(self):
+        return self.url(self.layout.portal)
+
+    def client(self, host, cookies=None):
+        return Client(host, self.port, self.ca, cookies)
+
+    def start(self):
+        self.process = Process([binary(), "serve", "--config", self.config])
+        until(self.answers, 30, "the gateway answers")
+        return self
+
+    def answers(self):
+        assert self.process.running(), f"the gateway ended\n{self.process.story()}"
+        try:
+            with self.client(self.layout.portal) as client:
+                return client.ask("GET", "/sign-in").status == 200
+        except OSError:
+            return False
+
+    def stop(self):
+        return self.process.stop()
+
+    def kill(self):
+        self.process.kill()
+
+    # Verbs.
+
+    def invite(self, name, unit, role="member"):
+        """The link of an invitation."""
+        out = done("account", "invite", name, "--unit", unit, "--role", role, "--data", self.data)
+        return out.strip().splitlines()[-1]
+
+    def account(self, verb, *words):
+        return done("account", verb, *words, "--data", self.data)
+
+    def audit(self, *words):
+        """The records, as `audit tail` prints them."""
+        out = done("audit", "tail", "--data", self.data, "--json", "--since", "2000-01-01T00:00:00Z", *words)
+        return [json.loads(line) for line in out.splitlines() if line.strip()]

@@ -12,6 +12,7 @@ from house.behind import Echo, Site
 from house.browser import Browser
 from house.certs import Authority
 from house.client import AS_SCRIPT, Client
+from house.people import KEEPS_ACCOUNTS, Hands, Person, put_away
 from websockets.sync.client import connect
 
 CREATE = """
@@ -21,6 +22,14 @@ navigator.credentials.create({publicKey: {
   pubKeyCredParams: [{type: 'public-key', alg: -7}],
   authenticatorSelection: {userVerification: 'required'}, attestation: 'direct', timeout: 4000,
 }}).then(key => done(key.type), error => done(error.name));
+"""
+
+
+# With an empty list of keys only one that keeps the account in it can answer.
+GET = """
+navigator.credentials.get({publicKey: {
+  challenge: new Uint8Array(32), rpId: location.hostname, userVerification: 'required', timeout: 4000,
+}}).then(key => done(key.response.userHandle ? key.response.userHandle.byteLength : 0), error => done(error.name));
 """
 
 
@@ -71,6 +80,31 @@ def test_the_browser_trusts_the_authority_and_makes_a_verified_key(tmp_path, aut
         browser.verifies(False)
         assert browser.js(CREATE) == "NotAllowedError"
         browser.unplug()
+    finally:
+        browser.close()
+
+
+def test_a_key_goes_from_tab_to_tab_with_the_account_in_it(tmp_path, authority, page):
+    browser = Browser(tmp_path, authority.path)
+    try:
+        hands, person = Hands(browser, f"https://gate.localhost:{page}/"), Person()
+        with browser.scripted(KEEPS_ACCOUNTS):
+            browser.open(hands.portal).see("h1")
+            hands.hold(person)
+            assert browser.js(CREATE) == "public-key"
+        first = browser.tab
+        second = browser.new_tab()
+        browser.open(hands.portal).see("h1")
+        for tab in (second, first):
+            browser.to_tab(tab)
+            hands.hold(person)
+            assert browser.js(GET) == 16
+        put_away(person)
+        assert person.key[0]["isResidentCredential"] and person.key[0]["signCount"] == 3
+        with browser.scripted(""):
+            browser.open(hands.portal).see("h1")
+            hands.hold(Person())
+            assert browser.js(GET) == "NotAllowedError"
     finally:
         browser.close()
 

@@ -134,10 +134,9 @@ impl Reader {
 
     /// Takes a literal; in an attribute it may be a path (`#[serde(with = "…")]`).
     pub fn literal(&mut self, text: String, line: usize) {
-        if self.attribute == Attributed::Yes && text.contains("::") {
-            if let Ok(stream) = text.parse::<TokenStream>() {
-                tokens::walk(self, stream, Some(line));
-            }
+        let path = self.attribute == Attributed::Yes && text.contains("::");
+        if let Some(stream) = path.then(|| text.parse::<TokenStream>().ok()).flatten() {
+            tokens::walk(self, stream, Some(line));
         }
         self.facts.literals.push((text, line));
     }

@@ -45,6 +45,16 @@ host = "{layout.portal}"
 chain = "{chain}"
 key = "{key}"
 
+# Many people sign in from one address here, and one of them asks as fast as she can.
+[sign_in]
+per_address_per_minute = 10000
+per_account_per_minute = 1000
+overall_per_minute = 10000
+
+[rates]
+per_person_per_second = 100000
+burst = 100000
+
 [[app]]
 id = "sites"
 name = "政务网站群系统"

@@ -1,0 +1,207 @@
+//! The life of one connection: handshake, HTTP, and what may outlive it (an upgraded socket).
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::Service;
+use super::body::Answer;
+use super::pulse::{Framing, Late, Pulse};
+use super::request::{MOST_FIELDS, admit, answer};
+use super::run::{Worker, stopped};
+use super::tls::settled;
+use super::wire::{Cutter, Heard, Wire};
+use crate::model::{End, Line, Origin};
+
+/// Bounds what one HTTP/1.1 head, and one body's way through, can hold in memory.
+const BUFFER: usize = 64 * 1024;
+const H2_FIELDS: u32 = 16 * 1024;
+const H2_STREAM_WINDOW: u32 = 256 * 1024;
+const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
+const H2_RESETS: usize = 20;
+
+type Socket = TokioIo<Heard<TlsStream<Wire>>>;
+
+/// Serves one accepted socket until nothing of it is left.
+pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, tcp: TcpStream, peer: SocketAddr) {
+    let line = Arc::new(Line::default());
+    let _listed = worker.list(&line);
+    let timers = worker.front.timers;
+    let pulse = Arc::new(Pulse::new(worker.front.clock.clone()));
+    let (wire, cutter, gone) = Wire::new(tcp, Arc::clone(&pulse), timers.write_stall);
+
+    let talk = Talk { worker, line: Arc::clone(&line), pulse: Arc::clone(&pulse), cutter };
+    talk.hold(wire, peer).await;
+
+    // An upgraded socket lives on in the hands of whoever took it.
+    let _upgraded = pulse.begin();
+    let late = pin!(pulse.late(timers));
+    tokio::select! {
+        biased;
+        _ = line.until_cut() => talk.cutter.cut(),
+        _ = gone => {}
+        _ = late => talk.too_slow(),
+    }
+}
+
+struct Talk<S> {
+    worker: Rc<Worker<S>>,
+    line: Arc<Line>,
+    pulse: Arc<Pulse>,
+    cutter: Cutter,
+}
+
+impl<S: Service> Talk<S> {
+    fn too_slow(&self) {
+        self.worker.front.tally.too_slow();
+        self.line.cut(End::TooSlow);
+        self.cutter.cut();
+    }
+
+    async fn hold(&self, wire: Wire, peer: SocketAddr) {
+        let Some(stream) = self.shake_hands(wire).await else { return };
+        let Some((tls, sni)) = settled(stream.get_ref().1) else { return };
+        let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let origin = Arc::new(Origin { address: peer.ip().to_canonical(), port: peer.port(), tls, sni });
+        self.pulse.ready();
+        let framing = if h2 { Framing::Frames } else { Framing::Heads };
+        let socket = TokioIo::new(Heard { inner: stream, pulse: Arc::clone(&self.pulse), framing });
+        if h2 { self.http2(socket, &origin).await } else { self.http1(socket, &origin).await }
+    }
+
+    async fn shake_hands(&self, wire: Wire) -> Option<TlsStream<Wire>> {
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.worker.front.tls));
+        let mut shutdown = self.worker.shutdown.clone();
+        let shaken = tokio::select! {
+            biased;
+            _ = self.line.until_cut() => return None,
+            () = stopped(&mut shutdown) => return None,
+            shaken = timeout(self.worker.front.timers.handshake, acceptor.accept(wire)) => shaken,
+        };
+        match shaken {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => self.too_slow(),
+        }
+        self.worker.front.tally.handshake_failed();
+        None
+    }
+
+    async fn http1(&self, socket: Socket, origin: &Arc<Origin>) {
+        // hyper's header timeout counts the time between requests too, and sets a timer for each; the pulse does better.
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .keep_alive(true)
+            .half_close(false)
+            .max_headers(MOST_FIELDS)
+            .max_buf_size(BUFFER)
+            .serve_connection(socket, self.answers(origin))
+            .with_upgrades();
+        let Some(Err(error)) = self.drive(connection, |connection| connection.graceful_shutdown()).await else { return };
+        if error.is_parse() {
+            let status = if error.is_parse_too_large() { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+            self.worker.service.malformed(origin, status, &error.to_string());
+        }
+        tracing::debug!(%error, "an HTTP/1.1 connection ended early");
+    }
+
+    async fn http2(&self, socket: Socket, origin: &Arc<Origin>) {
+        let connection = http2::Builder::new(OnThisThread)
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.worker.front.caps.streams)
+            .max_header_list_size(H2_FIELDS)
+            .max_pending_accept_reset_streams(H2_RESETS)
+            .max_local_error_reset_streams(H2_RESETS)
+            .initial_stream_window_size(H2_STREAM_WINDOW)
+            .initial_connection_window_size(H2_CONNECTION_WINDOW)
+            .max_send_buf_size(BUFFER)
+            .serve_connection(socket, self.answers(origin));
+        if let Some(Err(error)) = self.drive(connection, |connection| connection.graceful_shutdown()).await {
+            tracing::debug!(%error, "an HTTP/2 connection ended early");
+        }
+    }
+
+    /// Runs a connection to its end: `None` if it was cut.
+    async fn drive<C, R>(&self, connection: C, finish: impl Fn(Pin<&mut C>)) -> Option<R>
+    where
+        C: Future<Output = R>,
+    {
+        let mut connection = pin!(connection);
+        let mut late = pin!(self.pulse.late(self.worker.front.timers));
+        let mut shutdown = self.worker.shutdown.clone();
+        let mut draining = false;
+        loop {
+            // In this order: the pulse is read after the connection has left its marks.
+            tokio::select! {
+                biased;
+                _ = self.line.until_cut() => {
+                    self.cutter.cut();
+                    return None;
+                }
+                ended = connection.as_mut() => return Some(ended),
+                late = late.as_mut() => match late {
+                    Late::Slow => {
+                        self.too_slow();
+                        return None;
+                    }
+                    Late::Idle => {
+                        self.pulse.closing();
+                        finish(connection.as_mut());
+                    }
+                },
+                () = stopped(&mut shutdown), if !draining => {
+                    draining = true;
+                    finish(connection.as_mut());
+                }
+            }
+        }
+    }
+
+    fn answers(
+        &self,
+        origin: &Arc<Origin>,
+    ) -> impl HttpService<Incoming, ResBody = Answer<S::Body>, Error = Infallible, Future: 'static> + use<S> {
+        let (service, origin) = (self.worker.service.clone(), Arc::clone(origin));
+        let (line, pulse) = (Arc::clone(&self.line), Arc::clone(&self.pulse));
+        service_fn(move |request: Request<Incoming>| {
+            let under_way = pulse.begin();
+            let version = request.version();
+            let admitted = admit(request, &origin, &line);
+            let (service, origin) = (service.clone(), Arc::clone(&origin));
+            async move {
+                Ok(match admitted {
+                    Ok(inbound) => service.call(inbound).await.map(|body| Answer::of_service(body, under_way)),
+                    Err(malformed) => {
+                        service.malformed(&origin, malformed.status, malformed.what);
+                        answer(malformed, version, under_way)
+                    }
+                })
+            }
+        })
+    }
+}
+
+/// HTTP/2 streams stay on their connection's thread.
+#[derive(Clone, Copy)]
+struct OnThisThread;
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for OnThisThread {
+    fn execute(&self, stream: F) {
+        spawn_local(stream);
+    }
+}

@@ -1,0 +1,129 @@
+//! One worker: accepts, serves, and drains. Runs on a current-thread runtime within a `LocalSet`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::net::TcpListener as StdListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinSet, spawn_local};
+use tokio::time::{sleep, timeout};
+
+use super::connection::serve;
+use super::{Front, Service};
+use crate::model::{End, Line};
+
+const PAUSE: Duration = Duration::from_millis(50);
+
+pub(super) struct Worker<S> {
+    pub front: Arc<Front>,
+    pub service: S,
+    pub shutdown: watch::Receiver<bool>,
+    lines: RefCell<HashMap<u64, Arc<Line>>>,
+    next: Cell<u64>,
+    empty: Notify,
+}
+
+/// Serves on `listeners` (this worker's clones) until `shutdown` holds `true` or its sender is gone. Then requests
+/// under way have `drain` to end; what is left after that is cut.
+pub async fn run<S: Service>(
+    listeners: Vec<StdListener>,
+    front: Arc<Front>,
+    service: S,
+    mut shutdown: watch::Receiver<bool>,
+    drain: Duration,
+) -> io::Result<()> {
+    let worker = Rc::new(Worker {
+        front,
+        service,
+        shutdown: shutdown.clone(),
+        lines: RefCell::default(),
+        next: Cell::new(0),
+        empty: Notify::new(),
+    });
+    let mut doors = JoinSet::new();
+    for listener in listeners {
+        listener.set_nonblocking(true)?;
+        doors.spawn_local(accept(Rc::clone(&worker), TcpListener::from_std(listener)?));
+    }
+    stopped(&mut shutdown).await;
+    doors.shutdown().await;
+    if timeout(drain, worker.emptied()).await.is_err() {
+        worker.lines.borrow().values().for_each(|line| line.cut(End::Shutdown));
+        worker.emptied().await;
+    }
+    Ok(())
+}
+
+/// Resolves when the worker shall stop.
+pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone: nobody is left to run for.
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
+
+async fn accept<S: Service>(worker: Rc<Worker<S>>, listener: TcpListener) {
+    let mut reserve = File::open("/dev/null").ok();
+    loop {
+        match listener.accept().await {
+            Ok((tcp, peer)) => {
+                let Some(admission) = worker.front.admit(peer.ip()) else { continue };
+                let worker = Rc::clone(&worker);
+                spawn_local(async move {
+                    serve(worker, tcp, peer).await;
+                    drop(admission);
+                });
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                if reserve.take().is_some() {
+                    // With the descriptor given up, the one who waits can be let in and turned away.
+                    let _ = listener.accept().now_or_never();
+                }
+                sleep(PAUSE).await;
+                reserve = File::open("/dev/null").ok();
+            }
+        }
+    }
+}
+
+impl<S> Worker<S> {
+    /// Puts a connection on the list of those that a drain waits for and then cuts.
+    pub fn list(self: &Rc<Self>, line: &Arc<Line>) -> Listed<S> {
+        let key = self.next.get();
+        self.next.set(key.wrapping_add(1));
+        self.lines.borrow_mut().insert(key, Arc::clone(line));
+        Listed { worker: Rc::clone(self), key }
+    }
+
+    async fn emptied(&self) {
+        loop {
+            let notified = self.empty.notified();
+            if self.lines.borrow().is_empty() {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+pub(super) struct Listed<S> {
+    worker: Rc<Worker<S>>,
+    key: u64,
+}
+
+impl<S> Drop for Listed<S> {
+    fn drop(&mut self) {
+        let mut lines = self.worker.lines.borrow_mut();
+        lines.remove(&self.key);
+        if lines.is_empty() {
+            self.worker.empty.notify_waiters();
+        }
+    }
+}

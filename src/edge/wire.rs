@@ -1,0 +1,157 @@
+//! The socket of a connection, with marks for the [`Pulse`] and a handle that can cut it from outside.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use super::pulse::{Framing, Pulse};
+
+/// More than this does not wait unsent in the kernel, so a write that waits means a client that does not read.
+const UNSENT: u32 = 128 * 1024;
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// TCP below TLS: marks whether the client takes what is written.
+pub(super) struct Wire {
+    tcp: Arc<TcpStream>,
+    pulse: Arc<Pulse>,
+    _open: oneshot::Sender<()>,
+}
+
+/// The connection's end, for the task that watches over it.
+pub(super) struct Cutter(Weak<TcpStream>);
+
+impl Wire {
+    /// The wire, what can cut it, and what resolves (to an error) when it is gone.
+    pub fn new(tcp: TcpStream, pulse: Arc<Pulse>, stall: Duration) -> (Self, Cutter, oneshot::Receiver<()>) {
+        let socket = SockRef::from(&tcp);
+        // Each only makes a connection better; none is worth refusing it.
+        let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.set_tcp_notsent_lowat(UNSENT);
+        let _ = socket.set_tcp_user_timeout(Some(stall));
+        let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
+        let (open, gone) = oneshot::channel();
+        let tcp = Arc::new(tcp);
+        let cutter = Cutter(Arc::downgrade(&tcp));
+        (Self { tcp, pulse, _open: open }, cutter, gone)
+    }
+}
+
+impl Cutter {
+    /// Ends the socket at once, both ways; what was not yet sent is thrown away.
+    pub fn cut(&self) {
+        if let Some(tcp) = self.0.upgrade() {
+            let socket = SockRef::from(&*tcp);
+            let _ = socket.set_linger(Some(Duration::ZERO));
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.tcp.poll_read_ready(context))?;
+            match self.tcp.try_read(buffer.initialize_unfilled()) {
+                Ok(count) => {
+                    buffer.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl Wire {
+    fn poll_write_with(
+        &self,
+        context: &mut Context<'_>,
+        mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let Poll::Ready(ready) = self.tcp.poll_write_ready(context) else {
+                self.pulse.write_waits();
+                return Poll::Pending;
+            };
+            ready?;
+            match write(&self.tcp) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                done => {
+                    self.pulse.write_goes_on();
+                    return Poll::Ready(done);
+                }
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_with(context, |tcp| tcp.try_write(bytes))
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.poll_write_with(context, |tcp| tcp.try_write_vectored(slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.tcp).shutdown(Shutdown::Write))
+    }
+}
+
+/// TLS above the wire: marks that bytes of HTTP came.
+pub(super) struct Heard<T> {
+    pub inner: T,
+    pub pulse: Arc<Pulse>,
+    pub framing: Framing,
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Heard<T> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        if buffer.filled().len() > before {
+            self.pulse.heard(self.framing);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<T> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}

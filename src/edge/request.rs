@@ -14,6 +14,9 @@ use crate::model::{Host, Inbound, Line, Origin};
 /// The most fields that a request may have, each cookie crumb of HTTP/2 counted.
 pub(super) const MOST_FIELDS: usize = 100;
 
+/// The most bytes that they may have, with 32 for each as HTTP/2 counts (RFC 9113, section 6.5.2).
+const LARGEST_FIELDS: usize = 32 * 1024;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
     pub status: StatusCode,
@@ -55,8 +58,15 @@ fn named_host<B>(request: &Request<B>) -> Result<Host, Malformed> {
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(Malformed { status: StatusCode::METHOD_NOT_ALLOWED, what: "CONNECT and TRACE are not for gateways" });
     }
-    if request.headers().len() > MOST_FIELDS {
-        return Err(Malformed { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, what: "more than 100 header fields" });
+    let fields = request.headers();
+    let size = fields
+        .iter()
+        .fold(0_usize, |sum, (name, value)| sum.saturating_add(name.as_str().len()).saturating_add(value.len()).saturating_add(32));
+    if fields.len() > MOST_FIELDS || size > LARGEST_FIELDS {
+        return Err(Malformed {
+            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            what: "more than 100 header fields, or 32 KiB of them",
+        });
     }
     if request.uri().scheme_str().is_some_and(|scheme| scheme != "https") {
         return Err(bad("the scheme of the address is not https"));
@@ -175,14 +185,16 @@ mod tests {
 
     #[test]
     fn more_fields_than_anybody_needs_are_refused() {
-        let many = |count: usize| {
+        let many = |count: usize, value: &str| {
             let mut request = Request::builder().uri("/").header(HOST, "a.cn");
             for _ in 1..count {
-                request = request.header("x", "y");
+                request = request.header("x", value);
             }
-            named_host(&request.body(()).unwrap())
+            named_host(&request.body(()).unwrap()).map_err(|malformed| malformed.status.as_u16())
         };
-        many(100).unwrap();
-        assert_eq!(many(101).unwrap_err().status, 431);
+        many(100, "y").unwrap();
+        assert_eq!(many(101, "y"), Err(431));
+        many(2, &"y".repeat(32_000)).unwrap();
+        assert_eq!(many(2, &"y".repeat(33_000)), Err(431));
     }
 }

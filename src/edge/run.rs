@@ -39,14 +39,8 @@ pub async fn run<S: Service>(
     mut shutdown: watch::Receiver<bool>,
     drain: Duration,
 ) -> io::Result<()> {
-    let worker = Rc::new(Worker {
-        front,
-        service,
-        shutdown: shutdown.clone(),
-        lines: RefCell::default(),
-        next: Cell::new(0),
-        empty: Notify::new(),
-    });
+    let worker =
+        Rc::new(Worker { front, service, shutdown: shutdown.clone(), lines: RefCell::default(), next: Cell::new(0), empty: Notify::new() });
     let mut doors = JoinSet::new();
     for listener in listeners {
         listener.set_nonblocking(true)?;

@@ -61,7 +61,8 @@ impl Service for Echo {
         self.0.reached.notify_one();
         let Inbound { host, uri, version, origin, .. } = &inbound;
         let cookie = inbound.sole("cookie").unwrap_or("none");
-        let text = format!("{host} {} {version:?} {} {} {cookie} from {}", uri.path(), origin.tls.version, origin.tls.group, origin.address);
+        let text =
+            format!("{host} {} {version:?} {} {} {cookie} from {}", uri.path(), origin.tls.version, origin.tls.group, origin.address);
         match uri.path() {
             "/wait" => self.0.release.notified().await,
             "/never" => pending().await,
@@ -174,6 +175,7 @@ impl House {
     async fn exchange(&self, head: &str) -> String {
         let mut stream = self.dial(GATE).await;
         stream.write_all(head.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
         read_to_end(&mut stream).await
     }
 }

@@ -54,7 +54,8 @@ fn a_request_under_way_is_not_idle() {
         stream.write_all(get("/wait").as_bytes()).await.unwrap();
         house.seen.reached.notified().await;
         let mut sender = http2(&house).await;
-        let response = spawn_local(async move { sender.send_request(h2_get("https://gate.localhost/wait").body(Default::default()).unwrap()).await });
+        let response =
+            spawn_local(async move { sender.send_request(h2_get("https://gate.localhost/wait").body(Default::default()).unwrap()).await });
         house.seen.reached.notified().await;
         // Each of these connections is cut only after the limit that the others would have met.
         for _ in 0..3 {

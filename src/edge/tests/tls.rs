@@ -83,8 +83,8 @@ fn hello(version: [u8; 2], suite: [u8; 2]) -> Vec<u8> {
         extension(13, &with_length(&[4, 3, 4, 1], 2)),
     ]
     .concat();
-    let body =
-        [&version[..], &[7; 32], &with_length(&[], 1), &with_length(&suite, 2), &with_length(&[0], 1), &with_length(&extensions, 2)].concat();
+    let body = [&version[..], &[7; 32], &with_length(&[], 1), &with_length(&suite, 2), &with_length(&[0], 1), &with_length(&extensions, 2)]
+        .concat();
     let message = [&[1][..], &with_length(&body, 3)].concat();
     [&[22, 3, 1][..], &with_length(&message, 2)].concat()
 }

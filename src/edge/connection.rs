@@ -52,9 +52,14 @@ pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, tcp: TcpStream, pee
     let late = pin!(pulse.late(timers));
     tokio::select! {
         biased;
-        _ = line.until_cut() => talk.cutter.cut(),
+        _ = line.until_cut() => {}
         _ = gone => {}
         _ = late => talk.too_slow(),
+    }
+    tokio::select! {
+        biased;
+        _ = line.until_cut() => talk.cutter.cut(),
+        () = talk.cutter.see_off() => {}
     }
 }
 

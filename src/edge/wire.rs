@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,11 +11,14 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::pulse::{Framing, Pulse};
 
 /// More than this does not wait unsent in the kernel, so a write that waits means a client that does not read.
 const UNSENT: u32 = 128 * 1024;
+/// How long a client that was told goodbye may still send.
+const SEEN_OFF: Duration = Duration::from_secs(2);
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// TCP below TLS: marks whether the client takes what is written.
@@ -25,8 +28,8 @@ pub(super) struct Wire {
     _open: oneshot::Sender<()>,
 }
 
-/// The connection's end, for the task that watches over it.
-pub(super) struct Cutter(Weak<TcpStream>);
+/// The connection's socket, for the task that watches over it and sees it off.
+pub(super) struct Cutter(Arc<TcpStream>);
 
 impl Wire {
     /// The wire, what can cut it, and what resolves (to an error) when it is gone.
@@ -39,7 +42,7 @@ impl Wire {
         let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
         let (open, gone) = oneshot::channel();
         let tcp = Arc::new(tcp);
-        let cutter = Cutter(Arc::downgrade(&tcp));
+        let cutter = Cutter(Arc::clone(&tcp));
         (Self { tcp, pulse, _open: open }, cutter, gone)
     }
 }
@@ -47,11 +50,27 @@ impl Wire {
 impl Cutter {
     /// Ends the socket at once, both ways; what was not yet sent is thrown away.
     pub fn cut(&self) {
-        if let Some(tcp) = self.0.upgrade() {
-            let socket = SockRef::from(&*tcp);
-            let _ = socket.set_linger(Some(Duration::ZERO));
-            let _ = socket.shutdown(Shutdown::Both);
-        }
+        let socket = SockRef::from(&*self.0);
+        let _ = socket.set_linger(Some(Duration::ZERO));
+        let _ = socket.shutdown(Shutdown::Both);
+    }
+
+    /// Reads what still comes, to no purpose but that closing the socket does not throw away the last answer
+    /// (RFC 9112, section 9.6): a client that is still sending a refused upload shall see why.
+    pub async fn see_off(&self) {
+        let _ = SockRef::from(&*self.0).shutdown(Shutdown::Write);
+        let mut nothing = [0; 4096];
+        let until_closed = async {
+            while self.0.readable().await.is_ok() {
+                match self.0.try_read(&mut nothing) {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(_) => return,
+                }
+            }
+        };
+        let _ = timeout(SEEN_OFF, until_closed).await;
     }
 }
 

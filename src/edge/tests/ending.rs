@@ -70,6 +70,22 @@ fn a_tunnel_counts_as_a_connection_until_it_is_dropped() {
 }
 
 #[test]
+fn a_client_that_is_still_sending_sees_the_answer() {
+    alone(async {
+        let house = House::open(patient(), Caps::default());
+        let (mut reader, mut writer) = tokio::io::split(house.dial(GATE).await);
+        let sent = spawn_local(async move {
+            let head = format!("POST / HTTP/1.1\r\nHost: {GATE}\r\nContent-Length: 8000000\r\n\r\n");
+            writer.write_all(head.as_bytes()).await?;
+            writer.write_all(&vec![0; 8_000_000]).await
+        });
+        sent.await.unwrap().expect("the gateway reads on");
+        let answer = read_to_end(&mut reader).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    });
+}
+
+#[test]
 fn draining_lets_requests_end_and_takes_no_new_ones() {
     alone(async {
         let house = House::open(patient(), Caps::default());

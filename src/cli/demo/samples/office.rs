@@ -75,7 +75,7 @@ async fn converse<O: Office>(tcp: TcpStream, desk: Arc<Desk<O>>) {
 
 impl<O: Office> Desk<O> {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let mut answer = self.route(request).await.unwrap_or_else(|status| status_alone(status));
+        let mut answer = self.route(request).await.unwrap_or_else(status_alone);
         let headers = answer.headers_mut();
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -18,7 +18,6 @@ use super::load::parse;
 use super::{PkiError, dns_names, load_chain, load_pair, not_after};
 use crate::clock::Time;
 use crate::crypto::random;
-use crate::model::Host;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const AUTHORITY_DAYS: u32 = 730;
@@ -64,8 +63,8 @@ impl DevelopmentCa {
     }
 
     /// A certificate for `hosts`, named after the first; kept from an earlier start while it fits and lasts.
-    pub fn issue(&self, hosts: &[Host], now: Time) -> Result<Issued, PkiError> {
-        let name = hosts.first().map_or("server", Host::as_str);
+    pub fn issue(&self, hosts: &[&str], now: Time) -> Result<Issued, PkiError> {
+        let name = hosts.first().copied().unwrap_or("server");
         let issued = Issued { chain: self.directory.join(format!("{name}.pem")), key: self.directory.join(format!("{name}.key")) };
         if self.still_fits(&issued, hosts, now) {
             return Ok(issued);
@@ -87,10 +86,10 @@ impl DevelopmentCa {
     }
 
     /// Whether an earlier certificate has these names, this authority's signature, its key, and enough time.
-    fn still_fits(&self, issued: &Issued, hosts: &[Host], now: Time) -> bool {
+    fn still_fits(&self, issued: &Issued, hosts: &[&str], now: Time) -> bool {
         let Ok(pair) = load_pair(&issued.chain, &issued.key) else { return false };
         let Some(certificate) = pair.cert.first() else { return false };
-        let named = dns_names(certificate).is_ok_and(|names| names.iter().map(String::as_str).eq(hosts.iter().map(Host::as_str)));
+        let named = dns_names(certificate).is_ok_and(|names| names == hosts);
         named && lasts(certificate, now).unwrap_or(false) && self.signed(certificate)
     }
 
@@ -121,11 +120,11 @@ fn authority(now: Time) -> Result<CertificateParams, PkiError> {
     Ok(params)
 }
 
-fn server(hosts: &[Host], now: Time) -> Result<CertificateParams, PkiError> {
+fn server(hosts: &[&str], now: Time) -> Result<CertificateParams, PkiError> {
     let mut params = dated(now, SERVER_DAYS)?;
-    params.distinguished_name = name(hosts.first().map_or("localhost", Host::as_str));
+    params.distinguished_name = name(hosts.first().copied().unwrap_or("localhost"));
     params.subject_alt_names =
-        hosts.iter().map(|host| Ok(SanType::DnsName(host.as_str().to_owned().try_into()?))).collect::<Result<_, rcgen::Error>>()?;
+        hosts.iter().map(|host| Ok(SanType::DnsName((*host).to_owned().try_into()?))).collect::<Result<_, rcgen::Error>>()?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;

@@ -15,14 +15,9 @@ use super::load::parse;
 use super::*;
 use crate::clock::Time;
 use crate::crypto::tls_provider;
-use crate::model::Host;
 
 const START: Time = Time::from_millis(1_795_316_645_678);
 const DAY: Duration = Duration::from_secs(86_400);
-
-fn hosts(names: &[&str]) -> Vec<Host> {
-    names.iter().map(|name| Host::parse(name).unwrap()).collect()
-}
 
 fn first(path: &Path) -> CertificateDer<'static> {
     load_chain(path).unwrap().remove(0)
@@ -42,12 +37,12 @@ fn the_authority_is_kept_from_start_to_start_and_its_key_is_the_owners_alone() {
 fn an_authority_about_to_end_is_made_anew_with_all_it_issued() {
     let home = tempfile::tempdir().unwrap();
     let old = DevelopmentCa::open(home.path(), START).unwrap();
-    let issued = old.issue(&hosts(&["gate.localhost"]), START).unwrap();
+    let issued = old.issue(&["gate.localhost"], START).unwrap();
     let (old_ca, old_leaf) = (first(&old.certificate()), first(&issued.chain));
     let later = START.plus(DAY * 720);
     let new = DevelopmentCa::open(home.path(), later).unwrap();
     assert_ne!(first(&new.certificate()), old_ca);
-    new.issue(&hosts(&["gate.localhost"]), later).unwrap();
+    new.issue(&["gate.localhost"], later).unwrap();
     assert_ne!(first(&issued.chain), old_leaf);
 }
 
@@ -79,11 +74,11 @@ fn verify(ca: &Path, leaf: &Path, host: &str) -> Result<(), rustls::Error> {
 fn what_it_issues_is_good_for_its_own_hosts_and_for_no_other() {
     let home = tempfile::tempdir().unwrap();
     let ca = DevelopmentCa::open(home.path(), START).unwrap();
-    let issued = ca.issue(&hosts(&["gate.localhost", "sites.localhost"]), START).unwrap();
+    let issued = ca.issue(&["gate.localhost", "sites.localhost"], START).unwrap();
     assert_eq!(dns_names(&first(&issued.chain)).unwrap(), ["gate.localhost", "sites.localhost"]);
     verify(&ca.certificate(), &issued.chain, "sites.localhost").unwrap();
     verify(&ca.certificate(), &issued.chain, "other.localhost").unwrap_err();
-    let outside = ca.issue(&hosts(&["bank.example"]), START).unwrap();
+    let outside = ca.issue(&["bank.example"], START).unwrap();
     verify(&ca.certificate(), &outside.chain, "bank.example").unwrap_err();
 }
 
@@ -91,17 +86,17 @@ fn what_it_issues_is_good_for_its_own_hosts_and_for_no_other() {
 fn a_server_certificate_is_kept_while_it_fits_and_renewed_before_it_ends() {
     let home = tempfile::tempdir().unwrap();
     let ca = DevelopmentCa::open(home.path(), START).unwrap();
-    let issued = ca.issue(&hosts(&["a.localhost"]), START).unwrap();
+    let issued = ca.issue(&["a.localhost"], START).unwrap();
     let before = first(&issued.chain);
     let length = not_after(&before).unwrap().since(START);
     assert!(length < DAY * 397 && length > DAY * 390);
 
-    ca.issue(&hosts(&["a.localhost"]), START.plus(DAY * 300)).unwrap();
+    ca.issue(&["a.localhost"], START.plus(DAY * 300)).unwrap();
     assert_eq!(first(&issued.chain), before);
-    ca.issue(&hosts(&["a.localhost", "b.localhost"]), START).unwrap();
+    ca.issue(&["a.localhost", "b.localhost"], START).unwrap();
     let wider = first(&issued.chain);
     assert_ne!(wider, before, "another name was asked for");
-    ca.issue(&hosts(&["a.localhost", "b.localhost"]), START.plus(DAY * 370)).unwrap();
+    ca.issue(&["a.localhost", "b.localhost"], START.plus(DAY * 370)).unwrap();
     assert_ne!(first(&issued.chain), wider, "less than 30 days remained");
 }
 
@@ -109,8 +104,8 @@ fn a_server_certificate_is_kept_while_it_fits_and_renewed_before_it_ends() {
 fn a_key_is_taken_only_with_its_own_certificate() {
     let home = tempfile::tempdir().unwrap();
     let ca = DevelopmentCa::open(home.path(), START).unwrap();
-    let a = ca.issue(&hosts(&["a.localhost"]), START).unwrap();
-    let b = ca.issue(&hosts(&["b.localhost"]), START).unwrap();
+    let a = ca.issue(&["a.localhost"], START).unwrap();
+    let b = ca.issue(&["b.localhost"], START).unwrap();
     load_pair(&a.chain, &a.key).unwrap();
     assert!(matches!(load_pair(&a.chain, &b.key), Err(PkiError::KeysDiffer)));
 }
@@ -148,7 +143,7 @@ fn an_authority_beside_a_foreign_key_is_refused() {
 fn an_upstream_is_spoken_to_with_its_own_authority_and_http_1_only() {
     let home = tempfile::tempdir().unwrap();
     let ca = DevelopmentCa::open(home.path(), START).unwrap();
-    let issued = ca.issue(&hosts(&["client.localhost"]), START).unwrap();
+    let issued = ca.issue(&["client.localhost"], START).unwrap();
     let config = upstream_client_config(Some(&ca.certificate()), Some((&issued.chain, &issued.key))).unwrap();
     assert_eq!(config.alpn_protocols, [b"http/1.1".to_vec()]);
     assert!(config.client_auth_cert_resolver.has_certs());
@@ -162,7 +157,7 @@ fn nss_accepts_the_authority_and_what_it_issues() {
     let home = tempfile::tempdir().unwrap();
     let now = crate::clock::Clock::machine().now();
     let ca = DevelopmentCa::open(home.path(), now).unwrap();
-    let issued = ca.issue(&hosts(&["gate.localhost"]), now).unwrap();
+    let issued = ca.issue(&["gate.localhost"], now).unwrap();
     let database = format!("sql:{}", home.path().display());
     let certutil = |arguments: &[&str]| Command::new("certutil").args(["-d", &database]).args(arguments).output();
     let Ok(made) = certutil(&["-N", "--empty-password"]) else { return };

@@ -1,0 +1,70 @@
+//! One-time codes that carry a session from the portal to an app's host.
+
+use sqlx::Row;
+
+use super::rows::{bytes, hash, parsed, time, word};
+use super::{Store, StoreError};
+use crate::clock::Time;
+use crate::crypto::TokenHash;
+use crate::model::{Host, SessionId};
+
+/// Codes that one session may have outstanding; the oldest gives way.
+const PER_SESSION: i64 = 16;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    pub session: SessionId,
+    /// The only host where it is worth something.
+    pub host: Host,
+    /// The hash of the nonce that the browser must show there.
+    pub nonce: TokenHash,
+    pub return_path: String,
+    pub expires: Time,
+}
+
+impl Store {
+    /// `false`: the session has ended.
+    pub async fn put_code(&self, id: TokenHash, code: &Code, now: Time) -> Result<bool, StoreError> {
+        let mut write = self.begin().await?;
+        sqlx::query(
+            "DELETE FROM codes WHERE hash IN
+             (SELECT hash FROM codes WHERE session = $1 ORDER BY created DESC, hash LIMIT -1 OFFSET $2)",
+        )
+        .bind(code.session.to_string())
+        .bind(PER_SESSION.saturating_sub(1))
+        .execute(&mut *write)
+        .await?;
+        let inserted = sqlx::query(
+            "INSERT INTO codes (hash, session, host, nonce, return_path, created, expires)
+             SELECT $1, id, $3, $4, $5, $6, $7 FROM sessions WHERE id = $2",
+        )
+        .bind(bytes(&id))
+        .bind(code.session.to_string())
+        .bind(code.host.as_str())
+        .bind(bytes(&code.nonce))
+        .bind(code.return_path.as_str())
+        .bind(now.millis())
+        .bind(code.expires.millis())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(inserted.rows_affected() == 1)
+    }
+
+    /// Takes the code away. `None`: there is none, it was spent already, or it has expired.
+    pub async fn spend_code(&self, id: TokenHash, now: Time) -> Result<Option<Code>, StoreError> {
+        let row = sqlx::query("DELETE FROM codes WHERE hash = $1 RETURNING session, host, nonce, return_path, expires")
+            .bind(bytes(&id))
+            .fetch_optional(&self.write)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let code = Code {
+            session: parsed(&row, "session")?,
+            host: word(&row, "host", |text| Host::parse(text).ok())?,
+            nonce: hash(&row, "nonce")?,
+            return_path: row.try_get("return_path")?,
+            expires: time(&row, "expires")?,
+        };
+        Ok(Some(code).filter(|code| code.expires > now))
+    }
+}

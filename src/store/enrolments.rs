@@ -1,0 +1,201 @@
+//! Enrolment: an opened invitation, bound to one browser. Only its completion spends the invitation, so a link
+//! preview or a reload spends nothing.
+
+use sqlx::Row;
+
+use super::rows::{account, account_columns, bytes, hash, parsed, time};
+use super::{KeyAddition, NewKey, Store, StoreError, Write, is_taken};
+use crate::clock::Time;
+use crate::crypto::TokenHash;
+use crate::model::{Account, AccountState, KeyId};
+
+/// Browsers that may work on one invitation at a time; the oldest gives way.
+const ENROLMENTS_PER_INVITATION: i64 = 5;
+/// Keys that may be registered at enrolment.
+const KEYS_PER_ENROLMENT: i64 = 2;
+
+/// How far a browser has come with its enrolment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    pub account: Account,
+    pub expires: Time,
+    pub has_password: bool,
+    pub keys: Vec<EnrolmentKey>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrolmentKey {
+    pub id: KeyId,
+    pub credential: Vec<u8>,
+    pub label: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Completion {
+    Done(Account),
+    /// No password, or no key, yet.
+    Unfinished,
+    /// The invitation is spent, expired or replaced.
+    Gone,
+    /// One of the keys was registered elsewhere meanwhile.
+    KeyTaken,
+}
+
+impl Store {
+    /// Begins an enrolment for the browser that holds the token of `enrolment`; `None`: no such invitation.
+    pub async fn begin_enrolment(&self, invitation: TokenHash, enrolment: TokenHash, now: Time) -> Result<Option<Enrolment>, StoreError> {
+        let mut write = self.begin().await?;
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            account_columns!(),
+            ", invitations.expires FROM invitations JOIN accounts ON accounts.id = invitations.account
+             WHERE invitations.hash = $1 AND invitations.expires > $2 AND accounts.state = 'invited'"
+        ))
+        .bind(bytes(&invitation))
+        .bind(now.millis())
+        .fetch_optional(&mut *write)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        sqlx::query(
+            "DELETE FROM enrolments WHERE hash IN
+             (SELECT hash FROM enrolments WHERE invitation = $1 ORDER BY created DESC, hash LIMIT -1 OFFSET $2)",
+        )
+        .bind(bytes(&invitation))
+        .bind(ENROLMENTS_PER_INVITATION.saturating_sub(1))
+        .execute(&mut *write)
+        .await?;
+        sqlx::query("INSERT INTO enrolments (hash, invitation, created) VALUES ($1, $2, $3)")
+            .bind(bytes(&enrolment))
+            .bind(bytes(&invitation))
+            .bind(now.millis())
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(Some(Enrolment { account: account(&row)?, expires: time(&row, "expires")?, has_password: false, keys: Vec::new() }))
+    }
+
+    pub async fn enrolment(&self, enrolment: TokenHash, now: Time) -> Result<Option<Enrolment>, StoreError> {
+        let mut read = self.read.begin().await?;
+        Ok(find(&mut read, enrolment, now).await?.map(|found| found.enrolment))
+    }
+
+    /// Keeps the password (a PHC string) until the enrolment completes; `false`: no such enrolment.
+    pub async fn save_enrolment_password(&self, enrolment: TokenHash, phc: &str, now: Time) -> Result<bool, StoreError> {
+        let mut write = self.begin().await?;
+        if find(&mut write, enrolment, now).await?.is_none() {
+            return Ok(false);
+        }
+        sqlx::query("UPDATE enrolments SET password = $2 WHERE hash = $1").bind(bytes(&enrolment)).bind(phc).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// Keeps a key until the enrolment completes; `None`: no such enrolment.
+    pub async fn add_enrolment_key(&self, enrolment: TokenHash, key: &NewKey, now: Time) -> Result<Option<KeyAddition>, StoreError> {
+        let mut write = self.begin().await?;
+        let Some(found) = find(&mut write, enrolment, now).await? else { return Ok(None) };
+        if i64::try_from(found.enrolment.keys.len()).unwrap_or(i64::MAX) >= KEYS_PER_ENROLMENT {
+            return Ok(Some(KeyAddition::TooMany));
+        }
+        let known: i64 = sqlx::query_scalar("SELECT count(*) FROM keys WHERE credential = $1")
+            .bind(key.credential.as_slice())
+            .fetch_one(&mut *write)
+            .await?;
+        if known > 0 {
+            return Ok(Some(KeyAddition::Taken));
+        }
+        let inserted =
+            sqlx::query("INSERT INTO enrolment_keys (id, enrolment, credential, passkey, counter, label) VALUES ($1, $2, $3, $4, $5, $6)")
+                .bind(key.id.to_string())
+                .bind(bytes(&enrolment))
+                .bind(key.credential.as_slice())
+                .bind(key.passkey.as_str())
+                .bind(i64::from(key.counter))
+                .bind(key.label.as_str())
+                .execute(&mut *write)
+                .await;
+        match inserted {
+            Ok(_) => write.commit().await?,
+            Err(error) if is_taken(&error) => return Ok(Some(KeyAddition::Taken)),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Some(KeyAddition::Added))
+    }
+
+    /// Spends the invitation: the account gets its password and keys and is active.
+    pub async fn complete_enrolment(&self, enrolment: TokenHash, now: Time) -> Result<Completion, StoreError> {
+        let mut write = self.begin().await?;
+        let Some(found) = find(&mut write, enrolment, now).await? else { return Ok(Completion::Gone) };
+        let (Some(password), false) = (found.password, found.enrolment.keys.is_empty()) else { return Ok(Completion::Unfinished) };
+        let account = found.enrolment.account;
+        let changed =
+            sqlx::query("UPDATE accounts SET state = 'active', password = $2, key_failures = 0 WHERE id = $1 AND state = 'invited'")
+                .bind(account.id.to_string())
+                .bind(password)
+                .execute(&mut *write)
+                .await?;
+        if changed.rows_affected() != 1 {
+            return Ok(Completion::Gone);
+        }
+        if let Err(error) = copy_keys(&mut write, enrolment, &account, now).await {
+            return if is_taken(&error) { Ok(Completion::KeyTaken) } else { Err(error.into()) };
+        }
+        // Every enrolment that was begun with it goes too.
+        sqlx::query("DELETE FROM invitations WHERE hash = $1").bind(bytes(&found.invitation)).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(Completion::Done(Account { state: AccountState::Active, ..account }))
+    }
+}
+
+async fn copy_keys(write: &mut Write, enrolment: TokenHash, account: &Account, now: Time) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO keys (id, account, credential, passkey, counter, label, added)
+         SELECT id, $2, credential, passkey, counter, label, $3 FROM enrolment_keys WHERE enrolment = $1",
+    )
+    .bind(bytes(&enrolment))
+    .bind(account.id.to_string())
+    .bind(now.millis())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+struct Found {
+    enrolment: Enrolment,
+    invitation: TokenHash,
+    password: Option<String>,
+}
+
+async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result<Option<Found>, StoreError> {
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        account_columns!(),
+        ", enrolments.password, enrolments.invitation, invitations.expires FROM enrolments
+         JOIN invitations ON invitations.hash = enrolments.invitation
+         JOIN accounts ON accounts.id = invitations.account
+         WHERE enrolments.hash = $1 AND invitations.expires > $2 AND accounts.state = 'invited'"
+    ))
+    .bind(bytes(&enrolment))
+    .bind(now.millis())
+    .fetch_optional(&mut **connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let keys = sqlx::query("SELECT id, credential, label FROM enrolment_keys WHERE enrolment = $1 ORDER BY id")
+        .bind(bytes(&enrolment))
+        .fetch_all(&mut **connection)
+        .await?;
+    let keys = keys
+        .iter()
+        .map(|key| Ok(EnrolmentKey { id: parsed(key, "id")?, credential: key.try_get("credential")?, label: key.try_get("label")? }));
+    let password: Option<String> = row.try_get("password")?;
+    Ok(Some(Found {
+        enrolment: Enrolment {
+            account: account(&row)?,
+            expires: time(&row, "expires")?,
+            has_password: password.is_some(),
+            keys: keys.collect::<Result<_, StoreError>>()?,
+        },
+        invitation: hash(&row, "invitation")?,
+        password,
+    }))
+}

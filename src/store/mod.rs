@@ -1,0 +1,135 @@
+//! What must outlive the process: accounts, keys, invitations, challenges, sessions, one-time codes.
+//!
+//! Invariant: SQL stands nowhere else, and every verb is atomic: it happened whole, or not at all. A secret is
+//! stored only as a hash (tokens with SHA-256, passwords with argon2id).
+
+mod accounts;
+mod challenges;
+mod codes;
+mod enrolments;
+mod keys;
+mod rows;
+mod sessions;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::MigrateError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
+
+pub use accounts::{AccountFilter, InviteError};
+pub use challenges::{NewChallenge, Purpose, TakenChallenge};
+pub use codes::Code;
+pub use enrolments::{Completion, Enrolment, EnrolmentKey};
+pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
+pub use sessions::{Session, StoredSession, Touch};
+pub use steps::{Step, StepKind};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{path}: cannot open the store: {source}. Check that the directory exists and that this user may write there")]
+    CannotOpen {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path}: the store is damaged ({detail}). Stop, keep a copy of the file, and restore the last backup")]
+    Damaged { path: PathBuf, detail: String },
+    #[error("{path}: the store was written by a newer version of yumen. Start that version, or restore an older backup")]
+    Newer { path: PathBuf },
+    #[error("the store holds something unreadable as {what}: {found:?}. Restore the last backup")]
+    Unreadable { what: &'static str, found: String },
+    #[error("the store failed: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+/// The accounts' database. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// One connection, so that writers queue here instead of failing as busy.
+    write: SqlitePool,
+    read: SqlitePool,
+}
+
+type Write = Transaction<'static, Sqlite>;
+
+impl Store {
+    /// Opens the file, creating it (mode 0600) if it is not there; checks it; brings it up to date.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        make_private(path).map_err(|source| StoreError::CannotOpen { path: path.to_owned(), source })?;
+        let options = options().filename(path);
+        let durable = options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let write = pool(1).connect_with(durable).await.map_err(|error| opening(path, error))?;
+        check(&write, path).await?;
+        migrate(&write, path).await?;
+        let read = pool(4).connect_with(options.read_only(true)).await.map_err(|error| opening(path, error))?;
+        Ok(Self { write, read })
+    }
+
+    /// A store that vanishes with its last clone: for tests.
+    pub async fn open_in_memory() -> Result<Self, StoreError> {
+        let write = pool(1).connect_with(options().in_memory(true)).await?;
+        migrate(&write, Path::new(":memory:")).await?;
+        Ok(Self { read: write.clone(), write })
+    }
+
+    /// Waits for what is under way, then closes the file.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    /// Begins a verb of several statements. The write lock is taken at once, so that what was read stays true.
+    async fn begin(&self) -> Result<Write, StoreError> {
+        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+fn options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new().foreign_keys(true).busy_timeout(Duration::from_secs(5)).disable_statement_logging()
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+async fn check(write: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    let answer: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(write).await.map_err(|error| opening(path, error))?;
+    if answer == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: path.to_owned(), detail: answer }) }
+}
+
+async fn migrate(write: &SqlitePool, path: &Path) -> Result<(), StoreError> {
+    sqlx::migrate!("src/store/migrations/sqlite").run(write).await.map_err(|error| match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path: path.to_owned() },
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => opening(path, error),
+        other => StoreError::Damaged { path: path.to_owned(), detail: other.to_string() },
+    })
+}
+
+fn opening(path: &Path, error: sqlx::Error) -> StoreError {
+    // SQLITE_CORRUPT and SQLITE_NOTADB, also as the low byte of an extended code (sqlite.org/rescode.html).
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(11 | 26) => StoreError::Damaged { path: path.to_owned(), detail: error.to_string() },
+        _ => StoreError::CannotOpen { path: path.to_owned(), source: std::io::Error::other(error) },
+    }
+}
+
+fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_unique_violation())
+}

@@ -1,0 +1,182 @@
+//! Sessions and their tokens, one for each host that was entered.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::rows::{account, account_columns, bytes, hash, parsed, time, word};
+use super::{Store, StoreError};
+use crate::clock::Time;
+use crate::crypto::TokenHash;
+use crate::model::{Account, AccountId, Factor, Host, KeyId, SessionId};
+
+/// Tokens of one session for one host: two tabs may enter at once. The oldest gives way.
+const TOKENS_PER_HOST: i64 = 4;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    pub account: AccountId,
+    /// The key that opened it.
+    pub key: KeyId,
+    pub factor: Factor,
+    /// How records name it: the start of the portal token's hash.
+    pub mark: String,
+    pub signed_in: Time,
+    pub last_active: Time,
+    pub address: IpAddr,
+    pub user_agent: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSession {
+    pub session: Session,
+    pub account: Account,
+    pub tokens: Vec<(Host, TokenHash)>,
+}
+
+/// The times of a session, written back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    pub session: SessionId,
+    pub signed_in: Time,
+    pub last_active: Time,
+}
+
+impl Store {
+    /// Creates a session with its token for the portal. `false`: the account is not active, or the key is gone.
+    pub async fn create_session(&self, new: &Session, portal: &Host, token: TokenHash) -> Result<bool, StoreError> {
+        let mut write = self.begin().await?;
+        let created = sqlx::query(
+            "INSERT INTO sessions (id, account, key, factor, mark, signed_in, last_active, address, user_agent)
+             SELECT $1, accounts.id, keys.id, $4, $5, $6, $7, $8, $9 FROM accounts JOIN keys ON keys.account = accounts.id
+             WHERE accounts.id = $2 AND accounts.state = 'active' AND keys.id = $3",
+        )
+        .bind(new.id.to_string())
+        .bind(new.account.to_string())
+        .bind(new.key.to_string())
+        .bind(new.factor.word())
+        .bind(new.mark.as_str())
+        .bind(new.signed_in.millis())
+        .bind(new.last_active.millis())
+        .bind(new.address.to_string())
+        .bind(new.user_agent.as_str())
+        .execute(&mut *write)
+        .await?;
+        if created.rows_affected() != 1 {
+            return Ok(false);
+        }
+        sqlx::query("INSERT INTO host_tokens (hash, session, host, created) VALUES ($1, $2, $3, $4)")
+            .bind(bytes(&token))
+            .bind(new.id.to_string())
+            .bind(portal.as_str())
+            .bind(new.signed_in.millis())
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// Gives the session a token for another host, and returns the old ones that gave way to it. `None`: the session
+    /// has ended.
+    pub async fn add_host_token(
+        &self,
+        session: SessionId,
+        host: &Host,
+        token: TokenHash,
+        now: Time,
+    ) -> Result<Option<Vec<TokenHash>>, StoreError> {
+        let mut write = self.begin().await?;
+        let inserted =
+            sqlx::query("INSERT INTO host_tokens (hash, session, host, created) SELECT $1, id, $3, $4 FROM sessions WHERE id = $2")
+                .bind(bytes(&token))
+                .bind(session.to_string())
+                .bind(host.as_str())
+                .bind(now.millis())
+                .execute(&mut *write)
+                .await?;
+        if inserted.rows_affected() != 1 {
+            return Ok(None);
+        }
+        let dropped = sqlx::query(
+            "DELETE FROM host_tokens WHERE hash IN
+             (SELECT hash FROM host_tokens WHERE session = $1 AND host = $2 AND hash <> $3
+              ORDER BY created DESC, hash LIMIT -1 OFFSET $4) RETURNING hash",
+        )
+        .bind(session.to_string())
+        .bind(host.as_str())
+        .bind(bytes(&token))
+        .bind(TOKENS_PER_HOST.saturating_sub(1))
+        .fetch_all(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(Some(dropped.iter().map(|row| hash(row, "hash")).collect::<Result<_, _>>()?))
+    }
+
+    /// Every session of an active account, with its tokens: what a process loads at its start.
+    pub async fn live_sessions(&self) -> Result<Vec<StoredSession>, StoreError> {
+        let mut read = self.read.begin().await?;
+        let mut tokens: HashMap<SessionId, Vec<(Host, TokenHash)>> = HashMap::new();
+        for row in sqlx::query("SELECT session, host, hash FROM host_tokens ORDER BY created").fetch_all(&mut *read).await? {
+            let host = word(&row, "host", |text| Host::parse(text).ok())?;
+            tokens.entry(parsed(&row, "session")?).or_default().push((host, hash(&row, "hash")?));
+        }
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            account_columns!(),
+            ", sessions.id AS session, sessions.key, sessions.factor, sessions.mark, sessions.signed_in, sessions.last_active,
+             sessions.address, sessions.user_agent
+             FROM sessions JOIN accounts ON accounts.id = sessions.account WHERE accounts.state = 'active'"
+        ))
+        .fetch_all(&mut *read)
+        .await?;
+        let sessions = rows.iter().map(|row| {
+            let account = account(row)?;
+            let session = session(row, account.id)?;
+            Ok(StoredSession { tokens: tokens.remove(&session.id).unwrap_or_default(), session, account })
+        });
+        sessions.collect()
+    }
+
+    /// Writes back the times of several sessions.
+    pub async fn touch(&self, batch: &[Touch]) -> Result<(), StoreError> {
+        let mut write = self.begin().await?;
+        for touch in batch {
+            sqlx::query("UPDATE sessions SET signed_in = $2, last_active = $3 WHERE id = $1")
+                .bind(touch.session.to_string())
+                .bind(touch.signed_in.millis())
+                .bind(touch.last_active.millis())
+                .execute(&mut *write)
+                .await?;
+        }
+        Ok(write.commit().await?)
+    }
+
+    /// Ends a session with all its tokens and codes; `false`: it had ended already.
+    pub async fn end_session(&self, id: SessionId) -> Result<bool, StoreError> {
+        let ended = sqlx::query("DELETE FROM sessions WHERE id = $1").bind(id.to_string()).execute(&self.write).await?;
+        Ok(ended.rows_affected() == 1)
+    }
+
+    pub async fn end_sessions_of(&self, account: AccountId) -> Result<Vec<SessionId>, StoreError> {
+        let ended =
+            sqlx::query("DELETE FROM sessions WHERE account = $1 RETURNING id").bind(account.to_string()).fetch_all(&self.write).await?;
+        ended.iter().map(|row| parsed(row, "id")).collect()
+    }
+}
+
+fn session(row: &SqliteRow, account: AccountId) -> Result<Session, StoreError> {
+    Ok(Session {
+        id: parsed(row, "session")?,
+        account,
+        key: parsed(row, "key")?,
+        factor: word(row, "factor", Factor::parse)?,
+        mark: row.try_get("mark")?,
+        signed_in: time(row, "signed_in")?,
+        last_active: time(row, "last_active")?,
+        address: parsed(row, "address")?,
+        user_agent: row.try_get("user_agent")?,
+    })
+}

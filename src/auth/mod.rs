@@ -1,1 +1,80 @@
-//! x
+//! Who somebody is: passwords, security keys, enrolment, sign-in, sessions, and how a session enters an app's host.
+//!
+//! Invariant: a missing enrolment or an error denies, it never skips a step; one right factor is not a session; a
+//! challenge, a code, a proof and an invitation are each spent once, by the browser that they were made for.
+
+mod add_key;
+mod ceremony;
+pub mod cookies;
+mod csrf;
+mod denied;
+mod enrolment;
+mod handover;
+mod identity;
+mod keys;
+mod password;
+mod return_to;
+mod session;
+mod sign_in;
+mod tokens;
+mod weak;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::store::Store;
+
+pub use add_key::{KeyChangeError, KeyChanges};
+pub use ceremony::{CHALLENGE_LIFE, CeremonyError, Challenge};
+pub use csrf::Csrf;
+pub use denied::{Denied, Told, Why};
+pub use enrolment::{Enrolling, EnrolmentError};
+pub use handover::{Entry, Handover, IssueError, NoEntry};
+pub use identity::{Identity, SessionLimits, Visitor};
+pub use keys::{Authenticators, KeyError};
+pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
+pub use return_to::ReturnPath;
+pub use session::{Browser, Ended, SessionError, SessionRow, Sessions};
+pub use sign_in::{FailureLimit, Pending, SignIn, SignedIn};
+
+use ceremony::Ceremonies;
+
+/// Everything that pages about people and their keys call. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    pub sessions: Arc<Sessions>,
+    pub sign_in: SignIn,
+    pub enrolment: Enrolling,
+    pub keys: KeyChanges,
+    pub handover: Handover,
+}
+
+impl Auth {
+    pub fn new(
+        store: &Store,
+        sessions: Arc<Sessions>,
+        passwords: Passwords,
+        authenticators: Authenticators,
+        failure_limit: FailureLimit,
+    ) -> Self {
+        let store = store.clone();
+        let ceremonies = Ceremonies::new(store.clone(), authenticators);
+        Self {
+            sign_in: SignIn {
+                store: store.clone(),
+                passwords: passwords.clone(),
+                ceremonies: ceremonies.clone(),
+                sessions: Arc::clone(&sessions),
+                failure_limit,
+            },
+            enrolment: Enrolling { store: store.clone(), passwords, ceremonies: ceremonies.clone() },
+            keys: KeyChanges { store: store.clone(), ceremonies, sessions: Arc::clone(&sessions) },
+            handover: Handover { store, sessions: Arc::clone(&sessions) },
+            sessions,
+        }
+    }
+}

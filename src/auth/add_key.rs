@@ -1,0 +1,121 @@
+//! "My keys": adding and removing one takes a fresh proof by a key that the account has.
+//!
+//! Invariant: a proof belongs to one session, lives five minutes, and pays for one change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
+use super::identity::Identity;
+use super::session::{Ended, Sessions};
+use crate::clock::Time;
+use crate::crypto::{NoRandomness, Token};
+use crate::model::{Account, AccountState, KeyId};
+use crate::store::{KeyAddition, KeyRemoval, NewKey, Purpose, Step, StepKind, Store, StoreError};
+
+const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyChangeError {
+    #[error("the session is over, or the account is not active")]
+    NotSignedIn,
+    #[error("a fresh proof by one of the account's keys is needed")]
+    NoProof,
+    #[error("this key is registered already")]
+    KeyTaken,
+    #[error("the account has as many keys as it may have; remove one first")]
+    TooManyKeys,
+    #[error("the last key cannot be removed; add another one first")]
+    LastOne,
+    #[error("the account has no such key")]
+    NoSuchKey,
+    #[error(transparent)]
+    Ceremony(#[from] CeremonyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+#[derive(Clone, Debug)]
+pub struct KeyChanges {
+    pub(super) store: Store,
+    pub(super) ceremonies: Ceremonies,
+    pub(super) sessions: Arc<Sessions>,
+}
+
+impl KeyChanges {
+    /// Asks for a proof.
+    pub async fn proof_options(&self, identity: &Identity, now: Time) -> Result<Challenge, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        Ok(self.ceremonies.ask_key(identity.token_hash(), account.id, Purpose::FreshProof, now).await?)
+    }
+
+    /// A key answered: the token stands for that, in this session, for one change.
+    pub async fn prove(&self, identity: &Identity, challenge: &Token, credential: &str, now: Time) -> Result<Token, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        let answer = Answer { challenge, binding: identity.token_hash(), purpose: Purpose::FreshProof, credential };
+        self.ceremonies.key(&answer, account.id, now).await?;
+        let proof = Token::random()?;
+        let step = Step { account: account.id, session: Some(identity.session_id()), expires: now.plus(PROOF_LIFE) };
+        self.store.put_step(proof.hash(), StepKind::KeyAnswered, &step, now).await?;
+        Ok(proof)
+    }
+
+    /// Asks for a new key, other than those that the account has.
+    pub async fn new_key_options(&self, identity: &Identity, proof: &Token, now: Time) -> Result<Challenge, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        let step = self.store.step(proof.hash(), StepKind::KeyAnswered, now).await?;
+        proves(step, identity)?;
+        let known: Vec<Vec<u8>> = self.store.keys(account.id).await?.into_iter().map(|key| key.credential).collect();
+        Ok(self.ceremonies.ask_new_key(proof.hash(), &account, &known, Purpose::AddKey, now).await?)
+    }
+
+    pub async fn add(
+        &self,
+        identity: &Identity,
+        proof: &Token,
+        challenge: &Token,
+        credential: &str,
+        label: &str,
+        now: Time,
+    ) -> Result<NewKey, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        let answer = Answer { challenge, binding: proof.hash(), purpose: Purpose::AddKey, credential };
+        let key = self.ceremonies.new_key(&answer, account.id, label, now).await?;
+        self.spend(identity, proof, now).await?;
+        match self.store.add_key(account.id, &key, now).await? {
+            KeyAddition::Added => Ok(key),
+            KeyAddition::Taken => Err(KeyChangeError::KeyTaken),
+            KeyAddition::TooMany => Err(KeyChangeError::TooManyKeys),
+        }
+    }
+
+    /// Removes a key and ends the sessions that it opened, perhaps this one too.
+    pub async fn remove(&self, identity: &Identity, proof: &Token, key: KeyId, now: Time) -> Result<Vec<Ended>, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        self.spend(identity, proof, now).await?;
+        match self.store.remove_key(account.id, key).await? {
+            KeyRemoval::Removed => Ok(self.sessions.end_of_key(key).await?),
+            KeyRemoval::LastOne => Err(KeyChangeError::LastOne),
+            KeyRemoval::NoSuch => Err(KeyChangeError::NoSuchKey),
+        }
+    }
+
+    async fn spend(&self, identity: &Identity, proof: &Token, now: Time) -> Result<(), KeyChangeError> {
+        // Looked at first, so that showing another session's proof does not use it up.
+        proves(self.store.step(proof.hash(), StepKind::KeyAnswered, now).await?, identity)?;
+        proves(self.store.spend_step(proof.hash(), StepKind::KeyAnswered, now).await?, identity)
+    }
+
+    async fn account(&self, identity: &Identity, now: Time) -> Result<Account, KeyChangeError> {
+        let open = self.sessions.is_open(identity.session_id(), now);
+        let account = self.store.account(identity.account()).await?;
+        account.filter(|account| open && account.state == AccountState::Active).ok_or(KeyChangeError::NotSignedIn)
+    }
+}
+
+fn proves(step: Option<Step>, identity: &Identity) -> Result<(), KeyChangeError> {
+    let fits = |step: &Step| step.account == identity.account() && step.session == Some(identity.session_id());
+    step.filter(fits).map(drop).ok_or(KeyChangeError::NoProof)
+}

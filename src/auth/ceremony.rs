@@ -1,0 +1,142 @@
+//! WebAuthn with the store behind it: a challenge is made for one browser, account and purpose, lives five minutes, and
+//! is taken away by the first answer, right or wrong.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::keys::{Authenticators, KeyError, RightAnswer};
+use crate::clock::Time;
+use crate::crypto::{NoRandomness, Token, TokenHash};
+use crate::model::{Account, AccountId};
+use crate::store::{NewChallenge, NewKey, Purpose, Store, StoreError, StoredKey};
+
+/// How long an answer is waited for.
+pub const CHALLENGE_LIFE: Duration = Duration::from_secs(5 * 60);
+
+#[derive(Debug, thiserror::Error)]
+pub enum CeremonyError {
+    /// None of that id for this browser, account and purpose; taken already; or expired.
+    #[error("the challenge is not there (any more); begin again")]
+    NoChallenge,
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+/// What the page needs: the options for the browser, and what the challenge is called when the answer comes.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    pub id: Token,
+    pub options: Value,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Ceremonies {
+    store: Store,
+    authenticators: Authenticators,
+}
+
+impl Ceremonies {
+    pub(super) fn new(store: Store, authenticators: Authenticators) -> Self {
+        Self { store, authenticators }
+    }
+
+    /// Asks for a new key for the account.
+    pub(super) async fn ask_new_key(
+        &self,
+        binding: TokenHash,
+        account: &Account,
+        known: &[Vec<u8>],
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Challenge, CeremonyError> {
+        let (options, state) = self.authenticators.registration(account, known)?;
+        self.put(binding, Some(account.id), purpose, state, options, now).await
+    }
+
+    pub(super) async fn new_key(&self, answer: &Answer<'_>, account: AccountId, label: &str, now: Time) -> Result<NewKey, CeremonyError> {
+        let state = self.take(answer, Some(account), now).await?;
+        Ok(self.authenticators.register(&state, answer.credential, label)?)
+    }
+
+    /// Asks for one of the account's keys.
+    pub(super) async fn ask_key(
+        &self,
+        binding: TokenHash,
+        account: AccountId,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Challenge, CeremonyError> {
+        let keys = self.store.keys(account).await?;
+        let (options, state) = self.authenticators.authentication(&keys)?;
+        self.put(binding, Some(account), purpose, state, options, now).await
+    }
+
+    pub(super) async fn key(&self, answer: &Answer<'_>, account: AccountId, now: Time) -> Result<RightAnswer, CeremonyError> {
+        let state = self.take(answer, Some(account), now).await?;
+        let keys = self.store.keys(account).await?;
+        let right = self.authenticators.authenticate(&state, answer.credential, account, &keys)?;
+        self.write_down(right, now).await
+    }
+
+    /// Asks for whatever key the browser finds.
+    pub(super) async fn ask_any_key(&self, binding: TokenHash, now: Time) -> Result<Challenge, CeremonyError> {
+        let (options, state) = self.authenticators.discovery()?;
+        self.put(binding, None, Purpose::KeyFirst, state, options, now).await
+    }
+
+    pub(super) async fn any_key(&self, answer: &Answer<'_>, now: Time) -> Result<RightAnswer, CeremonyError> {
+        let state = self.take(answer, None, now).await?;
+        let credential = Authenticators::claimed_credential(answer.credential)?;
+        let key: StoredKey = self.store.key_by_credential(&credential).await?.ok_or(KeyError::UnknownKey)?;
+        let right = self.authenticators.discover(&state, answer.credential, &key)?;
+        self.write_down(right, now).await
+    }
+
+    async fn put(
+        &self,
+        binding: TokenHash,
+        account: Option<AccountId>,
+        purpose: Purpose,
+        state: String,
+        options: Value,
+        now: Time,
+    ) -> Result<Challenge, CeremonyError> {
+        let id = Token::random()?;
+        let new = NewChallenge { id: id.hash(), binding, account, purpose, state, expires: now.plus(CHALLENGE_LIFE) };
+        self.store.put_challenge(&new, now).await?;
+        Ok(Challenge { id, options })
+    }
+
+    async fn take(&self, answer: &Answer<'_>, account: Option<AccountId>, now: Time) -> Result<String, CeremonyError> {
+        let taken = self.store.take_challenge(answer.challenge.hash(), answer.binding, answer.purpose, now).await?;
+        match taken {
+            Some(taken) if taken.account == account => Ok(taken.state),
+            _ => Err(CeremonyError::NoChallenge),
+        }
+    }
+
+    async fn write_down(&self, right: RightAnswer, now: Time) -> Result<RightAnswer, CeremonyError> {
+        if self.store.record_use(right.key, right.counter, &right.passkey, now).await? {
+            return Ok(right);
+        }
+        // Two answers with one counter raced, or the key was removed meanwhile.
+        let keys = self.store.keys(right.account).await?;
+        let still_there = keys.iter().any(|key| key.id == right.key);
+        Err(if still_there { KeyError::CounterWentBack(right.key) } else { KeyError::UnknownKey }.into())
+    }
+}
+
+/// A browser's answer to a challenge.
+pub(super) struct Answer<'a> {
+    pub(super) challenge: &'a Token,
+    /// The token of the browser or session that answers.
+    pub(super) binding: TokenHash,
+    pub(super) purpose: Purpose,
+    /// The credential as JSON.
+    pub(super) credential: &'a str,
+}

@@ -1,0 +1,117 @@
+//! Why somebody was not signed in: what the log says, and the little that the outside is told.
+
+use std::error::Error;
+use std::fmt;
+
+use super::keys::KeyError;
+use super::session::Ended;
+use crate::model::Account;
+
+/// For the log and for records only.
+#[derive(Debug)]
+pub enum Why {
+    UnknownName,
+    WrongPassword,
+    Disabled,
+    Suspended,
+    NotEnrolled,
+    /// Too many passwords are being checked.
+    Busy,
+    /// No right password came before, or it is too long ago.
+    NothingPending,
+    /// The challenge is taken, expired, or another browser's.
+    NoChallenge,
+    Key(KeyError),
+    /// The store or something else failed.
+    Broken(Box<dyn Error + Send + Sync>),
+}
+
+/// What the outside may be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// One answer for every wrong name, password, state and key.
+    Refused,
+    /// Try again in a moment.
+    Busy,
+    /// The step took too long or was taken already: begin again.
+    BeginAgain,
+    /// The gateway has a problem of its own.
+    Broken,
+}
+
+#[derive(Debug)]
+pub struct Denied {
+    why: Why,
+    account: Option<Account>,
+    suspended: Option<Vec<Ended>>,
+}
+
+impl Denied {
+    pub(super) fn new(why: Why, account: Option<Account>) -> Self {
+        Self { why, account, suspended: None }
+    }
+
+    pub(super) fn with_suspension(self, suspended: Option<Vec<Ended>>) -> Self {
+        Self { suspended, ..self }
+    }
+
+    pub(super) fn broken(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::new(Why::Broken(Box::new(error)), None)
+    }
+
+    pub fn why(&self) -> &Why {
+        &self.why
+    }
+
+    /// Whose sign-in it was, where the name is one that an account has.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// There if this failure suspended the account: the sessions that ended with that.
+    pub fn suspended(&self) -> Option<&[Ended]> {
+        self.suspended.as_deref()
+    }
+
+    pub fn told(&self) -> Told {
+        match self.why {
+            Why::UnknownName | Why::WrongPassword | Why::Disabled | Why::Suspended | Why::NotEnrolled | Why::Key(_) => Told::Refused,
+            Why::Busy => Told::Busy,
+            Why::NothingPending | Why::NoChallenge => Told::BeginAgain,
+            Why::Broken(_) => Told::Broken,
+        }
+    }
+}
+
+impl Why {
+    /// A word for records.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::UnknownName => "unknown-name",
+            Self::WrongPassword => "wrong-password",
+            Self::Disabled => "disabled",
+            Self::Suspended => "suspended",
+            Self::NotEnrolled => "not-enrolled",
+            Self::Busy => "busy",
+            Self::NothingPending => "nothing-pending",
+            Self::NoChallenge => "no-challenge",
+            Self::Key(KeyError::CounterWentBack(_)) => "key-counter-went-back",
+            Self::Key(KeyError::NotHardware) => "not-a-hardware-key",
+            Self::Key(KeyError::UserNotVerified) => "user-not-verified",
+            Self::Key(KeyError::WrongOrigin) => "wrong-origin",
+            Self::Key(KeyError::WrongChallenge) => "wrong-challenge",
+            Self::Key(KeyError::UnknownKey) => "unknown-key",
+            Self::Key(KeyError::Malformed(_) | KeyError::Wrong(_) | KeyError::Settings(_)) => "wrong-key",
+            Self::Broken(_) => "unavailable",
+        }
+    }
+}
+
+/// The same for every cause, so that it can be shown by mistake.
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sign-in was refused")
+    }
+}
+
+impl Error for Denied {}

@@ -1,0 +1,203 @@
+//! Somebody who is signed in, as requests see her.
+//!
+//! Invariant: only the session table of this module makes an [`Identity`]. Once its session is revoked or over, it stays so.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use crate::clock::Time;
+use crate::crypto::TokenHash;
+use crate::model::{AccountId, Factor, Host, KeyId, SessionId, Who};
+
+/// The longest that sessions last, whatever a label allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Since the last activity.
+    pub idle: Duration,
+    /// Since sign-in.
+    pub overall: Duration,
+}
+
+/// NIST SP 800-63B-4, AAL3.
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(15 * 60), overall: Duration::from_secs(12 * 60 * 60) }
+    }
+}
+
+/// Who makes a request, as far as its cookie tells.
+#[derive(Clone, Debug)]
+pub enum Visitor {
+    Stranger,
+    Known(Arc<Identity>),
+}
+
+impl Visitor {
+    pub fn known(&self) -> Option<&Arc<Identity>> {
+        match self {
+            Self::Stranger => None,
+            Self::Known(identity) => Some(identity),
+        }
+    }
+}
+
+/// A signed-in person on one host.
+#[derive(Debug)]
+pub struct Identity {
+    pub(super) who: Arc<Who>,
+    pub(super) email: Option<Arc<str>>,
+    pub(super) host: Host,
+    pub(super) token: TokenHash,
+    pub(super) live: Arc<Live>,
+}
+
+impl Identity {
+    pub fn who(&self) -> &Arc<Who> {
+        &self.who
+    }
+
+    pub fn account(&self) -> AccountId {
+        self.who.account
+    }
+
+    pub fn email(&self) -> Option<&Arc<str>> {
+        self.email.as_ref()
+    }
+
+    /// The only host where its token is worth something.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The hash of its token on this host, for what is bound to the browser (CSRF).
+    pub fn token_hash(&self) -> TokenHash {
+        self.token
+    }
+
+    pub fn session_id(&self) -> SessionId {
+        self.live.id
+    }
+
+    pub fn signed_in(&self) -> Time {
+        self.live.signed_in
+    }
+
+    pub fn last_active(&self) -> Time {
+        self.live.last_active()
+    }
+
+    pub fn factor(&self) -> Factor {
+        self.live.factor
+    }
+
+    /// The key that opened the session.
+    pub fn key(&self) -> KeyId {
+        self.live.key
+    }
+
+    pub fn is_revoked(&self) -> bool {
+        self.live.is_revoked()
+    }
+
+    /// Resolves when the session is revoked: signed out, ended by somebody, expired and swept.
+    pub async fn until_revoked(&self) {
+        loop {
+            let notified = self.live.revocation.notified();
+            if self.live.is_revoked() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Restarts the idle time; in vain where the session is over already.
+    pub fn mark_active(&self, now: Time) {
+        self.live.mark_active(now);
+    }
+}
+
+/// What all tokens of a session share.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) id: SessionId,
+    pub(super) key: KeyId,
+    pub(super) factor: Factor,
+    pub(super) signed_in: Time,
+    pub(super) address: IpAddr,
+    pub(super) user_agent: String,
+    pub(super) limits: Arc<ArcSwap<SessionLimits>>,
+    pub(super) last_active: AtomicI64,
+    pub(super) revoked: AtomicBool,
+    pub(super) revocation: Notify,
+}
+
+impl Live {
+    pub(super) fn last_active(&self) -> Time {
+        Time::from_millis(self.last_active.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::Acquire)
+    }
+
+    pub(super) fn revoke(&self) {
+        self.revoked.store(true, Ordering::Release);
+        self.revocation.notify_waiters();
+    }
+
+    pub(super) fn is_over(&self, now: Time) -> bool {
+        let limits = self.limits.load();
+        self.is_revoked() || now.since(self.last_active()) >= limits.idle || now.since(self.signed_in) >= limits.overall
+    }
+
+    fn mark_active(&self, now: Time) {
+        if !self.is_over(now) {
+            self.last_active.fetch_max(now.millis(), Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Identity {
+    /// Somebody for tests, signed in at the portal with password and key.
+    pub fn sample(name: &str, unit: &str, role: crate::model::Role, signed_in: Time) -> Arc<Self> {
+        use crate::model::{AccountName, UnitName};
+        let token = crate::crypto::Token::random().unwrap().hash();
+        let factor = Factor::PasswordAndSecurityKey;
+        Arc::new(Self {
+            who: Arc::new(Who {
+                account: AccountId::fresh(),
+                name: AccountName::parse(name).unwrap(),
+                unit: UnitName::parse(unit).unwrap(),
+                role,
+                factor: Some(factor),
+                session: Some(token.hex().chars().take(16).collect::<String>().into()),
+            }),
+            email: Some(format!("{}@example.cn", name.replace(' ', ".")).into()),
+            host: Host::parse("gate.localhost").unwrap(),
+            token,
+            live: Arc::new(Live {
+                id: SessionId::fresh(),
+                key: KeyId::fresh(),
+                factor,
+                signed_in,
+                address: IpAddr::from([192, 0, 2, 1]),
+                user_agent: "test".to_owned(),
+                limits: Arc::new(ArcSwap::from_pointee(SessionLimits::default())),
+                last_active: AtomicI64::new(signed_in.millis()),
+                revoked: AtomicBool::new(false),
+                revocation: Notify::new(),
+            }),
+        })
+    }
+
+    /// Ends the sample's session.
+    pub fn revoke_sample(&self) {
+        self.live.revoke();
+    }
+}

@@ -1,0 +1,370 @@
+//! The sessions that are open, in memory in front of the store.
+//!
+//! Invariant: the table is complete. Every session is loaded at the start or made here, so looking one up asks neither
+//! the store nor a lock that all requests share, and a made-up cookie costs one hash. What ends a session takes
+//! effect in memory first, at once; the store follows, and is asked again by [`Sessions::write_back`] until it has.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use super::identity::{Identity, Live, SessionLimits};
+use super::tokens::Tokens;
+use crate::clock::Time;
+use crate::crypto::{NoRandomness, Token, TokenHash};
+use crate::model::{Account, AccountId, Factor, Host, KeyId, SessionId, Who, capped};
+use crate::store::{Session, Store, StoreError, StoredSession, Touch};
+
+const LONGEST_USER_AGENT: usize = 256;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+/// The browser that signs in, for the list of sessions.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    pub address: IpAddr,
+    pub user_agent: String,
+}
+
+/// A session that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub id: SessionId,
+    pub who: Arc<Who>,
+}
+
+/// A line of the list of sessions.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    pub id: SessionId,
+    pub who: Arc<Who>,
+    pub key: KeyId,
+    pub signed_in: Time,
+    pub last_active: Time,
+    pub address: IpAddr,
+    pub user_agent: String,
+    /// The hosts that were entered, without the portal.
+    pub hosts: BTreeSet<Host>,
+}
+
+#[derive(Debug)]
+pub struct Sessions {
+    store: Store,
+    portal: Host,
+    limits: Arc<ArcSwap<SessionLimits>>,
+    tokens: Tokens,
+    open: Mutex<HashMap<SessionId, Open>>,
+    /// Ended here, but perhaps not yet in the store.
+    ending: Mutex<HashSet<SessionId>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    live: Arc<Live>,
+    who: Arc<Who>,
+    email: Option<Arc<str>>,
+    tokens: Vec<(Host, TokenHash)>,
+    /// The last activity that the store knows.
+    written: Time,
+}
+
+impl Sessions {
+    /// Loads what the store holds; ends what is over by now.
+    pub async fn load(store: Store, portal: Host, limits: SessionLimits, now: Time) -> Result<Self, StoreError> {
+        let stored = store.live_sessions().await?;
+        let sessions = Self {
+            store,
+            portal,
+            limits: Arc::new(ArcSwap::from_pointee(limits)),
+            tokens: Tokens::default(),
+            open: Mutex::default(),
+            ending: Mutex::default(),
+        };
+        let mut shifted = Vec::new();
+        for session in stored {
+            shifted.extend(sessions.restore(session, now));
+        }
+        if !shifted.is_empty() {
+            sessions.store.touch(&shifted).await?;
+        }
+        sessions.sweep(now);
+        sessions.write_back().await?;
+        Ok(sessions)
+    }
+
+    /// The limits of a new config; they hold for open sessions too.
+    pub fn set_limits(&self, limits: SessionLimits) {
+        self.limits.store(Arc::new(limits));
+    }
+
+    pub fn portal(&self) -> &Host {
+        &self.portal
+    }
+
+    /// Who holds this token, if it is one for this host and its session is not over.
+    pub fn lookup(&self, token: &Token, host: &Host, now: Time) -> Option<Arc<Identity>> {
+        let identity = self.tokens.find(&token.hash())?;
+        (identity.host == *host && !identity.live.is_over(now)).then_some(identity)
+    }
+
+    /// Ends a session; `false`: it was not open.
+    pub async fn end(&self, id: SessionId) -> Result<bool, StoreError> {
+        let was_open = self.revoke(id).is_some();
+        let was_stored = self.store.end_session(id).await?;
+        self.ending().remove(&id);
+        Ok(was_open || was_stored)
+    }
+
+    /// Ends the account's sessions but one: "sign out everywhere else".
+    pub async fn end_others(&self, account: AccountId, keep: SessionId) -> Result<Vec<Ended>, StoreError> {
+        self.end_where(|id, open| open.who.account == account && id != keep).await
+    }
+
+    /// Ends all that the account has.
+    pub async fn end_all_of(&self, account: AccountId) -> Result<Vec<Ended>, StoreError> {
+        let ended = self.revoke_where(|_, open| open.who.account == account);
+        self.store.end_sessions_of(account).await?;
+        self.forget_ending(&ended);
+        Ok(ended)
+    }
+
+    /// Ends the sessions that a key opened, because the key is no longer trusted.
+    pub async fn end_of_key(&self, key: KeyId) -> Result<Vec<Ended>, StoreError> {
+        self.end_where(|_, open| open.live.key == key).await
+    }
+
+    /// The account's sessions, the newest first.
+    pub fn list_of(&self, account: AccountId) -> Vec<SessionRow> {
+        self.list(|open| open.who.account == account)
+    }
+
+    /// All sessions, the newest first.
+    pub fn list_all(&self) -> Vec<SessionRow> {
+        self.list(|_| true)
+    }
+
+    /// Ends, in memory, what has become too old or idle, and says what that was; the store hears of it at the next
+    /// [`Sessions::write_back`].
+    pub fn sweep(&self, now: Time) -> Vec<Ended> {
+        self.revoke_where(|_, open| open.live.is_over(now))
+    }
+
+    /// Writes to the store when sessions were last active, and the ends that it has not taken yet.
+    pub async fn write_back(&self) -> Result<(), StoreError> {
+        let touches: Vec<Touch> = {
+            let open = self.open();
+            let changed = open.iter().filter(|(_, open)| open.live.last_active() != open.written);
+            changed.map(|(id, open)| open.touch(*id)).collect()
+        };
+        if !touches.is_empty() {
+            self.store.touch(&touches).await?;
+            let mut open = self.open();
+            for touch in touches {
+                if let Some(open) = open.get_mut(&touch.session) {
+                    open.written = touch.last_active;
+                }
+            }
+        }
+        let ending: Vec<SessionId> = self.ending().iter().copied().collect();
+        for id in ending {
+            self.store.end_session(id).await?;
+            self.ending().remove(&id);
+        }
+        Ok(())
+    }
+
+    /// Opens a session with a token for the portal. `None`: the account is not active or the key is gone.
+    pub(super) async fn create(
+        &self,
+        account: &Account,
+        key: KeyId,
+        factor: Factor,
+        browser: Browser,
+        now: Time,
+    ) -> Result<Option<(Token, Arc<Identity>)>, SessionError> {
+        let token = Token::random()?;
+        let session = Session {
+            id: SessionId::fresh(),
+            account: account.id,
+            key,
+            factor,
+            mark: token.hash().hex().chars().take(16).collect(),
+            signed_in: now,
+            last_active: now,
+            address: browser.address,
+            user_agent: capped(&browser.user_agent, LONGEST_USER_AGENT),
+        };
+        // In memory first: whoever ends all of the account's sessions meanwhile finds this one too.
+        let identity = self.insert(&session, account, &[(self.portal.clone(), token.hash())]);
+        let Some(identity) = identity else { return Ok(None) };
+        match self.store.create_session(&session, &self.portal, token.hash()).await {
+            Ok(true) if !identity.is_revoked() => Ok(Some((token, identity))),
+            Ok(_) => {
+                self.end(session.id).await?;
+                Ok(None)
+            }
+            Err(error) => {
+                self.revoke(session.id);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Gives an open session a token for an app's host. `None`: it is over.
+    pub(super) async fn enter(&self, id: SessionId, host: &Host, now: Time) -> Result<Option<(Token, Arc<Identity>)>, SessionError> {
+        let token = Token::random()?;
+        let Some(given_way) = self.store.add_host_token(id, host, token.hash(), now).await? else { return Ok(None) };
+        let mut open = self.open();
+        let Some(session) = open.get_mut(&id).filter(|session| !session.live.is_over(now)) else { return Ok(None) };
+        session.tokens.retain(|(_, token)| !given_way.contains(token));
+        given_way.iter().for_each(|token| self.tokens.remove(token));
+        session.tokens.push((host.clone(), token.hash()));
+        let identity = session.identity(host, token.hash());
+        self.tokens.insert(token.hash(), Arc::clone(&identity));
+        Ok(Some((token, identity)))
+    }
+
+    /// Whether the session is open.
+    pub(super) fn is_open(&self, id: SessionId, now: Time) -> bool {
+        self.open().get(&id).is_some_and(|session| !session.live.is_over(now))
+    }
+
+    /// Puts a stored session into the table. A clock that was set back while the process was down must not make it
+    /// younger than it was when it was last seen: then both its times move, and the store is told.
+    fn restore(&self, stored: StoredSession, now: Time) -> Option<Touch> {
+        let StoredSession { mut session, account, tokens } = stored;
+        let ahead = session.last_active.since(now);
+        session.last_active = session.last_active.minus(ahead);
+        session.signed_in = session.signed_in.minus(ahead);
+        self.insert(&session, &account, &tokens);
+        let touch = Touch { session: session.id, signed_in: session.signed_in, last_active: session.last_active };
+        (!ahead.is_zero()).then_some(touch)
+    }
+
+    /// Returns the identity of the first token.
+    fn insert(&self, session: &Session, account: &Account, tokens: &[(Host, TokenHash)]) -> Option<Arc<Identity>> {
+        let new = Open {
+            live: Arc::new(Live {
+                id: session.id,
+                key: session.key,
+                factor: session.factor,
+                signed_in: session.signed_in,
+                address: session.address,
+                user_agent: session.user_agent.clone(),
+                limits: Arc::clone(&self.limits),
+                last_active: AtomicI64::new(session.last_active.millis()),
+                revoked: AtomicBool::new(false),
+                revocation: Notify::new(),
+            }),
+            who: Arc::new(Who {
+                account: account.id,
+                name: account.name.clone(),
+                unit: account.unit.clone(),
+                role: account.role,
+                factor: Some(session.factor),
+                session: Some(session.mark.as_str().into()),
+            }),
+            email: account.email.as_deref().map(Into::into),
+            tokens: tokens.to_vec(),
+            written: session.last_active,
+        };
+        let mut first = None;
+        let mut open = self.open();
+        for (host, token) in tokens {
+            let identity = new.identity(host, *token);
+            first.get_or_insert_with(|| Arc::clone(&identity));
+            self.tokens.insert(*token, identity);
+        }
+        open.insert(session.id, new);
+        first
+    }
+
+    async fn end_where(&self, which: impl Fn(SessionId, &Open) -> bool) -> Result<Vec<Ended>, StoreError> {
+        let ended = self.revoke_where(which);
+        for session in &ended {
+            self.store.end_session(session.id).await?;
+            self.ending().remove(&session.id);
+        }
+        Ok(ended)
+    }
+
+    fn revoke_where(&self, which: impl Fn(SessionId, &Open) -> bool) -> Vec<Ended> {
+        let ids: Vec<SessionId> = {
+            let open = self.open();
+            open.iter().filter(|(id, open)| which(**id, open)).map(|(id, _)| *id).collect()
+        };
+        ids.into_iter().filter_map(|id| self.revoke(id)).collect()
+    }
+
+    fn revoke(&self, id: SessionId) -> Option<Ended> {
+        let mut open = self.open();
+        let session = open.remove(&id)?;
+        session.live.revoke();
+        session.tokens.iter().for_each(|(_, token)| self.tokens.remove(token));
+        self.ending().insert(id);
+        Some(Ended { id, who: session.who })
+    }
+
+    fn forget_ending(&self, ended: &[Ended]) {
+        let mut ending = self.ending();
+        ended.iter().for_each(|session| {
+            ending.remove(&session.id);
+        });
+    }
+
+    fn list(&self, which: impl Fn(&Open) -> bool) -> Vec<SessionRow> {
+        let mut rows: Vec<SessionRow> = {
+            let open = self.open();
+            open.iter().filter(|(_, open)| which(open)).map(|(id, open)| open.row(*id, &self.portal)).collect()
+        };
+        rows.sort_by_key(|row| std::cmp::Reverse((row.signed_in, row.id)));
+        rows
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<SessionId, Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ending(&self) -> MutexGuard<'_, HashSet<SessionId>> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn identity(&self, host: &Host, token: TokenHash) -> Arc<Identity> {
+        Arc::new(Identity {
+            who: Arc::clone(&self.who),
+            email: self.email.clone(),
+            host: host.clone(),
+            token,
+            live: Arc::clone(&self.live),
+        })
+    }
+
+    fn touch(&self, session: SessionId) -> Touch {
+        Touch { session, signed_in: self.live.signed_in, last_active: self.live.last_active() }
+    }
+
+    fn row(&self, id: SessionId, portal: &Host) -> SessionRow {
+        SessionRow {
+            id,
+            who: Arc::clone(&self.who),
+            key: self.live.key,
+            signed_in: self.live.signed_in,
+            last_active: self.live.last_active(),
+            address: self.live.address,
+            user_agent: self.live.user_agent.clone(),
+            hosts: self.tokens.iter().map(|(host, _)| host).filter(|host| *host != portal).cloned().collect(),
+        }
+    }
+}

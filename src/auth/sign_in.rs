@@ -1,0 +1,219 @@
+//! Signing in: a password, then a key; or a key alone that the browser finds.
+//!
+//! Invariant: before the password was right, every refusal is the same to the outside, after the same work. A right
+//! password opens nothing; it only lets the key be asked for. A key that verified its user is two factors by itself
+//! (possession, and its PIN or fingerprint).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
+use super::denied::{Denied, Why};
+use super::identity::Identity;
+use super::keys::KeyError;
+use super::password::{PasswordError, Passwords};
+use super::session::{Browser, Ended, Sessions};
+use crate::clock::Time;
+use crate::crypto::Token;
+use crate::model::{Account, AccountId, AccountName, AccountState, Factor, KeyId, Role};
+use crate::store::{Purpose, Step, StepKind, Store};
+
+/// How long the key is waited for after the password.
+const STEP_LIFE: Duration = Duration::from_secs(5 * 60);
+/// Staff may fail at most this often (GM/T 0025).
+const STAFF_FAILURES: u32 = 8;
+
+/// How many failures of the second factor in a row, after a right password, suspend an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailureLimit(pub u32);
+
+impl Default for FailureLimit {
+    fn default() -> Self {
+        Self(10)
+    }
+}
+
+impl FailureLimit {
+    fn of(self, role: Role) -> u32 {
+        match role {
+            Role::Member => self.0,
+            Role::SystemAdministrator | Role::SecurityAdministrator | Role::Auditor => self.0.min(STAFF_FAILURES),
+        }
+        .max(1)
+    }
+}
+
+/// The password was right; the browser that holds `token` may show a key.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    pub token: Token,
+    pub account: Account,
+}
+
+/// Signed in. `token` is for the portal's cookie, and new.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub token: Token,
+    pub identity: Arc<Identity>,
+    pub key: KeyId,
+}
+
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub(super) store: Store,
+    pub(super) passwords: Passwords,
+    pub(super) ceremonies: Ceremonies,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) failure_limit: FailureLimit,
+}
+
+impl SignIn {
+    /// The first factor. Whatever is wrong, it is one run of argon2 and one public answer.
+    pub async fn first_factor(&self, name: &str, password: &str, now: Time) -> Result<Pending, Denied> {
+        let found = match AccountName::parse(name) {
+            Ok(name) => self.store.account_and_password(&name).await.map_err(Denied::broken)?,
+            Err(_) => None,
+        };
+        let (account, phc) = match found {
+            Some((account, phc)) => (Some(account), phc),
+            None => (None, None),
+        };
+        let right = match self.passwords.verify(password, phc.as_deref()).await {
+            Ok(right) => right,
+            Err(PasswordError::Busy) => return Err(Denied::new(Why::Busy, account)),
+            Err(error) => return Err(Denied::broken(error)),
+        };
+        let Some(account) = account else { return Err(Denied::new(Why::UnknownName, None)) };
+        if phc.is_none() {
+            return Err(Denied::new(Why::NotEnrolled, Some(account)));
+        }
+        if !right {
+            return Err(Denied::new(Why::WrongPassword, Some(account)));
+        }
+        let account = self.active(account.id).await?;
+        let token = Token::random().map_err(Denied::broken)?;
+        let step = Step { account: account.id, session: None, expires: now.plus(STEP_LIFE) };
+        self.store.put_step(token.hash(), StepKind::PasswordWasRight, &step, now).await.map_err(Denied::broken)?;
+        Ok(Pending { token, account })
+    }
+
+    /// Asks for one of the keys of the account whose password was right.
+    pub async fn key_options(&self, pending: &Token, now: Time) -> Result<Challenge, Denied> {
+        let account = self.pending(pending, now).await?;
+        let asked = self.ceremonies.ask_key(pending.hash(), account.id, Purpose::SignIn, now).await;
+        asked.map_err(|error| refused(error, Some(account)))
+    }
+
+    /// The second factor. A wrong one counts; too many suspend the account.
+    pub async fn second_factor(
+        &self,
+        pending: &Token,
+        challenge: &Token,
+        credential: &str,
+        browser: Browser,
+        now: Time,
+    ) -> Result<SignedIn, Denied> {
+        let account = self.pending(pending, now).await?;
+        let answer = Answer { challenge, binding: pending.hash(), purpose: Purpose::SignIn, credential };
+        let right = match self.ceremonies.key(&answer, account.id, now).await {
+            Ok(right) => right,
+            Err(CeremonyError::Key(error)) if counts(&error) => return Err(self.failed(account, pending, error, now).await),
+            Err(error) => return Err(refused(error, Some(account))),
+        };
+        let spent = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
+        if spent.is_none() {
+            return Err(Denied::new(Why::NothingPending, Some(account)));
+        }
+        self.open(account.id, right.key, Factor::PasswordAndSecurityKey, browser, now).await
+    }
+
+    /// Asks for whatever key the browser has; `browser` is the random token that its cookie holds.
+    pub async fn key_first_options(&self, browser: &Token, now: Time) -> Result<Challenge, Denied> {
+        self.ceremonies.ask_any_key(browser.hash(), now).await.map_err(|error| refused(error, None))
+    }
+
+    /// A key alone. A stranger's failures count for nobody.
+    pub async fn key_first(
+        &self,
+        browser_token: &Token,
+        challenge: &Token,
+        credential: &str,
+        browser: Browser,
+        now: Time,
+    ) -> Result<SignedIn, Denied> {
+        let answer = Answer { challenge, binding: browser_token.hash(), purpose: Purpose::KeyFirst, credential };
+        let right = self.ceremonies.any_key(&answer, now).await.map_err(|error| refused(error, None))?;
+        self.open(right.account, right.key, Factor::SecurityKey, browser, now).await
+    }
+
+    async fn open(&self, id: AccountId, key: KeyId, factor: Factor, browser: Browser, now: Time) -> Result<SignedIn, Denied> {
+        let account = self.active(id).await?;
+        match self.sessions.create(&account, key, factor, browser, now).await.map_err(Denied::broken)? {
+            Some((token, identity)) => {
+                self.store.clear_failures(id).await.map_err(Denied::broken)?;
+                Ok(SignedIn { token, identity, key })
+            }
+            // The store found that the account or the key had gone between two statements.
+            None => {
+                let account = self.active(id).await?;
+                Err(Denied::new(Why::Key(KeyError::UnknownKey), Some(account)))
+            }
+        }
+    }
+
+    async fn pending(&self, pending: &Token, now: Time) -> Result<Account, Denied> {
+        let step = self.store.step(pending.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
+        let step = step.ok_or_else(|| Denied::new(Why::NothingPending, None))?;
+        self.active(step.account).await
+    }
+
+    /// The account as it is now, if it may sign in.
+    async fn active(&self, id: AccountId) -> Result<Account, Denied> {
+        let account = self.store.account(id).await.map_err(Denied::broken)?;
+        let account = account.ok_or_else(|| Denied::new(Why::UnknownName, None))?;
+        let why = match account.state {
+            AccountState::Active => return Ok(account),
+            AccountState::Invited => Why::NotEnrolled,
+            AccountState::Disabled => Why::Disabled,
+            AccountState::Suspended => Why::Suspended,
+        };
+        Err(Denied::new(why, Some(account)))
+    }
+
+    async fn failed(&self, account: Account, pending: &Token, error: KeyError, now: Time) -> Denied {
+        match self.count_failure(&account, pending, now).await {
+            Ok(suspended) => Denied::new(Why::Key(error), Some(account)).with_suspension(suspended),
+            // A failure that could not be counted is the gateway's problem.
+            Err(broken) => broken,
+        }
+    }
+
+    /// Counts; returns the sessions that ended with the suspension, if that was the failure too many.
+    async fn count_failure(&self, account: &Account, pending: &Token, now: Time) -> Result<Option<Vec<Ended>>, Denied> {
+        let count = self.store.count_failure(account.id).await.map_err(Denied::broken)?;
+        if count < self.failure_limit.of(account.role) {
+            return Ok(None);
+        }
+        let changed = self.store.set_state(account.id, &[AccountState::Active], AccountState::Suspended).await.map_err(Denied::broken)?;
+        self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
+        if changed.is_none() {
+            return Ok(None);
+        }
+        self.sessions.end_all_of(account.id).await.map(Some).map_err(Denied::broken)
+    }
+}
+
+/// Whether it is the person's failure; wrong settings are not.
+fn counts(error: &KeyError) -> bool {
+    !matches!(error, KeyError::Settings(_))
+}
+
+fn refused(error: CeremonyError, account: Option<Account>) -> Denied {
+    match error {
+        CeremonyError::NoChallenge => Denied::new(Why::NoChallenge, account),
+        CeremonyError::Key(KeyError::Settings(what)) => Denied::broken(KeyError::Settings(what)),
+        CeremonyError::Key(error) => Denied::new(Why::Key(error), account),
+        CeremonyError::Store(error) => Denied::broken(error),
+        CeremonyError::NoRandomness(error) => Denied::broken(error),
+    }
+}

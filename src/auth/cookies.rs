@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn one_cookie_of_a_name_is_found_wherever_it_stands() {
-        for fields in [&["__Host-yumen=abc"][..], &["a=1; __Host-yumen=abc ;b=2"], &["a=1", "b=2;__Host-yumen=abc"], &["__Host-yumen =abc"]] {
+        for fields in [&["__Host-yumen=abc"][..], &["a=1; __Host-yumen=abc ;b=2"], &["a=1", "b=2;__Host-yumen=abc"], &["__Host-yumen =abc"]]
+        {
             assert_eq!(sole(&headers(fields), SESSION), Sole::One("abc"), "{fields:?}");
         }
         for fields in [&[][..], &["__Host-yumen-step=abc; x__Host-yumen=abc; a=__Host-yumen"], &["__host-yumen=abc"]] {
@@ -128,7 +129,11 @@ mod tests {
 
     #[test]
     fn the_gateways_cookies_do_not_go_upstream_and_all_others_do() {
-        let mut request = headers(&["sessionid=1; __Host-yumen=secret; theme=a=b", "__Host-yumen-nonce=n;csrftoken=ü", "__HOST-YUMEN-x=1; =__Host-yumen=2"]);
+        let mut request = headers(&[
+            "sessionid=1; __Host-yumen=secret; theme=a=b",
+            "__Host-yumen-nonce=n;csrftoken=ü",
+            "__HOST-YUMEN-x=1; =__Host-yumen=2",
+        ]);
         strip(&mut request);
         let left: Vec<_> = request.get_all(COOKIE).iter().map(|value| value.as_bytes().to_vec()).collect();
         assert_eq!(left, ["sessionid=1; theme=a=b; csrftoken=ü".as_bytes()]);
@@ -140,7 +145,14 @@ mod tests {
     #[test]
     fn an_upstream_that_would_set_one_of_ours_is_noticed() {
         let sets = |text: &str| sets_ours(&HeaderValue::from_str(text).unwrap());
-        for ours in ["__Host-yumen=x; Path=/", "__host-Yumen-step=x", " __Host-yumen = x", "__Host-yumen", "=__Host-yumen=x", "= __Host-yumen-nonce"] {
+        for ours in [
+            "__Host-yumen=x; Path=/",
+            "__host-Yumen-step=x",
+            " __Host-yumen = x",
+            "__Host-yumen",
+            "=__Host-yumen=x",
+            "= __Host-yumen-nonce",
+        ] {
             assert!(sets(ours), "{ours}");
         }
         for theirs in ["sessionid=__Host-yumen; Path=/", "__Host-session=x", "yumen=x", "", "=x"] {

@@ -148,8 +148,7 @@ impl Authenticators {
             return Err(KeyError::UnknownKey);
         }
         let passkey: Passkey = read_state(&key.passkey)?;
-        let result =
-            self.0.finish_discoverable_authentication_v2(&answer, state, &passkey).map_err(|error| wrong_with(key.id, error))?;
+        let result = self.0.finish_discoverable_authentication_v2(&answer, state, &passkey).map_err(|error| wrong_with(key.id, error))?;
         right(key, &result)
     }
 }

@@ -149,8 +149,7 @@ fn argon2() -> Argon2<'static> {
 
 fn hash(password: &[u8]) -> Result<String, PasswordError> {
     let salt: [u8; 16] = crypto::random().map_err(|error| PasswordError::Argon2(error.to_string()))?;
-    let hash: PasswordHash =
-        argon2().hash_password_with_salt(password, &salt).map_err(|error| PasswordError::Argon2(error.to_string()))?;
+    let hash: PasswordHash = argon2().hash_password_with_salt(password, &salt).map_err(|error| PasswordError::Argon2(error.to_string()))?;
     Ok(hash.to_string())
 }
 

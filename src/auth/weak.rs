@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 
 use crate::model::AccountName;
 
-static COMMON: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
-    include_str!("common_passwords.txt").lines().filter(|line| !line.starts_with("# ") && !line.is_empty()).collect()
-});
+static COMMON: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("common_passwords.txt").lines().filter(|line| !line.starts_with("# ") && !line.is_empty()).collect());
 
 /// Rows of a keyboard, the alphabet and the digits: whoever walks along them chooses nothing.
 const WALKS: &[&str] = &[
@@ -99,7 +98,9 @@ mod tests {
 
     #[test]
     fn a_common_base_with_trimmings_is_refused() {
-        for password in ["Password12345", "P@ssw0rd2026!", "administrator1", "!!Woaini13141314", "zhongguoren888", "Summer2026!!!", "2026letmeinnow"] {
+        for password in
+            ["Password12345", "P@ssw0rd2026!", "administrator1", "!!Woaini13141314", "zhongguoren888", "Summer2026!!!", "2026letmeinnow"]
+        {
             assert!(weak(password), "{password}");
         }
     }
@@ -137,7 +138,9 @@ mod tests {
 
     #[test]
     fn what_somebody_thought_of_is_not_refused() {
-        for password in ["six quiet camels", "cabbages and kings", "tRq8-vLm2-xPz5", "骆驼慢慢走过安静的沙漠呀", "wang li rides a blue camel"] {
+        for password in
+            ["six quiet camels", "cabbages and kings", "tRq8-vLm2-xPz5", "骆驼慢慢走过安静的沙漠呀", "wang li rides a blue camel"]
+        {
             assert!(!weak(password), "{password}");
         }
     }

@@ -1,0 +1,8 @@
+//! What this module promises, each promise both ways.
+
+mod enrolment;
+mod handover;
+mod keys;
+mod my_keys;
+mod sessions;
+mod sign_in;

@@ -1,0 +1,104 @@
+//! Adding and removing keys of one's own.
+
+use super::super::fixture::{Device, World};
+use super::super::*;
+use crate::crypto::Token;
+use crate::model::AccountState;
+
+async fn add(world: &World, identity: &Identity, proof: &Token, device: &mut Device) -> Result<crate::model::KeyId, KeyChangeError> {
+    let challenge = world.auth.keys.new_key_options(identity, proof, world.now()).await?;
+    let credential = device.create(&challenge.options);
+    Ok(world.auth.keys.add(identity, proof, &challenge.id, &credential, "red", world.now()).await?.id)
+}
+
+#[tokio::test]
+async fn a_fresh_proof_pays_for_one_new_key() {
+    let world = World::new().await;
+    let (mut blue, mut red) = (Device::new(), Device::new());
+    let account = world.enrol("wang li", &mut blue).await;
+    let identity = world.sign_in("wang li", &mut blue).await.identity;
+    let proof = world.prove(&identity, &mut blue).await.unwrap();
+    let key = add(&world, &identity, &proof, &mut red).await.unwrap();
+    assert!(world.store.keys(account.id).await.unwrap().iter().any(|stored| stored.id == key));
+    assert!(matches!(add(&world, &identity, &proof, &mut Device::new()).await, Err(KeyChangeError::NoProof)));
+    world.sign_in("wang li", &mut red).await;
+}
+
+#[tokio::test]
+async fn no_proof_or_an_old_or_foreign_one_changes_nothing() {
+    let world = World::new().await;
+    let (mut blue, mut other) = (Device::new(), Device::new());
+    world.enrol("wang li", &mut blue).await;
+    world.enrol("li na", &mut other).await;
+    let here = world.sign_in("wang li", &mut blue).await.identity;
+    let elsewhere = world.sign_in("wang li", &mut blue).await.identity;
+    let li = world.sign_in("li na", &mut other).await.identity;
+    let key = here.key();
+
+    let made_up = Token::random().unwrap();
+    assert!(matches!(add(&world, &here, &made_up, &mut Device::new()).await, Err(KeyChangeError::NoProof)));
+    let proof = world.prove(&here, &mut blue).await.unwrap();
+    for foreign in [&elsewhere, &li] {
+        assert!(matches!(add(&world, foreign, &proof, &mut Device::new()).await, Err(KeyChangeError::NoProof)));
+        assert!(matches!(world.auth.keys.remove(foreign, &proof, key, world.now()).await, Err(KeyChangeError::NoProof)));
+    }
+    assert!(matches!(world.prove(&here, &mut other).await, Err(KeyChangeError::Ceremony(CeremonyError::Key(_)))));
+    world.pass(299);
+    assert!(add(&world, &here, &proof, &mut Device::new()).await.is_ok(), "and the attempts did not use it up");
+    let proof = world.prove(&here, &mut blue).await.unwrap();
+    world.pass(300);
+    assert!(matches!(add(&world, &here, &proof, &mut Device::new()).await, Err(KeyChangeError::NoProof)));
+}
+
+#[tokio::test]
+async fn removing_a_key_ends_the_sessions_that_it_opened_and_the_last_one_stays() {
+    let world = World::new().await;
+    let (mut blue, mut red) = (Device::new(), Device::new());
+    world.enrol("wang li", &mut blue).await;
+    let with_blue = world.sign_in("wang li", &mut blue).await.identity;
+    let proof = world.prove(&with_blue, &mut blue).await.unwrap();
+    let red_key = add(&world, &with_blue, &proof, &mut red).await.unwrap();
+    let with_red = world.sign_in("wang li", &mut red).await.identity;
+
+    let proof = world.prove(&with_red, &mut red).await.unwrap();
+    let ended = world.auth.keys.remove(&with_red, &proof, with_blue.key(), world.now()).await.unwrap();
+    assert_eq!(ended.iter().map(|ended| ended.id).collect::<Vec<_>>(), [with_blue.session_id()]);
+    assert!(with_blue.is_revoked() && !with_red.is_revoked());
+
+    let proof = world.prove(&with_red, &mut red).await.unwrap();
+    assert!(matches!(world.auth.keys.remove(&with_red, &proof, red_key, world.now()).await, Err(KeyChangeError::LastOne)));
+    let proof = world.prove(&with_red, &mut red).await.unwrap();
+    assert!(matches!(world.auth.keys.remove(&with_red, &proof, with_blue.key(), world.now()).await, Err(KeyChangeError::NoSuchKey)));
+}
+
+#[tokio::test]
+async fn who_is_signed_out_or_disabled_can_change_nothing() {
+    let world = World::new().await;
+    let mut blue = Device::new();
+    let account = world.enrol("wang li", &mut blue).await;
+    let identity = world.sign_in("wang li", &mut blue).await.identity;
+    let proof = world.prove(&identity, &mut blue).await.unwrap();
+    world.auth.sessions.end(identity.session_id()).await.unwrap();
+    assert!(matches!(world.prove(&identity, &mut blue).await, Err(KeyChangeError::NotSignedIn)));
+    assert!(matches!(add(&world, &identity, &proof, &mut Device::new()).await, Err(KeyChangeError::NotSignedIn)));
+    let identity = world.sign_in("wang li", &mut blue).await.identity;
+    world.store.set_state(account.id, &[AccountState::Active], AccountState::Disabled).await.unwrap();
+    assert!(matches!(world.prove(&identity, &mut blue).await, Err(KeyChangeError::NotSignedIn)));
+}
+
+#[tokio::test]
+async fn a_key_of_somebody_else_cannot_be_added() {
+    let world = World::new().await;
+    let (mut blue, mut other) = (Device::new(), Device::new());
+    let wang = world.enrol("wang li", &mut blue).await;
+    let li = world.enrol("li na", &mut other).await;
+    let theirs = world.store.keys(li.id).await.unwrap().remove(0);
+    let copy = crate::store::NewKey {
+        id: crate::model::KeyId::fresh(),
+        credential: theirs.credential,
+        passkey: theirs.passkey,
+        counter: 0,
+        label: String::new(),
+    };
+    assert_eq!(world.store.add_key(wang.id, &copy, world.now()).await.unwrap(), crate::store::KeyAddition::Taken);
+}

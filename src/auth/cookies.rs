@@ -58,10 +58,10 @@ pub fn strip(headers: &mut HeaderMap) {
         kept.extend_from_slice(pair);
     }
     headers.remove(COOKIE);
-    if !kept.is_empty() {
-        if let Ok(value) = HeaderValue::from_bytes(&kept) {
-            headers.insert(COOKIE, value);
-        }
+    if !kept.is_empty()
+        && let Ok(value) = HeaderValue::from_bytes(&kept)
+    {
+        headers.insert(COOKIE, value);
     }
 }
 

@@ -1,13 +1,14 @@
 //! The store's contract, against a real SQLite file. Whatever else may become a store has to pass the same.
 
-use std::net::{IpAddr, Ipv4Addr};
+mod sessions;
+
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use super::*;
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountId, AccountName, AccountState, Factor, Host, KeyId, Role, SessionId, UnitName};
+use crate::model::{Account, AccountId, AccountName, AccountState, KeyId, Role, UnitName};
 
 const NOW: Time = Time::from_millis(1_800_000_000_000);
 
@@ -35,10 +36,6 @@ fn new_key(n: u8) -> NewKey {
     NewKey { id: KeyId::fresh(), credential: vec![n; 16], passkey: "{}".to_owned(), counter: 0, label: format!("key {n}") }
 }
 
-fn host(name: &str) -> Host {
-    Host::parse(name).unwrap()
-}
-
 async fn store() -> (tempfile::TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(&directory.path().join("yumen.sqlite")).await.unwrap();
@@ -56,20 +53,6 @@ async fn enrolled(store: &Store, name: &str, n: u8) -> (Account, StoredKey) {
     assert_eq!((account.id, account.state), (invited.id, AccountState::Active));
     let key = store.keys(account.id).await.unwrap().remove(0);
     (account, key)
-}
-
-fn session(account: &Account, key: KeyId) -> Session {
-    Session {
-        id: SessionId::fresh(),
-        account: account.id,
-        key,
-        factor: Factor::PasswordAndSecurityKey,
-        mark: "00112233".to_owned(),
-        signed_in: NOW,
-        last_active: NOW,
-        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-        user_agent: "test".to_owned(),
-    }
 }
 
 #[tokio::test]
@@ -337,82 +320,6 @@ async fn a_step_is_there_until_it_is_spent_or_expires() {
     assert_eq!(store.spend_step(hash(1), StepKind::KeyAnswered, NOW).await.unwrap(), None);
     assert_eq!(store.spend_step(hash(1), StepKind::PasswordWasRight, NOW).await.unwrap(), Some(step));
     assert_eq!(store.spend_step(hash(1), StepKind::PasswordWasRight, NOW).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn only_an_active_account_with_the_key_gets_a_session() {
-    let (_directory, store) = store().await;
-    let (account, key) = enrolled(&store, "wang li", 1).await;
-    let portal = host("gate.localhost");
-    let first = session(&account, key.id);
-    assert!(store.create_session(&first, &portal, hash(1)).await.unwrap());
-    assert!(!store.create_session(&session(&account, KeyId::fresh()), &portal, hash(2)).await.unwrap());
-    store.set_state(account.id, &[AccountState::Active], AccountState::Disabled).await.unwrap();
-    assert!(!store.create_session(&session(&account, key.id), &portal, hash(3)).await.unwrap());
-    assert!(store.live_sessions().await.unwrap().is_empty(), "a disabled account has no live session");
-    store.set_state(account.id, &[AccountState::Disabled], AccountState::Active).await.unwrap();
-    let live = store.live_sessions().await.unwrap();
-    assert_eq!(live, [StoredSession { session: first, account, tokens: vec![(portal, hash(1))] }]);
-}
-
-#[tokio::test]
-async fn ending_a_session_takes_its_tokens_codes_and_proofs_along() {
-    let (_directory, store) = store().await;
-    let (account, key) = enrolled(&store, "wang li", 1).await;
-    let (one, two) = (session(&account, key.id), session(&account, key.id));
-    store.create_session(&one, &host("gate.localhost"), hash(1)).await.unwrap();
-    store.create_session(&two, &host("gate.localhost"), hash(2)).await.unwrap();
-    assert_eq!(store.add_host_token(one.id, &host("sites.localhost"), hash(3), NOW).await.unwrap(), Some(vec![]));
-    let code = Code { session: one.id, host: host("sites.localhost"), nonce: hash(9), return_path: "/".to_owned(), expires: later(30) };
-    assert!(store.put_code(hash(4), &code, NOW).await.unwrap());
-    let proof = Step { account: account.id, session: Some(one.id), expires: later(300) };
-    store.put_step(hash(5), StepKind::KeyAnswered, &proof, NOW).await.unwrap();
-
-    assert!(store.end_session(one.id).await.unwrap());
-    assert!(!store.end_session(one.id).await.unwrap());
-    assert_eq!(store.spend_code(hash(4), NOW).await.unwrap(), None);
-    assert!(!store.put_code(hash(6), &code, NOW).await.unwrap());
-    assert_eq!(store.step(hash(5), StepKind::KeyAnswered, NOW).await.unwrap(), None);
-    assert_eq!(store.add_host_token(one.id, &host("sites.localhost"), hash(7), NOW).await.unwrap(), None);
-    let touch = Touch { session: two.id, signed_in: NOW, last_active: later(60) };
-    store.touch(&[touch]).await.unwrap();
-    let live = store.live_sessions().await.unwrap();
-    assert_eq!((live.len(), live[0].session.id, live[0].session.last_active), (1, two.id, later(60)));
-    assert_eq!(store.end_sessions_of(account.id).await.unwrap(), [two.id]);
-    assert_eq!(store.end_sessions_of(account.id).await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn a_fifth_token_for_one_host_takes_the_place_of_the_first() {
-    let (_directory, store) = store().await;
-    let (account, key) = enrolled(&store, "wang li", 1).await;
-    let one = session(&account, key.id);
-    store.create_session(&one, &host("gate.localhost"), hash(100)).await.unwrap();
-    for n in 1..=4 {
-        let dropped = store.add_host_token(one.id, &host("sites.localhost"), hash(n), later(u64::from(n))).await.unwrap();
-        assert_eq!(dropped, Some(vec![]));
-    }
-    let dropped = store.add_host_token(one.id, &host("sites.localhost"), hash(5), later(5)).await.unwrap();
-    assert_eq!(dropped, Some(vec![hash(1)]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_fifty_who_spend_a_code_at_once_one_wins() {
-    let (_directory, store) = store().await;
-    let (account, key) = enrolled(&store, "wang li", 1).await;
-    let one = session(&account, key.id);
-    store.create_session(&one, &host("gate.localhost"), hash(1)).await.unwrap();
-    let code = Code { session: one.id, host: host("sites.localhost"), nonce: hash(9), return_path: "/a?b".to_owned(), expires: later(30) };
-    store.put_code(hash(2), &code, NOW).await.unwrap();
-    store.put_code(hash(3), &code, NOW).await.unwrap();
-    let spends = (0..50).map(|_| {
-        let store = store.clone();
-        tokio::spawn(async move { store.spend_code(hash(2), NOW).await.unwrap() })
-    });
-    let spent = futures_util::future::join_all(spends).await;
-    let won: Vec<Code> = spent.into_iter().filter_map(Result::unwrap).collect();
-    assert_eq!(won, [code]);
-    assert_eq!(store.spend_code(hash(3), later(30)).await.unwrap(), None);
 }
 
 #[tokio::test]

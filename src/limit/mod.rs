@@ -1,0 +1,192 @@
+//! How often somebody may ask: rates of requests per person and per app, and the limits of sign-in.
+//!
+//! Invariants: only [`Limits::admit`] makes a [`Pass`]. Memory is bounded, whatever strangers do: requests are counted by
+//! account and app (both are few), sign-ins in maps that are capped. Counts live in memory alone, so a restart forgives.
+
+mod growing;
+mod sign_in;
+mod ticks;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::clock::Clock as _;
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::clock::Time;
+use crate::model::{AccountId, AppId, Network, Refusal};
+use sign_in::SignIns;
+pub use sign_in::{SignInSettings, Wait};
+use ticks::Ticks;
+
+/// The request is within the limits.
+#[derive(Debug)]
+pub struct Pass(());
+
+/// One more every so often, and so many at once after a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    pub every: Duration,
+    pub burst: NonZeroU32,
+}
+
+impl Rate {
+    /// So many a second; at least one.
+    pub fn per_second(count: u32, burst: u32) -> Self {
+        Self::within(Duration::from_secs(1), count, burst)
+    }
+
+    /// So many a minute; at least one.
+    pub fn per_minute(count: u32, burst: u32) -> Self {
+        Self::within(Duration::from_secs(60), count, burst)
+    }
+
+    fn within(span: Duration, count: u32, burst: u32) -> Self {
+        let every = span.checked_div(count.max(1)).unwrap_or(span);
+        Self { every, burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN) }
+    }
+
+    fn quota(self) -> Quota {
+        let quota = Quota::with_period(self.every).unwrap_or(Quota::per_second(NonZeroU32::MAX));
+        quota.allow_burst(self.burst)
+    }
+}
+
+/// What an app sets for itself; `None` leaves the general rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AppRates {
+    /// Of one person in this app. She is then counted here apart from her other apps.
+    pub person: Option<Rate>,
+    /// Of all who use this app together.
+    pub app: Option<Rate>,
+}
+
+#[derive(Clone, Debug)]
+pub struct LimitSettings {
+    /// Of one person over all apps that set no rate of their own for her.
+    pub person: Rate,
+    /// Of each app, over all persons.
+    pub app: Rate,
+    pub apps: HashMap<AppId, AppRates>,
+    pub sign_in: SignInSettings,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            person: Rate::per_second(50, 200),
+            app: Rate::per_second(1_000, 4_000),
+            apps: HashMap::new(),
+            sign_in: SignInSettings::default(),
+        }
+    }
+}
+
+type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, Ticks, NoOpMiddleware<Duration>>;
+type Single = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>;
+
+/// One for the whole process, shared by all threads. New settings mean a new one, with empty counts.
+pub struct Limits {
+    ticks: Ticks,
+    persons: Keyed<AccountId>,
+    apps: Keyed<AppId>,
+    own: HashMap<AppId, OwnRates>,
+    sign_ins: SignIns,
+}
+
+struct OwnRates {
+    persons: Option<Keyed<AccountId>>,
+    app: Option<Single>,
+}
+
+impl Limits {
+    pub fn new(settings: LimitSettings) -> Self {
+        let ticks = Ticks::default();
+        let own = settings.apps.into_iter().map(|(app, rates)| {
+            let persons = rates.person.map(|rate| keyed(rate, &ticks));
+            let app_rate = rates.app.map(|rate| single(rate, &ticks));
+            (app, OwnRates { persons, app: app_rate })
+        });
+        Self {
+            own: own.collect(),
+            persons: keyed(settings.person, &ticks),
+            apps: keyed(settings.app, &ticks),
+            sign_ins: SignIns::new(settings.sign_in, &ticks),
+            ticks,
+        }
+    }
+
+    /// Counts a request of `person` to `app`. One who is refused for herself does not use up what the app can take.
+    pub fn admit(&self, person: AccountId, app: &AppId, now: Time) -> Result<Pass, Refusal> {
+        self.ticks.advance(now);
+        let own = self.own.get(app);
+        let persons = own.and_then(|own| own.persons.as_ref()).unwrap_or(&self.persons);
+        check(persons, &person).map_err(|retry_after| Refusal::TooMany { retry_after, limit: "requests of one person" })?;
+        match own.and_then(|own| own.app.as_ref()) {
+            Some(single) => check_single(single),
+            None => check(&self.apps, app),
+        }
+        .map_err(|retry_after| Refusal::TooMany { retry_after, limit: "requests to one app" })?;
+        Ok(Pass(()))
+    }
+
+    /// Whether somebody at `network` may try to sign in as `name` now; counts the attempt. `name` is the canonical
+    /// account name, or an account's id where that is known: each is a key of its own, and only its hash is kept.
+    ///
+    /// See [`SignInSettings`] for what is counted, and why strangers cannot lock an account out.
+    pub fn attempt(&self, network: Network, name: &str, now: Time) -> Result<(), Wait> {
+        self.ticks.advance(now);
+        self.sign_ins.attempt(network, name, now)
+    }
+
+    /// The attempt failed. Says how long the next one must wait, if it must.
+    pub fn failed(&self, network: Network, name: &str, now: Time) -> Option<Wait> {
+        self.sign_ins.failed(network, name, now)
+    }
+
+    /// The sign-in succeeded: its failures are forgiven, and the place is familiar from now on.
+    pub fn succeeded(&self, network: Network, name: &str, now: Time) {
+        self.sign_ins.succeeded(network, name, now);
+    }
+
+    /// Forgets what no longer matters. To be called every minute or so.
+    pub fn sweep(&self, now: Time) {
+        self.ticks.advance(now);
+        self.persons.retain_recent();
+        self.apps.retain_recent();
+        for persons in self.own.values().filter_map(|own| own.persons.as_ref()) {
+            persons.retain_recent();
+        }
+        self.sign_ins.sweep(now);
+    }
+}
+
+impl std::fmt::Debug for Limits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Limits").finish_non_exhaustive()
+    }
+}
+
+fn keyed<K: std::hash::Hash + Eq + Clone>(rate: Rate, ticks: &Ticks) -> Keyed<K> {
+    RateLimiter::dashmap_with_clock(rate.quota(), ticks.clone())
+}
+
+fn single(rate: Rate, ticks: &Ticks) -> Single {
+    RateLimiter::direct_with_clock(rate.quota(), ticks.clone())
+}
+
+/// `Err` is how long to wait.
+fn check<K: std::hash::Hash + Eq + Clone>(limiter: &Keyed<K>, key: &K) -> Result<(), Duration> {
+    limiter.check_key(key).map_err(|early| early.wait_time_from(limiter.clock().now()))
+}
+
+fn check_single(limiter: &Single) -> Result<(), Duration> {
+    limiter.check().map_err(|early| early.wait_time_from(limiter.clock().now()))
+}

@@ -1,0 +1,164 @@
+use super::*;
+
+const START: Time = Time::from_millis(1_795_316_645_678);
+
+fn app(name: &str) -> AppId {
+    AppId::parse(name).unwrap()
+}
+
+fn network(text: &str) -> Network {
+    Network::of(text.parse().unwrap())
+}
+
+fn after(seconds: u64) -> Time {
+    START.plus(Duration::from_secs(seconds))
+}
+
+fn limits(change: impl FnOnce(&mut LimitSettings)) -> Limits {
+    let mut settings = LimitSettings::default();
+    change(&mut settings);
+    Limits::new(settings)
+}
+
+fn refused_for(result: Result<Pass, Refusal>) -> (&'static str, Duration) {
+    match result {
+        Err(Refusal::TooMany { retry_after, limit }) => (limit, retry_after),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_person_within_her_rate_is_admitted_and_past_it_is_told_how_long_to_wait() {
+    let limits = limits(|settings| settings.person = Rate::per_second(2, 3));
+    let (she, he) = (AccountId::fresh(), AccountId::fresh());
+    for _ in 0..3 {
+        limits.admit(she, &app("sites"), START).unwrap();
+    }
+    assert_eq!(refused_for(limits.admit(she, &app("sites"), START)), ("requests of one person", Duration::from_millis(500)));
+    assert_eq!(refused_for(limits.admit(she, &app("other"), START)).0, "requests of one person", "over all apps together");
+    limits.admit(he, &app("sites"), START).unwrap();
+    limits.admit(she, &app("sites"), START.plus(Duration::from_millis(500))).unwrap();
+}
+
+#[test]
+fn an_app_within_its_rate_is_open_and_past_it_is_closed_to_all() {
+    let limits = limits(|settings| settings.app = Rate::per_second(1, 2));
+    limits.admit(AccountId::fresh(), &app("sites"), START).unwrap();
+    limits.admit(AccountId::fresh(), &app("sites"), START).unwrap();
+    assert_eq!(refused_for(limits.admit(AccountId::fresh(), &app("sites"), START)), ("requests to one app", Duration::from_secs(1)));
+    limits.admit(AccountId::fresh(), &app("other"), START).unwrap();
+    limits.admit(AccountId::fresh(), &app("sites"), after(1)).unwrap();
+}
+
+#[test]
+fn an_app_can_set_rates_of_its_own() {
+    let limits = limits(|settings| {
+        settings.person = Rate::per_second(1, 1);
+        let own = AppRates { person: Some(Rate::per_second(1, 3)), app: Some(Rate::per_second(1, 4)) };
+        settings.apps.insert(app("busy"), own);
+    });
+    let she = AccountId::fresh();
+    limits.admit(she, &app("sites"), START).unwrap();
+    assert_eq!(refused_for(limits.admit(she, &app("sites"), START)).0, "requests of one person");
+    for _ in 0..3 {
+        limits.admit(she, &app("busy"), START).unwrap();
+    }
+    assert_eq!(refused_for(limits.admit(she, &app("busy"), START)).0, "requests of one person");
+    limits.admit(AccountId::fresh(), &app("busy"), START).unwrap();
+    assert_eq!(refused_for(limits.admit(AccountId::fresh(), &app("busy"), START)).0, "requests to one app");
+}
+
+#[test]
+fn time_that_seems_to_run_backwards_gives_no_second_burst() {
+    let limits = limits(|settings| settings.person = Rate::per_second(1, 1));
+    let she = AccountId::fresh();
+    limits.admit(she, &app("sites"), after(10)).unwrap();
+    refused_for(limits.admit(she, &app("sites"), START));
+    refused_for(limits.admit(she, &app("sites"), after(10)));
+    limits.admit(she, &app("sites"), after(11)).unwrap();
+}
+
+#[test]
+fn guessing_makes_the_guesser_wait_longer_and_longer_but_not_the_owner() {
+    let limits = limits(|_| ());
+    let (attacker, home) = (network("203.0.113.7"), network("192.0.2.1"));
+    assert_eq!(limits.failed(attacker, "wang", START), None);
+    assert_eq!(limits.failed(attacker, "wang", START), None);
+    assert_eq!(limits.failed(attacker, "wang", START).unwrap().retry_after, Duration::from_secs(1));
+    let wait = limits.failed(attacker, "wang", START).unwrap();
+    assert_eq!(wait, Wait { retry_after: Duration::from_secs(2), limit: "sign-in after failures" });
+    assert_eq!(limits.attempt(attacker, "wang", START), Err(wait));
+    limits.attempt(home, "wang", START).unwrap();
+    limits.attempt(attacker, "li", START).unwrap();
+    limits.attempt(attacker, "wang", after(2)).unwrap();
+}
+
+#[test]
+fn a_success_forgives_the_failures_before_it() {
+    let limits = limits(|_| ());
+    let home = network("192.0.2.1");
+    for _ in 0..5 {
+        limits.failed(home, "wang", START);
+    }
+    assert!(limits.attempt(home, "wang", START).is_err());
+    limits.succeeded(home, "wang", START);
+    limits.attempt(home, "wang", START).unwrap();
+}
+
+#[test]
+fn one_network_may_try_so_often_and_addresses_of_one_subscriber_are_one_network() {
+    let limits = limits(|settings| settings.sign_in.network = Rate::per_minute(1, 2));
+    limits.attempt(network("2001:db8::1"), "a", START).unwrap();
+    limits.attempt(network("2001:db8::2"), "b", START).unwrap();
+    let wait = limits.attempt(network("2001:db8::3"), "c", START).unwrap_err();
+    assert_eq!(wait, Wait { retry_after: Duration::from_secs(60), limit: "sign-ins of one network" });
+    limits.attempt(network("2001:db8:0:1::1"), "c", START).unwrap();
+}
+
+#[test]
+fn many_networks_that_guess_at_one_account_slow_down_but_the_owner_at_her_place_does_not() {
+    let limits = limits(|settings| settings.sign_in.account = Rate::per_minute(1, 2));
+    let home = network("192.0.2.1");
+    limits.succeeded(home, "wang", START);
+    limits.attempt(network("203.0.113.1"), "wang", START).unwrap();
+    limits.attempt(network("203.0.113.2"), "wang", START).unwrap();
+    let wait = limits.attempt(network("203.0.113.3"), "wang", START).unwrap_err();
+    assert_eq!(wait.limit, "sign-ins of one account");
+    limits.attempt(home, "wang", START).unwrap();
+    limits.attempt(network("203.0.113.3"), "li", START).unwrap();
+    let forgotten = START.plus(SignInSettings::default().familiar_for);
+    limits.attempt(network("203.0.113.1"), "wang", forgotten).unwrap();
+    limits.attempt(network("203.0.113.2"), "wang", forgotten).unwrap();
+    assert!(limits.attempt(home, "wang", forgotten).is_err(), "the place is familiar no longer");
+}
+
+#[test]
+fn a_flood_of_strangers_leaves_room_for_networks_that_are_known() {
+    let limits = limits(|settings| settings.sign_in.overall = Rate::per_second(1, 2));
+    let office = network("192.0.2.1");
+    limits.succeeded(office, "wang", START);
+    limits.attempt(network("203.0.113.1"), "a", START).unwrap();
+    limits.attempt(network("203.0.113.2"), "b", START).unwrap();
+    let wait = limits.attempt(network("203.0.113.3"), "c", START).unwrap_err();
+    assert_eq!(wait, Wait { retry_after: Duration::from_secs(1), limit: "sign-ins overall" });
+    limits.attempt(office, "li", START).unwrap();
+}
+
+#[test]
+fn memory_stays_bounded_under_a_flood_and_the_limit_holds_for_those_past_the_cap() {
+    let limits = limits(|settings| {
+        settings.sign_in.cap = 50;
+        settings.sign_in.network = Rate::per_minute(1, 1);
+        settings.sign_in.overall = Rate::per_second(100_000, 100_000);
+    });
+    let mut admitted = 0;
+    for n in 0..2_000u32 {
+        let from = Network::of(std::net::IpAddr::V4(n.into()));
+        admitted += u32::from(limits.attempt(from, &n.to_string(), START).is_ok());
+        limits.failed(from, &n.to_string(), START);
+        assert!(limits.sign_ins.sizes().iter().all(|size| *size <= 50), "{:?}", limits.sign_ins.sizes());
+    }
+    assert_eq!(admitted, 51, "each with a bucket of its own, and one in the bucket that the others share");
+    limits.sweep(after(86_400));
+    assert_eq!(limits.sign_ins.sizes(), [0, 0, 0]);
+}

@@ -74,6 +74,7 @@ impl<K: Hash + Eq + Clone> GrowingWaits<K> {
         self.by_key.retain(|_, failures| failures.remembered(now) > 0);
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.by_key.len()
     }

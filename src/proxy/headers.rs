@@ -1,0 +1,259 @@
+//! What an upstream may read of a client's fields, and a client of an upstream's. Pure.
+//!
+//! Invariant: a field that says who asks, or where from, was written here.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use http::header::{
+    ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, SET_COOKIE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    VIA,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::backend::{Backend, UpstreamHost};
+use crate::auth::Identity;
+use crate::model::Refusal;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_USER: HeaderName = HeaderName::from_static("x-forwarded-user");
+const X_FORWARDED_EMAIL: HeaderName = HeaderName::from_static("x-forwarded-email");
+const X_FORWARDED_GROUPS: HeaderName = HeaderName::from_static("x-forwarded-groups");
+
+/// Every cookie of the gateway begins so, in lower case.
+const GATEWAY_COOKIE: &[u8] = b"__host-yumen";
+
+/// Fields of one connection (RFC 9110, section 7.6.1), besides those that `Connection` lists.
+/// `HTTP2-Settings` belongs to an upgrade that is never forwarded.
+const HOP_BY_HOP: [&str; 6] = ["connection", "keep-alive", "te", "transfer-encoding", "upgrade", "http2-settings"];
+
+/// Names, with `-` for whatever is no letter or digit, that claim who asks, where from or what for. The method
+/// overrides are here because policy judged the method that it saw.
+const CLAIMS: [&str; 20] = [
+    "forwarded",
+    "proxy",
+    "x-real-ip",
+    "x-real-port",
+    "x-client-ip",
+    "client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "fastly-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-azure-clientip",
+    "x-host",
+    "x-http-host-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-webauth-user",
+    "x-auth-user",
+];
+const CLAIM_PREFIXES: [&str; 16] = [
+    "x-forwarded",
+    "proxy-",
+    "x-proxy-",
+    "remote-",
+    "x-remote-",
+    "x-client-cert",
+    "x-client-verify",
+    "client-cert",
+    "x-ssl-",
+    "ssl-",
+    "x-original-",
+    "x-rewrite-",
+    "x-auth-request-",
+    "x-authenticated-",
+    "x-yumen-",
+    "x-arr-",
+];
+
+/// Whose request it is, for the upstream to read.
+pub(super) struct Asker<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) address: IpAddr,
+    pub(super) version: Version,
+}
+
+/// Turns a client's fields into those that the upstream gets. Names and groups are percent-encoded UTF-8: whatever is
+/// not visible ASCII or a space, and `%` and `,` themselves, so that a unit's name can neither end a list nor a line.
+/// Framing (`Content-Length`, `Transfer-Encoding`) and upgrades are left for the one who knows the body.
+pub(super) fn for_upstream(headers: &mut HeaderMap, backend: &Backend, asker: &Asker<'_>) -> Result<(), Refusal> {
+    if !backend.allow_underscores && headers.keys().any(|name| name.as_str().contains('_')) {
+        return Err(Refusal::Malformed("a field name has an underscore"));
+    }
+    strip_hop_by_hop(headers);
+    headers.remove(TRAILER);
+    headers.remove(EXPECT);
+    headers.remove(CONTENT_LENGTH);
+    strip_claims(headers);
+    strip_gateway_cookies(headers);
+    introduce(headers, backend, asker)
+}
+
+/// Turns an upstream's fields into those that the client gets.
+pub(super) fn for_client(headers: &mut HeaderMap, no_store: bool) {
+    clean_answer(headers);
+    // It advertises other ways to this host, where no gateway stands.
+    headers.remove(ALT_SVC);
+    add_via(headers, Version::HTTP_11);
+    if no_store {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// What no field of an answer may be, in its head or behind its body.
+pub(super) fn clean_answer(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    for name in ["proxy-connection", "proxy-authenticate", "proxy-authentication-info"] {
+        headers.remove(name);
+    }
+    let ours = |value: &HeaderValue| {
+        // A cookie without a name is sent back as its bare value, which could then pass for one with a name.
+        let start = value.as_bytes().iter().position(|byte| !byte.is_ascii_whitespace() && *byte != b'=');
+        start.and_then(|start| value.as_bytes().get(start..)).is_some_and(is_gateway_cookie)
+    };
+    if headers.get_all(SET_COOKIE).iter().any(ours) {
+        let kept: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|value| !ours(value)).cloned().collect();
+        headers.remove(SET_COOKIE);
+        for value in kept {
+            headers.append(SET_COOKIE, value);
+        }
+    }
+}
+
+/// Whether a client asks for a WebSocket (RFC 6455, section 4.2.1), or an upstream grants it.
+pub(super) fn is_websocket_upgrade(headers: &HeaderMap) -> bool {
+    has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket")
+}
+
+pub(super) fn set_websocket_upgrade(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// Frames a body whose length is known, or else in chunks. `declared`: the client gave a length, so that even an empty
+/// body keeps its `Content-Length: 0`.
+pub(super) fn frame(headers: &mut HeaderMap, exact: Option<u64>, declared: bool) {
+    match exact {
+        Some(0) if !declared => {}
+        Some(length) => {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        None => {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+    }
+}
+
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let listed: Vec<HeaderName> = tokens(headers, &CONNECTION).filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok()).collect();
+    for name in listed {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+fn strip_claims(headers: &mut HeaderMap) {
+    let claims: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name.as_str())).cloned().collect();
+    for name in claims {
+        headers.remove(name);
+    }
+}
+
+/// CGI and its heirs read every such mark as `_`, so `X.Forwarded_User` is `X-Forwarded-User` to them.
+fn is_claim(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let name = match name.bytes().all(plain) {
+        true => Cow::Borrowed(name),
+        false => name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect(),
+    };
+    CLAIMS.contains(&&*name) || CLAIM_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The other cookies keep their order, in one field as HTTP/1.1 wants it (RFC 9113, section 8.2.3).
+fn strip_gateway_cookies(headers: &mut HeaderMap) {
+    let pairs = || headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+    let several = headers.get_all(COOKIE).iter().nth(1).is_some();
+    if !several && !pairs().any(is_gateway_cookie) {
+        return;
+    }
+    let kept: Vec<&[u8]> = pairs().filter(|pair| !pair.is_empty() && !is_gateway_cookie(pair)).collect();
+    let joined = HeaderValue::from_bytes(&kept.join(b"; ".as_slice()));
+    headers.remove(COOKIE);
+    if let Ok(joined) = joined
+        && !joined.is_empty()
+    {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+fn is_gateway_cookie(pair: &[u8]) -> bool {
+    pair.get(..GATEWAY_COOKIE.len()).is_some_and(|start| start.eq_ignore_ascii_case(GATEWAY_COOKIE))
+}
+
+fn introduce(headers: &mut HeaderMap, backend: &Backend, asker: &Asker<'_>) -> Result<(), Refusal> {
+    let text = |text: &str| HeaderValue::from_str(text).map_err(|_| Refusal::Broken { what: "a name does not fit a header field" });
+    let authority = backend.public_authority.as_str();
+    let port = match authority.rsplit_once(':') {
+        Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => port,
+        _ => "443",
+    };
+    let (address, node) = match asker.address.to_canonical() {
+        IpAddr::V4(v4) => (v4.to_string(), v4.to_string()),
+        IpAddr::V6(v6) => (v6.to_string(), format!("\"[{v6}]\"")),
+    };
+    let who = asker.identity.who();
+    headers.insert(
+        HOST,
+        match &backend.host {
+            UpstreamHost::Same => text(authority)?,
+            UpstreamHost::Named(name) => name.clone(),
+        },
+    );
+    headers.insert(X_FORWARDED_FOR, text(&address)?);
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
+    headers.insert(X_FORWARDED_HOST, text(authority)?);
+    headers.insert(X_FORWARDED_PORT, text(port)?);
+    headers.insert(FORWARDED, text(&format!("for={node};host=\"{authority}\";proto=https"))?);
+    headers.insert(X_FORWARDED_USER, text(&encoded(who.name.as_str()))?);
+    if let Some(email) = asker.identity.email() {
+        headers.insert(X_FORWARDED_EMAIL, text(&encoded(email))?);
+    }
+    headers.insert(X_FORWARDED_GROUPS, text(&format!("unit:{},role:{}", encoded(who.unit.as_str()), who.role))?);
+    add_via(headers, asker.version);
+    Ok(())
+}
+
+/// `version` is that of the message as it was received (RFC 9110, section 7.6.3).
+fn add_via(headers: &mut HeaderMap, version: Version) {
+    headers.append(
+        VIA,
+        HeaderValue::from_static(match version {
+            Version::HTTP_10 => "1.0 yumen",
+            Version::HTTP_2 => "2.0 yumen",
+            _ => "1.1 yumen",
+        }),
+    );
+}
+
+fn encoded(text: &str) -> Cow<'_, str> {
+    const SET: &AsciiSet = &CONTROLS.add(b'%').add(b',');
+    utf8_percent_encode(text, SET).into()
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+    tokens(headers, name).any(|token| token.eq_ignore_ascii_case(wanted))
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim)
+}

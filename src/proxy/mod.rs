@@ -1,0 +1,25 @@
+//! Forwards a permitted request to its back office, and the answer to the client.
+//!
+//! Invariants: what reaches a back office has a [`Permit`](crate::access::Permit), and for an unsafe request a durable
+//! record; no byte of an answer leaves before the record is durable. The record is closed exactly once. A connection on
+//! which a request was not wholly sent, or an answer not wholly read, is never used again. Bodies are streamed, never
+//! gathered. This module decides nothing about who may do what, and makes no page.
+//!
+//! It runs on current-thread runtimes inside a `LocalSet`, one [`Pool`] a thread.
+
+mod backend;
+mod body;
+mod connect;
+mod forward;
+mod headers;
+mod outgoing;
+mod pool;
+mod upgrade;
+
+#[cfg(test)]
+mod tests;
+
+pub use backend::{Backend, Upstream, UpstreamHost, UpstreamTls};
+pub use forward::{Failure, forward};
+pub use outgoing::{BrokenOff, Outgoing};
+pub use pool::{Pool, PoolSettings};

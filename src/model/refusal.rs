@@ -11,6 +11,9 @@ pub enum Refusal {
     /// Two cookies of the gateway's name, an underscore in a field name, and their like.
     Malformed(&'static str),
     Path(NotCanonical),
+    /// No such host here, or another than the connection was made for.
+    Misdirected,
+    NotFound,
     /// Nobody is signed in on this host.
     SignInNeeded,
     /// The session is too old or was idle too long for this app.
@@ -21,12 +24,20 @@ pub enum Refusal {
     },
     /// An unsafe request that another site made.
     ForeignOrigin,
+    /// A form of the gateway's own came without the token that it was given.
+    FormExpired,
+    /// A one-time code from the portal was spent, old, or meant for another browser.
+    HandOverFailed {
+        why: &'static str,
+    },
     UpgradeNotAllowed,
     BodyTooLarge {
         limit: u64,
     },
     /// The client sent its body slower than the least rate.
     BodyTooSlow,
+    /// The client left in the middle of its body.
+    BodyBrokenOff,
     TooMany {
         retry_after: Duration,
         limit: &'static str,
@@ -51,13 +62,18 @@ impl Refusal {
         match self {
             Self::Malformed(_) => "malformed",
             Self::Path(_) => "path-not-canonical",
+            Self::Misdirected => "misdirected",
+            Self::NotFound => "not-found",
             Self::SignInNeeded => "sign-in-needed",
             Self::SignInAgain => "sign-in-again",
             Self::NotAllowed { .. } => "not-allowed",
             Self::ForeignOrigin => "foreign-origin",
+            Self::FormExpired => "form-expired",
+            Self::HandOverFailed { .. } => "hand-over-failed",
             Self::UpgradeNotAllowed => "upgrade-not-allowed",
             Self::BodyTooLarge { .. } => "body-too-large",
             Self::BodyTooSlow => "body-too-slow",
+            Self::BodyBrokenOff => "body-broken-off",
             Self::TooMany { .. } => "too-many-requests",
             Self::NoRecord => "no-record",
             Self::Broken { .. } => "unavailable",
@@ -75,13 +91,17 @@ impl Refusal {
             Self::NotAllowed { rule } => rule.clone(),
             Self::BodyTooLarge { limit } => format!("limit {limit} bytes"),
             Self::TooMany { retry_after, limit } => format!("{limit}, retry after {} s", retry_after.as_secs()),
-            Self::Broken { what } => (*what).to_owned(),
+            Self::Broken { what } | Self::HandOverFailed { why: what } => (*what).to_owned(),
             Self::UpstreamUnreachable { why } => why.clone(),
-            Self::SignInNeeded
+            Self::Misdirected
+            | Self::NotFound
+            | Self::SignInNeeded
             | Self::SignInAgain
+            | Self::FormExpired
             | Self::ForeignOrigin
             | Self::UpgradeNotAllowed
             | Self::BodyTooSlow
+            | Self::BodyBrokenOff
             | Self::NoRecord
             | Self::UpstreamTimeout
             | Self::Revoked => String::new(),

@@ -1,7 +1,7 @@
 //! The decision: deny by default, the first rule that matches decides.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use http::Method;
 
@@ -19,39 +19,68 @@ pub struct Asked<'r> {
 }
 
 /// Policy said yes. True for the instant in which it was decided; [`Grant::ended`] says when it is no more.
+///
+/// Clones are one grant; what it allowed lives as long as one of them, which a [`GrantWatch`] can tell.
 #[derive(Clone, Debug)]
-pub struct Grant {
+pub struct Grant(Arc<Terms>);
+
+#[derive(Debug)]
+struct Terms {
     identity: Arc<Identity>,
     app: Arc<App>,
     rule: usize,
     valid_until: Time,
 }
 
+#[cfg(test)]
+impl Grant {
+    /// For the floors above, whose tests are not about policy.
+    pub fn sample(identity: Arc<Identity>) -> Self {
+        let app = Arc::new(super::app::sample::app(Vec::new()));
+        Self(Arc::new(Terms { identity, app, rule: 0, valid_until: Time::from_millis(i64::MAX) }))
+    }
+}
+
+/// Sees a grant as long as somebody else holds it.
+#[derive(Clone, Debug)]
+pub struct GrantWatch(Weak<Terms>);
+
+impl GrantWatch {
+    /// `None`: what the grant allowed is over.
+    pub fn grant(&self) -> Option<Grant> {
+        self.0.upgrade().map(Grant)
+    }
+}
+
 impl Grant {
     pub fn identity(&self) -> &Arc<Identity> {
-        &self.identity
+        &self.0.identity
     }
 
     pub fn app(&self) -> &Arc<App> {
-        &self.app
+        &self.0.app
     }
 
     /// The name of the rule that said so.
     pub fn rule(&self) -> &str {
-        self.app.rules.get(self.rule).map_or("", |rule| &rule.name)
+        self.0.app.rules.get(self.0.rule).map_or("", |rule| &rule.name)
     }
 
     /// On the steady scale: the earliest of the session's overall limit, the end of the rule's hours, and the beginning of
     /// the hours of a rule that would deny. The idle limit is not in it: a long flow is watched by whoever keeps the session.
     pub fn valid_until(&self) -> Time {
-        self.valid_until
+        self.0.valid_until
+    }
+
+    pub fn watch(&self) -> GrantWatch {
+        GrantWatch(Arc::downgrade(&self.0))
     }
 
     /// Why the grant holds no longer, if so. `now` is steady.
     pub fn ended(&self, now: Time) -> Option<End> {
-        if self.identity.is_revoked() {
+        if self.0.identity.is_revoked() {
             Some(End::Revoked)
-        } else if now >= self.valid_until {
+        } else if now >= self.0.valid_until {
             Some(End::Expired)
         } else {
             None
@@ -75,7 +104,8 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
             }
             (Effect::Allow, true) => {
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.open_until(wall)), until, wall, now));
-                return Ok(Grant { identity: Arc::clone(identity), app: Arc::clone(app), rule: index, valid_until: until });
+                let terms = Terms { identity: Arc::clone(identity), app: Arc::clone(app), rule: index, valid_until: until };
+                return Ok(Grant(Arc::new(terms)));
             }
             (Effect::Allow, false) => {}
         }

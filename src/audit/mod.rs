@@ -12,6 +12,8 @@ mod disk;
 mod line;
 mod read;
 mod recover;
+#[cfg(test)]
+mod scripted;
 mod segment;
 mod strangers;
 mod writer;
@@ -29,6 +31,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 pub use self::read::{Filter, ReadError, Tail};
 pub use self::recover::{OpenError, Repair, Torn};
+#[cfg(test)]
+pub use self::scripted::Script;
 pub use self::strangers::Strangers;
 
 use self::disk::{Disk, RealDisk};

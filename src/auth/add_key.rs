@@ -10,8 +10,8 @@ use super::identity::Identity;
 use super::session::{Ended, Sessions};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, AccountState, KeyId};
-use crate::store::{KeyAddition, KeyRemoval, NewKey, Purpose, Step, StepKind, Store, StoreError};
+use crate::model::{Account, AccountId, AccountState, KeyId};
+use crate::store::{KeyAddition, KeyRemoval, NewKey, Purpose, Step, StepKind, Store, StoreError, StoredKey};
 
 const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
 
@@ -45,6 +45,11 @@ pub struct KeyChanges {
 }
 
 impl KeyChanges {
+    /// The account's keys, the oldest first.
+    pub async fn list(&self, account: AccountId) -> Result<Vec<StoredKey>, StoreError> {
+        self.store.keys(account).await
+    }
+
     /// Asks for a proof.
     pub async fn proof_options(&self, identity: &Identity, now: Time) -> Result<Challenge, KeyChangeError> {
         let account = self.account(identity, now).await?;

@@ -20,6 +20,16 @@ pub enum Sole<'a> {
     Several,
 }
 
+impl<'a> Sole<'a> {
+    /// The value, where there is exactly one.
+    pub fn one(self) -> Option<&'a str> {
+        match self {
+            Self::One(value) => Some(value),
+            Self::None | Self::Several => None,
+        }
+    }
+}
+
 /// Looks for the cookie `name` in all Cookie fields (RFC 6265, section 4.2.1).
 pub fn sole<'a>(headers: &'a HeaderMap, name: &str) -> Sole<'a> {
     let mut found = Sole::None;

@@ -166,6 +166,11 @@ impl Live {
 impl Identity {
     /// Somebody for tests, signed in at the portal with password and key.
     pub fn sample(name: &str, unit: &str, role: crate::model::Role, signed_in: Time) -> Arc<Self> {
+        let email = format!("{}@example.cn", name.replace(' ', "."));
+        Self::sample_with_email(name, unit, role, signed_in, Some(&email))
+    }
+
+    pub fn sample_with_email(name: &str, unit: &str, role: crate::model::Role, signed_in: Time, email: Option<&str>) -> Arc<Self> {
         use crate::model::{AccountName, UnitName};
         let token = crate::crypto::Token::random().unwrap().hash();
         let factor = Factor::PasswordAndSecurityKey;
@@ -178,7 +183,7 @@ impl Identity {
                 factor: Some(factor),
                 session: Some(token.hex().chars().take(16).collect::<String>().into()),
             }),
-            email: Some(format!("{}@example.cn", name.replace(' ', ".")).into()),
+            email: email.map(Into::into),
             host: Host::parse("gate.localhost").unwrap(),
             token,
             live: Arc::new(Live {

@@ -30,7 +30,7 @@ impl Fault {
         match self {
             Self::TooLarge { limit } => Refusal::BodyTooLarge { limit },
             Self::TooSlow => Refusal::BodyTooSlow,
-            Self::BrokenOff => Refusal::Malformed("the request's body broke off"),
+            Self::BrokenOff => Refusal::BodyBrokenOff,
         }
     }
 

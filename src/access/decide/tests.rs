@@ -152,7 +152,7 @@ fn only_a_live_session_is_let_in() {
     assert_eq!(at(&visitor, NOON), Ok(NOON.plus(12 * HOUR)));
     assert_eq!(at(&visitor, NOON.plus(HOUR / 4).minus(Duration::from_millis(1))), Ok(NOON.plus(12 * HOUR)));
     assert_eq!(at(&visitor, NOON.plus(HOUR / 4)), Err(Refusal::SignInAgain));
-    identity.revoke();
+    identity.revoke_sample();
     assert_eq!(at(&visitor, NOON), Err(Refusal::SignInNeeded));
 }
 
@@ -194,7 +194,7 @@ fn a_grant_says_when_and_why_it_ended() {
     let grant = grant(vec![for_unit("r", "信息中心")], NOON, NOON);
     assert_eq!(grant.ended(NOON), None);
     assert_eq!(grant.ended(NOON.plus(12 * HOUR)), Some(End::Expired));
-    grant.identity().revoke();
+    grant.identity().revoke_sample();
     assert_eq!(grant.ended(NOON), Some(End::Revoked));
 }
 

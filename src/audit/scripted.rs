@@ -1,0 +1,53 @@
+//! Receipts whose record is written by a test: for the floors above, which must wait for it and close it.
+
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::writer::{Job, Shared};
+use super::{Handle, Journal, Receipt, State};
+use crate::clock::{Clock, Time};
+use crate::model::{Closed, Record, Reference};
+
+/// The other side of a scripted receipt.
+pub struct Script {
+    durable: Mutex<Option<oneshot::Sender<()>>>,
+    jobs: Receiver<Job>,
+}
+
+impl Receipt {
+    pub fn scripted() -> (Self, Script) {
+        let (jobs, written) = mpsc::channel();
+        let (durable, waiting) = oneshot::channel();
+        let clock = Clock::manual(Time::from_millis(0));
+        let shared = Arc::new(Shared { room: Semaphore::new(1), failure: OnceLock::new() });
+        let journal = Journal(Arc::new(Handle { jobs, shared, clock: clock.clone() }));
+        let state = State::Waiting(waiting);
+        let receipt = Receipt { journal, reference: Reference::new([7; 10]), opened_at: clock.now(), state, is_closed: false };
+        (receipt, Script { durable: Mutex::new(Some(durable)), jobs: written })
+    }
+}
+
+impl Script {
+    /// The opened record is on disk, or will never be.
+    pub fn settle(&self, on_disk: bool) {
+        let durable = self.durable.lock().unwrap().take();
+        if let Some(durable) = durable.filter(|_| on_disk) {
+            let _ = durable.send(());
+        }
+    }
+
+    /// The closed record once it is there; a second one fails the test.
+    pub async fn closing(self) -> Closed {
+        let mut found = None;
+        loop {
+            match self.jobs.try_recv() {
+                Ok(Job::Unawaited(Record::Closed(closed))) => assert_eq!(found.replace(closed), None, "closed twice"),
+                Ok(_) => panic!("something else was recorded"),
+                Err(TryRecvError::Empty) => tokio::task::yield_now().await,
+                Err(TryRecvError::Disconnected) => return found.expect("dropped without a closed record"),
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::{Journal, NoRecord};
+use crate::auth::{SessionRow, Sessions};
+use crate::clock::Time;
+use crate::crypto::{NoRandomness, Token};
+use crate::model::{Account, AccountId, AccountName, AccountState, Action, Event, Outcome, Role, SessionId, UnitName};
+use crate::store::{AccountFilter, InviteError, Store, StoreError, StoredKey};
+
+use super::permission::{Actor, Change};
+
+/// How long an invitation waits for its person.
+pub const INVITATION_LIVES: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error("this account may not do that")]
+    NotAllowed,
+    #[error("there is no such account")]
+    NoSuchAccount,
+    #[error("an account of this name exists already")]
+    NameTaken,
+    #[error("the account is {0}, so this cannot be done to it")]
+    WrongState(AccountState),
+    #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
+    Oneself,
+    #[error(transparent)]
+    NoRecord(#[from] NoRecord),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+impl From<InviteError> for AdminError {
+    fn from(error: InviteError) -> Self {
+        match error {
+            InviteError::NameTaken => Self::NameTaken,
+            InviteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// An account as it is asked for.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    pub name: AccountName,
+    pub unit: UnitName,
+    pub role: Role,
+    pub email: Option<String>,
+}
+
+/// A single-use link for a person to enrol with.
+#[derive(Debug)]
+pub struct Invitation {
+    pub account: Account,
+    /// The token stands in the fragment, which browsers send to nobody.
+    pub link: String,
+    pub expires: Time,
+}
+
+/// Where changes are asked for.
+pub struct Desk {
+    store: Store,
+    sessions: Arc<Sessions>,
+    pub(super) journal: Journal,
+    /// `https://host[:port]` of the portal.
+    portal: String,
+}
+
+impl Desk {
+    pub fn new(store: Store, sessions: Arc<Sessions>, journal: Journal, portal: String) -> Self {
+        Self { store, sessions, journal, portal }
+    }
+
+    /// Creates an account, or renews the invitation of one that has not enrolled yet.
+    pub async fn invite(&self, actor: &Actor, new: NewAccount, now: Time) -> Result<Invitation, AdminError> {
+        permit(actor, Change::Invite)?;
+        let account = Account {
+            id: AccountId::fresh(),
+            name: new.name,
+            unit: new.unit,
+            role: new.role,
+            email: new.email,
+            state: AccountState::Invited,
+            created: now,
+        };
+        let token = Token::random()?;
+        let expires = now.plus(INVITATION_LIVES);
+        let event = Event::done(Action::AccountInvited).with("name", &account.name).with("role", account.role).with("unit", &account.unit);
+        let account = self.recorded(actor, event, self.store.invite(&account, token.hash(), expires)).await?;
+        Ok(Invitation { link: format!("{}/enrol#{}", self.portal, token.reveal()), account, expires })
+    }
+
+    /// Switches an account off and ends its sessions.
+    pub async fn disable(&self, actor: &Actor, id: AccountId) -> Result<usize, AdminError> {
+        permit(actor, Change::DisableAccount)?;
+        if let Actor::Staff { identity, .. } = actor
+            && identity.who().account == id
+        {
+            return Err(AdminError::Oneself);
+        }
+        let account = self.known(id).await?;
+        let event = about(Action::AccountDisabled, &account);
+        let from = [AccountState::Invited, AccountState::Active, AccountState::Suspended];
+        self.change_state(actor, event, &account, &from, AccountState::Disabled).await?;
+        Ok(self.sessions.end_all_of(id).await?.len())
+    }
+
+    /// Switches a disabled or suspended account on again.
+    pub async fn enable(&self, actor: &Actor, id: AccountId) -> Result<(), AdminError> {
+        permit(actor, Change::EnableAccount)?;
+        let account = self.known(id).await?;
+        let event = about(Action::AccountEnabled, &account);
+        let from = [AccountState::Disabled, AccountState::Suspended];
+        self.change_state(actor, event, &account, &from, AccountState::Active).await
+    }
+
+    pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<bool, AdminError> {
+        permit(actor, Change::EndSession)?;
+        let event = actor.sign(Event::done(Action::SessionEnded).with("session", id));
+        self.journal.event(event).await?;
+        Ok(self.sessions.end(id).await?)
+    }
+
+    pub async fn end_sessions_of(&self, actor: &Actor, id: AccountId) -> Result<usize, AdminError> {
+        permit(actor, Change::EndSession)?;
+        let account = self.known(id).await?;
+        self.journal.event(actor.sign(about(Action::SessionEnded, &account).with("which", "all"))).await?;
+        Ok(self.sessions.end_all_of(id).await?.len())
+    }
+
+    pub async fn accounts(&self, actor: &Actor, filter: &AccountFilter) -> Result<Vec<Account>, AdminError> {
+        permit(actor, Change::ReadAccounts)?;
+        Ok(self.store.accounts(filter).await?)
+    }
+
+    pub async fn account(&self, actor: &Actor, id: AccountId) -> Result<(Account, Vec<StoredKey>), AdminError> {
+        permit(actor, Change::ReadAccounts)?;
+        Ok((self.known(id).await?, self.store.keys(id).await?))
+    }
+
+    pub async fn account_named(&self, actor: &Actor, name: &AccountName) -> Result<Account, AdminError> {
+        permit(actor, Change::ReadAccounts)?;
+        self.store.account_by_name(name).await?.ok_or(AdminError::NoSuchAccount)
+    }
+
+    pub fn sessions(&self, actor: &Actor) -> Result<Vec<SessionRow>, AdminError> {
+        permit(actor, Change::ReadSessions)?;
+        Ok(self.sessions.list_all())
+    }
+
+    /// Whether somebody can hand out tokens; until then the first one is invited at the machine.
+    pub async fn has_security_administrator(&self) -> Result<bool, AdminError> {
+        Ok(self.store.has_active(Role::SecurityAdministrator).await?)
+    }
+
+    async fn change_state(
+        &self,
+        actor: &Actor,
+        event: Event,
+        account: &Account,
+        from: &[AccountState],
+        to: AccountState,
+    ) -> Result<(), AdminError> {
+        let change = async {
+            match self.store.set_state(account.id, from, to).await? {
+                Some(_) => Ok(()),
+                None => Err(AdminError::WrongState(account.state)),
+            }
+        };
+        self.recorded(actor, event, change).await
+    }
+
+    async fn known(&self, id: AccountId) -> Result<Account, AdminError> {
+        self.store.account(id).await?.ok_or(AdminError::NoSuchAccount)
+    }
+
+    /// Record first, then the change; a change that fails is recorded as failed.
+    async fn recorded<T, E: Into<AdminError>>(
+        &self,
+        actor: &Actor,
+        event: Event,
+        change: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, AdminError> {
+        let event = actor.sign(event);
+        self.journal.event(event.clone()).await?;
+        change.await.map_err(|error| {
+            let error = error.into();
+            self.journal.note(Event { outcome: Outcome::Failed, ..event }.with("why", &error));
+            error
+        })
+    }
+}
+
+fn about(action: Action, account: &Account) -> Event {
+    Event::done(action).with("account", account.id).with("name", &account.name)
+}
+
+fn permit(actor: &Actor, change: Change) -> Result<(), AdminError> {
+    if actor.may(change) { Ok(()) } else { Err(AdminError::NotAllowed) }
+}

@@ -1,0 +1,57 @@
+//! Who may do what: one table for the pages and for the control socket.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::auth::Identity;
+use crate::model::{Event, Role};
+
+/// On whose word something is done.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// A person who is signed in, and the address that she asks from.
+    Staff { identity: Arc<Identity>, address: IpAddr },
+    /// Whoever owns the machine, through the control socket.
+    Machine { uid: u32 },
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    ReadAccounts,
+    ReadSessions,
+    Invite,
+    DisableAccount,
+    EnableAccount,
+    EndSession,
+}
+
+impl Change {
+    pub const ALL: &[Change] =
+        &[Self::ReadAccounts, Self::ReadSessions, Self::Invite, Self::DisableAccount, Self::EnableAccount, Self::EndSession];
+
+    fn allows(self, role: Role) -> bool {
+        match self {
+            Self::ReadAccounts | Self::ReadSessions | Self::Invite | Self::DisableAccount | Self::EnableAccount | Self::EndSession => {
+                role == Role::SecurityAdministrator
+            }
+        }
+    }
+}
+
+impl Actor {
+    pub fn may(&self, change: Change) -> bool {
+        match self {
+            Self::Staff { identity, .. } => !identity.is_revoked() && change.allows(identity.who().role),
+            Self::Machine { .. } => true,
+        }
+    }
+
+    /// Puts the actor on a record.
+    pub fn sign(&self, event: Event) -> Event {
+        match self {
+            Self::Staff { identity, address } => event.by(identity.who().clone()).from(*address),
+            Self::Machine { uid } => event.with("uid", uid),
+        }
+    }
+}

@@ -1,4 +1,144 @@
 //! The gateway's own pages: sign-in, enrolment, portal, console.
+//!
+//! Invariant: handlers read forms and show views; `auth` and `admin` act. Every form is read through [`call::Posted`], which checks its
+//! token, and what was done is on record before it is answered.
 
 pub mod assets;
+mod call;
+mod console;
+mod enrol;
+mod files;
+mod keys;
+mod language;
+mod own;
+mod refusal;
+mod sign_in;
 pub mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::routing::{get, post};
+use http::{HeaderMap, HeaderValue, header};
+
+pub use call::Visit;
+pub use files::asset_answer;
+pub use language::LANGUAGE_COOKIE;
+pub use refusal::{RefusalPage, refusal_message, refusal_page};
+
+use crate::access::App;
+use crate::admin::Desk;
+use crate::audit::Journal;
+use crate::auth::{Auth, Csrf};
+use crate::clock::{Clock, Time};
+use crate::crypto::MacKey;
+use crate::limit::Limits;
+use view::Moment;
+
+/// How long a browser keeps the token of a step; what the step stands for may end sooner.
+const STEP_LIVES: Duration = Duration::from_secs(60 * 60);
+
+/// What the pages are made from.
+pub struct Portal {
+    pub clock: Clock,
+    pub journal: Journal,
+    pub auth: Arc<Auth>,
+    pub desk: Arc<Desk>,
+    pub limits: Arc<Limits>,
+    /// For keyed hashes of names that no account has.
+    pub secret: MacKey,
+    pub csrf: Csrf,
+    /// How long browsers keep the session's cookie: the overall limit.
+    pub cookie_lives: Duration,
+    /// `https://host[:port]`.
+    pub origin: String,
+    /// In the order in which they are listed.
+    pub apps: ArcSwap<Vec<Arc<App>>>,
+    /// In which times are shown.
+    pub zone: jiff::tz::TimeZone,
+}
+
+/// The pages as a service.
+pub struct Pages {
+    portal: Arc<Portal>,
+    router: Router,
+}
+
+impl Pages {
+    pub fn new(portal: Portal) -> Self {
+        let portal = Arc::new(portal);
+        Self { router: router().with_state(portal.clone()), portal }
+    }
+
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    pub fn replace_apps(&self, apps: Vec<Arc<App>>) {
+        self.portal.apps.store(Arc::new(apps));
+    }
+}
+
+fn router() -> Router<Arc<Portal>> {
+    Router::new()
+        .route("/", get(own::portal))
+        .route("/enter", get(own::enter))
+        .route("/sign-in", get(sign_in::page).post(sign_in::first_factor))
+        .route("/sign-in/key", get(sign_in::key_page).post(sign_in::second_factor))
+        .route("/sign-in/key-first", get(sign_in::page).post(sign_in::key_first))
+        .route("/sign-in/key-first/finish", get(sign_in::page).post(sign_in::key_first_finish))
+        .route("/sign-out", post(own::sign_out))
+        .route("/sign-out/everywhere", post(own::sign_out_everywhere))
+        .route("/signed-out", get(own::signed_out))
+        .route("/enrol", get(enrol::page))
+        .route("/enrol/open", post(enrol::open))
+        .route("/enrol/password", get(enrol::password_page).post(enrol::password))
+        .route("/enrol/key", get(enrol::key_page).post(enrol::key))
+        .route("/enrol/finish", post(enrol::finish))
+        .route("/keys", get(keys::page))
+        .route("/keys/add", get(keys::page).post(keys::add))
+        .route("/keys/remove", get(keys::page).post(keys::remove))
+        .route("/keys/prove", get(keys::page).post(keys::prove))
+        .route("/keys/register", get(keys::register_page).post(keys::register))
+        .route("/sessions", get(own::sessions))
+        .route("/sessions/end", get(own::sessions).post(own::end_session))
+        .route("/console/accounts", get(console::accounts))
+        .route("/console/accounts/invite", get(console::accounts).post(console::invite))
+        .route("/console/accounts/{id}", get(console::account))
+        .route("/console/accounts/{id}/{change}", get(console::account_again).post(console::change))
+        .route("/console/sessions", get(console::sessions))
+        .route("/console/sessions/end", get(console::sessions).post(console::end_session))
+        .route("/language/{tag}", get(language::switch))
+        .route("/assets/{name}", get(files::asset))
+        .fallback(files::missing)
+        .method_not_allowed_fallback(files::missing)
+}
+
+impl Portal {
+    /// What forms may lead to: the portal, and the apps' hosts, to which sign-in redirects.
+    fn form_action(&self) -> String {
+        self.apps.load().iter().fold("'self'".to_owned(), |sources, app| format!("{sources} {}", app.origin))
+    }
+
+    fn moment(&self, time: Time) -> Moment {
+        let zoned = time.timestamp().to_zoned(self.zone.clone());
+        Moment { shown: zoned.strftime("%Y-%m-%d %H:%M").to_string(), iso: time.to_string() }
+    }
+}
+
+/// What every page of the gateway's own says to browsers (CSP3; no inline script or style anywhere).
+pub fn protect(headers: &mut HeaderMap, form_action: &str) {
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("permissions-policy", HeaderValue::from_static("publickey-credentials-get=(self), publickey-credentials-create=(self)"));
+}

@@ -59,7 +59,10 @@ impl ErrorKind {
 
     pub fn of(refusal: &Refusal) -> Self {
         match refusal {
-            Refusal::Malformed(_) | Refusal::Path(_) => Self::Malformed,
+            Refusal::Malformed(_) | Refusal::Path(_) | Refusal::BodyBrokenOff => Self::Malformed,
+            Refusal::Misdirected => Self::Misdirected,
+            Refusal::NotFound => Self::NotFound,
+            Refusal::FormExpired | Refusal::HandOverFailed { .. } => Self::FormExpired,
             Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::Revoked => Self::SignInAgain,
             Refusal::NotAllowed { .. } => Self::NotAllowed,
             Refusal::ForeignOrigin => Self::ForeignOrigin,
@@ -92,7 +95,7 @@ impl ErrorKind {
         }
     }
 
-    const fn happened(self) -> &'static str {
+    pub const fn happened(self) -> &'static str {
         match self {
             Self::NotAllowed => "error-not-allowed-happened",
             Self::SignInAgain => "error-sign-in-again-happened",

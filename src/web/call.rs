@@ -1,0 +1,261 @@
+//! A request to a page, with everything that its handler needs, and the checks that no handler can forget.
+//!
+//! Invariant: [`Posted`] exists only where the form carried the token that this browser was given.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use url::form_urlencoded;
+
+use crate::auth::cookies::{self, Sole};
+use crate::auth::{Identity, Visitor};
+use crate::clock::Time;
+use crate::crypto::{Token, TokenHash};
+use crate::lang::Language;
+use crate::model::{Origin, Reference, Refusal};
+
+use super::view::{Alert, Frame, ReturnTo};
+use super::{Portal, STEP_LIVES, protect};
+
+/// What form tokens are for; one for all forms of a browser.
+const FORM: &str = "form";
+
+/// What the gateway knows of a request when it gives it to a page.
+#[derive(Clone)]
+pub struct Visit {
+    pub visitor: Visitor,
+    pub origin: Arc<Origin>,
+    pub reference: Reference,
+    pub language: Language,
+}
+
+/// Fields of a query or a form, as they were sent.
+#[derive(Debug, Default)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn parse(encoded: &[u8]) -> Self {
+        Self(form_urlencoded::parse(encoded).map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    /// The first field of that name; empty if there is none.
+    pub fn text(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// A request that asks for a page.
+pub struct Asked {
+    pub portal: Arc<Portal>,
+    pub visit: Visit,
+    pub query: Fields,
+    pub headers: HeaderMap,
+    pub now: Time,
+    /// What ties forms and challenges to this browser: its session, or a step cookie.
+    pub browser: TokenHash,
+    /// The step token, where the browser has or gets one.
+    pub step: Option<Token>,
+    path: String,
+    cookies: Vec<String>,
+}
+
+/// A form whose token was right.
+pub struct Posted {
+    pub asked: Asked,
+    pub form: Fields,
+}
+
+/// A form as it came. Only sign-in reads one unverified, to show the page again with nothing lost.
+pub struct Unverified {
+    pub asked: Asked,
+    pub form: Fields,
+}
+
+impl FromRequestParts<Arc<Portal>> for Asked {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Refused> {
+        let visit = parts.extensions.get::<Visit>().cloned().ok_or(Refusal::Broken { what: "a page was asked for past the gateway" })?;
+        let (mut step, mut set) = (None, Vec::new());
+        let browser = match (&visit.visitor, one_token(&parts.headers, cookies::SESSION)?) {
+            (Visitor::Known(_), Some(session)) => session.hash(),
+            _ => {
+                let token = match one_token(&parts.headers, cookies::STEP)? {
+                    Some(token) => token,
+                    None => {
+                        let token = Token::random().map_err(|_| Refusal::Broken { what: "no random bytes" })?;
+                        set.push(cookies::set(cookies::STEP, &token.reveal(), STEP_LIVES));
+                        token
+                    }
+                };
+                let hash = token.hash();
+                step = Some(token);
+                hash
+            }
+        };
+        Ok(Self {
+            portal: portal.clone(),
+            query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+            headers: parts.headers.clone(),
+            now: portal.clock.now(),
+            path: parts.uri.path().to_owned(),
+            browser,
+            step,
+            visit,
+            cookies: set,
+        })
+    }
+}
+
+fn one_token(headers: &HeaderMap, name: &str) -> Result<Option<Token>, Refusal> {
+    match cookies::sole(headers, name) {
+        Sole::None => Ok(None),
+        Sole::One(text) => Ok(Token::parse(text)),
+        Sole::Several => Err(Refusal::Malformed("two cookies of the gateway's name")),
+    }
+}
+
+impl FromRequest<Arc<Portal>> for Unverified {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, portal: &Arc<Portal>) -> Result<Self, Refused> {
+        let (mut parts, body) = request.into_parts();
+        let asked = Asked::from_request_parts(&mut parts, portal).await?;
+        let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
+            return Err(Refusal::Malformed("a form of another content type").into());
+        }
+        let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| Refusal::Broken { what: "the form could not be read" })?;
+        Ok(Self { asked, form: Fields::parse(&body) })
+    }
+}
+
+impl Unverified {
+    pub fn verify(self) -> Result<Posted, Box<Self>> {
+        let Self { asked, form } = self;
+        if asked.portal.csrf.verify(asked.browser, FORM, form.text("csrf")) {
+            Ok(Posted { asked, form })
+        } else {
+            Err(Box::new(Self { asked, form }))
+        }
+    }
+}
+
+impl FromRequest<Arc<Portal>> for Posted {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, portal: &Arc<Portal>) -> Result<Self, Refused> {
+        Unverified::from_request(request, portal).await?.verify().map_err(|_| Refusal::FormExpired.into())
+    }
+}
+
+impl Asked {
+    /// Who is signed in; pages that need somebody send a stranger to sign-in and bring her back.
+    pub fn identity(&self) -> Result<&Arc<Identity>, Refused> {
+        match &self.visit.visitor {
+            Visitor::Known(identity) => Ok(identity),
+            Visitor::Stranger => {
+                let back = ReturnTo { path: self.path.clone(), ..ReturnTo::default() };
+                Err(Refused::Elsewhere(back.sign_in_link()))
+            }
+        }
+    }
+
+    pub fn frame(&self, alert: Option<Alert>) -> Frame {
+        self.frame_at(&self.path, alert)
+    }
+
+    /// For the answer to a form: `path` is the page that shows it when it is asked for again (with another language).
+    pub fn frame_at(&self, path: &str, alert: Option<Alert>) -> Frame {
+        let frame = Frame::portal(self.visit.language, path, self.portal.csrf.token(self.browser, FORM)).alert(alert);
+        match &self.visit.visitor {
+            Visitor::Known(identity) => frame.signed_in(identity.who().name.as_str(), identity.who().role),
+            Visitor::Stranger => frame,
+        }
+    }
+
+    /// From here on the browser holds another step token, and forms are tied to that.
+    pub fn change_step(&mut self, token: Token) {
+        self.browser = token.hash();
+        self.cookies = vec![cookies::set(cookies::STEP, &token.reveal(), STEP_LIVES)];
+        self.step = Some(token);
+    }
+
+    /// The step token of somebody who is signed in: a proof that she has just given.
+    pub fn step_cookie(&self) -> Result<Option<Token>, Refused> {
+        Ok(one_token(&self.headers, cookies::STEP)?)
+    }
+
+    pub fn set_cookie(&mut self, cookie: String) {
+        self.cookies.push(cookie);
+    }
+
+    pub fn agent(&self) -> &str {
+        self.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default()
+    }
+
+    pub fn show(&self, view: &impl Template) -> Answer {
+        self.show_with(StatusCode::OK, view)
+    }
+
+    pub fn show_with(&self, status: StatusCode, view: &impl Template) -> Answer {
+        let html = view.render().map_err(|error| {
+            tracing::error!(%error, "a page could not be rendered");
+            Refusal::Broken { what: "a page could not be rendered" }
+        })?;
+        let mut response = (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
+        self.finish(&mut response);
+        Ok(response)
+    }
+
+    pub fn redirect(&self, to: &str) -> Answer {
+        let location = HeaderValue::from_str(to).map_err(|_| Refusal::Malformed("an address to go on to"))?;
+        let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
+        self.finish(&mut response);
+        Ok(response)
+    }
+
+    fn finish(&self, response: &mut Response) {
+        let headers = response.headers_mut();
+        protect(headers, &self.portal.form_action());
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for cookie in self.cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+}
+
+pub type Answer = Result<Response, Refused>;
+
+/// A page is not shown: somebody is sent elsewhere, or refused in the way that `gateway` chooses.
+pub enum Refused {
+    Elsewhere(String),
+    Refusal(Refusal),
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Elsewhere(location) => {
+                let location: Cow<'static, str> = location.into();
+                (StatusCode::SEE_OTHER, [(header::LOCATION, location.as_ref()), (header::CACHE_CONTROL, "no-store")]).into_response()
+            }
+            Self::Refusal(refusal) => {
+                let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+                response.extensions_mut().insert(refusal);
+                response
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Enrolment: behind a single-use link a person chooses a password and registers one or two keys.
+
+use http::StatusCode;
+
+use crate::auth::{CeremonyError, EnrolmentError, KeyError, NotAPassword, PasswordError, cookies};
+use crate::crypto::Token;
+use crate::model::{Action, Refusal};
+use crate::store::Enrolment;
+
+use super::call::{Answer, Asked, Posted};
+use super::own::record;
+use super::sign_in::event;
+use super::view::{Alert, Ceremony, EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, KeyRow};
+
+const LEAST_CHARACTERS: u64 = 12;
+const MOST_KEYS: usize = 2;
+
+pub async fn page(asked: Asked) -> Answer {
+    asked.show(&EnrolOpenView { frame: asked.frame(None) })
+}
+
+pub async fn open(Posted { mut asked, form }: Posted) -> Answer {
+    let Some(invitation) = Token::parse(form.text("token").trim()) else { return invalid(&asked) };
+    match asked.portal.auth.enrolment.open(&invitation, asked.now).await {
+        Ok((browser, _)) => {
+            // Who enrols is not the one who may be signed in here (staff who tries a link in her own browser).
+            asked.change_step(browser);
+            asked.redirect("/enrol/password")
+        }
+        Err(error) => failed(&asked, error).await,
+    }
+}
+
+pub async fn password_page(asked: Asked) -> Answer {
+    show_password(&asked, None).await
+}
+
+async fn show_password(asked: &Asked, alert: Option<Alert>) -> Answer {
+    let enrolment = match state(asked).await {
+        Ok(enrolment) => enrolment,
+        Err(error) => return failed(asked, error).await,
+    };
+    let view = EnrolPasswordView {
+        frame: asked.frame_at("/enrol/password", alert.clone()),
+        name: enrolment.account.name.to_string(),
+        least: LEAST_CHARACTERS,
+    };
+    asked.show_with(status_of(&alert), &view)
+}
+
+pub async fn password(Posted { asked, form }: Posted) -> Answer {
+    let Some(browser) = &asked.step else { return invalid(&asked) };
+    if form.text("password") != form.text("again") {
+        return show_password(&asked, Some(Alert::PasswordsDiffer)).await;
+    }
+    match asked.portal.auth.enrolment.set_password(browser, form.text("password"), asked.now).await {
+        Ok(()) => asked.redirect("/enrol/key"),
+        Err(EnrolmentError::Password(why)) => {
+            let alert = match why {
+                NotAPassword::TooShort => Alert::PasswordTooShort { least: LEAST_CHARACTERS },
+                NotAPassword::TooLong => Alert::PasswordTooLong,
+                NotAPassword::Common => Alert::PasswordTooCommon,
+            };
+            show_password(&asked, Some(alert)).await
+        }
+        Err(EnrolmentError::Hashing(PasswordError::Busy)) => show_password(&asked, Some(Alert::Busy)).await,
+        Err(error) => failed(&asked, error).await,
+    }
+}
+
+pub async fn key_page(asked: Asked) -> Answer {
+    show_key(&asked, None).await
+}
+
+async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
+    let enrolment = match state(asked).await {
+        Ok(enrolment) if enrolment.has_password => enrolment,
+        Ok(_) => return asked.redirect("/enrol/password"),
+        Err(error) => return failed(asked, error).await,
+    };
+    let ceremony = if enrolment.keys.len() < MOST_KEYS { Some(ceremony(asked).await) } else { None };
+    let ceremony = match ceremony.transpose() {
+        Ok(ceremony) => ceremony,
+        Err(error) => return failed(asked, error).await,
+    };
+    let added = asked.portal.moment(asked.now);
+    let row = |key: &crate::store::EnrolmentKey| KeyRow {
+        id: key.id.to_string(),
+        name: key.label.clone(),
+        added: added.clone(),
+        last_used: None,
+    };
+    let view = EnrolKeyView {
+        frame: asked.frame_at("/enrol/key", alert.clone()),
+        name: enrolment.account.name.to_string(),
+        keys: enrolment.keys.iter().map(row).collect(),
+        ceremony,
+    };
+    asked.show_with(status_of(&alert), &view)
+}
+
+async fn ceremony(asked: &Asked) -> Result<Ceremony, EnrolmentError> {
+    let browser = asked.step.as_ref().ok_or(EnrolmentError::Gone)?;
+    let challenge = asked.portal.auth.enrolment.key_options(browser, asked.now).await?;
+    Ok(Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() })
+}
+
+pub async fn key(Posted { asked, form }: Posted) -> Answer {
+    let Some(browser) = &asked.step else { return invalid(&asked) };
+    let Some(challenge) = Token::parse(form.text("challenge")) else {
+        return show_key(&asked, Some(Alert::ChallengeExpired)).await;
+    };
+    let (credential, label) = (form.text("credential"), form.text("key_name"));
+    match asked.portal.auth.enrolment.add_key(browser, &challenge, credential, label, asked.now).await {
+        Ok(_) => asked.redirect("/enrol/key"),
+        Err(EnrolmentError::KeyTaken) => show_key(&asked, Some(Alert::KeyKnown)).await,
+        Err(EnrolmentError::TooManyKeys) => show_key(&asked, Some(Alert::TooManyKeys)).await,
+        Err(EnrolmentError::Ceremony(error)) => match ceremony_alert(&error) {
+            Some(alert) => show_key(&asked, Some(alert)).await,
+            None => failed(&asked, EnrolmentError::Ceremony(error)).await,
+        },
+        Err(error) => failed(&asked, error).await,
+    }
+}
+
+/// What a person is told of an answer that did not count; `None`: the gateway's own trouble.
+pub(super) fn ceremony_alert(error: &CeremonyError) -> Option<Alert> {
+    match error {
+        CeremonyError::NoChallenge => Some(Alert::ChallengeExpired),
+        CeremonyError::Key(KeyError::NotHardware) => Some(Alert::KeySynced),
+        CeremonyError::Key(KeyError::UserNotVerified) => Some(Alert::KeyWithoutUserVerification),
+        CeremonyError::Key(KeyError::Settings(_)) => None,
+        CeremonyError::Key(_) => Some(Alert::KeyRefused),
+        CeremonyError::Store(_) | CeremonyError::NoRandomness(_) => None,
+    }
+}
+
+pub async fn finish(Posted { mut asked, .. }: Posted) -> Answer {
+    let Some(browser) = asked.step.clone() else { return invalid(&asked) };
+    let enrolment = match state(&asked).await {
+        Ok(enrolment) => enrolment,
+        Err(error) => return failed(&asked, error).await,
+    };
+    let account = &enrolment.account;
+    let enrolled = event(&asked, Action::AccountEnrolled).with("account", account.id).with("name", &account.name);
+    let enrolled = enrolled.with("keys", enrolment.keys.len());
+    // Recorded before it is done, as every change is; one that is not finished is refused first.
+    if !enrolment.has_password || enrolment.keys.is_empty() {
+        return show_key(&asked, None).await;
+    }
+    record(&asked, enrolled.clone()).await?;
+    match asked.portal.auth.enrolment.complete(&browser, asked.now).await {
+        Ok(account) => {
+            asked.set_cookie(cookies::forget(cookies::STEP));
+            asked.show(&EnrolDoneView { frame: asked.frame_at("/", None), name: account.name.to_string() })
+        }
+        Err(error) => {
+            asked.portal.journal.note(crate::model::Event { outcome: crate::model::Outcome::Failed, ..enrolled });
+            match error {
+                EnrolmentError::KeyTaken => show_key(&asked, Some(Alert::KeyKnown)).await,
+                error => failed(&asked, error).await,
+            }
+        }
+    }
+}
+
+async fn state(asked: &Asked) -> Result<Enrolment, EnrolmentError> {
+    let browser = asked.step.as_ref().ok_or(EnrolmentError::Gone)?;
+    asked.portal.auth.enrolment.state(browser, asked.now).await
+}
+
+fn invalid(asked: &Asked) -> Answer {
+    asked.show_with(StatusCode::GONE, &EnrolInvalidView { frame: asked.frame_at("/enrol", None) })
+}
+
+async fn failed(asked: &Asked, error: EnrolmentError) -> Answer {
+    match error {
+        EnrolmentError::Gone => invalid(asked),
+        EnrolmentError::Unfinished => asked.redirect("/enrol/password"),
+        error => {
+            tracing::error!(error = &error as &dyn std::error::Error, "an enrolment failed");
+            Err(Refusal::Broken { what: "the enrolment failed" }.into())
+        }
+    }
+}
+
+fn status_of(alert: &Option<Alert>) -> StatusCode {
+    if alert.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
+}

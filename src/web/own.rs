@@ -1,0 +1,136 @@
+//! What a person has for herself: the apps that she may enter, her sessions, the way out.
+
+use crate::access::{self, App};
+use crate::auth::{ReturnPath, SessionRow as Session, cookies};
+use crate::lang::Language;
+use crate::model::{Action, Event, Refusal, SessionId};
+
+use super::call::{Answer, Asked, Posted, Refused};
+use super::view::{Alert, AppCard, PortalView, SessionRow, SessionsView, SignedOutView};
+
+pub async fn portal(asked: Asked) -> Answer {
+    asked.identity()?;
+    let wall = asked.portal.clock.wall();
+    let may_see = |app: &App| {
+        let verdict = access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall);
+        // One that wants a newer sign-in is listed: it asks for it when it is entered.
+        matches!(verdict, Ok(()) | Err(Refusal::SignInAgain))
+    };
+    let apps = asked.portal.apps.load();
+    let card = |app: &App| AppCard {
+        id: app.id.to_string(),
+        name: name_of(app, asked.visit.language).to_owned(),
+        label: app.label,
+        host: app.host.to_string(),
+        link: format!("{}/", app.origin),
+    };
+    let cards = apps.iter().filter(|app| may_see(app)).map(|app| card(app)).collect();
+    asked.show(&PortalView { frame: asked.frame(None), apps: cards })
+}
+
+pub(super) fn name_of(app: &App, language: Language) -> &str {
+    match language {
+        Language::Chinese => &app.names.zh,
+        Language::Uyghur => &app.names.ug,
+        Language::English => &app.names.en,
+    }
+}
+
+/// Somebody comes from an app's host and wants back there, signed in.
+pub async fn enter(asked: Asked) -> Answer {
+    let wanted = asked.query.return_to();
+    let apps = asked.portal.apps.load();
+    let app = apps.iter().find(|app| app.id.as_str() == wanted.app).ok_or(Refusal::NotFound)?;
+    let nonce = crate::crypto::TokenHash::parse_base64url(&wanted.nonce).ok_or(Refusal::Malformed("the nonce of a way back"))?;
+    let wall = asked.portal.clock.wall();
+    match access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall) {
+        Ok(()) => {}
+        Err(Refusal::SignInNeeded | Refusal::SignInAgain) => return asked.redirect(&wanted.sign_in_link()),
+        Err(refusal) => return Err(refusal.into()),
+    }
+    let path = ReturnPath::parse(&wanted.path).unwrap_or_else(ReturnPath::root);
+    let identity = asked.identity()?;
+    let code = asked.portal.auth.handover.issue(identity, &app.host, nonce, &path, asked.now).await.map_err(broken)?;
+    asked.redirect(&format!("{}/.yumen/enter?code={}", app.origin, code.reveal()))
+}
+
+pub async fn sessions(asked: Asked) -> Answer {
+    list(&asked, None)
+}
+
+fn list(asked: &Asked, alert: Option<Alert>) -> Answer {
+    let identity = asked.identity()?;
+    let (account, own) = (identity.who().account, identity.session_id());
+    let sessions = asked.portal.auth.sessions.list_of(account);
+    let rows = sessions.iter().map(|session| session_row(asked, session, own)).collect();
+    asked.show(&SessionsView { frame: asked.frame_at("/sessions", alert), sessions: rows })
+}
+
+pub async fn end_session(Posted { asked, form }: Posted) -> Answer {
+    let identity = asked.identity()?.clone();
+    let wanted: SessionId = form.text("session").parse().map_err(|_| Refusal::NotFound)?;
+    let sessions = &asked.portal.auth.sessions;
+    if !sessions.list_of(identity.who().account).iter().any(|session| session.id == wanted) {
+        return list(&asked, Some(Alert::Gone));
+    }
+    record(&asked, own_event(&asked, Action::SessionEnded)?.with("session", wanted)).await?;
+    sessions.end(wanted).await.map_err(broken)?;
+    if wanted == identity.session_id() {
+        return leave(asked, "/signed-out");
+    }
+    list(&asked, Some(Alert::SessionEnded))
+}
+
+pub async fn sign_out(Posted { asked, .. }: Posted) -> Answer {
+    if let Some(identity) = asked.visit.visitor.known() {
+        record(&asked, own_event(&asked, Action::SignOut)?).await?;
+        asked.portal.auth.sessions.end(identity.session_id()).await.map_err(broken)?;
+    }
+    leave(asked, "/signed-out")
+}
+
+pub async fn sign_out_everywhere(Posted { asked, .. }: Posted) -> Answer {
+    let identity = asked.identity()?;
+    record(&asked, own_event(&asked, Action::SignOut)?.with("which", "all")).await?;
+    asked.portal.auth.sessions.end_all_of(identity.who().account).await.map_err(broken)?;
+    leave(asked, "/signed-out?everywhere=1")
+}
+
+fn leave(mut asked: Asked, to: &str) -> Answer {
+    asked.set_cookie(cookies::forget(cookies::SESSION));
+    asked.redirect(to)
+}
+
+pub async fn signed_out(asked: Asked) -> Answer {
+    asked.show(&SignedOutView { frame: asked.frame(None), everywhere: !asked.query.text("everywhere").is_empty() })
+}
+
+pub(super) fn session_row(asked: &Asked, session: &Session, own: SessionId) -> SessionRow {
+    let apps = asked.portal.apps.load();
+    let entered = session.hosts.iter().filter_map(|host| apps.iter().find(|app| app.host == *host));
+    SessionRow {
+        id: session.id.to_string(),
+        current: session.id == own,
+        account: session.who.name.to_string(),
+        signed_in: asked.portal.moment(session.signed_in),
+        last_active: asked.portal.moment(session.last_active),
+        address: session.address.to_string(),
+        browser: session.user_agent.clone(),
+        apps: entered.map(|app| name_of(app, asked.visit.language).to_owned()).collect(),
+    }
+}
+
+/// An event of the person who is signed in.
+pub(super) fn own_event(asked: &Asked, action: Action) -> Result<Event, Refused> {
+    let who = asked.identity()?.who().clone();
+    Ok(Event { reference: Some(asked.visit.reference.clone()), ..Event::done(action).by(who).from(asked.visit.origin.address) })
+}
+
+pub(super) async fn record(asked: &Asked, event: Event) -> Result<(), Refused> {
+    asked.portal.journal.event(event).await.map_err(|_| Refusal::NoRecord.into())
+}
+
+pub(super) fn broken(error: impl std::error::Error) -> Refused {
+    tracing::error!(%error, "a page of the portal failed");
+    Refusal::Broken { what: "a page of the portal failed" }.into()
+}

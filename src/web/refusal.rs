@@ -1,0 +1,47 @@
+//! Refusals as pages and messages, for whoever chooses what a refusal looks like.
+
+use askama::Template;
+
+use crate::lang::Language;
+use crate::model::Refusal;
+
+use super::assets::AssetPrefix;
+use super::view::{ErrorKind, ErrorView, Frame};
+
+/// What an error page shows.
+pub struct RefusalPage<'a> {
+    pub language: Language,
+    pub status: u16,
+    pub refusal: &'a Refusal,
+    pub reference: &'a str,
+    pub host: AssetPrefix,
+    /// `https://host[:port]` of the portal.
+    pub portal: &'a str,
+}
+
+/// The page's HTML.
+pub fn refusal_page(page: &RefusalPage<'_>) -> String {
+    let frame = match page.host {
+        AssetPrefix::Portal => Frame::portal(page.language, "/", String::new()),
+        AssetPrefix::AppHost => Frame::app_host(page.language),
+    };
+    let retry_after_s = match page.refusal {
+        Refusal::TooMany { retry_after, .. } => Some(retry_after.as_secs().max(1)),
+        _ => None,
+    };
+    let view = ErrorView {
+        frame,
+        status: page.status,
+        kind: ErrorKind::of(page.refusal),
+        reference: Some(page.reference.to_owned()),
+        portal: Some(format!("{}/", page.portal)),
+        retry_after_s,
+    };
+    // A page that cannot be rendered still says its number.
+    view.render().unwrap_or_else(|_| format!("<!doctype html><title>{0}</title><p>{0}", page.status))
+}
+
+/// One sentence for scripts.
+pub fn refusal_message(language: Language, refusal: &Refusal) -> String {
+    crate::lang::text(language, ErrorKind::of(refusal).happened()).into_owned()
+}

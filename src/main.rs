@@ -1,1 +1,10 @@
-fn main() {}
+//! Arguments, verb, exit code.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    yumen::cli::run()
+}

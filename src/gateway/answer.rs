@@ -1,0 +1,89 @@
+//! The one place that chooses what a refusal looks like outside: its status, its page, its JSON.
+//!
+//! Invariant: the answer does not tell unknown from forbidden, and carries the reference that is in the log.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::audit::Receipt;
+use crate::model::{End, Refusal};
+use crate::web::assets::AssetPrefix;
+use crate::web::{self};
+
+use super::body::{Body, Closing};
+use super::house::{House, Map};
+use super::pipeline::whole;
+use super::record::Facts;
+
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Malformed(_) | Refusal::Path(_) | Refusal::BodyBrokenOff | Refusal::HandOverFailed { .. } => StatusCode::BAD_REQUEST,
+        Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+        Refusal::NotFound => StatusCode::NOT_FOUND,
+        Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::Revoked => StatusCode::UNAUTHORIZED,
+        Refusal::NotAllowed { .. } | Refusal::ForeignOrigin | Refusal::FormExpired | Refusal::UpgradeNotAllowed => StatusCode::FORBIDDEN,
+        Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+        Refusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::NoRecord | Refusal::Broken { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::UpstreamUnreachable { .. } => StatusCode::BAD_GATEWAY,
+        Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+impl House {
+    pub fn answer(&self, map: &Map, facts: &Facts, refusal: Refusal, record: Option<(Receipt, End)>) -> Response<Body> {
+        let status = status(&refusal);
+        let (kind, bytes) = if facts.wants_page { self.page(map, facts, status, &refusal) } else { self.json(map, facts, &refusal) };
+        let mut response = Response::new(bytes);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        web::protect(headers, "'self'");
+        if let Refusal::TooMany { retry_after, .. } = refusal {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+        }
+        if matches!(refusal, Refusal::BodyTooLarge { .. } | Refusal::BodyTooSlow) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        let closing = record.map(|(receipt, end)| Closing { receipt, status: status.as_u16(), bytes_up: 0, end });
+        whole(response, closing)
+    }
+
+    fn page(&self, map: &Map, facts: &Facts, status: StatusCode, refusal: &Refusal) -> (&'static str, Bytes) {
+        let host = match facts.app {
+            Some(_) => AssetPrefix::AppHost,
+            None => AssetPrefix::Portal,
+        };
+        let page = web::refusal_page(&web::RefusalPage {
+            language: facts.language,
+            status: status.as_u16(),
+            refusal,
+            reference: facts.reference.as_str(),
+            host,
+            portal: &map.portal.origin,
+        });
+        ("text/html; charset=utf-8", page.into())
+    }
+
+    /// For scripts: no redirect that they would follow blindly, and where a person could sign in.
+    fn json(&self, map: &Map, facts: &Facts, refusal: &Refusal) -> (&'static str, Bytes) {
+        let mut answer = serde_json::json!({
+            "error": refusal.word(),
+            "message": web::refusal_message(facts.language, refusal),
+            "reference": facts.reference.as_str(),
+        });
+        if let (Refusal::SignInNeeded | Refusal::SignInAgain, Some(answer)) = (refusal, answer.as_object_mut()) {
+            answer.insert("sign_in".to_owned(), format!("{}/sign-in", map.portal.origin).into());
+        }
+        ("application/json", answer.to_string().into())
+    }
+
+    /// The machine gives no random bytes, so there is not even a reference to name.
+    pub fn without_reference(&self) -> Response<Body> {
+        let mut response = Response::new(Bytes::from_static(b"Service unavailable\n"));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        whole(response, None)
+    }
+}

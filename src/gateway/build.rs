@@ -1,0 +1,233 @@
+//! From checked settings to things that run.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use rustls::pki_types::ServerName;
+
+use crate::admin::Desk;
+use crate::audit::{self, Journal, Strangers};
+use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Passwords, SessionLimits, Sessions};
+use crate::clock::Clock;
+use crate::config::{AppSettings, Settings, Upstream, UpstreamHost};
+use crate::crypto::{self, MacKey};
+use crate::edge::{Caps, Certificates, Front, Timers};
+use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
+use crate::model::Host;
+use crate::pki;
+use crate::proxy::{self, Backend};
+use crate::store::Store;
+use crate::web;
+
+use super::house::{AppSite, House, Map, PortalSite, StartError};
+
+/// Opens the store and the log and makes everything that workers share. Gives what the log had to mend, in words.
+pub async fn house(settings: &Settings, clock: Clock, back: tokio::runtime::Handle) -> Result<(House, String), StartError> {
+    let map = map(settings, 1)?;
+    let certificates = certificates(settings)?;
+    let timeouts = &settings.timeouts;
+    let timers = Timers {
+        handshake: timeouts.handshake,
+        first_byte: timeouts.first_byte,
+        head: timeouts.head,
+        idle: timeouts.idle,
+        write_stall: timeouts.write_stall,
+    };
+    let caps =
+        Caps { connections: settings.caps.connections, per_address: settings.caps.connections_per_address, streams: settings.caps.streams };
+    let front = Front::new(clock.clone(), certificates, timers, caps).map_err(|why| StartError::Tls(why.to_string()))?;
+    let store = Store::open(&settings.data.join("yumen.db")).await?;
+    let secret = secret(&settings.data.join("secret.key"))?;
+    let (journal, repair) = Journal::open(
+        audit::Settings {
+            segment_bytes: settings.log.segment,
+            strangers_per_minute: settings.log.strangers_per_minute,
+            ..audit::Settings::new(settings.data.join("audit/journal"))
+        },
+        clock.clone(),
+    )?;
+    let auth = Arc::new(auth(settings, &store, &clock).await?);
+    let limits = Arc::new(Limits::new(limits(settings)));
+    let portal = map.portal.origin.clone();
+    let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), portal.clone()));
+    let pages = web::Pages::new(web::Portal {
+        clock: clock.clone(),
+        journal: journal.clone(),
+        auth: auth.clone(),
+        desk: desk.clone(),
+        limits: limits.clone(),
+        csrf: Csrf::new(secret.clone()),
+        secret,
+        cookie_lives: settings.session.limits.overall,
+        origin: portal,
+        apps: ArcSwap::from_pointee(apps(&map)),
+        zone: jiff::tz::TimeZone::system(),
+    });
+    let strangers = Strangers::new(settings.log.strangers_per_minute);
+    let house = House {
+        clock,
+        store,
+        journal,
+        strangers,
+        auth,
+        limits,
+        desk,
+        front: Arc::new(front),
+        pages,
+        back,
+        map: ArcSwap::from_pointee(map),
+    };
+    Ok((house, repair.to_string()))
+}
+
+pub fn apps(map: &Map) -> Vec<Arc<crate::access::App>> {
+    let mut apps: Vec<_> = map.sites.values().map(|site| site.app.clone()).collect();
+    apps.sort_by(|left, right| left.id.cmp(&right.id));
+    apps
+}
+
+pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
+    let mut sites = HashMap::new();
+    for app in &settings.apps {
+        let backend = backend(settings, app)?;
+        sites.insert(app.policy.host.clone(), Arc::new(AppSite { app: app.policy.clone(), backend }));
+    }
+    Ok(Map {
+        generation,
+        portal: PortalSite { host: settings.portal.host.clone(), origin: settings.portal.origin.clone() },
+        sites,
+        activity: settings.session.activity,
+        hsts: settings.hsts,
+    })
+}
+
+/// Every host has a certificate of its own or shares one; a name without any is not served.
+pub fn certificates(settings: &Settings) -> Result<Certificates, StartError> {
+    let mut certificates = Certificates::new();
+    let hosts: Vec<&Host> = std::iter::once(&settings.portal.host).chain(settings.apps.iter().map(|app| &app.policy.host)).collect();
+    for files in &settings.certificates {
+        let pair = Arc::new(pki::load_pair(&files.chain, &files.key)?);
+        let Some(leaf) = pair.cert.first() else { continue };
+        let names = pki::dns_names(leaf)?;
+        for host in &hosts {
+            if names.iter().any(|name| covers(name, host)) {
+                certificates.entry((*host).clone()).or_insert_with(|| pair.clone());
+            }
+        }
+    }
+    match hosts.iter().find(|host| !certificates.contains_key(host)) {
+        Some(host) => Err(StartError::NoCertificate((*host).clone())),
+        None => Ok(certificates),
+    }
+}
+
+/// A wildcard stands for exactly one label (RFC 9525, section 6.3).
+fn covers(name: &str, host: &Host) -> bool {
+    let host = host.as_str();
+    match name.strip_prefix("*.") {
+        Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
+        None => name.eq_ignore_ascii_case(host),
+    }
+}
+
+fn backend(settings: &Settings, app: &AppSettings) -> Result<Backend, StartError> {
+    let failed = |why: String| StartError::App { app: app.policy.id.clone(), why };
+    let upstream = &app.upstream;
+    let tls = tls(upstream)?;
+    let mut upstreams = Vec::new();
+    for address in &upstream.addresses {
+        let tls = match &tls {
+            Some(config) => {
+                let name = ServerName::try_from(address.host.clone())
+                    .map_err(|_| failed(format!("{} is not a name that a certificate can have", address.host)))?;
+                Some(proxy::UpstreamTls { config: config.clone(), name })
+            }
+            None => None,
+        };
+        upstreams.push(proxy::Upstream::new(&address.host, address.port, tls));
+    }
+    let host = match &upstream.host {
+        UpstreamHost::Same => proxy::UpstreamHost::Same,
+        UpstreamHost::Named(name) => {
+            proxy::UpstreamHost::Named(HeaderValue::from_str(name).map_err(|_| failed(format!("{name:?} cannot be sent as a host")))?)
+        }
+    };
+    let authority = app.policy.origin.strip_prefix("https://").unwrap_or(&app.policy.origin).to_owned();
+    Ok(Backend {
+        upstreams,
+        host,
+        websocket: app.websocket,
+        max_body: app.max_body,
+        connect_timeout: upstream.connect_timeout,
+        answer_timeout: upstream.answer_timeout,
+        least_body_rate: u64::from(settings.timeouts.least_body_rate),
+        no_store: app.policy.label == crate::model::Label::Sensitive,
+        public_authority: authority,
+        allow_underscores: app.policy.allow_underscores,
+    })
+}
+
+fn tls(upstream: &Upstream) -> Result<Option<Arc<rustls::ClientConfig>>, StartError> {
+    if !upstream.tls {
+        return Ok(None);
+    }
+    let identity = upstream.certificate.as_ref().map(|files| (files.chain.as_path(), files.key.as_path()));
+    Ok(Some(pki::upstream_client_config(upstream.ca.as_deref(), identity)?))
+}
+
+async fn auth(settings: &Settings, store: &Store, clock: &Clock) -> Result<Auth, StartError> {
+    let portal = &settings.portal;
+    let origin = portal.origin.parse().map_err(|why| KeyError::Settings(format!("{}: {why}", portal.origin)))?;
+    let authenticators = Authenticators::new(portal.host.as_str(), &origin, &portal.names.en)?;
+    let sessions = Sessions::load(store.clone(), portal.host.clone(), session_limits(settings), clock.now()).await?;
+    let failures = FailureLimit(settings.sign_in.failures_until_suspended);
+    Ok(Auth::new(store, Arc::new(sessions), Passwords::new().await?, authenticators, failures))
+}
+
+pub fn session_limits(settings: &Settings) -> SessionLimits {
+    SessionLimits { idle: settings.session.limits.idle, overall: settings.session.limits.overall }
+}
+
+fn limits(settings: &Settings) -> LimitSettings {
+    let rates = |app: &AppSettings| {
+        let rate = app.rate.map(|rate| Rate::per_second(rate.per_second, rate.burst));
+        (app.policy.id.clone(), AppRates { person: None, app: rate })
+    };
+    let sign_in = &settings.sign_in;
+    let per_minute = |count: u32| Rate::per_minute(count, count);
+    LimitSettings {
+        person: Rate::per_second(settings.per_person.per_second, settings.per_person.burst),
+        apps: settings.apps.iter().map(rates).collect(),
+        sign_in: SignInSettings {
+            network: per_minute(sign_in.per_address_per_minute),
+            account: per_minute(sign_in.per_account_per_minute),
+            overall: per_minute(sign_in.overall_per_minute),
+            ..SignInSettings::default()
+        },
+        ..LimitSettings::default()
+    }
+}
+
+/// The key of keyed hashes: form tokens, and names that no account has. Made at the first start, mode 0600.
+fn secret(path: &Path) -> Result<MacKey, StartError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |why| StartError::Data { directory: path.to_owned(), why };
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            let secret: [u8; 32] =
+                bytes.try_into().map_err(|_| failed(std::io::Error::other("it is not 32 bytes long; remove it to have a new one made")))?;
+            Ok(MacKey::new(&secret))
+        }
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+            let secret: [u8; 32] = crypto::random()?;
+            let mut file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(failed)?;
+            file.write_all(&secret).and_then(|()| file.sync_all()).map_err(failed)?;
+            Ok(MacKey::new(&secret))
+        }
+        Err(why) => Err(failed(why)),
+    }
+}

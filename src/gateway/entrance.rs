@@ -1,0 +1,191 @@
+//! How a signed-in person gets from the portal onto an app's host: the reserved corner `/.yumen/` of every app.
+//!
+//! 1. Somebody without a session gets a nonce cookie and is sent to the portal with the app, where she wanted to go, and the nonce's hash.
+//! 2. The portal sends her back to `/.yumen/enter` with a one-time code.
+//! 3. The code is spent here. The nonce cookie shows that this is the browser that asked, so a link from an attacker cannot sign a
+//!    victim in as the attacker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use url::form_urlencoded;
+
+use crate::access::App;
+use crate::auth::Visitor;
+use crate::auth::cookies::{self, Sole};
+use crate::auth::{Entry, NoEntry};
+use crate::clock::Time;
+use crate::crypto::Token;
+use crate::model::{Action, CanonicalPath, End, Event, Inbound, Refusal};
+use crate::web;
+
+use super::body::{Body, Closing};
+use super::house::{AppSite, Map};
+use super::pipeline::{STRICT, Worker, whole};
+use super::record::{Facts, known};
+
+pub const RESERVED: &str = "/.yumen/";
+
+/// A return address longer than this is not worth keeping; the person lands on the app's first page.
+/// How long a person may take to sign in and come back.
+const NONCE_LIVES: Duration = Duration::from_secs(60 * 60);
+
+const LONGEST_RETURN: usize = 2048;
+
+impl Worker {
+    /// Redirects a person who must sign in; it is recorded as the refusal that it is.
+    pub(super) async fn send_to_sign_in(
+        &self,
+        map: &Map,
+        site: &AppSite,
+        inbound: &Inbound,
+        facts: &Facts,
+        visitor: &Visitor,
+    ) -> Response<Body> {
+        let nonce = match cookies::sole(&inbound.headers, cookies::NONCE) {
+            // A second tab uses the nonce of the first, so that both find their way back.
+            Sole::One(text) => Token::parse(text),
+            _ => None,
+        };
+        let Some(nonce) = nonce.or_else(|| Token::random().ok()) else {
+            return self.house.refuse(map, facts, visitor, Refusal::Broken { what: "no random bytes" }).await;
+        };
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("app", site.app.id.as_str())
+            .append_pair("path", &return_path(inbound, &site.app))
+            .append_pair("nonce", &nonce.hash().base64url())
+            .finish();
+        let location = format!("{}/enter?{query}", map.portal.origin);
+        let receipt = match self.house.open(facts, visitor, Err(&Refusal::SignInNeeded)).await {
+            Ok(receipt) => receipt,
+            Err(_) => return self.house.answer(map, facts, Refusal::NoRecord, None),
+        };
+        let response = redirect(&location, &[cookies::set(cookies::NONCE, &nonce.reveal(), NONCE_LIVES)]);
+        self.deliver(map, facts, response, receipt, End::Refused).await
+    }
+
+    /// Whatever lies under `/.yumen/`; none of it reaches the back office.
+    pub(super) async fn serve_reserved(&self, map: &Map, site: &AppSite, inbound: Inbound, mut facts: Facts, now: Time) -> Response<Body> {
+        let visitor = match self.visitor(&inbound, now) {
+            Ok(visitor) => visitor,
+            Err(refusal) => return self.house.refuse(map, &facts, &Visitor::Stranger, refusal).await,
+        };
+        let path = match CanonicalPath::parse(inbound.uri.path(), STRICT) {
+            Ok(path) => path,
+            Err(why) => return self.house.refuse(map, &facts, &visitor, Refusal::Path(why)).await,
+        };
+        facts.path = path.to_string();
+        let answered = match (&inbound.method, path.as_str().strip_prefix(RESERVED)) {
+            (&Method::GET, Some("enter")) => self.enter(site, &inbound, &facts, &visitor, now).await,
+            (&Method::GET | &Method::HEAD, Some(path)) => path
+                .strip_prefix("assets/")
+                .and_then(|name| web::asset_answer(name, inbound.uri.query(), &inbound.headers))
+                .ok_or(Refusal::NotFound),
+            _ => Err(Refusal::NotFound),
+        };
+        let response = match answered {
+            Ok(response) => response,
+            Err(refusal) => return self.house.refuse(map, &facts, &visitor, refusal).await,
+        };
+        match self.house.open(&facts, &visitor, Ok("the gateway's own corner")).await {
+            Ok(receipt) => self.deliver(map, &facts, response, receipt, End::Complete).await,
+            Err(_) => self.house.answer(map, &facts, Refusal::NoRecord, None),
+        }
+    }
+
+    /// Spends a one-time code of the portal.
+    async fn enter(
+        &self,
+        site: &AppSite,
+        inbound: &Inbound,
+        facts: &Facts,
+        visitor: &Visitor,
+        now: Time,
+    ) -> Result<Response<Bytes>, Refusal> {
+        let query = inbound.uri.query().unwrap_or_default();
+        let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "code").and_then(|(_, value)| Token::parse(&value));
+        let code = code.ok_or(Refusal::HandOverFailed { why: "there is no code" })?;
+        let nonce = match cookies::sole(&inbound.headers, cookies::NONCE) {
+            Sole::None => None,
+            Sole::One(text) => Token::parse(text),
+            Sole::Several => return Err(Refusal::Malformed("two nonce cookies")),
+        };
+        let entered = self
+            .house
+            .auth
+            .handover
+            .spend(&code, &site.app.host, nonce.as_ref(), known(visitor).map(Arc::as_ref), now)
+            .await
+            .map_err(not_entered)?;
+        let (path, cookies) = match entered {
+            Entry::New { token, identity, return_path } => {
+                let event = Event::done(Action::AppEntered).by(identity.who().clone()).from(facts.origin.address).with("app", &site.app.id);
+                self.house.journal.event(event).await.map_err(|_| Refusal::NoRecord)?;
+                let session = cookies::set(cookies::SESSION, &token.reveal(), site.app.overall);
+                (return_path, vec![session, cookies::forget(cookies::NONCE)])
+            }
+            Entry::Already { return_path } => (return_path, Vec::new()),
+        };
+        Ok(redirect(path.as_str(), &cookies))
+    }
+
+    /// Hands a whole answer over once its record is on disk.
+    pub(super) async fn deliver(
+        &self,
+        map: &Map,
+        facts: &Facts,
+        response: Response<Bytes>,
+        receipt: Option<crate::audit::Receipt>,
+        end: End,
+    ) -> Response<Body> {
+        let Some(mut receipt) = receipt else { return whole(response, None) };
+        if receipt.durable().await.is_err() {
+            return self.house.answer(map, facts, Refusal::NoRecord, None);
+        }
+        let status = response.status().as_u16();
+        whole(response, Some(Closing { receipt, status, bytes_up: 0, end }))
+    }
+}
+
+/// Where she comes back to: what she asked for; after a form that cannot be asked for again, the page that held it.
+fn return_path(inbound: &Inbound, app: &App) -> String {
+    let wanted = if inbound.is_unsafe() {
+        let referer = inbound.sole(header::REFERER).and_then(|referer| referer.strip_prefix(app.origin.as_str()));
+        referer.map(str::to_owned)
+    } else {
+        inbound.uri.path_and_query().map(|wanted| wanted.as_str().to_owned())
+    };
+    wanted.filter(|path| path.len() <= LONGEST_RETURN && path.starts_with('/')).unwrap_or_else(|| "/".to_owned())
+}
+
+/// Outside they are all "begin again"; the log says which.
+fn not_entered(error: NoEntry) -> Refusal {
+    match error {
+        NoEntry::Store(_) | NoEntry::NoRandomness(_) => Refusal::Broken { what: "the hand-over failed" },
+        NoEntry::NoSuchCode => Refusal::HandOverFailed { why: "the code was never given out, is spent, or has expired" },
+        NoEntry::WrongHost => Refusal::HandOverFailed { why: "the code is for another host" },
+        NoEntry::NonceMissing => Refusal::HandOverFailed { why: "the browser holds no nonce" },
+        NoEntry::NonceWrong => Refusal::HandOverFailed { why: "the browser holds another nonce" },
+        NoEntry::SessionOver => Refusal::HandOverFailed { why: "the portal's session is over" },
+        NoEntry::BadReturnPath => Refusal::HandOverFailed { why: "the return address is not a path of this host" },
+    }
+}
+
+fn redirect(location: &str, cookies: &[String]) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    // A location was canonical when it came, or was serialised as a form: it is a valid field value, or there is none.
+    match HeaderValue::from_str(location) {
+        Ok(location) => headers.insert(header::LOCATION, location),
+        Err(_) => headers.insert(header::LOCATION, HeaderValue::from_static("/")),
+    };
+    for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

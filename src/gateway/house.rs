@@ -1,0 +1,109 @@
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::access::App;
+use crate::admin::Desk;
+use crate::audit::{Journal, Strangers};
+use crate::auth::{Auth, KeyError, PasswordError};
+use crate::clock::Clock;
+use crate::config::Activity;
+use crate::edge::{BindError, Front};
+use crate::limit::Limits;
+use crate::model::{AppId, Host};
+use crate::pki::PkiError;
+use crate::proxy::Backend;
+use crate::store::{Store, StoreError};
+use crate::web;
+
+/// What all workers share.
+pub struct House {
+    pub clock: Clock,
+    pub store: Store,
+    pub journal: Journal,
+    pub strangers: Strangers,
+    pub auth: Arc<Auth>,
+    pub limits: Arc<Limits>,
+    pub desk: Arc<Desk>,
+    pub front: Arc<Front>,
+    pub pages: web::Pages,
+    /// The runtime of pages and sign-in.
+    pub back: tokio::runtime::Handle,
+    pub map: ArcSwap<Map>,
+}
+
+/// What follows from the config in force. A reload replaces it whole.
+pub struct Map {
+    /// Grows by one with each reload, so that a worker sees that open flows must be judged anew.
+    pub generation: u64,
+    pub portal: PortalSite,
+    pub sites: HashMap<Host, Arc<AppSite>>,
+    pub activity: Activity,
+    pub hsts: bool,
+}
+
+pub struct PortalSite {
+    pub host: Host,
+    /// `https://host[:port]`.
+    pub origin: String,
+}
+
+/// An app with what forwarding needs to know of it.
+pub struct AppSite {
+    pub app: Arc<App>,
+    pub backend: Backend,
+}
+
+/// What stands behind a host name.
+pub enum Site {
+    Portal,
+    App(Arc<AppSite>),
+}
+
+impl Map {
+    pub fn site(&self, host: &Host) -> Option<Site> {
+        if *host == self.portal.host {
+            return Some(Site::Portal);
+        }
+        self.sites.get(host).map(|site| Site::App(site.clone()))
+    }
+
+    pub fn app(&self, id: &AppId) -> Option<&Arc<App>> {
+        self.sites.values().map(|site| &site.app).find(|app| app.id == *id)
+    }
+}
+
+/// Why the gateway does not start. Each is one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot use the data directory {directory}: {why}")]
+    Data { directory: PathBuf, why: std::io::Error },
+    #[error("the data directory {0} is in use by another yumen; stop that one first, or name another directory with --data")]
+    InUse(PathBuf),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Passwords(#[from] PasswordError),
+    #[error(transparent)]
+    Journal(#[from] crate::audit::OpenError),
+    #[error(transparent)]
+    Record(#[from] crate::audit::NoRecord),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    #[error(transparent)]
+    Randomness(#[from] crate::crypto::NoRandomness),
+    #[error("the app {app}: {why}")]
+    App { app: AppId, why: String },
+    #[error("the portal's address cannot be used for security keys: {0}")]
+    Keys(#[from] KeyError),
+    #[error("the host {0} has no certificate: add one that names it under [[tls.certificates]]")]
+    NoCertificate(Host),
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    #[error("{what}: {why}")]
+    System { what: &'static str, why: std::io::Error },
+}

@@ -1,0 +1,23 @@
+//! Wires the floors: opens the store and the log, binds, starts one worker a core, reloads, drains.
+//!
+//! Two kinds of runtimes: the way of a request runs on workers, one thread each with its own upstream pool and no shared locks;
+//! sign-in, pages, store, control socket and timers run on a runtime of their own, so that a password hash never delays a request.
+
+mod answer;
+mod body;
+mod build;
+mod chores;
+mod control;
+mod entrance;
+mod flows;
+mod house;
+mod pipeline;
+mod portal;
+mod record;
+mod reload;
+mod run;
+
+pub use control::{Ask, ControlAnswer, MAX_MESSAGE_BYTES};
+pub use house::{Site, StartError};
+pub use reload::Reloader;
+pub use run::{Gateway, Options, lock};

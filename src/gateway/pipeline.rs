@@ -1,0 +1,216 @@
+//! The life of a request: site, visitor, grant, pass, receipt, permit, and only then the back office.
+//!
+//! Invariant: every way out is a permit that was used or a refusal that was answered, and both are on record.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{HeaderValue, Response};
+
+use crate::access::{self, Asked as Question, Crossing, Grant, Permit};
+use crate::audit::NoRecord;
+use crate::auth::Visitor;
+use crate::auth::cookies::{self, Sole};
+use crate::clock::Time;
+use crate::config::Activity;
+use crate::crypto::{self, Token};
+use crate::limit::Pass;
+use crate::model::{CanonicalPath, End, Inbound, PathAllowance, Reference, Refusal};
+use crate::proxy::{self, Pool};
+
+use super::body::{Body, Closing};
+use super::flows::{Asked, Flows};
+use super::house::{AppSite, House, Map, Site};
+use super::record::{Facts, known};
+
+/// One worker: what a thread has for itself.
+pub struct Worker {
+    pub house: Arc<House>,
+    pub pool: Pool,
+    pub flows: Flows,
+}
+
+/// What policy and limits made of a request for an app.
+struct Judged {
+    visitor: Visitor,
+    verdict: Result<(Grant, Pass, CanonicalPath), Refusal>,
+}
+
+impl Worker {
+    pub async fn serve(self: Rc<Self>, inbound: Inbound) -> Response<Body> {
+        let map = self.house.map.load_full();
+        let Ok(random) = crypto::random() else {
+            return self.house.without_reference();
+        };
+        let reference = Reference::new(random);
+        let mut response = match map.site(&inbound.host) {
+            Some(Site::Portal) => self.serve_portal(&map, inbound, reference.clone()).await,
+            Some(Site::App(site)) => self.serve_app(&map, &site, inbound, reference.clone()).await,
+            None => self.serve_nobody(&map, &inbound, reference.clone()).await,
+        };
+        let headers = response.headers_mut();
+        if let Ok(value) = HeaderValue::from_str(reference.as_str()) {
+            headers.insert("x-request-id", value);
+        }
+        if map.hsts {
+            headers.insert("strict-transport-security", HeaderValue::from_static("max-age=31536000"));
+        }
+        response
+    }
+
+    /// A host that the gateway does not have: there is no default app.
+    async fn serve_nobody(&self, map: &Map, inbound: &Inbound, reference: Reference) -> Response<Body> {
+        let facts = Facts::of(inbound, reference, None);
+        self.house.refuse(map, &facts, &Visitor::Stranger, Refusal::Misdirected).await
+    }
+
+    async fn serve_app(&self, map: &Map, site: &AppSite, inbound: Inbound, reference: Reference) -> Response<Body> {
+        let now = self.house.clock.now();
+        let mut facts = Facts::of(&inbound, reference, Some(site.app.clone()));
+        if inbound.uri.path().starts_with(super::entrance::RESERVED) {
+            return self.serve_reserved(map, site, inbound, facts, now).await;
+        }
+        let Judged { visitor, verdict } = self.judge(site, &inbound, &mut facts, now);
+        let (grant, pass, path) = match verdict {
+            Ok(granted) => granted,
+            Err(Refusal::SignInNeeded | Refusal::SignInAgain) if facts.wants_page => {
+                return self.send_to_sign_in(map, site, &inbound, &facts, &visitor).await;
+            }
+            Err(refusal) => return self.house.refuse(map, &facts, &visitor, refusal).await,
+        };
+        if is_activity(map.activity, &inbound) {
+            grant.identity().mark_active(now);
+        }
+        let opened = super::record::opened(&facts, known(&visitor), Ok(grant.rule()));
+        let receipt = match self.house.journal.open_access(opened).await {
+            Ok(receipt) => receipt,
+            Err(NoRecord) => return self.house.answer(map, &facts, Refusal::NoRecord, None),
+        };
+        let asked = Asked { method: facts.method.clone(), path: path.clone(), address: facts.origin.address };
+        self.flows.track(&grant, inbound.line.clone(), asked);
+        let permit = Permit::new(grant, pass, receipt);
+        match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
+            Ok(response) => response.map(Body::Streamed),
+            Err(failure) => {
+                let end = end_of(&failure.refusal);
+                self.house.answer(map, &facts, failure.refusal, Some((failure.receipt, end)))
+            }
+        }
+    }
+
+    /// Everything that can say no, in order; each check needs what the one before it made.
+    fn judge(&self, site: &AppSite, inbound: &Inbound, facts: &mut Facts, now: Time) -> Judged {
+        let stranger = |refusal| Judged { visitor: Visitor::Stranger, verdict: Err(refusal) };
+        let path = match CanonicalPath::parse(inbound.uri.path(), site.app.paths) {
+            Ok(path) => path,
+            Err(why) => return stranger(Refusal::Path(why)),
+        };
+        facts.path = site.app.redacted(&path);
+        let visitor = match self.visitor(inbound, now) {
+            Ok(visitor) => visitor,
+            Err(refusal) => return stranger(refusal),
+        };
+        let verdict = self.decide(site, inbound, &visitor, &path, now).map(|(grant, pass)| (grant, pass, path));
+        Judged { visitor, verdict }
+    }
+
+    fn decide(
+        &self,
+        site: &AppSite,
+        inbound: &Inbound,
+        visitor: &Visitor,
+        path: &CanonicalPath,
+        now: Time,
+    ) -> Result<(Grant, Pass), Refusal> {
+        access::origin_check(crossing(inbound), &inbound.headers, &site.app)?;
+        let question = Question { method: &inbound.method, path };
+        let wall = self.house.clock.wall();
+        let grant = access::decide(visitor, &site.app, &question, inbound.origin.address, now, wall)?;
+        let pass = self.house.limits.admit(grant.identity().account(), &site.app.id, now)?;
+        Ok((grant, pass))
+    }
+
+    /// Who asks, by the one cookie of this host.
+    pub(super) fn visitor(&self, inbound: &Inbound, now: Time) -> Result<Visitor, Refusal> {
+        let token = match cookies::sole(&inbound.headers, cookies::SESSION) {
+            Sole::None => return Ok(Visitor::Stranger),
+            Sole::Several => return Err(Refusal::Malformed("two session cookies")),
+            Sole::One(text) => match Token::parse(text) {
+                Some(token) => token,
+                None => return Ok(Visitor::Stranger),
+            },
+        };
+        let identity = self.house.auth.sessions.lookup(&token, &inbound.host, now);
+        Ok(identity.map_or(Visitor::Stranger, Visitor::Known))
+    }
+
+    /// Judges flows that are under way, anew if the policy has changed since `seen`; gives the generation that was seen now.
+    pub fn sweep(&self, seen: u64) -> u64 {
+        let map = self.house.map.load_full();
+        let (now, wall) = (self.house.clock.now(), self.house.clock.wall());
+        let judge = |grant: &Grant, asked: &Asked| {
+            let Some(app) = map.app(&grant.app().id) else { return false };
+            let visitor = Visitor::Known(grant.identity().clone());
+            let question = Question { method: &asked.method, path: &asked.path };
+            access::decide(&visitor, app, &question, asked.address, now, wall).is_ok()
+        };
+        self.flows.sweep(now, (map.generation != seen).then_some(judge));
+        map.generation
+    }
+}
+
+impl House {
+    /// Records a refusal and answers it.
+    pub async fn refuse(&self, map: &Map, facts: &Facts, visitor: &Visitor, refusal: Refusal) -> Response<Body> {
+        let end = end_of(&refusal);
+        match self.open(facts, visitor, Err(&refusal)).await {
+            Ok(Some(mut receipt)) => {
+                if receipt.durable().await.is_err() {
+                    return self.answer(map, facts, Refusal::NoRecord, None);
+                }
+                self.answer(map, facts, refusal, Some((receipt, end)))
+            }
+            Ok(None) => self.answer(map, facts, refusal, None),
+            Err(NoRecord) => self.answer(map, facts, Refusal::NoRecord, None),
+        }
+    }
+}
+
+/// A page that the portal or the gateway itself made, with its record.
+pub(super) fn whole(response: Response<bytes::Bytes>, closing: Option<Closing>) -> Response<Body> {
+    response.map(|bytes| Body::whole(bytes, closing))
+}
+
+pub(super) fn end_of(refusal: &Refusal) -> End {
+    match refusal {
+        Refusal::UpstreamUnreachable { .. } | Refusal::UpstreamTimeout => End::UpstreamFailed,
+        Refusal::BodyTooLarge { .. } => End::TooLarge,
+        Refusal::BodyTooSlow => End::TooSlow,
+        Refusal::BodyBrokenOff => End::ClientLeft,
+        Refusal::Revoked => End::Revoked,
+        _ => End::Refused,
+    }
+}
+
+/// `Sec-Fetch-Mode` (W3C Fetch Metadata) tells a person's navigation from a page's background requests.
+fn is_activity(rule: Activity, inbound: &Inbound) -> bool {
+    rule == Activity::Any || is_navigation(inbound)
+}
+
+pub(super) fn is_navigation(inbound: &Inbound) -> bool {
+    inbound.is_unsafe() || inbound.sole("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
+}
+
+fn crossing(inbound: &Inbound) -> Crossing {
+    if inbound.headers.contains_key(http::header::UPGRADE) {
+        Crossing::WebSocket
+    } else if inbound.is_unsafe() {
+        Crossing::Unsafe
+    } else {
+        Crossing::Safe
+    }
+}
+
+/// Paths of the portal and of the reserved corner have no allowances.
+pub(super) const STRICT: PathAllowance =
+    PathAllowance { encoded_slash: false, backslash: false, empty_segment: false, semicolon: false, not_utf8: false };

@@ -1,0 +1,102 @@
+//! The opened record of an access, made from what came in and what was decided.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::access::App;
+use crate::audit::{NoRecord, Receipt};
+use crate::auth::{Identity, Visitor};
+use crate::lang::Language;
+use crate::model::{Action, Decision, Event, Host, Inbound, Network, Opened, Origin, Reference, Refusal, capped};
+
+use super::house::House;
+
+/// What records and answers need to know of a request, kept when the request itself has been given away.
+pub struct Facts {
+    pub reference: Reference,
+    pub method: Method,
+    pub host: Host,
+    pub origin: Arc<Origin>,
+    pub wants_page: bool,
+    pub language: Language,
+    pub app: Option<Arc<App>>,
+    /// Canonical and redacted, once it is known to be canonical.
+    pub path: String,
+}
+
+impl Facts {
+    pub fn of(inbound: &Inbound, reference: Reference, app: Option<Arc<App>>) -> Self {
+        Self {
+            reference,
+            method: inbound.method.clone(),
+            host: inbound.host.clone(),
+            origin: inbound.origin.clone(),
+            wants_page: inbound.wants_page(),
+            language: language(&inbound.headers),
+            app,
+            path: capped(inbound.uri.path(), 256),
+        }
+    }
+}
+
+fn language(headers: &HeaderMap) -> Language {
+    let chosen = crate::auth::cookies::sole(headers, crate::web::LANGUAGE_COOKIE).one().and_then(Language::parse);
+    let accepted = headers.get(http::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    chosen.unwrap_or_else(|| Language::negotiate(accepted, Language::Chinese))
+}
+
+impl House {
+    /// What `edge` refused by itself: a stranger's, so the quota holds for it.
+    pub fn note_malformed(&self, origin: &Origin, status: StatusCode, what: &str) {
+        if self.strangers.admit(Network::of(origin.address), self.clock.wall()) {
+            let event = Event::failed(Action::Malformed).from(origin.address);
+            self.journal.note(event.with("host", &origin.sni).with("status", status.as_u16()).with("what", what));
+        }
+    }
+
+    /// Puts an access on record. `None`: a stranger past the quota, who is counted instead.
+    pub async fn open(&self, facts: &Facts, visitor: &Visitor, verdict: Result<&str, &Refusal>) -> Result<Option<Receipt>, NoRecord> {
+        if matches!(visitor, Visitor::Stranger) && !self.strangers.admit(Network::of(facts.origin.address), self.clock.wall()) {
+            return if self.journal.is_ready() { Ok(None) } else { Err(NoRecord) };
+        }
+        let opened = opened(facts, known(visitor), verdict);
+        self.journal.open_access(opened).await.map(Some)
+    }
+}
+
+pub fn opened(facts: &Facts, identity: Option<&Arc<Identity>>, verdict: Result<&str, &Refusal>) -> Opened {
+    let (decision, rule) = match verdict {
+        Ok(rule) => (Decision::Allowed, rule.to_owned()),
+        Err(refusal) => (Decision::Refused, reason(refusal)),
+    };
+    Opened {
+        reference: facts.reference.clone(),
+        who: identity.map(|identity| identity.who().clone()),
+        address: facts.origin.address,
+        port: facts.origin.port,
+        tls: facts.origin.tls.version.to_owned(),
+        group: facts.origin.tls.group.to_owned(),
+        app: facts.app.as_ref().map(|app| app.id.clone()),
+        label: facts.app.as_ref().map(|app| app.label),
+        host: facts.host.to_string(),
+        method: capped(facts.method.as_str(), 32),
+        path: capped(&facts.path, 2048),
+        decision,
+        rule: capped(&rule, 256),
+    }
+}
+
+pub fn known(visitor: &Visitor) -> Option<&Arc<Identity>> {
+    match visitor {
+        Visitor::Known(identity) => Some(identity),
+        Visitor::Stranger => None,
+    }
+}
+
+fn reason(refusal: &Refusal) -> String {
+    match refusal.detail() {
+        detail if detail.is_empty() => refusal.word().to_owned(),
+        detail => format!("{}: {detail}", refusal.word()),
+    }
+}

@@ -1,0 +1,206 @@
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::edge;
+use crate::model::{Action, Event, Inbound, Origin};
+use crate::proxy::{Pool, PoolSettings};
+
+use super::body::Body;
+use super::flows::Flows;
+use super::house::{House, StartError};
+use super::pipeline::Worker;
+use super::reload::{Read, Reloader};
+use super::{build, chores, control};
+
+/// What `serve` and `demo` do differently.
+#[derive(Default)]
+pub struct Options {
+    /// Reads the config again; the demo has none.
+    pub reload: Option<Read>,
+}
+
+/// A gateway that serves.
+pub struct Gateway {
+    house: Arc<House>,
+    reloader: Arc<Reloader>,
+    back: tokio::runtime::Runtime,
+    workers: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+    addresses: Vec<SocketAddr>,
+    /// Held as long as the data directory is ours.
+    _lock: File,
+}
+
+impl Gateway {
+    pub fn start(settings: Settings, options: Options) -> Result<Self, StartError> {
+        let lock = lock(&settings.data)?;
+        // The address first: it is the likeliest to be wrong, and nothing has been changed yet.
+        let listeners = edge::bind(&settings.listen)?;
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let back = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("yumen-back")
+            .enable_all()
+            .build()
+            .map_err(|why| StartError::System { what: "cannot start the runtime", why })?;
+        let (house, repair) = back.block_on(build::house(&settings, Clock::machine(), back.handle().clone()))?;
+        let house = Arc::new(house);
+        let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
+        back.block_on(house.journal.event(start))?;
+        let socket = control::bind(&settings.data.join("control.sock"))?;
+        let reloader = Arc::new(Reloader::new(settings.clone(), options.reload));
+        let (stop, stopping) = watch::channel(false);
+        let mut gateway = Self { house, reloader, back, workers: Vec::new(), stop, addresses, _lock: lock };
+        gateway.start_chores(socket)?;
+        for number in 0..settings.workers {
+            gateway.workers.push(gateway.worker(number, &listeners, settings.timeouts.drain, stopping.clone())?);
+        }
+        Ok(gateway)
+    }
+
+    pub fn house(&self) -> &Arc<House> {
+        &self.house
+    }
+
+    pub fn reloader(&self) -> &Arc<Reloader> {
+        &self.reloader
+    }
+
+    /// Where it listens; a port 0 in the config was given a number.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.back.block_on(future)
+    }
+
+    /// Serves until the process is told to stop (SIGINT, SIGTERM), then drains and closes the log.
+    pub fn run(self) {
+        self.back.block_on(wait_for_signal(&self.house, &self.reloader));
+        self.shut_down();
+    }
+
+    /// Takes no more connections, lets what is under way end within the drain time, and closes the log.
+    pub fn shut_down(self) {
+        let _ = self.stop.send(true);
+        for worker in self.workers {
+            if worker.join().is_err() {
+                tracing::error!("a worker had panicked");
+            }
+        }
+        self.back.block_on(async {
+            if let Err(error) = self.house.auth.sessions.write_back().await {
+                tracing::warn!(%error, "idle times could not be written back");
+            }
+            self.house.journal.note(Event::done(Action::Stop));
+            self.house.journal.shut_down().await;
+        });
+        self.back.shutdown_timeout(Duration::from_secs(2));
+    }
+
+    fn start_chores(&self, socket: std::os::unix::net::UnixListener) -> Result<(), StartError> {
+        let _inside = self.back.enter();
+        let socket = tokio::net::UnixListener::from_std(socket)
+            .map_err(|why| StartError::System { what: "cannot listen on the control socket", why })?;
+        self.back.spawn(control::listen(socket, self.house.clone(), self.reloader.clone()));
+        self.back.spawn(chores::keep_house(self.house.clone()));
+        Ok(())
+    }
+
+    fn worker(
+        &self,
+        number: usize,
+        listeners: &[std::net::TcpListener],
+        drain: Duration,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<JoinHandle<()>, StartError> {
+        let failed = |why| StartError::System { what: "cannot start a worker", why };
+        let listeners: Vec<_> = listeners.iter().map(|listener| listener.try_clone()).collect::<Result<_, _>>().map_err(failed)?;
+        let house = self.house.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let work = move || LocalSet::new().block_on(&runtime, work(house, listeners, drain, stopping));
+        std::thread::Builder::new().name(format!("yumen-{number}")).spawn(work).map_err(failed)
+    }
+}
+
+/// One worker, from its first connection to its last.
+async fn work(house: Arc<House>, listeners: Vec<std::net::TcpListener>, drain: Duration, stopping: watch::Receiver<bool>) {
+    let front = house.front.clone();
+    let pool = Pool::new(PoolSettings::default(), house.clock.clone());
+    let worker = Rc::new(Worker { house, pool, flows: Flows::default() });
+    let watching = tokio::task::spawn_local(watch_flows(worker.clone()));
+    if let Err(error) = edge::run(listeners, front, Serving(worker), stopping, drain).await {
+        tracing::error!(%error, "a worker cannot accept connections");
+    }
+    watching.abort();
+}
+
+#[derive(Clone)]
+struct Serving(Rc<Worker>);
+
+impl edge::Service for Serving {
+    type Body = Body;
+
+    fn call(&self, inbound: Inbound) -> impl Future<Output = Response<Body>> {
+        self.0.clone().serve(inbound)
+    }
+
+    fn malformed(&self, origin: &Origin, status: StatusCode, what: &str) {
+        self.0.house.note_malformed(origin, status, what);
+    }
+}
+
+async fn watch_flows(worker: Rc<Worker>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut seen = worker.house.map.load().generation;
+    loop {
+        tick.tick().await;
+        seen = worker.sweep(seen);
+    }
+}
+
+async fn wait_for_signal(house: &Arc<House>, reloader: &Reloader) {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        tracing::error!("cannot listen for signals");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return,
+            _ = terminate.recv() => return,
+            _ = hangup.recv() => match reloader.reload(house, None).await {
+                Ok(done) => tracing::info!("{done}"),
+                Err(why) => tracing::error!("the config was refused, the old one keeps serving:\n{why}"),
+            },
+        }
+    }
+}
+
+/// Makes the data directory if it is not there (mode 0700) and takes it for this process alone.
+pub fn lock(directory: &Path) -> Result<File, StartError> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    let failed = |why| StartError::Data { directory: directory.to_owned(), why };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(directory.join("lock")).map_err(failed)?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StartError::InUse(directory.to_owned())),
+        Err(why) => Err(failed(why.into())),
+    }
+}

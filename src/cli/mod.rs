@@ -1,1 +1,56 @@
-pub mod demo;
+//! One file a verb. Each reads as the whole of what the verb does; `gateway` and `admin` do it.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod account;
+mod audit;
+mod check;
+mod control;
+mod demo;
+mod reload;
+mod serve;
+
+/// Yumen, the Jade Gate: an access gateway that lets nobody through without a hardware second factor.
+#[derive(Parser)]
+#[command(name = "yumen", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Try the gateway: three sample back offices, a development CA, nothing to configure
+    Demo(demo::Arguments),
+    /// Run the gateway with a config file
+    Serve(serve::Arguments),
+    /// Read a config file and say everything that is wrong with it
+    Check(check::Arguments),
+    /// Invite people and switch accounts on and off, at the machine's console
+    Account(account::Arguments),
+    /// Read the log of accesses
+    Audit(audit::Arguments),
+    /// Make the running gateway read its config file again
+    Reload(reload::Arguments),
+}
+
+/// The whole program. What went wrong is said on standard error, in a sentence.
+pub fn run() -> ExitCode {
+    let done = match Arguments::parse().verb {
+        Verb::Demo(arguments) => demo::run(arguments),
+        Verb::Serve(arguments) => serve::run(arguments),
+        Verb::Check(arguments) => check::run(arguments),
+        Verb::Account(arguments) => account::run(arguments),
+        Verb::Audit(arguments) => audit::run(arguments),
+        Verb::Reload(arguments) => reload::run(arguments),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("yumen: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! `yumen audit`: reads the log as it lies on disk, whether the gateway is running or not.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use crate::audit::{Filter, Tail};
+use crate::clock::{Clock, Time};
+use crate::model::{AppId, Closed, Entry, Event, Opened, Record, Who};
+
+use super::control::Which;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Print records, the newest last
+    Tail {
+        /// Only accesses to this app
+        #[arg(long, value_parser = |text: &str| AppId::parse(text).ok_or("is not the id of an app"))]
+        app: Option<AppId>,
+        /// Only what this account did (its name or id)
+        #[arg(long)]
+        account: Option<String>,
+        /// Only records since then: a time (2026-11-22T08:00:00Z) or a length back from now (30m, 24h)
+        #[arg(long, value_parser = since)]
+        since: Option<Time>,
+        /// One JSON object a line, as it stands in the log
+        #[arg(long)]
+        json: bool,
+        /// At most so many; without it, all that --since names, or the last 100
+        #[arg(short = 'n', long, value_name = "COUNT")]
+        lines: Option<usize>,
+        /// Go on and print records as they come
+        #[arg(short, long)]
+        follow: bool,
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+fn since(text: &str) -> Result<Time, String> {
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        return Ok(Time::from_millis(instant.as_millisecond()));
+    }
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "is neither a time (2026-11-22T08:00:00Z) nor a length (30m, 24h)")?;
+    let back: Duration = span.try_into().map_err(|_| "a length back from now is not negative")?;
+    Ok(Clock::machine().wall().minus(back))
+}
+
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Verb::Tail { app, account, since, json, lines, follow, which } = arguments.verb;
+    let directory = which.data()?.join("audit/journal");
+    let filter = Filter { app, account, since };
+    let keep = lines.unwrap_or(if since.is_some() { usize::MAX } else { 100 });
+    let mut tail = Tail::new(directory, filter);
+    match print(&mut tail, keep, json, follow) {
+        // Whoever reads has seen enough (`| head`).
+        Err(error) if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) => {
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Err(error),
+        Ok(()) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn print(tail: &mut Tail, keep: usize, json: bool, follow: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut last = VecDeque::new();
+    loop {
+        let batch = tail.next_batch()?;
+        if batch.is_empty() {
+            break;
+        }
+        for entry in batch {
+            if last.len() == keep {
+                last.pop_front();
+            }
+            last.push_back(entry);
+        }
+    }
+    for entry in &last {
+        line(&mut out, entry, json)?;
+    }
+    if !follow {
+        return Ok(());
+    }
+    loop {
+        out.flush()?;
+        #[expect(clippy::disallowed_methods, reason = "no runtime runs here; there is nothing else to do")]
+        std::thread::sleep(Duration::from_millis(300));
+        for entry in tail.next_batch()? {
+            line(&mut out, &entry, json)?;
+        }
+    }
+}
+
+fn line(out: &mut impl Write, entry: &Entry, json: bool) -> anyhow::Result<()> {
+    if json {
+        serde_json::to_writer(&mut *out, entry)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    let told = match &entry.record {
+        Record::Opened(opened) => told_opened(opened),
+        Record::Closed(closed) => told_closed(closed),
+        Record::Event(event) => told_event(event),
+        Record::StillOpen { references } => format!("still open: {} accesses", references.len()),
+    };
+    writeln!(out, "{:>8} {} {}", entry.sequence, entry.time, visible(&told))?;
+    Ok(())
+}
+
+fn told_opened(opened: &Opened) -> String {
+    let app = opened.app.as_ref().map_or("portal", |app| app.as_str());
+    let decision = match opened.decision {
+        crate::model::Decision::Allowed => "allowed",
+        crate::model::Decision::Refused => "REFUSED",
+    };
+    let who = opened.who.as_deref().map_or("stranger".to_owned(), told_who);
+    format!(
+        "{} opened  {decision} {who} from {} {app} {} {} ({})",
+        opened.reference, opened.address, opened.method, opened.path, opened.rule
+    )
+}
+
+fn told_closed(closed: &Closed) -> String {
+    let end = word(&closed.end);
+    format!(
+        "{} closed  {} up {} down {} bytes in {} ms, {end}",
+        closed.reference, closed.status, closed.bytes_up, closed.bytes_down, closed.duration_ms
+    )
+}
+
+fn told_event(event: &Event) -> String {
+    let who = event.who.as_deref().map(|who| format!(" by {}", told_who(who))).unwrap_or_default();
+    let from = event.address.map(|address| format!(" from {address}")).unwrap_or_default();
+    let details: Vec<String> = event.details.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let outcome = match event.outcome {
+        crate::model::Outcome::Done => "",
+        crate::model::Outcome::Failed => " FAILED",
+    };
+    format!("{}{outcome}{who}{from} {}", word(&event.action), details.join(" "))
+}
+
+fn told_who(who: &Who) -> String {
+    format!("{} [{}, {}]", who.name, who.unit, who.role)
+}
+
+/// The word that stands in the log for a value of a closed list.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => "?".to_owned(),
+    }
+}
+
+/// Escapes what could move the cursor or turn the text of a terminal around.
+fn visible(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_trick_a_terminal_is_escaped() {
+        assert_eq!(visible("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\\n");
+        assert_eq!(visible("王丽"), "王丽");
+    }
+
+    #[test]
+    fn since_takes_a_time_or_a_length() {
+        assert_eq!(since("1970-01-01T00:00:01Z"), Ok(Time::from_millis(1_000)));
+        assert!(since("30m").unwrap() < Clock::machine().wall());
+        assert!(since("yesterday").is_err());
+    }
+}

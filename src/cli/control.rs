@@ -1,0 +1,60 @@
+//! The client of the control socket.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::gateway::{Ask, ControlAnswer, MAX_MESSAGE_BYTES};
+
+/// Where the running gateway is found: by its data directory, or by the config that names it.
+#[derive(clap::Args)]
+#[group(multiple = false)]
+pub struct Which {
+    /// The gateway's data directory
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The gateway's config file, which names the data directory
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Which {
+    pub fn data(&self) -> anyhow::Result<PathBuf> {
+        match (&self.data, &self.config) {
+            (Some(data), _) => Ok(data.clone()),
+            (None, Some(config)) => Ok(super::check::load(config)?.data),
+            (None, None) => Ok(PathBuf::from("data")),
+        }
+    }
+
+    pub fn ask(&self, ask: &Ask) -> anyhow::Result<ControlAnswer> {
+        let answer = converse(&self.data()?.join("control.sock"), ask)?;
+        if let ControlAnswer::Refused { why } = answer {
+            bail!("{why}");
+        }
+        Ok(answer)
+    }
+}
+
+fn converse(socket: &Path, ask: &Ask) -> anyhow::Result<ControlAnswer> {
+    let mut stream = match UnixStream::connect(socket) {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+            bail!("no gateway is running on {}; start it, or name its data directory with --data", socket.display())
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            bail!("only the user who runs the gateway, and root, may use {}", socket.display())
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot reach the gateway on {}", socket.display())),
+    };
+    stream.set_read_timeout(Some(Duration::from_secs(40)))?;
+    let mut line = serde_json::to_vec(ask)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut answer = String::new();
+    BufReader::new(stream.take(MAX_MESSAGE_BYTES)).read_line(&mut answer).context("the gateway did not answer")?;
+    serde_json::from_str(&answer).context("the gateway's answer is not understood; is it of another version?")
+}

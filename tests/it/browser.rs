@@ -1,0 +1,205 @@
+//! A browser without a window: cookies by host, redirects, forms, and a software security key.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use url::Url;
+use webauthn_authenticator_rs::AuthenticatorBackendHashedClientData;
+use webauthn_authenticator_rs::softpasskey::SoftPasskey;
+
+use crate::forms::{self, Form};
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub url: Url,
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    pub fn form(&self, which: &str) -> Form {
+        forms::form(&self.text(), which).unwrap_or_else(|| panic!("no form {which} on {} ({}):\n{}", self.url, self.status, self.text()))
+    }
+
+    pub fn reference(&self) -> &str {
+        self.header("x-request-id")
+    }
+}
+
+pub struct Browser {
+    address: SocketAddr,
+    tls: TlsConnector,
+    cookies: HashMap<String, BTreeMap<String, String>>,
+    pub key: SoftPasskey,
+    /// What the browser says its origin is when it asks the key; `None`: the truth.
+    pub claimed_origin: Option<String>,
+    pub language: &'static str,
+}
+
+impl Browser {
+    pub fn new(address: SocketAddr, tls: Arc<rustls::ClientConfig>) -> Self {
+        Self {
+            address,
+            tls: TlsConnector::from(tls),
+            cookies: HashMap::new(),
+            key: SoftPasskey::new(true),
+            claimed_origin: None,
+            language: "en",
+        }
+    }
+
+    pub async fn connect(&self, host: &str) -> TlsStream<TcpStream> {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        self.tls.connect(ServerName::try_from(host.to_owned()).unwrap(), stream).await.unwrap()
+    }
+
+    pub fn cookie(&self, host: &str, name: &str) -> Option<String> {
+        self.cookies.get(host)?.get(name).cloned()
+    }
+
+    pub fn set_cookie(&mut self, host: &str, name: &str, value: &str) {
+        self.cookies.entry(host.to_owned()).or_default().insert(name.to_owned(), value.to_owned());
+    }
+
+    pub fn forget(&mut self, host: &str) {
+        self.cookies.remove(host);
+    }
+
+    /// The Cookie field for a host.
+    pub fn cookie_field(&self, host: &str) -> String {
+        let cookies = self.cookies.get(host).into_iter().flatten();
+        cookies.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
+    /// One request, no redirects, exactly these header fields beside Host and Cookie.
+    pub async fn send(&mut self, method: Method, url: &Url, fields: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        let host = url.host_str().unwrap().to_owned();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(self.connect(&host).await)).await.unwrap();
+        let driver = tokio::spawn(connection);
+        let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let mut request = Request::builder().method(method).uri(target).header(header::HOST, &host);
+        let cookies = self.cookie_field(&host);
+        if !cookies.is_empty() {
+            request = request.header(header::COOKIE, cookies);
+        }
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let response = sender.send_request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        driver.abort();
+        self.keep_cookies(&host, &parts.headers);
+        Reply { url: url.clone(), status: parts.status, headers: parts.headers, body }
+    }
+
+    fn keep_cookies(&mut self, host: &str, headers: &HeaderMap) {
+        for cookie in headers.get_all(header::SET_COOKIE) {
+            let text = cookie.to_str().unwrap();
+            let (pair, attributes) = text.split_once(';').unwrap_or((text, ""));
+            let (name, value) = pair.split_once('=').unwrap();
+            let jar = self.cookies.entry(host.to_owned()).or_default();
+            if attributes.to_ascii_lowercase().contains("max-age=0") {
+                jar.remove(name);
+            } else {
+                jar.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// A person follows a link: with redirects.
+    pub async fn open(&mut self, url: &str) -> Reply {
+        let url = Url::parse(url).unwrap();
+        let reply = self.navigate(Method::GET, &url, None).await;
+        self.follow(reply).await
+    }
+
+    /// A person sends a form.
+    pub async fn submit(&mut self, page: &Reply, form: &Form) -> Reply {
+        let url = page.url.join(&form.action).unwrap();
+        let reply = self.navigate(Method::POST, &url, Some((page.url.origin().ascii_serialization(), form.encoded()))).await;
+        self.follow(reply).await
+    }
+
+    pub async fn navigate(&mut self, method: Method, url: &Url, form: Option<(String, String)>) -> Reply {
+        let mut fields = vec![
+            ("accept", "text/html,application/xhtml+xml"),
+            ("accept-language", self.language),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ];
+        let (origin, body) = form.unwrap_or_default();
+        if method == Method::POST {
+            fields.extend([
+                ("origin", origin.as_str()),
+                ("sec-fetch-site", "same-origin"),
+                ("content-type", "application/x-www-form-urlencoded"),
+            ]);
+        }
+        self.send(method, url, &fields, body).await
+    }
+
+    async fn follow(&mut self, mut reply: Reply) -> Reply {
+        for _ in 0..10 {
+            if reply.status != StatusCode::SEE_OTHER && reply.status != StatusCode::FOUND {
+                return reply;
+            }
+            let to = reply.url.join(reply.header("location")).unwrap();
+            reply = self.navigate(Method::GET, &to, None).await;
+        }
+        panic!("redirected for ever: {}", reply.url);
+    }
+
+    /// Presses "use the key" on a page that asks for one.
+    pub async fn use_key(&mut self, page: &Reply) -> Reply {
+        let form = self.answer_key(page);
+        self.submit(page, &form).await
+    }
+
+    /// The form that the page's script would send.
+    pub fn answer_key(&mut self, page: &Reply) -> Form {
+        let form = page.form("webauthn");
+        let options: Value = serde_json::from_str(form.options.as_deref().expect("a form with options")).unwrap();
+        let origin = self.claimed_origin.clone().unwrap_or_else(|| page.url.origin().ascii_serialization());
+        let credential = self.credential(&options["publicKey"], &origin);
+        form.with("credential", &credential.to_string()).with("key_name", "test key")
+    }
+
+    fn credential(&mut self, options: &Value, origin: &str) -> Value {
+        let creating = options.get("rp").is_some();
+        let kind = if creating { "webauthn.create" } else { "webauthn.get" };
+        let client_data = json!({ "type": kind, "challenge": options["challenge"], "origin": origin, "crossOrigin": false }).to_string();
+        let hash = ring::digest::digest(&ring::digest::SHA256, client_data.as_bytes()).as_ref().to_vec();
+        let mut credential = if creating {
+            let options = serde_json::from_value(options.clone()).unwrap();
+            serde_json::to_value(self.key.perform_register(hash, options, 1_000).expect("the key registers")).unwrap()
+        } else {
+            let options = serde_json::from_value(options.clone()).unwrap();
+            serde_json::to_value(self.key.perform_auth(hash, options, 1_000).expect("the key answers")).unwrap()
+        };
+        credential["response"]["clientDataJSON"] = URL_SAFE_NO_PAD.encode(client_data).into();
+        credential
+    }
+}

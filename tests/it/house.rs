@@ -1,0 +1,258 @@
+//! A whole gateway for one test, with people who have enrolled through its pages.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use tempfile::TempDir;
+use yumen::admin::{Actor, NewAccount};
+use yumen::audit::{Filter, Tail};
+use yumen::config;
+use yumen::gateway::{Gateway, Options};
+use yumen::model::{AccountName, Entry, Record, Role, UnitName};
+
+use crate::browser::{Browser, Reply};
+use crate::upstream::Upstream;
+
+pub const PORTAL: &str = "gate.city.test";
+pub const SITES: &str = "sites.city.test";
+/// An app that only auditors may enter.
+pub const LEDGER: &str = "ledger.city.test";
+pub const PASSWORD: &str = "quiet river, seven herons";
+
+pub struct House {
+    gateway: Option<Gateway>,
+    pub address: SocketAddr,
+    pub upstream: Upstream,
+    /// Behind the app that nobody here may enter.
+    pub forbidden: Upstream,
+    pub data: TempDir,
+    pub tls: Arc<rustls::ClientConfig>,
+    config: Arc<std::sync::Mutex<String>>,
+}
+
+/// What a test changes in the config.
+#[derive(Default)]
+pub struct Changes<'a> {
+    /// Lines at the top.
+    pub top: &'a str,
+    /// Lines of the app that members may enter.
+    pub app: &'a str,
+    /// Lines of its rule; empty: all that members ask.
+    pub rule: &'a str,
+}
+
+impl House {
+    pub async fn open() -> Self {
+        Self::open_with(Changes::default()).await
+    }
+
+    pub async fn open_with(changes: Changes<'_>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let (upstream, forbidden) = (Upstream::recording().await, Upstream::recording().await);
+        let tls = certificates(data.path());
+        let config = Arc::new(std::sync::Mutex::new(config_text(&changes, &upstream, &forbidden)));
+        let base = data.path().to_owned();
+        let text = config.clone();
+        let read = move || config::parse(&text.lock().unwrap(), "test.toml", &base).map_err(|problems| problems.render(false));
+        let settings = read().unwrap_or_else(|problems| panic!("{problems}"));
+        let options = Options { reload: Some(Arc::new(read)) };
+        // The gateway has runtimes of its own, which must not be made or dropped inside another.
+        let gateway = tokio::task::spawn_blocking(|| Gateway::start(settings, options)).await.unwrap().unwrap();
+        let address = gateway.addresses()[0];
+        Self { gateway: Some(gateway), address, upstream, forbidden, data, tls, config }
+    }
+
+    pub fn gateway(&self) -> &Gateway {
+        self.gateway.as_ref().unwrap()
+    }
+
+    /// Changes the config file and has it read again.
+    pub async fn reload(&self, change: impl FnOnce(&str) -> String) -> Result<String, String> {
+        {
+            let mut text = self.config.lock().unwrap();
+            *text = change(&text);
+        }
+        let (house, reloader) = (self.gateway().house().clone(), self.gateway().reloader().clone());
+        tokio::spawn(async move { reloader.reload(&house, None).await }).await.unwrap()
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.address, self.tls.clone())
+    }
+
+    pub async fn invite(&self, name: &str, role: Role) -> String {
+        let desk = &self.gateway().house().desk;
+        let new = NewAccount {
+            name: AccountName::parse(name).unwrap(),
+            unit: UnitName::parse("信息中心").unwrap(),
+            role,
+            email: Some(format!("{name}@city.test")),
+        };
+        desk.invite(&Actor::Machine { uid: 0 }, new, self.gateway().house().clock.now()).await.unwrap().link
+    }
+
+    pub async fn disable(&self, name: &str) {
+        let desk = &self.gateway().house().desk;
+        let machine = Actor::Machine { uid: 0 };
+        let account = desk.account_named(&machine, &AccountName::parse(name).unwrap()).await.unwrap();
+        desk.disable(&machine, account.id).await.unwrap();
+    }
+
+    /// A browser whose person has enrolled and is not signed in.
+    pub async fn enrolled(&self, name: &str, role: Role) -> Browser {
+        let link = self.invite(name, role).await;
+        let mut browser = self.browser();
+        enrol(&mut browser, &link).await;
+        browser
+    }
+
+    /// A browser whose person is signed in at the portal.
+    pub async fn signed_in(&self, name: &str, role: Role) -> Browser {
+        let mut browser = self.enrolled(name, role).await;
+        let page = sign_in(&mut browser, &format!("https://{PORTAL}/"), name).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        browser
+    }
+
+    /// A browser whose person has a session on the app's host too.
+    pub async fn in_the_app(&self, name: &str) -> Browser {
+        let mut browser = self.signed_in(name, Role::Member).await;
+        let page = browser.open(&format!("https://{SITES}/")).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        browser
+    }
+
+    /// All records so far.
+    pub fn log(&self) -> Vec<Entry> {
+        let mut tail = Tail::new(self.data.path().join("audit/journal"), Filter::default());
+        let mut entries = Vec::new();
+        loop {
+            match tail.next_batch().unwrap() {
+                batch if batch.is_empty() => return entries,
+                batch => entries.extend(batch),
+            }
+        }
+    }
+
+    /// Waits until a record is there that fits; a record of what has ended is written without anybody waiting for it.
+    pub async fn recorded<T>(&self, fits: impl Fn(&Record) -> Option<T>) -> T {
+        for _ in 0..200 {
+            if let Some(found) = self.log().iter().find_map(|entry| fits(&entry.record)) {
+                return found;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("no such record; the log has:\n{:#?}", self.log());
+    }
+
+    /// Stops the gateway and gives the whole log.
+    pub async fn close(mut self) -> Vec<Entry> {
+        let gateway = self.gateway.take().unwrap();
+        tokio::task::spawn_blocking(|| gateway.shut_down()).await.unwrap();
+        self.log()
+    }
+}
+
+impl Drop for House {
+    /// Whatever a test did: what stands behind a refusal was never reached.
+    fn drop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            let closing = std::thread::spawn(|| gateway.shut_down());
+            if !std::thread::panicking() {
+                closing.join().unwrap();
+            }
+        }
+        if !std::thread::panicking() {
+            assert_eq!(self.forbidden.connections(), 0, "a back office was reached past a refusal: {}", self.forbidden.seen());
+        }
+    }
+}
+
+/// Through the pages, as the person does it.
+pub async fn enrol(browser: &mut Browser, link: &str) {
+    let (page, token) = link.split_once('#').unwrap();
+    let page = browser.open(page).await;
+    let form = page.form("enrol-open").with("token", token);
+    let page = browser.submit(&page, &form).await;
+    let form = page.form("enrol-password").with("password", PASSWORD).with("again", PASSWORD);
+    let page = browser.submit(&page, &form).await;
+    let page = browser.use_key(&page).await;
+    let form = page.form("enrol-finish");
+    let page = browser.submit(&page, &form).await;
+    assert!(page.text().contains("to-sign-in"), "{}", page.text());
+}
+
+/// Opens an address, signs in when asked, and gives the page that it ends on.
+pub async fn sign_in(browser: &mut Browser, url: &str, name: &str) -> Reply {
+    let page = browser.open(url).await;
+    let page = first_factor(browser, &page, name, PASSWORD).await;
+    browser.use_key(&page).await
+}
+
+pub async fn first_factor(browser: &mut Browser, page: &Reply, name: &str, password: &str) -> Reply {
+    let form = page.form("sign-in").with("name", name).with("password", password);
+    browser.submit(page, &form).await
+}
+
+fn config_text(changes: &Changes<'_>, upstream: &Upstream, forbidden: &Upstream) -> String {
+    format!(
+        r#"
+listen = ["127.0.0.1:0"]
+data = "."
+workers = 1
+{top}
+[portal]
+host = "{PORTAL}"
+name = "Yumen"
+[[tls.certificates]]
+chain = "chain.pem"
+key = "chain.key"
+[[app]]
+id = "sites"
+name = "Sites"
+host = "{SITES}"
+upstreams = ["http://{up}"]
+label = "internal"
+{app}
+[[app.rule]]
+name = "members"
+roles = ["member", "security-administrator"]
+{rule}
+[[app]]
+id = "ledger"
+name = "Ledger"
+host = "{LEDGER}"
+upstreams = ["http://{no}"]
+label = "sensitive"
+websocket = true
+[[app.rule]]
+name = "auditors"
+roles = ["auditor"]
+"#,
+        top = changes.top,
+        app = changes.app,
+        rule = changes.rule,
+        up = upstream.address,
+        no = forbidden.address,
+    )
+}
+
+fn certificates(directory: &std::path::Path) -> Arc<rustls::ClientConfig> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let hosts = [PORTAL, SITES, LEDGER].map(str::to_owned);
+    let leaf = CertificateParams::new(hosts).unwrap().signed_by(&key, &ca).unwrap();
+    std::fs::write(directory.join("chain.pem"), leaf.pem()).unwrap();
+    std::fs::write(directory.join("chain.key"), key.serialize_pem()).unwrap();
+    std::fs::set_permissions(directory.join("chain.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+}

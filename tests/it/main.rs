@@ -1,0 +1,15 @@
+//! What a user or an attacker does, against a whole gateway in this process: real sockets, real TLS, real store and log, a
+//! software key (`softpasskey`), and an upstream that records what reaches it.
+
+mod browser;
+mod forms;
+mod house;
+mod upstream;
+
+mod access;
+mod bodies;
+mod headers;
+mod identity;
+mod log;
+mod sessions;
+mod signing_in;

@@ -1,0 +1,89 @@
+//! Whoever loses her right loses what is running too.
+
+use http::{Method, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use url::Url;
+use yumen::model::Role;
+
+use crate::bodies::upgrade;
+use crate::house::{Changes, House, PORTAL, SITES, sign_in};
+
+async fn status_in_the_app(browser: &mut crate::browser::Browser) -> StatusCode {
+    browser.send(Method::GET, &Url::parse(&format!("https://{SITES}/")).unwrap(), &[("accept", "*/*")], "").await.status
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_on_every_host() {
+    let house = House::open().await;
+    let mut browser = house.in_the_app("wang").await;
+    assert_eq!(status_in_the_app(&mut browser).await, StatusCode::OK);
+    let page = browser.open(&format!("https://{PORTAL}/")).await;
+    let form = page.form("sign-out");
+    browser.submit(&page, &form).await;
+    assert_eq!(status_in_the_app(&mut browser).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_ends_the_other_browser_too() {
+    let house = House::open().await;
+    let mut one = house.in_the_app("wang").await;
+    // The same person with the same key at another machine.
+    let mut two = house.browser();
+    std::mem::swap(&mut one.key, &mut two.key);
+    assert_eq!(sign_in(&mut two, &format!("https://{SITES}/"), "wang").await.status, StatusCode::OK);
+    assert_eq!(status_in_the_app(&mut one).await, StatusCode::OK);
+    let page = two.open(&format!("https://{PORTAL}/sessions")).await;
+    let form = page.form("sign-out-everywhere");
+    two.submit(&page, &form).await;
+    for browser in [&mut one, &mut two] {
+        assert_eq!(status_in_the_app(browser).await, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_account_is_out_at_once_and_an_enabled_one_must_sign_in_again() {
+    let house = House::open().await;
+    let mut browser = house.in_the_app("wang").await;
+    house.disable("wang").await;
+    assert_eq!(status_in_the_app(&mut browser).await, StatusCode::UNAUTHORIZED);
+    let desk = &house.gateway().house().desk;
+    let machine = yumen::admin::Actor::Machine { uid: 0 };
+    let account = desk.account_named(&machine, &yumen::model::AccountName::parse("wang").unwrap()).await.unwrap();
+    desk.enable(&machine, account.id).await.unwrap();
+    assert_eq!(status_in_the_app(&mut browser).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(sign_in(&mut browser, &format!("https://{SITES}/"), "wang").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_tightened_policy_applies_to_what_is_open_and_a_bad_config_to_nothing() {
+    let house = House::open_with(Changes { app: "websocket = true", ..Changes::default() }).await;
+    let mut browser = house.in_the_app("wang").await;
+    let mut stream = browser.connect(SITES).await;
+    stream.write_all(upgrade(SITES, &format!("https://{SITES}"), &browser.cookie_field(SITES)).as_bytes()).await.unwrap();
+    let mut head = [0; 512];
+    let count = stream.read(&mut head).await.unwrap();
+    assert!(head[..count].starts_with(b"HTTP/1.1 101"));
+
+    let refused = house.reload(|text| text.replace("label = \"internal\"", "label = \"top-secret\"")).await.unwrap_err();
+    assert!(refused.contains("label"), "{refused}");
+    assert_eq!(status_in_the_app(&mut browser).await, StatusCode::OK);
+
+    let tightened = |text: &str| {
+        let text = text.replace("label = \"top-secret\"", "label = \"internal\"");
+        text.replace("roles = [\"member\", \"security-administrator\"]", "roles = [\"security-administrator\"]")
+    };
+    house.reload(tightened).await.unwrap();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), stream.read(&mut head)).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open after 5 s: {ended:?}");
+    assert_eq!(status_in_the_app(&mut browser).await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn sessions_outlive_a_restart_and_signed_out_ones_do_not_come_back() {
+    let house = House::open().await;
+    let mut admin = house.signed_in("admin", Role::SecurityAdministrator).await;
+    let page = admin.open(&format!("https://{PORTAL}/console/sessions")).await;
+    assert!(page.text().contains("admin"), "{}", page.text());
+    let page = admin.open(&format!("https://{PORTAL}/sessions")).await;
+    assert_eq!(page.status, StatusCode::OK);
+}

@@ -45,7 +45,8 @@ impl Script {
             match self.jobs.try_recv() {
                 Ok(Job::Unawaited(Record::Closed(closed))) => assert_eq!(found.replace(closed), None, "closed twice"),
                 Ok(_) => panic!("something else was recorded"),
-                Err(TryRecvError::Empty) => tokio::task::yield_now().await,
+                // A sleep, not a yield: a paused clock moves on only when every task waits.
+                Err(TryRecvError::Empty) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
                 Err(TryRecvError::Disconnected) => return found.expect("dropped without a closed record"),
             }
         }

@@ -23,7 +23,8 @@ use crate::audit::Receipt;
 use crate::auth::Identity;
 use crate::model::{CanonicalPath, Inbound, Refusal};
 
-/// Nothing of an answer has gone to the client: whoever gets this answers, and closes the record.
+/// Nothing of an answer has gone to the client: whoever gets this answers, and closes the record. With
+/// [`Refusal::Revoked`] the client's line was cut, and knows why.
 #[derive(Debug)]
 pub struct Failure {
     pub refusal: Refusal,

@@ -154,8 +154,9 @@ fn a_slow_upload_is_no_fault_of_the_upstream() {
         peer.head().await;
         peer.bytes(5).await;
         tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(60)).await;
-        settle().await;
+        for _ in 0..100 {
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
         tokio::time::resume();
         client.peer.say(" end").await;
         assert_eq!(peer.bytes(4).await, " end");

@@ -251,7 +251,7 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for Here {
 }
 
 #[test]
-fn a_client_of_http_2_is_served_by_an_upstream_of_http_1() {
+fn a_client_of_http_2_is_served_by_an_upstream_of_http_1_and_cut_off_like_any_other() {
     run(async {
         let office = BackOffice::start().await;
         let gate = Gate::before(&office);
@@ -288,5 +288,19 @@ fn a_client_of_http_2_is_served_by_an_upstream_of_http_1() {
         let body = http_body_util::BodyExt::collect(answer.into_body()).await.unwrap().to_bytes();
         assert_eq!(body, "hi");
         assert_eq!(desk.script().await.closing().await, (201, 4, 2, End::Complete));
+
+        let request = Request::get(format!("https://{HOST}/stream")).body(http_body_util::Full::default()).unwrap();
+        let answer = sender.send_request(request);
+        let upstream = async {
+            let mut peer = office.accept().await;
+            peer.head().await;
+            peer.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+            peer
+        };
+        let (answer, mut peer) = tokio::join!(answer, upstream);
+        desk.line.cut(End::Revoked);
+        peer.say("2\r\nhi\r\n").await;
+        assert!(http_body_util::BodyExt::collect(answer.unwrap().into_body()).await.is_err());
+        assert_eq!(desk.script().await.closing().await, (200, 0, 0, End::Revoked));
     });
 }

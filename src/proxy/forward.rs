@@ -25,12 +25,17 @@ use crate::model::{CanonicalPath, Inbound, Refusal};
 
 /// Nothing of an answer has gone to the client: whoever gets this answers, and closes the record. With
 /// [`Refusal::Revoked`] the client's line was cut, and knows why.
-#[derive(Debug)]
 pub struct Failure {
     pub refusal: Refusal,
     pub receipt: Receipt,
     /// What had come of the request's body, for the record.
     pub bytes_up: u64,
+}
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Failure").field("refusal", &self.refusal).finish_non_exhaustive()
+    }
 }
 
 /// Sends what was permitted to the app's back office. The answer that comes back has a durable record; its body closes

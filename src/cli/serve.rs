@@ -17,7 +17,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     log_to_stderr();
     let settings = super::check::load(&arguments.config)?;
     let path = arguments.config;
-    let options = Options { reload: Some(Arc::new(move || super::check::load(&path).map_err(|error| error.to_string()))) };
+    let options = Options { clock: None, reload: Some(Arc::new(move || super::check::load(&path).map_err(|error| error.to_string()))) };
     let portal = settings.portal.origin.clone();
     let gateway = Gateway::start(settings, options)?;
     eprintln!("yumen: serving; the portal is {portal}");

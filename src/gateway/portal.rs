@@ -43,6 +43,7 @@ impl Worker {
             return self.house.answer(map, &facts, Refusal::NoRecord, None);
         }
         if super::pipeline::is_navigation(&inbound)
+            && !is_passage(&facts.path)
             && let Visitor::Known(identity) = &visitor
         {
             identity.mark_active(now);
@@ -97,6 +98,11 @@ impl Worker {
             None => Ok((response, bytes_up)),
         }
     }
+}
+
+/// On the way to an app nobody is at the portal: if passing through counted as activity, the tighter idle limit of an app would never hold.
+fn is_passage(path: &str) -> bool {
+    path == "/enter" || path.starts_with("/sign-in")
 }
 
 fn with_path(path: &str, query: Option<&str>) -> Result<http::Uri, Refusal> {

@@ -27,6 +27,8 @@ use super::{build, chores, control};
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
 pub struct Options {
+    /// Where the time comes from; without it, the machine.
+    pub clock: Option<Clock>,
     /// Reads the config again; the demo has none.
     pub reload: Option<Read>,
 }
@@ -55,7 +57,8 @@ impl Gateway {
             .enable_all()
             .build()
             .map_err(|why| StartError::System { what: "cannot start the runtime", why })?;
-        let (house, repair) = back.block_on(build::house(&settings, Clock::machine(), back.handle().clone()))?;
+        let (house, repair) =
+            back.block_on(build::house(&settings, options.clock.unwrap_or_else(Clock::machine), back.handle().clone()))?;
         let house = Arc::new(house);
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
         back.block_on(house.journal.event(start))?;

@@ -58,7 +58,7 @@ pub struct Asked {
     pub now: Time,
     /// What ties forms and challenges to this browser: its session, or a step cookie.
     pub browser: TokenHash,
-    /// The step token, where the browser has or gets one.
+    /// What the browser holds of a step: an opened invitation, a right password, a fresh proof. Strangers always have one.
     pub step: Option<Token>,
     path: String,
     cookies: Vec<String>,
@@ -81,11 +81,12 @@ impl FromRequestParts<Arc<Portal>> for Asked {
 
     async fn from_request_parts(parts: &mut Parts, portal: &Arc<Portal>) -> Result<Self, Refused> {
         let visit = parts.extensions.get::<Visit>().cloned().ok_or(Refusal::Broken { what: "a page was asked for past the gateway" })?;
-        let (mut step, mut set) = (None, Vec::new());
-        let browser = match (&visit.visitor, one_token(&parts.headers, cookies::SESSION)?) {
-            (Visitor::Known(_), Some(session)) => session.hash(),
-            _ => {
-                let token = match one_token(&parts.headers, cookies::STEP)? {
+        let mut set = Vec::new();
+        let mut step = one_token(&parts.headers, cookies::STEP)?;
+        let browser = match &visit.visitor {
+            Visitor::Known(identity) => identity.token_hash(),
+            Visitor::Stranger => {
+                let token = match step.take() {
                     Some(token) => token,
                     None => {
                         let token = Token::random().map_err(|_| Refusal::Broken { what: "no random bytes" })?;
@@ -93,9 +94,7 @@ impl FromRequestParts<Arc<Portal>> for Asked {
                         token
                     }
                 };
-                let hash = token.hash();
-                step = Some(token);
-                hash
+                step.insert(token).hash()
             }
         };
         Ok(Self {
@@ -179,16 +178,13 @@ impl Asked {
         }
     }
 
-    /// From here on the browser holds another step token, and forms are tied to that.
+    /// From here on the browser holds another step token, to which the forms of a stranger are tied.
     pub fn change_step(&mut self, token: Token) {
-        self.browser = token.hash();
+        if self.visit.visitor.known().is_none() {
+            self.browser = token.hash();
+        }
         self.cookies = vec![cookies::set(cookies::STEP, &token.reveal(), STEP_LIVES)];
         self.step = Some(token);
-    }
-
-    /// The step token of somebody who is signed in: a proof that she has just given.
-    pub fn step_cookie(&self) -> Result<Option<Token>, Refused> {
-        Ok(one_token(&self.headers, cookies::STEP)?)
     }
 
     pub fn set_cookie(&mut self, cookie: String) {

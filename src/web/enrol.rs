@@ -23,7 +23,6 @@ pub async fn open(Posted { mut asked, form }: Posted) -> Answer {
     let Some(invitation) = Token::parse(form.text("token").trim()) else { return invalid(&asked) };
     match asked.portal.auth.enrolment.open(&invitation, asked.now).await {
         Ok((browser, _)) => {
-            // Who enrols is not the one who may be signed in here (staff who tries a link in her own browser).
             asked.change_step(browser);
             asked.redirect("/enrol/password")
         }

@@ -80,7 +80,7 @@ pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
     match next.parse::<KeyId>() {
         Ok(key) => take_away(&asked, &identity, &proof, key).await,
         Err(_) => {
-            asked.set_cookie(cookies::set(cookies::STEP, &proof.reveal(), super::STEP_LIVES));
+            asked.change_step(proof);
             asked.redirect("/keys/register")
         }
     }
@@ -107,7 +107,7 @@ pub async fn register_page(asked: Asked) -> Answer {
 
 async fn ask_for_new_key(asked: &Asked, alert: Option<Alert>) -> Answer {
     let identity = asked.identity()?;
-    let Some(proof) = asked.step_cookie()? else { return asked.redirect("/keys") };
+    let Some(proof) = asked.step.clone() else { return asked.redirect("/keys") };
     let challenge = match asked.portal.auth.keys.new_key_options(identity, &proof, asked.now).await {
         Ok(challenge) => challenge,
         Err(error) => return failed(asked, error).await,
@@ -120,7 +120,7 @@ async fn ask_for_new_key(asked: &Asked, alert: Option<Alert>) -> Answer {
 
 pub async fn register(Posted { mut asked, form }: Posted) -> Answer {
     let identity = asked.identity()?.clone();
-    let Some(proof) = asked.step_cookie()? else { return asked.redirect("/keys") };
+    let Some(proof) = asked.step.clone() else { return asked.redirect("/keys") };
     let Some(challenge) = Token::parse(form.text("challenge")) else {
         return ask_for_new_key(&asked, Some(Alert::ChallengeExpired)).await;
     };

@@ -7,6 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use tempfile::TempDir;
 use yumen::admin::{Actor, NewAccount};
 use yumen::audit::{Filter, Tail};
+use yumen::clock::Clock;
 use yumen::config;
 use yumen::gateway::{Gateway, Options};
 use yumen::model::{AccountName, Entry, Record, Role, UnitName};
@@ -29,6 +30,8 @@ pub struct House {
     pub data: TempDir,
     pub tls: Arc<rustls::ClientConfig>,
     config: Arc<std::sync::Mutex<String>>,
+    /// The gateway's clock, which stands still until a test moves it.
+    pub clock: Clock,
 }
 
 /// What a test changes in the config.
@@ -56,11 +59,12 @@ impl House {
         let text = config.clone();
         let read = move || config::parse(&text.lock().unwrap(), "test.toml", &base).map_err(|problems| problems.render(false));
         let settings = read().unwrap_or_else(|problems| panic!("{problems}"));
-        let options = Options { reload: Some(Arc::new(read)) };
+        let clock = Clock::manual(Clock::machine().wall());
+        let options = Options { clock: Some(clock.clone()), reload: Some(Arc::new(read)) };
         // The gateway has runtimes of its own, which must not be made or dropped inside another.
         let gateway = tokio::task::spawn_blocking(|| Gateway::start(settings, options)).await.unwrap().unwrap();
         let address = gateway.addresses()[0];
-        Self { gateway: Some(gateway), address, upstream, forbidden, data, tls, config }
+        Self { gateway: Some(gateway), address, upstream, forbidden, data, tls, config, clock }
     }
 
     pub fn gateway(&self) -> &Gateway {

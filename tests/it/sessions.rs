@@ -1,5 +1,7 @@
 //! Whoever loses her right loses what is running too.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
@@ -76,6 +78,61 @@ async fn a_tightened_policy_applies_to_what_is_open_and_a_bad_config_to_nothing(
     let ended = tokio::time::timeout(std::time::Duration::from_secs(5), stream.read(&mut head)).await;
     assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open after 5 s: {ended:?}");
     assert_eq!(status_in_the_app(&mut browser).await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_session_too_old_for_an_app_is_renewed_there_and_goes_on_elsewhere() {
+    let changes = Changes { top: "[labels.internal]\nidle = \"5m\"\noverall = \"1h\"\n", ..Changes::default() };
+    let house = House::open_with(changes).await;
+    let mut browser = house.in_the_app("wang").await;
+    house.clock.advance(Duration::from_secs(6 * 60));
+    assert_eq!(status_in_the_app(&mut browser).await, StatusCode::UNAUTHORIZED);
+    // The portal's own limit is longer.
+    assert_eq!(browser.open(&format!("https://{PORTAL}/keys")).await.url.path(), "/keys");
+    house.clock.advance(Duration::from_secs(6 * 60));
+    let before = browser.cookie(PORTAL, "__Host-yumen");
+    let page = sign_in(&mut browser, &format!("https://{SITES}/again"), "wang").await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/again"), "{}", page.text());
+    assert_ne!(browser.cookie(PORTAL, "__Host-yumen"), before);
+}
+
+#[tokio::test]
+async fn an_idle_session_ends_and_a_busy_one_ends_at_its_overall_limit() {
+    let house = House::open().await;
+    let mut idle = house.signed_in("idle", Role::Member).await;
+    let mut busy = house.signed_in("busy", Role::Member).await;
+    let keys = format!("https://{PORTAL}/keys");
+    for minutes in (0..12 * 60).step_by(14) {
+        let page = busy.open(&keys).await;
+        assert_eq!(page.url.path(), "/keys", "after {minutes} minutes");
+        if minutes == 14 * 2 {
+            assert_eq!(idle.open(&keys).await.url.path(), "/sign-in");
+        }
+        house.clock.advance(Duration::from_secs(14 * 60));
+    }
+    assert_eq!(busy.open(&keys).await.url.path(), "/sign-in");
+}
+
+#[tokio::test]
+async fn polling_in_the_background_keeps_no_session_alive() {
+    let house = House::open().await;
+    let mut browser = house.in_the_app("wang").await;
+    let poll = [("sec-fetch-mode", "cors"), ("accept", "application/json")];
+    let front = Url::parse(&format!("https://{SITES}/")).unwrap();
+    for _ in 0..2 {
+        house.clock.advance(Duration::from_secs(8 * 60));
+        browser.send(Method::GET, &front, &poll, "").await;
+    }
+    assert_eq!(status_in_the_app(&mut browser).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn staff_can_try_an_invitation_in_a_browser_that_is_signed_in() {
+    let house = House::open().await;
+    let mut admin = house.signed_in("admin", Role::SecurityAdministrator).await;
+    let link = house.invite("li", Role::Member).await;
+    crate::house::enrol(&mut admin, &link).await;
+    assert_eq!(admin.open(&format!("https://{PORTAL}/keys")).await.url.path(), "/keys");
 }
 
 #[tokio::test]

@@ -53,8 +53,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // The samples live on a runtime of their own, as if they were other machines.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("sample").enable_all().build()?;
     let samples = runtime.block_on(samples::start()).context("cannot start the sample back offices")?;
-    let certificate = issue_certificate(&data, &samples)?;
-    let text = write_config(&data, &listen, port, &samples, &certificate)?;
+    let certificates = issue_certificates(&data, &samples)?;
+    let text = write_config(&data, &listen, port, &samples, &certificates)?;
     let settings = config::parse(&text, "yumen.toml", &data).map_err(|problems| anyhow!("{}", problems.render(false)))?;
     let gateway = Gateway::start(settings, Options::default())?;
     tell(&data, port, &samples, first_administrator(&gateway)?.as_deref());
@@ -73,27 +73,28 @@ fn default_addresses() -> Vec<SocketAddr> {
     addresses
 }
 
-fn issue_certificate(data: &Path, samples: &[Sample]) -> anyhow::Result<Issued> {
+/// One for each host: browsers use one connection for all hosts that a certificate names, and would have to be told otherwise.
+fn issue_certificates(data: &Path, samples: &[Sample]) -> anyhow::Result<Vec<Issued>> {
     let (certs, now) = (data.join("certs"), Clock::machine().wall());
     std::fs::create_dir_all(&certs).with_context(|| format!("cannot use {}", certs.display()))?;
     let ca = DevelopmentCa::open(&certs, now).context("the development CA")?;
     let hosts: Vec<String> = std::iter::once(PORTAL.to_owned()).chain(samples.iter().map(|sample| host(sample.id))).collect();
-    let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    ca.issue(&names, now).context("the demo's certificate")
+    hosts.iter().map(|host| ca.issue(&[host], now).context("the demo's certificates")).collect()
 }
 
 fn host(id: &str) -> String {
     format!("{id}.localhost")
 }
 
-fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample], certificate: &Issued) -> anyhow::Result<String> {
+fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample], certificates: &[Issued]) -> anyhow::Result<String> {
     use std::fmt::Write;
     let listen: Vec<String> = listen.iter().map(|address| format!("\"{address}\"")).collect();
     let mut text = String::from("# Written by `yumen demo` at each start. For a gateway of your own, begin with config/yumen.toml.\n");
     writeln!(text, "listen = [{}]\ndata = \".\"\npublic_port = {port}\nhsts = false\n", listen.join(", "))?;
     writeln!(text, "[portal]\nhost = \"{PORTAL}\"\nname = {{ zh = \"玉门\", ug = \"يۈيمېن\", en = \"Yumen\" }}\n")?;
-    let (chain, key) = (certificate.chain.display(), certificate.key.display());
-    writeln!(text, "[[tls.certificates]]\nchain = '{chain}'\nkey = '{key}'")?;
+    for Issued { chain, key } in certificates {
+        writeln!(text, "[[tls.certificates]]\nchain = '{}'\nkey = '{}'", chain.display(), key.display())?;
+    }
     for sample in samples {
         let names = &sample.names;
         writeln!(text, "\n[[app]]\nid = \"{}\"\nhost = \"{}\"", sample.id, host(sample.id))?;

@@ -19,9 +19,9 @@ pub enum AdminError {
     NotAllowed,
     #[error("there is no such account")]
     NoSuchAccount,
-    #[error("an account of this name exists already")]
+    #[error("an account of this name has enrolled already; see `yumen account list`, and `yumen account enable` if it is switched off")]
     NameTaken,
-    #[error("the account is {0}, so this cannot be done to it")]
+    #[error("the account is {0} already, or was never so that this could be done to it")]
     WrongState(AccountState),
     #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
     Oneself,
@@ -89,6 +89,11 @@ impl Desk {
         let token = Token::random()?;
         let expires = now.plus(INVITATION_LIVES);
         let event = Event::done(Action::AccountInvited).with("name", &account.name).with("role", account.role).with("unit", &account.unit);
+        // An invitation that is renewed may change what was promised: the record says what it was.
+        let event = match self.store.account_by_name(&account.name).await? {
+            Some(before) => event.with("account", before.id).with("role-before", before.role).with("unit-before", &before.unit),
+            None => event.with("account", account.id),
+        };
         let account = self.recorded(actor, event, self.store.invite(&account, token.hash(), expires)).await?;
         Ok(Invitation { link: format!("{}/enrol#{}", self.portal, token.reveal()), account, expires })
     }

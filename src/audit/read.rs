@@ -28,7 +28,7 @@ pub struct Filter {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("cannot read {}: {source}; is this the journal's directory, and may you read it?", path.display())]
+    #[error("cannot read the log at {}: name the data directory of a gateway that has run, and read it as the gateway's user", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{} is damaged at byte {byte}: the line's checksum is wrong; compare it with its archived copy", path.display())]
     Damaged { path: PathBuf, byte: u64 },

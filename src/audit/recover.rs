@@ -108,6 +108,9 @@ pub(super) fn recover<D: Disk>(disk: &D) -> Result<Recovered, OpenError> {
         return Ok(Recovered { next: 1, open: Vec::new(), last: None, torn: None });
     };
     let last = Scan::of(disk, *last_first)?;
+    if last.ended_cleanly() {
+        last.must_be_whole()?;
+    }
     let mut open = last.open.clone();
     if last.is_headless
         && let Some(previous) = earlier.last()
@@ -204,6 +207,11 @@ impl Scan {
             return Ok(());
         }
         Err(OpenError::Damaged { file: self.name.clone(), byte: self.length as u64 })
+    }
+
+    /// A segment that was being written has zeros behind its records; where they are cut off, nothing can be torn, only damaged.
+    fn ended_cleanly(&self) -> bool {
+        self.bytes.last() == Some(&b'\n')
     }
 
     /// What stands after the whole lines, without the zeros at its end.

@@ -79,9 +79,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match answer {
         ControlAnswer::Invited { link, expires } => {
             eprintln!("Hand this link to the person herself; it works once, until {expires}:");
-            println!("{link}");
+            writeln!(std::io::stdout(), "{link}")?;
         }
-        ControlAnswer::Done { message } => println!("{message}"),
+        ControlAnswer::Done { message } => writeln!(std::io::stdout(), "{message}")?,
         ControlAnswer::Accounts { .. } | ControlAnswer::Refused { .. } => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
 //! `yumen audit`: reads the log as it lies on disk, whether the gateway is running or not.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use crate::audit::{Filter, Tail};
 use crate::clock::{Clock, Time};
-use crate::model::{AppId, Closed, Entry, Event, Opened, Record, Who};
+use crate::model::{AccountName, AppId, Closed, Entry, Event, Opened, Record, Who};
 
 use super::control::Which;
 
@@ -58,17 +58,12 @@ fn since(text: &str) -> Result<Time, String> {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Verb::Tail { app, account, since, json, lines, follow, which } = arguments.verb;
     let directory = which.data()?.join("audit/journal");
+    let account = account.map(|typed| AccountName::parse(&typed).map_or(typed, |name| name.to_string()));
     let filter = Filter { app, account, since };
     let keep = lines.unwrap_or(if since.is_some() { usize::MAX } else { 100 });
     let mut tail = Tail::new(directory, filter);
-    match print(&mut tail, keep, json, follow) {
-        // Whoever reads has seen enough (`| head`).
-        Err(error) if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) => {
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(error) => Err(error),
-        Ok(()) => Ok(ExitCode::SUCCESS),
-    }
+    print(&mut tail, keep, json, follow)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print(tail: &mut Tail, keep: usize, json: bool, follow: bool) -> anyhow::Result<()> {
@@ -80,10 +75,10 @@ fn print(tail: &mut Tail, keep: usize, json: bool, follow: bool) -> anyhow::Resu
             break;
         }
         for entry in batch {
-            if last.len() == keep {
+            last.push_back(entry);
+            if last.len() > keep {
                 last.pop_front();
             }
-            last.push_back(entry);
         }
     }
     for entry in &last {

@@ -48,9 +48,15 @@ pub fn run() -> ExitCode {
     };
     match done {
         Ok(code) => code,
+        // Whoever reads has seen enough (`| head`).
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("yumen: {error:#}");
+            eprintln!("yumen: {}", crate::gateway::told(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::gateway::{Gateway, Options};
+use crate::gateway::{self, Gateway, Options};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -19,7 +19,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let path = arguments.config;
     let options = Options { clock: None, reload: Some(Arc::new(move || super::check::load(&path).map_err(|error| error.to_string()))) };
     let portal = settings.portal.origin.clone();
-    let gateway = Gateway::start(settings, options)?;
+    let lock = gateway::lock(&settings.data)?;
+    let gateway = Gateway::start(settings, lock, options)?;
     eprintln!("yumen: serving; the portal is {portal}");
     gateway.run();
     Ok(ExitCode::SUCCESS)

@@ -88,14 +88,45 @@ fn network(value: &Value<'_>) -> Option<IpNet> {
 fn method(value: &Value<'_>) -> Option<Method> {
     const KNOWN: [Method; 7] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
     let text = value.text("write a method such as \"GET\"; GET stands for HEAD too")?;
+    // RFC 4918 (WebDAV), RFC 3253, RFC 4791 and their like: back offices for files and calendars.
+    const LESS_KNOWN: &[&str] = &[
+        "PROPFIND",
+        "PROPPATCH",
+        "MKCOL",
+        "COPY",
+        "MOVE",
+        "LOCK",
+        "UNLOCK",
+        "SEARCH",
+        "REPORT",
+        "ACL",
+        "MKCALENDAR",
+        "CHECKIN",
+        "CHECKOUT",
+        "UNCHECKOUT",
+        "VERSION-CONTROL",
+        "MKWORKSPACE",
+        "UPDATE",
+        "LABEL",
+        "MERGE",
+        "BASELINE-CONTROL",
+        "MKACTIVITY",
+        "BIND",
+        "UNBIND",
+        "REBIND",
+        "ORDERPATCH",
+        "QUERY",
+    ];
     if let Some(known) = KNOWN.iter().find(|method| method.as_str().eq_ignore_ascii_case(text)) {
         return Some(known.clone());
     }
-    // WebDAV and others; no method that is in use has lower-case letters.
-    let fits = (1..=24).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') && text != "CONNECT";
-    match Method::from_bytes(text.as_bytes()) {
-        Ok(method) if fits => Some(method),
-        _ => value.wrong("is not a method that can be allowed", "write a method such as \"GET\" or \"POST\""),
+    match LESS_KNOWN.iter().find(|name| **name == text).and_then(|name| Method::from_bytes(name.as_bytes()).ok()) {
+        Some(method) => Some(method),
+        None => {
+            let names = KNOWN.iter().map(Method::as_str).chain(LESS_KNOWN.iter().copied());
+            let hint = super::value::did_you_mean(text, names).map(|name| format!("did you mean \"{name}\"?"));
+            value.wrong("is not a method that can be allowed", hint.as_deref().unwrap_or("write a method such as \"GET\" or \"POST\""))
+        }
     }
 }
 
@@ -109,6 +140,16 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sun", Weekday::Sunday),
 ];
 
+/// `HH:MM`, and 24:00 for the end of the day.
+fn time_of_day(value: &Value<'_>) -> Option<String> {
+    value.meaning("write a time of day such as \"08:00\", at most \"24:00\"", |text| {
+        let (hour, minute) = text.split_once(':').ok_or("is not a time of day")?;
+        let two = |digits: &str, most: u8| digits.len() == 2 && digits.parse().is_ok_and(|number: u8| number <= most);
+        let fits = two(hour, 23) && two(minute, 59) || text == "24:00";
+        if fits { Ok(text.to_owned()) } else { Err("is not a time of day") }
+    })
+}
+
 /// `{ days = ["mon", …], from = "08:00", to = "18:30", zone = "Asia/Shanghai" }`.
 fn hours(value: &Value<'_>) -> Option<Hours> {
     let table = value.table()?;
@@ -121,12 +162,14 @@ fn hours(value: &Value<'_>) -> Option<Hours> {
             TimeZone::get(text).map_err(|_| "is not a time zone")
         })
     });
-    let (from, to) = (from?.text("write a time of day such as \"08:00\"")?, to?.text("write a time of day such as \"18:30\"")?);
+    // Each at its own place, before any of them is needed: all that is wrong is said at once.
+    let (from, to) = (from.and_then(|value| time_of_day(&value)), to.and_then(|value| time_of_day(&value)));
+    let (from, to, zone) = (from?, to?, zone?);
     if days.is_empty() {
         return None;
     }
-    match Hours::new(&days, from, to, zone?) {
+    match Hours::new(&days, &from, &to, zone) {
         Ok(hours) => Some(hours),
-        Err(error) => value.wrong(error, "write `from` and `to` as \"HH:MM\""),
+        Err(error) => value.wrong(error, "let `from` and `to` differ"),
     }
 }

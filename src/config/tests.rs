@@ -180,6 +180,7 @@ hours = { days = ["mon", "someday"], from = "8:00", to = "18:00", zone = "Asia/N
             "31: `app.rule.name` is another rule's too",
             "32: `app.rule.paths` has `**` elsewhere than as its whole last segment",
             "33: `app.rule.hours.days` is not a known word",
+            "33: `app.rule.hours.from` is not a time of day",
             "33: `app.rule.hours.zone` is not a time zone",
         ]
     );

@@ -40,8 +40,12 @@ pub async fn house(settings: &Settings, clock: Clock, back: tokio::runtime::Hand
     let caps =
         Caps { connections: settings.caps.connections, per_address: settings.caps.connections_per_address, streams: settings.caps.streams };
     let front = Front::new(clock.clone(), certificates, timers, caps).map_err(|why| StartError::Tls(why.to_string()))?;
-    let store = Store::open(&settings.data.join("yumen.db")).await?;
-    let secret = secret(&settings.data.join("secret.key"))?;
+    let (database, key) = (settings.data.join("yumen.db"), settings.data.join("secret.key"));
+    if key.exists() && !std::fs::metadata(&database).is_ok_and(|file| file.len() > 0) {
+        return Err(StartError::StoreGone(database));
+    }
+    let store = Store::open(&database).await?;
+    let secret = secret(&key)?;
     let (journal, repair) = Journal::open(
         audit::Settings {
             segment_bytes: settings.log.segment,
@@ -53,6 +57,7 @@ pub async fn house(settings: &Settings, clock: Clock, back: tokio::runtime::Hand
     let auth = Arc::new(auth(settings, &store, &clock).await?);
     let limits = Arc::new(Limits::new(limits(settings)));
     let portal = map.portal.origin.clone();
+    let strangers = Arc::new(Strangers::new(settings.log.strangers_per_minute));
     let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), portal.clone()));
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
@@ -60,6 +65,7 @@ pub async fn house(settings: &Settings, clock: Clock, back: tokio::runtime::Hand
         auth: auth.clone(),
         desk: desk.clone(),
         limits: limits.clone(),
+        strangers: strangers.clone(),
         csrf: Csrf::new(secret.clone()),
         secret,
         cookie_lives: settings.session.limits.overall,
@@ -67,7 +73,6 @@ pub async fn house(settings: &Settings, clock: Clock, back: tokio::runtime::Hand
         apps: ArcSwap::from_pointee(apps(&map)),
         zone: jiff::tz::TimeZone::system(),
     });
-    let strangers = Strangers::new(settings.log.strangers_per_minute);
     let house = House {
         clock,
         store,

@@ -10,9 +10,14 @@ use super::house::House;
 pub async fn keep_house(house: Arc<House>) {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut told = false;
     for second in 0_u64.. {
         tick.tick().await;
         each_second(&house).await;
+        if let Some(why) = house.journal.failure().filter(|_| !told) {
+            tracing::error!("nobody is let in any more, because the audit log failed: {why}");
+            told = true;
+        }
         if second.is_multiple_of(30) {
             each_half_minute(&house).await;
         }

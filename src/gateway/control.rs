@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::admin::{Actor, AdminError, NewAccount};
+use crate::admin::{Actor, NewAccount};
 use crate::model::{AccountName, Role, UnitName};
 use crate::store::AccountFilter;
 
@@ -117,11 +117,11 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
                 role,
                 email,
             };
-            let invitation = desk.invite(actor, new, house.clock.now()).await.map_err(told)?;
+            let invitation = desk.invite(actor, new, house.clock.now()).await.map_err(|error| told(&error))?;
             Ok(ControlAnswer::Invited { link: invitation.link, expires: invitation.expires.to_string() })
         }
         Ask::Accounts => {
-            let accounts = desk.accounts(actor, &AccountFilter::default()).await.map_err(told)?;
+            let accounts = desk.accounts(actor, &AccountFilter::default()).await.map_err(|error| told(&error))?;
             let line = |account: crate::model::Account| AccountLine {
                 name: account.name.to_string(),
                 unit: account.unit.to_string(),
@@ -132,18 +132,18 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
             Ok(ControlAnswer::Accounts { accounts: accounts.into_iter().map(line).collect() })
         }
         Ask::Disable { name } => {
-            let account = desk.account_named(actor, &account_name(&name)?).await.map_err(told)?;
-            let ended = desk.disable(actor, account.id).await.map_err(told)?;
+            let account = desk.account_named(actor, &account_name(&name)?).await.map_err(|error| told(&error))?;
+            let ended = desk.disable(actor, account.id).await.map_err(|error| told(&error))?;
             Ok(done(format!("{} is disabled; {ended} of its sessions ended", account.name)))
         }
         Ask::Enable { name } => {
-            let account = desk.account_named(actor, &account_name(&name)?).await.map_err(told)?;
-            desk.enable(actor, account.id).await.map_err(told)?;
+            let account = desk.account_named(actor, &account_name(&name)?).await.map_err(|error| told(&error))?;
+            desk.enable(actor, account.id).await.map_err(|error| told(&error))?;
             Ok(done(format!("{} is enabled", account.name)))
         }
         Ask::EndSessions { name } => {
-            let account = desk.account_named(actor, &account_name(&name)?).await.map_err(told)?;
-            let ended = desk.end_sessions_of(actor, account.id).await.map_err(told)?;
+            let account = desk.account_named(actor, &account_name(&name)?).await.map_err(|error| told(&error))?;
+            let ended = desk.end_sessions_of(actor, account.id).await.map_err(|error| told(&error))?;
             Ok(done(format!("{ended} sessions of {} ended", account.name)))
         }
         Ask::Reload => reloader.reload(house, Some(actor)).await.map(done),
@@ -158,14 +158,32 @@ fn account_name(text: &str) -> Result<AccountName, String> {
     AccountName::parse(text).map_err(|why| format!("the account name {text:?} {why}"))
 }
 
-/// The whole chain of causes: the machine's owner may know.
-fn told(error: AdminError) -> String {
+/// An error with its causes in one sentence: the machine's owner may know. What a message says already is not said again.
+pub fn told(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = error.source();
     while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
         cause = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = std::io::Error::other("disk on fire");
+        let store = crate::store::StoreError::CannotOpen { path: "yumen.db".into(), source: cause };
+        assert_eq!(told(&store).matches("disk on fire").count(), 1);
+        let deeper =
+            crate::admin::AdminError::Store(crate::store::StoreError::Damaged { path: "yumen.db".into(), detail: "page 3".to_owned() });
+        assert!(told(&deeper).contains("page 3"), "{}", told(&deeper));
+    }
 }

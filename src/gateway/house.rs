@@ -23,7 +23,7 @@ pub struct House {
     pub clock: Clock,
     pub store: Store,
     pub journal: Journal,
-    pub strangers: Strangers,
+    pub strangers: Arc<Strangers>,
     pub auth: Arc<Auth>,
     pub limits: Arc<Limits>,
     pub desk: Arc<Desk>,
@@ -78,8 +78,12 @@ impl Map {
 /// Why the gateway does not start. Each is one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot use the data directory {directory}: {why}")]
+    #[error(
+        "cannot use {directory}: {why}; make it a directory that this user may write, or name another with --data (demo) or `data` (config)"
+    )]
     Data { directory: PathBuf, why: std::io::Error },
+    #[error("the store {0} is gone, though a gateway has run here; restore it from a backup (a demo begins anew with --fresh)")]
+    StoreGone(PathBuf),
     #[error("the data directory {0} is in use by another yumen; stop that one first, or name another directory with --data")]
     InUse(PathBuf),
     #[error(transparent)]

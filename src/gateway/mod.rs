@@ -17,7 +17,7 @@ mod record;
 mod reload;
 mod run;
 
-pub use control::{Ask, ControlAnswer, MAX_MESSAGE_BYTES};
+pub use control::{Ask, ControlAnswer, MAX_MESSAGE_BYTES, told};
 pub use house::{Site, StartError};
 pub use reload::Reloader;
-pub use run::{Gateway, Options, lock};
+pub use run::{DataLock, Gateway, Options, lock};

@@ -103,7 +103,13 @@ impl Worker {
         let stranger = |refusal| Judged { visitor: Visitor::Stranger, verdict: Err(refusal) };
         let path = match CanonicalPath::parse(inbound.uri.path(), site.app.paths) {
             Ok(path) => path,
-            Err(why) => return stranger(Refusal::Path(why)),
+            Err(why) => {
+                if !site.app.redact.is_empty() {
+                    // What cannot be matched cannot be redacted, and may carry what should be.
+                    facts.path = "…".to_owned();
+                }
+                return stranger(Refusal::Path(why));
+            }
         };
         facts.path = site.app.redacted(&path);
         let visitor = match self.visitor(inbound, now) {

@@ -33,29 +33,52 @@ impl Worker {
         if inbound.is_unsafe() && inbound.sole(http::header::ORIGIN) != Some(map.portal.origin.as_str()) {
             return self.house.refuse(map, &facts, &visitor, Refusal::ForeignOrigin).await;
         }
-        let mut receipt = match self.house.open(&facts, &visitor, Ok("portal")).await {
-            Ok(receipt) => receipt,
-            Err(_) => return self.house.answer(map, &facts, Refusal::NoRecord, None),
-        };
-        if let Some(receipt) = &mut receipt
-            && receipt.durable().await.is_err()
-        {
-            return self.house.answer(map, &facts, Refusal::NoRecord, None);
-        }
         if super::pipeline::is_navigation(&inbound)
             && !is_passage(&facts.path)
             && let Visitor::Known(identity) = &visitor
         {
             identity.mark_active(now);
         }
-        match self.page(inbound, visitor, &facts).await {
+        if inbound.is_unsafe() {
+            self.serve_form(map, inbound, visitor, &facts).await
+        } else {
+            self.serve_page(map, inbound, visitor, &facts).await
+        }
+    }
+
+    /// A page changes nothing, so it may be made first: then its record says what was decided.
+    async fn serve_page(&self, map: &Map, inbound: Inbound, visitor: Visitor, facts: &Facts) -> Response<Body> {
+        match self.page(inbound, visitor.clone(), facts).await {
+            Ok((response, _)) => match self.house.open(facts, &visitor, Ok("portal")).await {
+                Ok(receipt) => self.deliver(map, facts, response, receipt, End::Complete).await,
+                Err(_) => self.house.answer(map, facts, Refusal::NoRecord, None),
+            },
+            Err(refusal) => self.house.refuse(map, facts, &visitor, refusal).await,
+        }
+    }
+
+    /// A form may change something: its record is on disk before the form is read.
+    async fn serve_form(&self, map: &Map, inbound: Inbound, visitor: Visitor, facts: &Facts) -> Response<Body> {
+        let mut receipt = match self.house.open(facts, &visitor, Ok("portal")).await {
+            Ok(receipt) => receipt,
+            Err(_) => return self.house.answer(map, facts, Refusal::NoRecord, None),
+        };
+        if let Some(receipt) = &mut receipt
+            && receipt.durable().await.is_err()
+        {
+            return self.house.answer(map, facts, Refusal::NoRecord, None);
+        }
+        match self.page(inbound, visitor.clone(), facts).await {
             Ok((response, bytes_up)) => {
                 let status = response.status().as_u16();
                 whole(response, receipt.map(|receipt| Closing { receipt, status, bytes_up, end: End::Complete }))
             }
             Err(refusal) => {
+                if receipt.is_some() {
+                    self.house.note_refused(facts, &visitor, &refusal);
+                }
                 let end = super::pipeline::end_of(&refusal);
-                self.house.answer(map, &facts, refusal, receipt.map(|receipt| (receipt, end)))
+                self.house.answer(map, facts, refusal, receipt.map(|receipt| (receipt, end)))
             }
         }
     }

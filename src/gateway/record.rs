@@ -55,6 +55,16 @@ impl House {
         }
     }
 
+    /// What a form of the portal was refused for, after its opened record had been written.
+    pub fn note_refused(&self, facts: &Facts, visitor: &Visitor, refusal: &Refusal) {
+        let event = Event::failed(Action::FormRefused).from(facts.origin.address).with("path", &facts.path).with("why", reason(refusal));
+        let event = Event { reference: Some(facts.reference.clone()), ..event };
+        self.journal.note(match known(visitor) {
+            Some(identity) => event.by(identity.who().clone()),
+            None => event,
+        });
+    }
+
     /// Puts an access on record. `None`: a stranger past the quota, who is counted instead.
     pub async fn open(&self, facts: &Facts, visitor: &Visitor, verdict: Result<&str, &Refusal>) -> Result<Option<Receipt>, NoRecord> {
         if matches!(visitor, Visitor::Stranger) && !self.strangers.admit(Network::of(facts.origin.address), self.clock.wall()) {

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::audit::Journal;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::edge;
@@ -33,6 +34,10 @@ pub struct Options {
     pub reload: Option<Read>,
 }
 
+/// The data directory is this process's own as long as this lives.
+#[derive(Debug)]
+pub struct DataLock(#[allow(dead_code, reason = "held, not read")] File);
+
 /// A gateway that serves.
 pub struct Gateway {
     house: Arc<House>,
@@ -42,12 +47,12 @@ pub struct Gateway {
     stop: watch::Sender<bool>,
     addresses: Vec<SocketAddr>,
     /// Held as long as the data directory is ours.
-    _lock: File,
+    _lock: DataLock,
 }
 
 impl Gateway {
-    pub fn start(settings: Settings, options: Options) -> Result<Self, StartError> {
-        let lock = lock(&settings.data)?;
+    /// `lock` is that of the data directory that the settings name.
+    pub fn start(settings: Settings, lock: DataLock, options: Options) -> Result<Self, StartError> {
         // The address first: it is the likeliest to be wrong, and nothing has been changed yet.
         let listeners = edge::bind(&settings.listen)?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
@@ -60,6 +65,9 @@ impl Gateway {
         let (house, repair) =
             back.block_on(build::house(&settings, options.clock.unwrap_or_else(Clock::machine), back.handle().clone()))?;
         let house = Arc::new(house);
+        if !repair.is_empty() {
+            tracing::warn!("the log of an earlier run was mended: {repair}");
+        }
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
         back.block_on(house.journal.event(start))?;
         let socket = control::bind(&settings.data.join("control.sock"))?;
@@ -93,6 +101,7 @@ impl Gateway {
     /// Serves until the process is told to stop (SIGINT, SIGTERM), then drains and closes the log.
     pub fn run(self) {
         self.back.block_on(wait_for_signal(&self.house, &self.reloader));
+        self.back.spawn(hurry(self.house.journal.clone()));
         self.shut_down();
     }
 
@@ -110,6 +119,7 @@ impl Gateway {
             }
             self.house.journal.note(Event::done(Action::Stop));
             self.house.journal.shut_down().await;
+            self.house.store.close().await;
         });
         self.back.shutdown_timeout(Duration::from_secs(2));
     }
@@ -195,14 +205,26 @@ async fn wait_for_signal(house: &Arc<House>, reloader: &Reloader) {
     }
 }
 
+/// Who asks a second time does not want to wait for what is under way; the log is closed all the same.
+async fn hurry(journal: Journal) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    journal.note(Event::done(Action::Stop).with("hurried", true));
+    journal.shut_down().await;
+    std::process::exit(130);
+}
+
 /// Makes the data directory if it is not there (mode 0700) and takes it for this process alone.
-pub fn lock(directory: &Path) -> Result<File, StartError> {
+pub fn lock(directory: &Path) -> Result<DataLock, StartError> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let failed = |why| StartError::Data { directory: directory.to_owned(), why };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(directory.join("lock")).map_err(failed)?;
     match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(DataLock(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(StartError::InUse(directory.to_owned())),
         Err(why) => Err(failed(why.into())),
     }

@@ -150,6 +150,8 @@ pub enum Action {
     /// Refusals of strangers past their quota, counted together per network and minute.
     StrangersRefused,
     Malformed,
+    /// A form of the portal was refused.
+    FormRefused,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -61,6 +61,8 @@ pub struct Asked {
     /// What the browser holds of a step: an opened invitation, a right password, a fresh proof. Strangers always have one.
     pub step: Option<Token>,
     path: String,
+    /// The path with its query, to come back to.
+    wanted: String,
     cookies: Vec<String>,
 }
 
@@ -103,6 +105,7 @@ impl FromRequestParts<Arc<Portal>> for Asked {
             headers: parts.headers.clone(),
             now: portal.clock.now(),
             path: parts.uri.path().to_owned(),
+            wanted: parts.uri.path_and_query().map_or("/", |wanted| wanted.as_str()).to_owned(),
             browser,
             step,
             visit,
@@ -159,7 +162,7 @@ impl Asked {
         match &self.visit.visitor {
             Visitor::Known(identity) => Ok(identity),
             Visitor::Stranger => {
-                let back = ReturnTo { path: self.path.clone(), ..ReturnTo::default() };
+                let back = ReturnTo { path: self.wanted.clone(), ..ReturnTo::default() };
                 Err(Refused::Elsewhere(back.sign_in_link()))
             }
         }

@@ -30,7 +30,7 @@ pub use refusal::{RefusalPage, refusal_message, refusal_page};
 
 use crate::access::App;
 use crate::admin::Desk;
-use crate::audit::Journal;
+use crate::audit::{Journal, Strangers};
 use crate::auth::{Auth, Csrf};
 use crate::clock::{Clock, Time};
 use crate::crypto::MacKey;
@@ -47,6 +47,7 @@ pub struct Portal {
     pub auth: Arc<Auth>,
     pub desk: Arc<Desk>,
     pub limits: Arc<Limits>,
+    pub strangers: Arc<Strangers>,
     /// For keyed hashes of names that no account has.
     pub secret: MacKey,
     pub csrf: Csrf,

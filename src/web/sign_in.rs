@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use crate::auth::{Browser, Denied, SignedIn, Told, Visitor, Why, cookies};
 use crate::crypto::Token;
 use crate::limit::Wait;
-use crate::model::{Account, AccountName, Action, Event, Network, Refusal, StrangerName};
+use crate::model::{Account, AccountName, Action, Event, Network, Outcome, Refusal, StrangerName};
 
 use super::call::{Answer, Asked, Fields, Posted, Unverified};
 use super::own::{name_of, record};
@@ -61,20 +61,28 @@ fn go_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
     asked.redirect(path.as_str())
 }
 
-pub async fn first_factor(unverified: Unverified) -> Answer {
+/// What every step of sign-in does with its form. One that came too late loses nothing: she goes on, or begins again on her way.
+fn begin(unverified: Unverified) -> Result<(Asked, Fields, ReturnTo), Box<Answer>> {
     let return_to = unverified.form.return_to();
     if unverified.asked.visit.visitor.known().is_some() && !must_sign_in_again(&unverified.asked, &return_to) {
         // Another tab signed in meanwhile.
-        return go_on(&unverified.asked, &return_to);
+        return Err(Box::new(go_on(&unverified.asked, &return_to)));
     }
-    let Posted { mut asked, form } = match unverified.verify() {
-        Ok(posted) => posted,
-        Err(unverified) => return show(&unverified.asked, return_to, Some(Alert::FormExpired)),
+    match unverified.verify() {
+        Ok(Posted { asked, form }) => Ok((asked, form, return_to)),
+        Err(unverified) => Err(Box::new(show(&unverified.asked, return_to, Some(Alert::FormExpired)))),
+    }
+}
+
+pub async fn first_factor(unverified: Unverified) -> Answer {
+    let (mut asked, form, return_to) = match begin(unverified) {
+        Ok(begun) => begun,
+        Err(answer) => return *answer,
     };
     let typed = form.text("name");
     let name = AccountName::parse(typed).map_or_else(|_| typed.to_owned(), |name| name.to_string());
     if let Err(wait) = asked.portal.limits.attempt(network(&asked), &name, asked.now) {
-        return refuse_for_now(&asked, return_to, &wait).await;
+        return refuse_for_now(&asked, return_to, &wait, typed).await;
     }
     match asked.portal.auth.sign_in.first_factor(typed, form.text("password"), asked.now).await {
         Ok(pending) => {
@@ -112,8 +120,11 @@ async fn ask_for_key(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -
     }
 }
 
-pub async fn second_factor(Posted { mut asked, form }: Posted) -> Answer {
-    let return_to = form.return_to();
+pub async fn second_factor(unverified: Unverified) -> Answer {
+    let (mut asked, form, return_to) = match begin(unverified) {
+        Ok(begun) => begun,
+        Err(answer) => return *answer,
+    };
     let Some(pending) = asked.step.clone() else { return go_on(&asked, &return_to) };
     let Some(challenge) = Token::parse(form.text("challenge")) else {
         return show(&asked, return_to, Some(Alert::ChallengeExpired));
@@ -131,11 +142,14 @@ pub async fn second_factor(Posted { mut asked, form }: Posted) -> Answer {
     }
 }
 
-pub async fn key_first(Posted { asked, form }: Posted) -> Answer {
-    let return_to = form.return_to();
+pub async fn key_first(unverified: Unverified) -> Answer {
+    let (asked, _, return_to) = match begin(unverified) {
+        Ok(begun) => begun,
+        Err(answer) => return *answer,
+    };
     let Some(step) = &asked.step else { return go_on(&asked, &return_to) };
     if let Err(wait) = asked.portal.limits.attempt(network(&asked), &key_first_name(&asked), asked.now) {
-        return refuse_for_now(&asked, return_to, &wait).await;
+        return refuse_for_now(&asked, return_to, &wait, "").await;
     }
     match asked.portal.auth.sign_in.key_first_options(step, asked.now).await {
         Ok(challenge) => asked.show(&SignInKeyView {
@@ -148,8 +162,11 @@ pub async fn key_first(Posted { asked, form }: Posted) -> Answer {
     }
 }
 
-pub async fn key_first_finish(Posted { mut asked, form }: Posted) -> Answer {
-    let return_to = form.return_to();
+pub async fn key_first_finish(unverified: Unverified) -> Answer {
+    let (mut asked, form, return_to) = match begin(unverified) {
+        Ok(begun) => begun,
+        Err(answer) => return *answer,
+    };
     let Some(step) = asked.step.clone() else { return go_on(&asked, &return_to) };
     let Some(challenge) = Token::parse(form.text("challenge")) else {
         return show(&asked, return_to, Some(Alert::ChallengeExpired));
@@ -203,13 +220,8 @@ async fn note_denied(asked: &Asked, denied: &Denied, typed: &str) -> Result<(), 
     if let Why::Broken(error) = denied.why() {
         tracing::error!(%error, "sign-in failed");
     }
-    let mut failed = Event { outcome: crate::model::Outcome::Failed, ..event(asked, Action::SignIn) }.with("why", denied.why().word());
-    failed = match stranger_name(asked, denied.account(), typed) {
-        Some(StrangerName::Known(name)) => failed.with("name", name),
-        Some(StrangerName::Unknown(hash)) => failed.with("unknown-name", hash),
-        None => failed,
-    };
-    record(asked, failed).await?;
+    let denial = failed(asked, Action::SignIn).with("why", denied.why().word());
+    record(asked, with_name(denial, stranger_name(asked, denied.account(), typed))).await?;
     if let Why::Key(crate::auth::KeyError::CounterWentBack(key)) = denied.why() {
         record(asked, named(event(asked, Action::KeyCounterWentBack), denied.account()).with("key", key)).await?;
     }
@@ -217,6 +229,18 @@ async fn note_denied(asked: &Asked, denied: &Denied, typed: &str) -> Result<(), 
         record(asked, named(event(asked, Action::AccountSuspended), denied.account()).with("sessions-ended", ended.len())).await?;
     }
     Ok(())
+}
+
+fn failed(asked: &Asked, action: Action) -> Event {
+    Event { outcome: Outcome::Failed, ..event(asked, action) }
+}
+
+fn with_name(event: Event, name: Option<StrangerName>) -> Event {
+    match name {
+        Some(StrangerName::Known(name)) => event.with("name", name),
+        Some(StrangerName::Unknown(hash)) => event.with("unknown-name", hash),
+        None => event,
+    }
 }
 
 fn named(event: Event, account: Option<&Account>) -> Event {
@@ -244,9 +268,13 @@ fn key_alert(why: &Why) -> Alert {
     }
 }
 
-async fn refuse_for_now(asked: &Asked, return_to: ReturnTo, wait: &Wait) -> Answer {
+async fn refuse_for_now(asked: &Asked, return_to: ReturnTo, wait: &Wait, typed: &str) -> Answer {
     let seconds = wait.retry_after.as_secs().saturating_add(1);
-    tracing::debug!(limit = wait.limit, seconds, "a sign-in must wait");
+    // Whoever is refused by a limit can be refused without end: past the quota it is only counted.
+    if asked.portal.strangers.admit(network(asked), asked.portal.clock.wall()) {
+        let refused = failed(asked, Action::SignIn).with("why", "must-wait").with("limit", wait.limit).with("seconds", seconds);
+        record(asked, with_name(refused, stranger_name(asked, None, typed))).await?;
+    }
     show(asked, return_to, Some(Alert::Wait { seconds }))
 }
 

@@ -31,7 +31,7 @@ def test_a_stranger_who_looks_at_pages_is_sent_to_sign_in(house):
     with house.client("sites") as client:
         answer = client.ask("GET", "/seen/?a=b", AS_PAGE)
     assert answer.status in (302, 303)
-    assert answer.headers["Location"].startswith(house.url("portal", "/sign-in"))
+    assert answer.headers["Location"].startswith(house.url("portal", "/enter?"))
     nonce = answer.headers["Set-Cookie"]
     assert nonce.startswith("__Host-") and "Secure" in nonce and "HttpOnly" in nonce and "SameSite=Lax" in nonce
 

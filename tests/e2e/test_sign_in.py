@@ -67,7 +67,9 @@ def test_the_key_comes_first_where_the_account_is_in_it(house, hands):
     hands.browser.at(wanted)
 
 
-def test_the_key_comes_first_only_where_the_account_is_in_it(house, hands, member):
+def test_the_key_comes_first_only_where_the_account_is_in_it(house, hands):
+    member = house.person(keeps_accounts=False)
+    hands.browser.forget()
     hands.browser.open(house.url("portal", "/sign-in")).see("form#key-first")
     hands.browser.submit("form#key-first")
     hands.use_key(member)

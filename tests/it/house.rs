@@ -62,7 +62,13 @@ impl House {
         let clock = Clock::manual(Clock::machine().wall());
         let options = Options { clock: Some(clock.clone()), reload: Some(Arc::new(read)) };
         // The gateway has runtimes of its own, which must not be made or dropped inside another.
-        let gateway = tokio::task::spawn_blocking(|| Gateway::start(settings, options)).await.unwrap().unwrap();
+        let gateway = tokio::task::spawn_blocking(|| {
+            let lock = yumen::gateway::lock(&settings.data).unwrap();
+            Gateway::start(settings, lock, options)
+        })
+        .await
+        .unwrap()
+        .unwrap();
         let address = gateway.addresses()[0];
         Self { gateway: Some(gateway), address, upstream, forbidden, data, tls, config, clock }
     }
@@ -216,7 +222,7 @@ key = "chain.key"
 id = "sites"
 name = "Sites"
 host = "{SITES}"
-upstreams = ["http://{up}"]
+{upstreams}
 label = "internal"
 {app}
 [[app.rule]]
@@ -237,7 +243,8 @@ roles = ["auditor"]
         top = changes.top,
         app = changes.app,
         rule = changes.rule,
-        up = upstream.address,
+        upstreams =
+            if changes.app.contains("upstreams") { String::new() } else { format!("upstreams = [\"http://{}\"]", upstream.address) },
         no = forbidden.address,
     )
 }

@@ -13,3 +13,4 @@ mod identity;
 mod log;
 mod sessions;
 mod signing_in;
+mod streams;

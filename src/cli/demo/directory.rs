@@ -5,36 +5,41 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::gateway;
+use crate::gateway::{self, DataLock};
+
+/// Held by whoever uses the directory, so it stays.
+const LOCK: &str = "lock";
 
 /// What a demo leaves behind; only these are ever removed.
-const OURS: &[&str] = &["yumen.toml", "yumen.db", "yumen.db-shm", "yumen.db-wal", "control.sock", "secret.key", "certs", "audit", "lock"];
+const OURS: &[&str] = &["yumen.toml", "yumen.db", "yumen.db-shm", "yumen.db-wal", "control.sock", "secret.key", "certs", "audit", LOCK];
 
-/// Makes the directory, and refuses one that holds something else.
-pub fn prepare(directory: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    let unusable = || format!("cannot use the data directory {}", directory.display());
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).with_context(unusable)?;
-    if let Some(other) = foreign(directory).with_context(unusable)? {
-        bail!("{} holds something that is not the demo's ({other}); name a directory of the demo's own with --data", directory.display());
+/// Makes the directory (mode 0700) and takes it for this process; refuses one that holds something else.
+pub fn take(directory: &Path) -> anyhow::Result<DataLock> {
+    use std::os::unix::fs::PermissionsExt;
+    if directory.exists() {
+        let foreign = foreign(directory).with_context(|| unusable(directory))?;
+        if let Some(other) = foreign {
+            bail!(
+                "{} holds something that is not the demo's ({other}); name a directory of the demo's own with --data",
+                directory.display()
+            );
+        }
     }
-    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).with_context(unusable)
+    let lock = gateway::lock(directory)?;
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)).with_context(|| unusable(directory))?;
+    Ok(lock)
 }
 
-/// Removes what a demo left, after asking. False: the answer was no.
+fn unusable(directory: &Path) -> String {
+    format!("cannot use {}: make it a directory that this user may write, or name another with --data", directory.display())
+}
+
+/// Removes what a demo left, after asking; whoever calls has taken the directory. False: the answer was no.
 pub fn clear(directory: &Path, yes: bool) -> anyhow::Result<bool> {
-    if !directory.exists() {
-        return Ok(true);
-    }
-    if let Some(other) = foreign(directory)? {
-        bail!("{} holds something that is not the demo's ({other}), so nothing was removed", directory.display());
-    }
-    // Whoever uses it now must stop first.
-    let lock = gateway::lock(directory)?;
     if !yes && !confirmed(directory)? {
         return Ok(false);
     }
-    for name in OURS {
+    for name in OURS.iter().filter(|name| **name != LOCK) {
         let path = directory.join(name);
         let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
         match removed {
@@ -44,7 +49,6 @@ pub fn clear(directory: &Path, yes: bool) -> anyhow::Result<bool> {
             _ => {}
         }
     }
-    drop(lock);
     Ok(true)
 }
 
@@ -74,30 +78,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_with_something_else_in_it_is_neither_used_nor_cleared() {
+    fn a_directory_with_something_else_in_it_is_not_taken() {
         let directory = tempfile::tempdir().unwrap();
         let precious = directory.path().join("thesis.tex");
         std::fs::write(&precious, "…").unwrap();
-        assert!(prepare(directory.path()).is_err());
-        assert!(clear(directory.path(), true).is_err());
-        assert!(precious.exists());
+        assert!(take(directory.path()).unwrap_err().to_string().contains("thesis.tex"));
+        assert!(precious.exists() && !directory.path().join(LOCK).exists());
     }
 
     #[test]
     fn what_a_demo_left_is_removed_and_nothing_beside_it() {
         let outer = tempfile::tempdir().unwrap();
         let directory = outer.path().join("data");
-        prepare(&directory).unwrap();
+        let _lock = take(&directory).unwrap();
         std::fs::create_dir(directory.join("certs")).unwrap();
         std::fs::write(directory.join("yumen.db"), "x").unwrap();
         assert!(clear(&directory, true).unwrap());
-        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
+        let left: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, [LOCK]);
     }
 
     #[test]
-    fn a_directory_in_use_is_not_cleared() {
+    fn a_directory_in_use_is_not_taken() {
         let directory = tempfile::tempdir().unwrap();
-        let _held = gateway::lock(directory.path()).unwrap();
-        assert!(clear(directory.path(), true).unwrap_err().to_string().contains("in use"));
+        let held = take(directory.path()).unwrap();
+        assert!(take(directory.path()).unwrap_err().to_string().contains("in use"));
+        drop(held);
+        take(directory.path()).unwrap();
     }
 }

@@ -12,17 +12,18 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 
-use crate::admin::{Actor, NewAccount};
+use crate::admin::{Actor, AdminError, NewAccount};
 use crate::clock::Clock;
 use crate::config;
 use crate::gateway::{Gateway, Options};
-use crate::model::{AccountName, Role, UnitName};
+use crate::model::{AccountName, AccountState, Role, UnitName};
 use crate::pki::{DevelopmentCa, Issued};
 
 use samples::Sample;
 
 const PORT: u16 = 8443;
 const PORTAL: &str = "gate.localhost";
+const ADMIN: &str = "admin";
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -30,7 +31,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
     /// The address to listen on; without it 127.0.0.1:8443 and [::1]:8443
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     listen: Option<SocketAddr>,
     /// Begin anew: remove what an earlier demo left in the data directory
     #[arg(long)]
@@ -40,13 +41,18 @@ pub struct Arguments {
     yes: bool,
 }
 
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let address: Option<SocketAddr> = text.parse().ok();
+    address.filter(|address| address.port() != 0).ok_or("write an address with its port, such as 127.0.0.1:8443 or [::1]:8443")
+}
+
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     super::serve::log_to_stderr();
+    let lock = directory::take(&arguments.data)?;
     if arguments.fresh && !directory::clear(&arguments.data, arguments.yes)? {
         println!("Nothing was removed.");
         return Ok(ExitCode::FAILURE);
     }
-    directory::prepare(&arguments.data)?;
     let data = std::path::absolute(&arguments.data)?;
     let listen = arguments.listen.map_or_else(default_addresses, |address| vec![address]);
     let port = listen.first().map_or(PORT, SocketAddr::port);
@@ -56,8 +62,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let certificates = issue_certificates(&data, &samples)?;
     let text = write_config(&data, &listen, port, &samples, &certificates)?;
     let settings = config::parse(&text, "yumen.toml", &data).map_err(|problems| anyhow!("{}", problems.render(false)))?;
-    let gateway = Gateway::start(settings, Options::default())?;
-    tell(&data, port, &samples, first_administrator(&gateway)?.as_deref());
+    let gateway = Gateway::start(settings, lock, Options::default())?;
+    match first_administrator(&gateway) {
+        Ok(first) => tell(&data, port, &samples, &first),
+        Err(error) => {
+            gateway.shut_down();
+            return Err(error);
+        }
+    }
     gateway.run();
     samples.iter().for_each(|sample| sample.task.abort());
     println!("The gate is closed; the log is complete.");
@@ -90,7 +102,8 @@ fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample
     use std::fmt::Write;
     let listen: Vec<String> = listen.iter().map(|address| format!("\"{address}\"")).collect();
     let mut text = String::from("# Written by `yumen demo` at each start. For a gateway of your own, begin with config/yumen.toml.\n");
-    writeln!(text, "listen = [{}]\ndata = \".\"\npublic_port = {port}\nhsts = false\n", listen.join(", "))?;
+    writeln!(text, "listen = [{}]\ndata = '{}'\npublic_port = {port}\nhsts = false\n", listen.join(", "), data.display())?;
+    writeln!(text, "[timeouts]\ndrain = \"2s\"\n")?;
     writeln!(text, "[portal]\nhost = \"{PORTAL}\"\nname = {{ zh = \"玉门\", ug = \"يۈيمېن\", en = \"Yumen\" }}\n")?;
     for Issued { chain, key } in certificates {
         writeln!(text, "[[tls.certificates]]\nchain = '{}'\nkey = '{}'", chain.display(), key.display())?;
@@ -109,26 +122,37 @@ fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample
     Ok(text)
 }
 
-/// The single-use link for the first security administrator, as long as there is none.
-fn first_administrator(gateway: &Gateway) -> anyhow::Result<Option<String>> {
+/// How somebody comes to hand out tokens.
+enum First {
+    /// There is one.
+    Enrolled,
+    /// The single-use link to enrol with.
+    Invited(String),
+    /// The account is there, but cannot be used as it is.
+    Unusable(AccountState),
+}
+
+/// Invites the first security administrator, as long as there is none.
+fn first_administrator(gateway: &Gateway) -> anyhow::Result<First> {
     let house = gateway.house();
     gateway.block_on(async {
         if house.desk.has_security_administrator().await? {
-            return Ok(None);
+            return Ok(First::Enrolled);
         }
         let actor = Actor::Machine { uid: rustix::process::geteuid().as_raw() };
-        let new = NewAccount {
-            name: AccountName::parse("admin")?,
-            unit: UnitName::parse("信息中心")?,
-            role: Role::SecurityAdministrator,
-            email: None,
-        };
-        let invitation = house.desk.invite(&actor, new, house.clock.now()).await?;
-        Ok(Some(invitation.link))
+        let name = AccountName::parse(ADMIN)?;
+        match house.desk.account_named(&actor, &name).await {
+            Ok(account) if account.state != AccountState::Invited => return Ok(First::Unusable(account.state)),
+            Ok(_) | Err(AdminError::NoSuchAccount) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let unit = UnitName::parse("信息中心")?;
+        let new = NewAccount { name, unit, role: Role::SecurityAdministrator, email: None };
+        Ok(First::Invited(house.desk.invite(&actor, new, house.clock.now()).await?.link))
     })
 }
 
-fn tell(data: &Path, port: u16, samples: &[Sample], link: Option<&str>) {
+fn tell(data: &Path, port: u16, samples: &[Sample], first: &First) {
     println!("Yumen 玉门 is open.\n");
     println!("  Portal        https://{PORTAL}:{port}");
     for sample in samples {
@@ -137,19 +161,26 @@ fn tell(data: &Path, port: u16, samples: &[Sample], link: Option<&str>) {
     let ca = data.join("certs/ca.pem");
     println!("\n1. Make your browser trust the demo's own CA. It can vouch for names under localhost and nothing else:");
     println!("   {}", ca.display());
-    println!("   Chromium on Linux:  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n yumen-demo -i {}", ca.display());
-    println!("   Firefox:            Settings > Privacy & Security > Certificates > View Certificates > Authorities > Import");
-    match link {
-        Some(link) => {
+    println!("   Chromium on Linux (certutil is in the package libnss3-tools), with the browser closed:");
+    println!("     mkdir -p ~/.pki/nssdb && certutil -d sql:$HOME/.pki/nssdb -N --empty-password   # only if there is no database yet");
+    println!("     certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n yumen-demo -i {}", ca.display());
+    println!("   Firefox: Settings > Privacy & Security > Certificates > View Certificates > Authorities > Import");
+    println!("   macOS, Windows: see the README.");
+    match first {
+        First::Invited(link) => {
             println!(
-                "\n2. Enrol the first security administrator (account \"admin\") with a security key. The link works once, for 15 minutes:"
+                "\n2. Enrol the first security administrator (account \"{ADMIN}\") with a security key. The link works once, for 15 minutes:"
             );
             println!("   {link}");
             println!("   No key at hand? In Chromium: Developer tools > More tools > WebAuthn > Enable virtual authenticator environment,");
-            println!("   then add one with ctap2, usb, resident keys and user verification.");
+            println!("   then add one with ctap2, usb, resident keys and user verification. Keep the developer tools open.");
             println!("\n3. Sign in at the portal with your password and the key, and open a back office.");
         }
-        None => println!("\n2. Sign in at the portal with your password and key, and open a back office."),
+        First::Enrolled => println!("\n2. Sign in at the portal with your password and key, and open a back office."),
+        First::Unusable(state) => {
+            println!("\n2. The account \"{ADMIN}\" is {state}, and no other security administrator is there. To switch it on again:");
+            println!("     yumen account enable {ADMIN} --data {}", data.display());
+        }
     }
     println!("\n   Read the log:  yumen audit tail --data {}", data.display());
     println!("   Ctrl-C closes the gate.");

@@ -6,14 +6,17 @@ import secrets
 # Chinese and Uyghur names go through the whole house with the rest.
 _numbers = itertools.count(1)
 
-# A key that always keeps the account in it, as many do whether they are asked to or not.
-KEEPS_ACCOUNTS = """
+# A key that keeps the account in it, or has no room for that, whatever it is asked.
+KEEPS = """
 const create = navigator.credentials.create.bind(navigator.credentials);
 navigator.credentials.create = options => {
-  const selection = {...options.publicKey.authenticatorSelection, residentKey: 'required', requireResidentKey: true};
+  const selection = {...options.publicKey.authenticatorSelection, residentKey: '%s', requireResidentKey: %s};
   return create({...options, publicKey: {...options.publicKey, authenticatorSelection: selection}});
 };
 """
+
+
+KEEPS_ACCOUNTS = {None: "", True: KEEPS % ("required", "true"), False: KEEPS % ("discouraged", "false")}
 
 
 class Person:
@@ -50,10 +53,10 @@ class Hands:
 
     # Enrolment.
 
-    def enrol(self, person, link, keeps_accounts=False):
+    def enrol(self, person, link, keeps_accounts=None):
         """From the invitation to the link to sign-in."""
         self.browser.forget()
-        with self.browser.scripted(KEEPS_ACCOUNTS if keeps_accounts else ""):
+        with self.browser.scripted(KEEPS_ACCOUNTS[keeps_accounts]):
             self.open_invitation(link)
             self.choose_password(person)
             self.hold(person)

@@ -26,7 +26,7 @@ impl From<sqlx::Error> for InviteError {
 #[derive(Clone, Debug, Default)]
 pub struct AccountFilter {
     pub unit: Option<UnitName>,
-    /// A part of the name.
+    /// A part of the name, or of the unit.
     pub search: Option<String>,
 }
 
@@ -111,10 +111,12 @@ impl Store {
         let rows = sqlx::query(concat!(
             "SELECT ",
             account_columns!(),
-            " FROM accounts WHERE ($1 IS NULL OR unit = $1) AND ($2 IS NULL OR instr(name, $2) > 0) ORDER BY unit, name"
+            " FROM accounts WHERE ($1 IS NULL OR unit = $1) AND ($2 IS NULL OR instr(name, $2) > 0 OR instr(unit, $3) > 0) ORDER BY unit, name"
         ))
         .bind(filter.unit.as_ref().map(UnitName::as_str))
         .bind(filter.search.as_ref().map(|search| search.to_lowercase()))
+        // A unit keeps its case.
+        .bind(filter.search.as_deref())
         .fetch_all(&self.read)
         .await?;
         rows.iter().map(account).collect()

@@ -202,6 +202,7 @@ async fn accounts_are_listed_by_unit_and_part_of_a_name_and_roles_are_counted() 
     assert_eq!(names(AccountFilter::default()).await, ["wang li", "100%_li na"]);
     assert_eq!(names(AccountFilter { unit: Some(press.unit.clone()), search: None }).await, ["100%_li na"]);
     assert_eq!(names(search("LI")).await.len(), 2);
+    assert_eq!(names(search(press.unit.as_str())).await, ["100%_li na"]);
     assert_eq!(names(search("%_")).await, ["100%_li na"]);
     assert_eq!(names(search("x' OR 1=1 --")).await.len(), 0);
     assert!(store.has_active(Role::Member).await.unwrap());

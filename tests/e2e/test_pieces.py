@@ -88,7 +88,7 @@ def test_a_key_goes_from_tab_to_tab_with_the_account_in_it(tmp_path, authority, 
     browser = Browser(tmp_path, authority.path)
     try:
         hands, person = Hands(browser, f"https://gate.localhost:{page}/"), Person()
-        with browser.scripted(KEEPS_ACCOUNTS):
+        with browser.scripted(KEEPS_ACCOUNTS[True]):
             browser.open(hands.portal).see("h1")
             hands.hold(person)
             assert browser.js(CREATE) == "public-key"

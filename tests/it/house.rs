@@ -37,6 +37,8 @@ pub struct House {
 /// What a test changes in the config.
 #[derive(Default)]
 pub struct Changes<'a> {
+    /// Where to listen; empty: 127.0.0.1.
+    pub listen: &'a str,
     /// Lines at the top.
     pub top: &'a str,
     /// Lines of the app that members may enter.
@@ -208,7 +210,7 @@ pub async fn first_factor(browser: &mut Browser, page: &Reply, name: &str, passw
 fn config_text(changes: &Changes<'_>, upstream: &Upstream, forbidden: &Upstream) -> String {
     format!(
         r#"
-listen = ["127.0.0.1:0"]
+listen = ["{listen}:0"]
 data = "."
 workers = 1
 {top}
@@ -240,6 +242,7 @@ websocket = true
 name = "auditors"
 roles = ["auditor"]
 "#,
+        listen = if changes.listen.is_empty() { "127.0.0.1" } else { changes.listen },
         top = changes.top,
         app = changes.app,
         rule = changes.rule,
@@ -249,18 +252,30 @@ roles = ["auditor"]
     )
 }
 
-fn certificates(directory: &std::path::Path) -> Arc<rustls::ClientConfig> {
-    use std::os::unix::fs::PermissionsExt;
+pub type Authority = CertifiedIssuer<'static, KeyPair>;
+
+pub fn authority() -> Authority {
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+    CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// Writes a certificate and its key as `NAME.pem` and `NAME.key`.
+pub fn issue(ca: &Authority, names: &[&str], directory: &std::path::Path, name: &str) {
+    use std::os::unix::fs::PermissionsExt;
     let key = KeyPair::generate().unwrap();
-    let hosts = [PORTAL, SITES, LEDGER].map(str::to_owned);
-    let leaf = CertificateParams::new(hosts).unwrap().signed_by(&key, &ca).unwrap();
-    std::fs::write(directory.join("chain.pem"), leaf.pem()).unwrap();
-    std::fs::write(directory.join("chain.key"), key.serialize_pem()).unwrap();
-    std::fs::set_permissions(directory.join("chain.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let leaf = CertificateParams::new(names).unwrap().signed_by(&key, ca).unwrap();
+    let file = |ending: &str| directory.join(format!("{name}.{ending}"));
+    std::fs::write(file("pem"), leaf.pem()).unwrap();
+    std::fs::write(file("key"), key.serialize_pem()).unwrap();
+    std::fs::set_permissions(file("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn certificates(directory: &std::path::Path) -> Arc<rustls::ClientConfig> {
+    let ca = authority();
+    issue(&ca, &[PORTAL, SITES, LEDGER], directory, "chain");
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -14,3 +14,5 @@ mod log;
 mod sessions;
 mod signing_in;
 mod streams;
+mod trouble;
+mod upstream_tls;

@@ -6,7 +6,7 @@ import subprocess
 from contextlib import contextmanager
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -116,9 +116,19 @@ class Browser:
         return self.driver.current_url
 
     def until(self, condition, seconds=20, what=""):
-        wait = WebDriverWait(self.driver, seconds, 0.05, ignored_exceptions=[StaleElementReferenceException])
+        def met(_):
+            try:
+                return condition()
+            except StaleElementReferenceException:
+                return None
+            except WebDriverException as error:
+                # The driver's own words for the same: the page gave way to the next one.
+                if "does not belong to the document" in str(error.msg):
+                    return None
+                raise
+
         try:
-            return wait.until(lambda _: condition())
+            return WebDriverWait(self.driver, seconds, 0.05).until(met)
         except TimeoutException:
             raise AssertionError(f"not within {seconds} s: {what}\n{self.story()}") from None
 
@@ -139,13 +149,20 @@ class Browser:
 
         return self.until(shown, seconds, f"see one of {selectors}")
 
+    def on(self, css, act, seconds=20):
+        """What `act` gives for the first of `css` that shows; begun again where the page changed meanwhile."""
+
+        def acted():
+            shown = next((one for one in self.all(css) if one.is_displayed()), None)
+            return shown and (act(shown),)
+
+        return self.until(acted, seconds, f"see {css}")[0]
+
     def text(self, css, seconds=20):
-        return self.see(css, seconds).text
+        return self.on(css, lambda one: one.text, seconds)
 
     def fill(self, css, text):
-        field = self.see(css)
-        field.clear()
-        field.send_keys(text)
+        self.on(css, lambda field: (field.clear(), field.send_keys(text)))
 
     def choose(self, css, value):
         from selenium.webdriver.support.select import Select
@@ -157,11 +174,11 @@ class Browser:
             self.see(f"{css}[value='{value}']").click()
 
     def click(self, css):
-        self.see(css).click()
+        self.on(css, lambda one: one.click())
 
     def submit(self, form):
         """Presses the button of a form."""
-        self.see(f"{form} button:not([type=button]), {form} input[type=submit]").click()
+        self.on(f"{form} button:not([type=button]), {form} input[type=submit]", lambda button: button.click())
 
     def at(self, prefix, seconds=20):
         return self.until(lambda: self.url.startswith(prefix) and self.url, seconds, f"be at {prefix}")

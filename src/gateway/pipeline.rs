@@ -91,7 +91,11 @@ impl Worker {
         let permit = Permit::new(grant, pass, receipt);
         match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
             Ok(response) => response.map(Body::Streamed),
-            Err(failure) => {
+            Err(mut failure) => {
+                // Some fail before the record is on disk; no byte of an answer leaves before it is.
+                if failure.receipt.durable().await.is_err() {
+                    return self.house.answer(map, &facts, Refusal::NoRecord, None);
+                }
                 let end = end_of(&failure.refusal);
                 self.house.answer(map, &facts, failure.refusal, Some((failure.receipt, end)))
             }

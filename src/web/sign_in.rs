@@ -220,6 +220,10 @@ async fn note_denied(asked: &Asked, denied: &Denied, typed: &str) -> Result<(), 
     if let Why::Broken(error) = denied.why() {
         tracing::error!(%error, "sign-in failed");
     }
+    // What needs no account can be caused without end: past the quota it is only counted.
+    if denied.account().is_none() && !asked.portal.strangers.admit(network(asked), asked.portal.clock.wall()) {
+        return Ok(());
+    }
     let denial = failed(asked, Action::SignIn).with("why", denied.why().word());
     record(asked, with_name(denial, stranger_name(asked, denied.account(), typed))).await?;
     if let Why::Key(crate::auth::KeyError::CounterWentBack(key)) = denied.why() {

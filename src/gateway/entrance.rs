@@ -18,7 +18,7 @@ use crate::auth::cookies::{self, Sole};
 use crate::auth::{Entry, NoEntry};
 use crate::clock::Time;
 use crate::crypto::Token;
-use crate::model::{Action, CanonicalPath, End, Event, Inbound, Refusal};
+use crate::model::{Action, CanonicalPath, End, Event, Inbound, PathAllowance, Refusal};
 use crate::web;
 
 use super::body::{Body, Closing};
@@ -28,10 +28,16 @@ use super::record::{Facts, known};
 
 pub const RESERVED: &str = "/.yumen/";
 
-/// A return address longer than this is not worth keeping; the person lands on the app's first page.
+/// Whether a path lies in the gateway's corner, however it is written.
+pub fn is_reserved(raw: &str, allowed: PathAllowance) -> bool {
+    let first = |path: &CanonicalPath| path.as_str().split('/').find(|segment| !segment.is_empty()) == Some(".yumen");
+    CanonicalPath::parse(raw, allowed).is_ok_and(|path| first(&path))
+}
+
 /// How long a person may take to sign in and come back.
 const NONCE_LIVES: Duration = Duration::from_secs(60 * 60);
 
+/// A return address longer than this is not worth keeping; the person lands on the app's first page.
 const LONGEST_RETURN: usize = 2048;
 
 impl Worker {
@@ -188,4 +194,20 @@ fn redirect(location: &str, cookies: &[String]) -> Response<Bytes> {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateways_corner_is_known_however_it_is_written() {
+        let lax = PathAllowance { empty_segment: true, ..PathAllowance::default() };
+        for path in ["/.yumen", "/.yumen/enter", "/%2Eyumen/enter", "/%2e%79umen/assets/style.css", "//.yumen/enter"] {
+            assert!(is_reserved(path, lax), "{path}");
+        }
+        for path in ["/", "/yumen/enter", "/a/.yumen/enter", "/.yumenx"] {
+            assert!(!is_reserved(path, lax), "{path}");
+        }
+    }
 }

@@ -67,7 +67,7 @@ impl Worker {
     async fn serve_app(&self, map: &Map, site: &AppSite, inbound: Inbound, reference: Reference) -> Response<Body> {
         let now = self.house.clock.now();
         let mut facts = Facts::of(&inbound, reference, Some(site.app.clone()));
-        if inbound.uri.path().starts_with(super::entrance::RESERVED) {
+        if super::entrance::is_reserved(inbound.uri.path(), site.app.paths) {
             return self.serve_reserved(map, site, inbound, facts, now).await;
         }
         let Judged { visitor, verdict } = self.judge(site, &inbound, &mut facts, now);

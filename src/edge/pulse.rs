@@ -53,6 +53,11 @@ impl Pulse {
         Self { clock, phase: AtomicU8::new(Phase::FirstByte as u8), since, in_flight: AtomicUsize::new(0), stalled: AtomicI64::new(0) }
     }
 
+    /// The time by which it marks.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
     /// The handshake is done; from now on the first byte is waited for.
     pub fn ready(&self) {
         self.enter(Phase::FirstByte);

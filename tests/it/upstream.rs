@@ -12,13 +12,15 @@ pub struct Upstream {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<u8>>>,
     connections: Arc<Mutex<usize>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Upstream {
     /// Answers `200` with the request's head as the body, so that a test sees what the back office saw.
     pub async fn recording() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = Self { address: listener.local_addr().unwrap(), seen: Arc::default(), connections: Arc::default() };
+        let upstream =
+            Self { address: listener.local_addr().unwrap(), seen: Arc::default(), connections: Arc::default(), requests: Arc::default() };
         let recording = upstream.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -39,6 +41,7 @@ impl Upstream {
             self.seen.lock().unwrap().extend_from_slice(&chunk[..count]);
             while let Some((head, length)) = whole_request(&buffer) {
                 buffer.drain(..length);
+                self.requests.lock().unwrap().push(head.clone());
                 if stream.write_all(answer(&head).as_bytes()).await.is_err() {
                     return;
                 }
@@ -48,6 +51,11 @@ impl Upstream {
 
     pub fn seen(&self) -> String {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
+    }
+
+    /// The heads of all whole requests, in the order in which they came.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 
     pub fn connections(&self) -> usize {

@@ -207,7 +207,7 @@ pub async fn first_factor(browser: &mut Browser, page: &Reply, name: &str, passw
     browser.submit(page, &form).await
 }
 
-fn config_text(changes: &Changes<'_>, upstream: &Upstream, forbidden: &Upstream) -> String {
+pub fn config_text(changes: &Changes<'_>, upstream: &Upstream, forbidden: &Upstream) -> String {
     format!(
         r#"
 listen = ["{listen}:0"]
@@ -273,7 +273,7 @@ pub fn issue(ca: &Authority, names: &[&str], directory: &std::path::Path, name: 
     std::fs::set_permissions(file("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn certificates(directory: &std::path::Path) -> Arc<rustls::ClientConfig> {
+pub fn certificates(directory: &std::path::Path) -> Arc<rustls::ClientConfig> {
     let ca = authority();
     issue(&ca, &[PORTAL, SITES, LEDGER], directory, "chain");
     let mut roots = rustls::RootCertStore::empty();

@@ -3,12 +3,15 @@
 
 mod browser;
 mod forms;
+mod frames;
 mod house;
+mod process;
 mod upstream;
 
 mod access;
 mod bodies;
 mod corpus;
+mod floods;
 mod headers;
 mod identity;
 mod log;

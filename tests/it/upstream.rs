@@ -41,6 +41,10 @@ impl Upstream {
             self.seen.lock().unwrap().extend_from_slice(&chunk[..count]);
             while let Some((head, length)) = whole_request(&buffer) {
                 buffer.drain(..length);
+                if head.starts_with("GET /large ") {
+                    self.requests.lock().unwrap().push(head);
+                    return flow(&mut stream).await;
+                }
                 self.requests.lock().unwrap().push(head.clone());
                 if stream.write_all(answer(&head).as_bytes()).await.is_err() {
                     return;
@@ -60,6 +64,20 @@ impl Upstream {
 
     pub fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
+    }
+}
+
+/// More than anybody waits for, so that whoever reads slowly has something to read.
+async fn flow(stream: &mut TcpStream) {
+    const PIECE: &[u8] = &[b'x'; 16 * 1024];
+    let pieces = 64 * 1024;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", pieces * PIECE.len());
+    let mut sent = stream.write_all(head.as_bytes()).await;
+    for _ in 0..pieces {
+        if sent.is_err() {
+            return;
+        }
+        sent = stream.write_all(PIECE).await;
     }
 }
 

@@ -11,6 +11,7 @@ mod bodies;
 mod headers;
 mod identity;
 mod log;
+mod reload;
 mod sessions;
 mod signing_in;
 mod streams;

@@ -17,6 +17,7 @@ mod return_to;
 mod session;
 mod sign_in;
 mod tokens;
+mod visits;
 mod weak;
 
 #[cfg(test)]

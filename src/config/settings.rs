@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::files::Files;
+use super::general::origin_of;
 use crate::access::{App, Names};
 use crate::model::{Host, Label};
 
@@ -30,6 +31,20 @@ pub struct Settings {
     pub log: LogSettings,
     pub apps: Vec<AppSettings>,
     pub(super) files: Files,
+}
+
+impl Settings {
+    /// Takes over the addresses under which browsers know `other`: its portal, and its port for every app.
+    pub fn keep_public_addresses_of(&mut self, other: &Settings) {
+        self.portal = other.portal.clone();
+        self.public_port = other.public_port;
+        for app in &mut self.apps {
+            let origin = origin_of(&app.policy.host, other.public_port);
+            if app.policy.origin != origin {
+                app.policy = Arc::new(App { origin, ..App::clone(&app.policy) });
+            }
+        }
+    }
 }
 
 pub fn default_listen() -> Vec<SocketAddr> {
@@ -101,12 +116,12 @@ impl Default for Caps {
     }
 }
 
-/// What counts as activity for the idle limit.
+/// What counts as activity for the idle limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// Requests that a person made, not background polling that says so by `Sec-Fetch-*`.
     Person,
-    /// Every request.
+    /// Every request, and what clients send on WebSockets.
     Any,
 }
 

@@ -12,8 +12,10 @@ mod tests;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -92,45 +94,71 @@ impl Default for LimitSettings {
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, Ticks, NoOpMiddleware<Duration>>;
 type Single = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>;
 
-/// One for the whole process, shared by all threads. New settings mean a new one, with empty counts.
+/// One for the whole process, shared by all threads. Only the apps' own rates can change while it counts.
 pub struct Limits {
     ticks: Ticks,
     persons: Keyed<AccountId>,
     apps: Keyed<AppId>,
-    own: HashMap<AppId, OwnRates>,
+    own: ArcSwap<HashMap<AppId, OwnRates>>,
     sign_ins: SignIns,
 }
 
+#[derive(Default)]
 struct OwnRates {
-    persons: Option<Keyed<AccountId>>,
-    app: Option<Single>,
+    persons: Option<Arc<Counter<Keyed<AccountId>>>>,
+    app: Option<Arc<Counter<Single>>>,
+}
+
+/// A limiter with the rate that it was made for.
+struct Counter<L> {
+    rate: Rate,
+    limiter: L,
+}
+
+impl<L> Counter<L> {
+    /// The one that counts already, if its rate is the same.
+    fn kept(old: Option<&Arc<Self>>, rate: Option<Rate>, make: impl FnOnce(Rate) -> L) -> Option<Arc<Self>> {
+        let rate = rate?;
+        let same = old.filter(|counter| counter.rate == rate).cloned();
+        Some(same.unwrap_or_else(|| Arc::new(Self { rate, limiter: make(rate) })))
+    }
 }
 
 impl Limits {
     pub fn new(settings: LimitSettings) -> Self {
         let ticks = Ticks::default();
-        let own = settings.apps.into_iter().map(|(app, rates)| {
-            let persons = rates.person.map(|rate| keyed(rate, &ticks));
-            let app_rate = rates.app.map(|rate| single(rate, &ticks));
-            (app, OwnRates { persons, app: app_rate })
-        });
-        Self {
-            own: own.collect(),
+        let limits = Self {
+            own: ArcSwap::default(),
             persons: keyed(settings.person, &ticks),
             apps: keyed(settings.app, &ticks),
             sign_ins: SignIns::new(settings.sign_in, &ticks),
             ticks,
-        }
+        };
+        limits.set_app_rates(&settings.apps);
+        limits
+    }
+
+    /// The apps' own rates of a new config. Whatever rate is as before goes on counting from where it was.
+    pub fn set_app_rates(&self, apps: &HashMap<AppId, AppRates>) {
+        let (before, none) = (self.own.load(), OwnRates::default());
+        let own = apps.iter().map(|(app, rates)| {
+            let old = before.get(app).unwrap_or(&none);
+            let persons = Counter::kept(old.persons.as_ref(), rates.person, |rate| keyed(rate, &self.ticks));
+            let together = Counter::kept(old.app.as_ref(), rates.app, |rate| single(rate, &self.ticks));
+            (app.clone(), OwnRates { persons, app: together })
+        });
+        self.own.store(Arc::new(own.collect()));
     }
 
     /// Counts a request of `person` to `app`. One who is refused for herself does not use up what the app can take.
     pub fn admit(&self, person: AccountId, app: &AppId, now: Time) -> Result<Pass, Refusal> {
         self.ticks.advance(now);
-        let own = self.own.get(app);
-        let persons = own.and_then(|own| own.persons.as_ref()).unwrap_or(&self.persons);
+        let own = self.own.load();
+        let own = own.get(app);
+        let persons = own.and_then(|own| own.persons.as_ref()).map_or(&self.persons, |own| &own.limiter);
         check(persons, &person).map_err(|retry_after| Refusal::TooMany { retry_after, limit: "requests of one person" })?;
         match own.and_then(|own| own.app.as_ref()) {
-            Some(single) => check_single(single),
+            Some(own) => check_single(&own.limiter),
             None => check(&self.apps, app),
         }
         .map_err(|retry_after| Refusal::TooMany { retry_after, limit: "requests to one app" })?;
@@ -161,8 +189,8 @@ impl Limits {
         self.ticks.advance(now);
         self.persons.retain_recent();
         self.apps.retain_recent();
-        for persons in self.own.values().filter_map(|own| own.persons.as_ref()) {
-            persons.retain_recent();
+        for persons in self.own.load().values().filter_map(|own| own.persons.as_ref()) {
+            persons.limiter.retain_recent();
         }
         self.sign_ins.sweep(now);
     }

@@ -69,6 +69,21 @@ fn an_app_can_set_rates_of_its_own() {
 }
 
 #[test]
+fn a_new_rate_of_an_app_holds_at_once_and_an_unchanged_one_goes_on_counting() {
+    let one_of = |burst| AppRates { app: Some(Rate::per_second(1, burst)), person: None };
+    let rates = |sites, ug| std::collections::HashMap::from([(app("sites"), one_of(sites)), (app("ug"), one_of(ug))]);
+    let limits = limits(|settings| settings.apps = rates(1, 1));
+    let ask = |name: &str| limits.admit(AccountId::fresh(), &app(name), START);
+    ask("sites").unwrap();
+    ask("ug").unwrap();
+    limits.set_app_rates(&rates(3, 1));
+    assert!((0..3).all(|_| ask("sites").is_ok()) && ask("sites").is_err(), "the new rate");
+    assert_eq!(refused_for(ask("ug")).0, "requests to one app");
+    limits.set_app_rates(&std::collections::HashMap::new());
+    ask("ug").unwrap();
+}
+
+#[test]
 fn time_that_seems_to_run_backwards_gives_no_second_burst() {
     let limits = limits(|settings| settings.person = Rate::per_second(1, 1));
     let she = AccountId::fresh();

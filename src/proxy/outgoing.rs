@@ -31,7 +31,8 @@ pub(super) struct Ending {
 
 impl Ending {
     pub(super) fn new(grant: Grant, receipt: Receipt, line: Arc<Line>) -> Self {
-        Self { receipt: Some(receipt), status: 0, progress: Rc::default(), line, _grant: grant }
+        let progress = Progress { heard: grant.heard().clone(), ..Progress::default() };
+        Self { receipt: Some(receipt), status: 0, progress: Rc::new(progress), line, _grant: grant }
     }
 
     pub(super) async fn durable(&mut self) -> Result<(), NoRecord> {

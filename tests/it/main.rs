@@ -15,6 +15,7 @@ mod floods;
 mod headers;
 mod identity;
 mod log;
+mod reload;
 mod sessions;
 mod signing_in;
 mod streams;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
-use yumen::model::Role;
+use yumen::model::{End, Record, Role};
 
 use crate::bodies::upgrade;
 use crate::house::{Changes, House, PORTAL, SITES, sign_in};
@@ -94,6 +94,110 @@ async fn a_session_too_old_for_an_app_is_renewed_there_and_goes_on_elsewhere() {
     let page = sign_in(&mut browser, &format!("https://{SITES}/again"), "wang").await;
     assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/again"), "{}", page.text());
     assert_ne!(browser.cookie(PORTAL, "__Host-yumen"), before);
+}
+
+#[tokio::test]
+async fn an_app_with_a_tighter_idle_limit_is_not_kept_open_from_elsewhere() {
+    let house = House::open_with(Changes { top: "[labels.internal]\nidle = \"5m\"\n", ..Changes::default() }).await;
+    let mut browser = house.in_the_app("wang").await;
+    let minutes = |count: u64| house.clock.advance(Duration::from_secs(60 * count));
+    for _ in 0..3 {
+        minutes(4);
+        assert_eq!(status_in_the_app(&mut browser).await, StatusCode::OK, "who works there stays");
+    }
+    minutes(3);
+    assert_eq!(browser.open(&format!("https://{PORTAL}/keys")).await.url.path(), "/keys");
+    minutes(3);
+    assert_eq!(browser.open(&format!("https://{PORTAL}/keys")).await.url.path(), "/keys");
+    assert_eq!(status_in_the_app(&mut browser).await, StatusCode::UNAUTHORIZED);
+    let page = browser.open(&format!("https://{SITES}/again")).await;
+    assert_eq!(page.url.path(), "/sign-in", "the portal hands nobody over who was away from the app");
+    browser.forget(SITES);
+    assert_eq!(browser.open(&format!("https://{SITES}/again")).await.url.path(), "/sign-in", "without her cookie neither");
+    let page = sign_in(&mut browser, &format!("https://{SITES}/again"), "wang").await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/again"));
+}
+
+/// A WebSocket of the app's.
+async fn web_socket(browser: &crate::browser::Browser) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+    let mut stream = browser.connect(SITES).await;
+    stream.write_all(upgrade(SITES, &format!("https://{SITES}"), &browser.cookie_field(SITES)).as_bytes()).await.unwrap();
+    let mut head = [0; 512];
+    let count = stream.read(&mut head).await.unwrap();
+    assert!(head[..count].starts_with(b"HTTP/1.1 101"));
+    stream
+}
+
+#[tokio::test]
+async fn a_web_socket_ends_when_she_is_away_from_its_app() {
+    let top = "[labels.internal]\nidle = \"5m\"\n";
+    let house = House::open_with(Changes { top, app: "websocket = true", ..Changes::default() }).await;
+    let mut browser = house.in_the_app("wang").await;
+    let mut stream = web_socket(&browser).await;
+    for _ in 0..2 {
+        house.clock.advance(Duration::from_secs(3 * 60));
+        assert_eq!(browser.open(&format!("https://{PORTAL}/keys")).await.url.path(), "/keys");
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut [0; 64])).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open after 5 s: {ended:?}");
+    house
+        .recorded(|record| match record {
+            Record::Closed(closed) if closed.end == End::Expired && closed.status == 101 => Some(()),
+            _ => None,
+        })
+        .await;
+}
+
+/// Waits until the only session was active at the clock's time.
+async fn active_now(house: &House) {
+    let is_active = || house.gateway().house().auth.sessions.list_all()[0].last_active == house.clock.now();
+    for _ in 0..200 {
+        if is_active() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("what she sent did not count as activity");
+}
+
+#[tokio::test]
+async fn what_she_sends_on_a_web_socket_is_activity_where_all_requests_are() {
+    let top = "[session]\nactivity = \"any\"\n";
+    let house = House::open_with(Changes { top, app: "websocket = true", ..Changes::default() }).await;
+    let browser = house.in_the_app("wang").await;
+    let mut stream = web_socket(&browser).await;
+    for _ in 0..2 {
+        house.clock.advance(Duration::from_secs(10 * 60));
+        stream.write_all(b"a frame").await.unwrap();
+        active_now(&house).await;
+    }
+}
+
+#[tokio::test]
+async fn a_long_upload_is_activity_as_long_as_it_comes() {
+    let house = House::open().await;
+    let browser = house.in_the_app("wang").await;
+    let mut stream = browser.connect(SITES).await;
+    let head = format!(
+        "POST /upload HTTP/1.1\r\nHost: {SITES}\r\nOrigin: https://{SITES}\r\nCookie: {}\r\nContent-Length: 8\r\n\r\nab",
+        browser.cookie_field(SITES)
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..200 {
+        if house.upstream.seen().ends_with("\r\n\r\nab") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    for _ in 0..2 {
+        house.clock.advance(Duration::from_secs(10 * 60));
+        stream.write_all(b"cd").await.unwrap();
+        active_now(&house).await;
+    }
+    stream.write_all(b"ef").await.unwrap();
+    let mut answer = [0; 64];
+    let count = stream.read(&mut answer).await.unwrap();
+    assert!(answer[..count].starts_with(b"HTTP/1.1 200"));
 }
 
 #[tokio::test]

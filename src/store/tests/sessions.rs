@@ -37,7 +37,7 @@ async fn only_an_active_account_with_the_key_gets_a_session() {
     assert!(store.live_sessions().await.unwrap().is_empty(), "a disabled account has no live session");
     store.set_state(account.id, &[AccountState::Disabled], AccountState::Active).await.unwrap();
     let live = store.live_sessions().await.unwrap();
-    assert_eq!(live, [StoredSession { session: first, account, tokens: vec![(portal, hash(1))] }]);
+    assert_eq!(live, [StoredSession { session: first, account, tokens: vec![(portal.clone(), hash(1))], hosts: [(portal, NOW)].into() }]);
 }
 
 #[tokio::test]
@@ -59,10 +59,14 @@ async fn ending_a_session_takes_its_tokens_codes_and_proofs_along() {
     assert!(!store.put_code(hash(6), &code, NOW).await.unwrap());
     assert_eq!(store.step(hash(5), StepKind::KeyAnswered, NOW).await.unwrap(), None);
     assert_eq!(store.add_host_token(one.id, &host("sites.localhost"), hash(7), NOW).await.unwrap(), None);
-    let touch = Touch { session: two.id, signed_in: NOW, last_active: later(60) };
+    store.add_host_token(two.id, &host("sites.localhost"), hash(8), later(10)).await.unwrap();
+    let hosts = [(host("gate.localhost"), later(60))].into();
+    let touch = Touch { session: two.id, signed_in: NOW, last_active: later(60), hosts };
     store.touch(&[touch]).await.unwrap();
     let live = store.live_sessions().await.unwrap();
     assert_eq!((live.len(), live[0].session.id, live[0].session.last_active), (1, two.id, later(60)));
+    let hosts = [(host("gate.localhost"), later(60)), (host("sites.localhost"), later(10))];
+    assert_eq!(live[0].hosts, hosts.into(), "a host that was not written back has the time of its token");
     assert_eq!(store.end_sessions_of(account.id).await.unwrap(), [two.id]);
     assert_eq!(store.end_sessions_of(account.id).await.unwrap(), []);
 }

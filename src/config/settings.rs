@@ -28,6 +28,8 @@ pub struct Settings {
     pub labels: Labels,
     pub sign_in: SignIn,
     pub per_person: Rate,
+    /// Requests of one person under way together.
+    pub per_person_at_once: u32,
     pub log: LogSettings,
     pub apps: Vec<AppSettings>,
     pub(super) files: Files,

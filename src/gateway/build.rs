@@ -219,6 +219,7 @@ fn limits(settings: &Settings) -> LimitSettings {
     let per_minute = |count: u32| Rate::per_minute(count, count);
     LimitSettings {
         person: Rate::per_second(settings.per_person.per_second, settings.per_person.burst),
+        at_once: settings.per_person_at_once,
         apps: app_rates(settings),
         sign_in: SignInSettings {
             network: per_minute(sign_in.per_address_per_minute),

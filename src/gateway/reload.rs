@@ -99,7 +99,7 @@ fn waiting_for_restart(new: &Settings, start: &Settings) -> Vec<&'static str> {
         ("timeouts", new.timeouts != start.timeouts),
         ("caps", new.caps != start.caps),
         ("sign_in", new.sign_in != start.sign_in),
-        ("rates", new.per_person != start.per_person),
+        ("rates", (new.per_person, new.per_person_at_once) != (start.per_person, start.per_person_at_once)),
         ("log", new.log != start.log),
     ];
     changes.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()

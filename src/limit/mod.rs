@@ -3,6 +3,7 @@
 //! Invariants: only [`Limits::admit`] makes a [`Pass`]. Memory is bounded, whatever strangers do: requests are counted by
 //! account and app (both are few), sign-ins in maps that are capped. Counts live in memory alone, so a restart forgives.
 
+mod at_once;
 mod growing;
 mod sign_in;
 mod ticks;
@@ -24,13 +25,17 @@ use governor::{Quota, RateLimiter};
 
 use crate::clock::Time;
 use crate::model::{AccountId, AppId, Network, Refusal};
+use at_once::{AtOnce, UnderWay};
 use sign_in::SignIns;
 pub use sign_in::{SignInSettings, Wait};
 use ticks::Ticks;
 
-/// The request is within the limits.
+/// The request is within the limits. It counts as under way as long as this lives.
 #[derive(Debug)]
-pub struct Pass(());
+pub struct Pass(#[allow(dead_code, reason = "held, not read")] UnderWay);
+
+/// When something that is under way may have ended is anybody's guess.
+const SOON: Duration = Duration::from_secs(1);
 
 /// One more every so often, and so many at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +79,8 @@ pub struct AppRates {
 pub struct LimitSettings {
     /// Of one person over all apps that set no rate of their own for her.
     pub person: Rate,
+    /// Requests of one person that are under way together, over all apps: uploads, downloads and tunnels count until they end.
+    pub at_once: u32,
     /// Of each app, over all persons.
     pub app: Rate,
     pub apps: HashMap<AppId, AppRates>,
@@ -84,6 +91,7 @@ impl Default for LimitSettings {
     fn default() -> Self {
         Self {
             person: Rate::per_second(50, 200),
+            at_once: 100,
             app: Rate::per_second(1_000, 4_000),
             apps: HashMap::new(),
             sign_in: SignInSettings::default(),
@@ -98,6 +106,7 @@ type Single = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duratio
 pub struct Limits {
     ticks: Ticks,
     persons: Keyed<AccountId>,
+    at_once: AtOnce,
     apps: Keyed<AppId>,
     own: ArcSwap<HashMap<AppId, OwnRates>>,
     sign_ins: SignIns,
@@ -130,6 +139,7 @@ impl Limits {
         let limits = Self {
             own: ArcSwap::default(),
             persons: keyed(settings.person, &ticks),
+            at_once: AtOnce::new(settings.at_once),
             apps: keyed(settings.app, &ticks),
             sign_ins: SignIns::new(settings.sign_in, &ticks),
             ticks,
@@ -150,9 +160,11 @@ impl Limits {
         self.own.store(Arc::new(own.collect()));
     }
 
-    /// Counts a request of `person` to `app`. One who is refused for herself does not use up what the app can take.
+    /// Counts a request of `person` to `app`, and that it is under way. One who is refused for herself does not use up what the app can take.
     pub fn admit(&self, person: AccountId, app: &AppId, now: Time) -> Result<Pass, Refusal> {
         self.ticks.advance(now);
+        let under_way =
+            self.at_once.begin(person).ok_or(Refusal::TooMany { retry_after: SOON, limit: "requests of one person at once" })?;
         let own = self.own.load();
         let own = own.get(app);
         let persons = own.and_then(|own| own.persons.as_ref()).map_or(&self.persons, |own| &own.limiter);
@@ -162,7 +174,7 @@ impl Limits {
             None => check(&self.apps, app),
         }
         .map_err(|retry_after| Refusal::TooMany { retry_after, limit: "requests to one app" })?;
-        Ok(Pass(()))
+        Ok(Pass(under_way))
     }
 
     /// Whether somebody at `network` may try to sign in as `name` now; counts the attempt. `name` is the canonical
@@ -188,6 +200,7 @@ impl Limits {
     pub fn sweep(&self, now: Time) {
         self.ticks.advance(now);
         self.persons.retain_recent();
+        self.at_once.sweep();
         self.apps.retain_recent();
         for persons in self.own.load().values().filter_map(|own| own.persons.as_ref()) {
             persons.limiter.retain_recent();

@@ -49,6 +49,7 @@ connections = 6000
 /// A besieged gateway, and somebody who works in it.
 struct Siege {
     gateway: Arc<Process>,
+    /// Of an attacker who may enter the app herself: the worst there is.
     cookie: String,
     browser: Arc<Browser>,
 }
@@ -64,15 +65,15 @@ struct Probe {
 impl Siege {
     async fn begin(top: &str) -> Self {
         let gateway = Arc::new(Process::start(Changes { top, ..Changes::default() }).await);
-        let browser = gateway.in_the_app("wang").await;
-        Self { cookie: browser.cookie_field(SITES), gateway, browser: Arc::new(browser) }
+        let (browser, attacker) = (gateway.in_the_app("wang").await, gateway.in_the_app("mallory").await);
+        Self { cookie: attacker.cookie_field(SITES), gateway, browser: Arc::new(browser) }
     }
 
     /// Attacks, while the one who works sees no failure and the gateway's memory grows by no more than `most_bytes`.
     async fn withstand<F: Future<Output = ()>>(&self, most_bytes: u64, attack: F) {
         let before = self.gateway.resident_bytes();
         let probe = Arc::new(Probe::default());
-        let working = tokio::spawn(work(self.gateway.clone(), self.browser.clone(), self.cookie.clone(), probe.clone()));
+        let working = tokio::spawn(work(self.gateway.clone(), self.browser.clone(), probe.clone()));
         attack.await;
         probe.over.store(true, Ordering::Relaxed);
         working.await.expect("the one who works saw no failure");
@@ -129,7 +130,8 @@ impl Siege {
 }
 
 /// Asks again and again over new connections, and notes how large the gateway becomes.
-async fn work(gateway: Arc<Process>, browser: Arc<Browser>, cookie: String, probe: Arc<Probe>) {
+async fn work(gateway: Arc<Process>, browser: Arc<Browser>, probe: Arc<Probe>) {
+    let cookie = browser.cookie_field(SITES);
     let mut turns = tokio::time::interval(Duration::from_millis(50));
     while !probe.over.load(Ordering::Relaxed) {
         turns.tick().await;

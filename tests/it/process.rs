@@ -81,7 +81,6 @@ impl Process {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
-
     /// A TCP connection from the `number`th attacker; each address has fewer connections than its cap.
     pub async fn attack(&self, number: usize) -> std::io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;

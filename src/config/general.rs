@@ -226,6 +226,7 @@ fn sign_in(section: &Section<'_>) -> SignIn {
     SignIn {
         failures_until_suspended: count("failures_until_suspended", default.failures_until_suspended, 100),
         per_address_per_minute: count("per_address_per_minute", default.per_address_per_minute, 10_000),
+        nameless_per_address_per_minute: count("nameless_per_address_per_minute", default.nameless_per_address_per_minute, 10_000),
         per_account_per_minute: count("per_account_per_minute", default.per_account_per_minute, 1_000),
         overall_per_minute: count("overall_per_minute", default.overall_per_minute, 100_000),
     }

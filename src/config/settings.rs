@@ -173,13 +173,21 @@ pub struct SignIn {
     /// Consecutive failures of the second factor after a right password.
     pub failures_until_suspended: u32,
     pub per_address_per_minute: u32,
+    /// Without a name: a key first (two each), and enrolment links that are opened.
+    pub nameless_per_address_per_minute: u32,
     pub per_account_per_minute: u32,
     pub overall_per_minute: u32,
 }
 
 impl Default for SignIn {
     fn default() -> Self {
-        Self { failures_until_suspended: 10, per_address_per_minute: 20, per_account_per_minute: 10, overall_per_minute: 600 }
+        Self {
+            failures_until_suspended: 10,
+            per_address_per_minute: 20,
+            nameless_per_address_per_minute: 120,
+            per_account_per_minute: 10,
+            overall_per_minute: 600,
+        }
     }
 }
 

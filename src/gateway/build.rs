@@ -18,7 +18,7 @@ use crate::config::{AppSettings, Settings, Upstream, UpstreamHost};
 use crate::crypto::{self, MacKey};
 use crate::edge::{Caps, Certificates, Front, Timers};
 use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
-use crate::model::{AppId, Host};
+use crate::model::{AppId, Host, Network};
 use crate::pki;
 use crate::proxy::{self, Backend};
 use crate::store::Store;
@@ -61,6 +61,9 @@ pub async fn house(
     )?;
     let auth = Arc::new(auth(settings, &store, &clock).await?);
     let limits = Arc::new(Limits::new(limits(settings)));
+    for session in auth.sessions.list_all() {
+        limits.seen(Network::of(session.address), session.who.name.as_str(), session.last_active);
+    }
     let portal = map.portal.origin.clone();
     let strangers = Arc::new(Strangers::new(settings.log.strangers_per_minute));
     let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), portal.clone()));
@@ -223,6 +226,7 @@ fn limits(settings: &Settings) -> LimitSettings {
         apps: app_rates(settings),
         sign_in: SignInSettings {
             network: per_minute(sign_in.per_address_per_minute),
+            nameless: per_minute(sign_in.nameless_per_address_per_minute),
             account: per_minute(sign_in.per_account_per_minute),
             overall: per_minute(sign_in.overall_per_minute),
             ..SignInSettings::default()

@@ -1,9 +1,12 @@
 //! How often somebody may ask: rates of requests per person and per app, and the limits of sign-in.
 //!
 //! Invariants: only [`Limits::admit`] makes a [`Pass`]. Memory is bounded, whatever strangers do: requests are counted by
-//! account and app (both are few), sign-ins in maps that are capped. Counts live in memory alone, so a restart forgives.
+//! account and app (both are few), sign-ins in maps that are capped. Counts live in memory alone, so a restart
+//! forgives; which places are familiar is told again at the start, by [`Limits::seen`].
 
 mod at_once;
+mod door;
+mod familiar;
 mod growing;
 mod sign_in;
 mod ticks;
@@ -27,7 +30,7 @@ use crate::clock::Time;
 use crate::model::{AccountId, AppId, Network, Refusal};
 use at_once::{AtOnce, UnderWay};
 use sign_in::SignIns;
-pub use sign_in::{SignInSettings, Wait};
+pub use sign_in::{Attempt, SignInSettings, Wait};
 use ticks::Ticks;
 
 /// The request is within the limits. It counts as under way as long as this lives.
@@ -58,6 +61,14 @@ impl Rate {
     fn within(span: Duration, count: u32, burst: u32) -> Self {
         let every = span.checked_div(count.max(1)).unwrap_or(span);
         Self { every, burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN) }
+    }
+
+    /// The same, so many times as wide.
+    fn times(self, factor: u32) -> Self {
+        Self {
+            every: self.every.checked_div(factor).unwrap_or(self.every),
+            burst: self.burst.saturating_mul(NonZeroU32::new(factor).unwrap_or(NonZeroU32::MIN)),
+        }
     }
 
     fn quota(self) -> Quota {
@@ -181,19 +192,26 @@ impl Limits {
     /// account name, or an account's id where that is known: each is a key of its own, and only its hash is kept.
     ///
     /// See [`SignInSettings`] for what is counted, and why strangers cannot lock an account out.
-    pub fn attempt(&self, network: Network, name: &str, now: Time) -> Result<(), Wait> {
+    pub fn attempt(&self, network: Network, name: &str, now: Time) -> Result<Attempt, Wait> {
         self.ticks.advance(now);
         self.sign_ins.attempt(network, name, now)
     }
 
-    /// The attempt failed. Says how long the next one must wait, if it must.
-    pub fn failed(&self, network: Network, name: &str, now: Time) -> Option<Wait> {
-        self.sign_ins.failed(network, name, now)
+    /// Whether somebody at `network` who gives no name may go on now: with a key first, or with an enrolment link. Counts
+    /// it. It is a plain rate; no failure makes it longer.
+    pub fn attempt_without_name(&self, network: Network, now: Time) -> Result<(), Wait> {
+        self.ticks.advance(now);
+        self.sign_ins.nameless(network, now)
     }
 
     /// The sign-in succeeded: its failures are forgiven, and the place is familiar from now on.
     pub fn succeeded(&self, network: Network, name: &str, now: Time) {
         self.sign_ins.succeeded(network, name, now);
+    }
+
+    /// `name` was at `network` with a session at that time: what a restart has forgotten, from what the store still knows.
+    pub fn seen(&self, network: Network, name: &str, at: Time) {
+        self.sign_ins.seen(network, name, at);
     }
 
     /// Forgets what no longer matters. To be called every minute or so.

@@ -158,6 +158,23 @@ impl House {
         panic!("no such record; the log has:\n{:#?}", self.log());
     }
 
+    /// The same data with a new process; browsers must be told its address.
+    pub async fn restart(&mut self) {
+        let gateway = self.gateway.take().unwrap();
+        let (text, base, clock) = (self.config.lock().unwrap().clone(), self.data.path().to_owned(), self.clock.clone());
+        let gateway = tokio::task::spawn_blocking(move || {
+            gateway.shut_down();
+            let settings = config::parse(&text, "test.toml", &base).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+            let lock = yumen::gateway::lock(&settings.data).unwrap();
+            Gateway::start(settings, lock, Options { clock: Some(clock), reload: None })
+        })
+        .await
+        .unwrap()
+        .unwrap();
+        self.address = gateway.addresses()[0];
+        self.gateway = Some(gateway);
+    }
+
     /// Stops the gateway and gives the whole log.
     pub async fn close(mut self) -> Vec<Entry> {
         let gateway = self.gateway.take().unwrap();

@@ -241,10 +241,66 @@ async fn staff_can_try_an_invitation_in_a_browser_that_is_signed_in() {
 
 #[tokio::test]
 async fn sessions_outlive_a_restart_and_signed_out_ones_do_not_come_back() {
+    let mut house = House::open().await;
+    let mut stays = house.signed_in("wang", Role::Member).await;
+    let mut gone = house.signed_in("li", Role::Member).await;
+    let cookie = gone.cookie(PORTAL, "__Host-yumen").unwrap();
+    let page = gone.open(&format!("https://{PORTAL}/")).await;
+    let form = page.form("sign-out");
+    gone.submit(&page, &form).await;
+    gone.set_cookie(PORTAL, "__Host-yumen", &cookie);
+    house.restart().await;
+    for browser in [&mut stays, &mut gone] {
+        browser.address = house.address;
+    }
+    let keys = format!("https://{PORTAL}/keys");
+    assert_eq!(stays.open(&keys).await.url.path(), "/keys");
+    assert_eq!(gone.open(&keys).await.url.path(), "/sign-in");
+}
+
+#[tokio::test]
+async fn where_somebody_is_signed_in_is_still_familiar_after_a_restart() {
+    let mut house = House::open_with(Changes { top: "[sign_in]\nper_account_per_minute = 2\n", ..Changes::default() }).await;
+    let owner = house.signed_in("wang", Role::Member).await;
+    house.restart().await;
+    let try_from = async |from: Option<[u8; 4]>| {
+        let mut browser = house.browser();
+        browser.from = from.map(Into::into);
+        let page = browser.open(&format!("https://{PORTAL}/sign-in")).await;
+        crate::house::first_factor(&mut browser, &page, "wang", "a wrong password").await.status
+    };
+    for _ in 0..2 {
+        assert_eq!(try_from(Some([127, 0, 0, 2])).await, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(try_from(Some([127, 0, 0, 3])).await, StatusCode::TOO_MANY_REQUESTS, "strange networks used up what the account has");
+    assert_eq!(try_from(None).await, StatusCode::FORBIDDEN, "but not where its owner is");
+    drop(owner);
+}
+
+#[tokio::test]
+async fn the_list_of_sessions_says_in_words_which_browser_it_is() {
     let house = House::open().await;
-    let mut admin = house.signed_in("admin", Role::SecurityAdministrator).await;
-    let page = admin.open(&format!("https://{PORTAL}/console/sessions")).await;
-    assert!(page.text().contains("admin"), "{}", page.text());
-    let page = admin.open(&format!("https://{PORTAL}/sessions")).await;
-    assert_eq!(page.status, StatusCode::OK);
+    let mut browser = house.enrolled("wang", Role::Member).await;
+    browser.agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    sign_in(&mut browser, &format!("https://{PORTAL}/"), "wang").await;
+    let page = browser.open(&format!("https://{PORTAL}/sessions")).await;
+    let title = format!("<bdi title=\"{}\">Firefox on Linux</bdi>", browser.agent);
+    assert!(page.text().contains(&title), "{}", page.text());
+}
+
+#[tokio::test]
+async fn a_session_too_old_for_an_app_is_renewed_by_a_key_alone_too() {
+    let changes = Changes { top: "[labels.internal]\nidle = \"5m\"\noverall = \"1h\"\n", ..Changes::default() };
+    let house = House::open_with(changes).await;
+    let mut browser = house.in_the_app("wang").await;
+    house.clock.advance(Duration::from_secs(6 * 60));
+    let before = browser.cookie(PORTAL, "__Host-yumen");
+    let page = browser.open(&format!("https://{SITES}/again")).await;
+    assert_eq!(page.url.path(), "/sign-in");
+    assert_eq!(browser.cookie(PORTAL, "__Host-yumen-step"), None, "who is signed in holds no step");
+    let form = page.form("key-first");
+    let page = browser.submit(&page, &form).await;
+    let page = browser.use_key(&page).await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/again"), "{}", page.text());
+    assert_ne!(browser.cookie(PORTAL, "__Host-yumen"), before);
 }

@@ -13,6 +13,7 @@ mod bodies;
 mod corpus;
 mod floods;
 mod headers;
+mod http2;
 mod identity;
 mod log;
 mod reload;

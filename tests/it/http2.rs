@@ -1,0 +1,178 @@
+//! Requests over HTTP/2 that no honest client sends, frame by frame: what is malformed is an error of its stream (RFC 9113, section 8.1.1), and
+//! no back office sees any of it.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, SETTINGS, frame, literal, preface, request};
+use crate::house::{House, LEDGER, SITES};
+
+const GOAWAY: u8 = 7;
+const PROTOCOL_ERROR: u32 = 1;
+/// RFC 7541, appendix A.
+const STATUS_200: u8 = 0x88;
+const STATUS_400: u8 = 0x8c;
+
+/// What became of the first stream.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The first byte of the answer's fields, which is its status where the static table has it.
+    Answered(u8),
+    Reset(u32),
+    ConnectionEnded(Option<u32>),
+}
+
+/// Sends frames and reads until the first stream is answered or gone.
+async fn outcome(house: &House, frames: &[u8]) -> Outcome {
+    let mut config = (*house.tls).clone();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let tcp = TcpStream::connect(house.address).await.unwrap();
+    let name = rustls::pki_types::ServerName::try_from(SITES).unwrap();
+    let mut stream = TlsConnector::from(std::sync::Arc::new(config)).connect(name, tcp).await.unwrap();
+    let _ = stream.write_all(&[preface(&[]), frame(SETTINGS, 1, 0, &[]), frames.to_vec()].concat()).await;
+    let reading = async {
+        let mut gone = None;
+        loop {
+            let mut head = [0; 9];
+            if stream.read_exact(&mut head).await.is_err() {
+                return Outcome::ConnectionEnded(gone);
+            }
+            let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+            let mut payload = vec![0; length];
+            if stream.read_exact(&mut payload).await.is_err() {
+                return Outcome::ConnectionEnded(gone);
+            }
+            let number = |from: usize| u32::from_be_bytes(payload[from..from + 4].try_into().unwrap());
+            match (head[3], head[8]) {
+                (HEADERS, 1) => return Outcome::Answered(payload[0]),
+                (RST_STREAM, 1) => return Outcome::Reset(number(0)),
+                (GOAWAY, _) => gone = Some(number(4)),
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reading).await.expect("an answer")
+}
+
+async fn house() -> (House, String) {
+    let house = House::open().await;
+    let browser = house.in_the_app("wang").await;
+    let cookie = browser.cookie_field(SITES);
+    (house, cookie)
+}
+
+/// A whole request in one frame.
+fn whole(fields: &[&[u8]]) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS | END_STREAM, 1, &fields.concat())
+}
+
+#[tokio::test]
+async fn a_good_request_in_frames_written_by_hand_is_answered() {
+    let (house, cookie) = house().await;
+    let good = whole(&[&request("GET", SITES, "/by-hand"), &literal("cookie", &cookie)]);
+    assert_eq!(outcome(&house, &good).await, Outcome::Answered(STATUS_200));
+    assert!(house.upstream.seen().contains("GET /by-hand HTTP/1.1\r\n"));
+}
+
+#[tokio::test]
+async fn a_body_unlike_its_length_is_an_error_and_no_request_of_the_back_office() {
+    let (house, cookie) = house().await;
+    let origin = format!("https://{SITES}");
+    let post = |length: &str, pieces: &[&[u8]]| {
+        let fields =
+            [request("POST", SITES, "/length"), literal("cookie", &cookie), literal("origin", &origin), literal("content-length", length)];
+        let mut frames = frame(HEADERS, END_HEADERS, 1, &fields.concat());
+        for (number, piece) in pieces.iter().enumerate() {
+            frames.extend(frame(DATA, if number + 1 == pieces.len() { END_STREAM } else { 0 }, 1, piece));
+        }
+        frames
+    };
+    assert_eq!(outcome(&house, &post("5", &[b"he", b"llo"])).await, Outcome::Answered(STATUS_200));
+    let before = house.upstream.requests().len();
+    for (length, pieces) in [("4", &[b"hello".as_slice()][..]), ("6", &[b"hello"]), ("6", &[b"he", b"llo"]), ("0", &[b"hello"])] {
+        let got = outcome(&house, &post(length, pieces)).await;
+        // A body that ended too early may have been passed on in part: then the gateway says so itself.
+        assert!(matches!(got, Outcome::Reset(PROTOCOL_ERROR) | Outcome::Answered(STATUS_400)), "{length} {pieces:?}: {got:?}");
+    }
+    for length in ["", "+5", "0x5", "5, 5", "5,6", "99999999999999999999"] {
+        let got = outcome(&house, &post(length, &[b"hello"])).await;
+        assert_ne!(got, Outcome::Answered(STATUS_200), "{length:?}");
+    }
+    assert_eq!(house.upstream.requests().len(), before, "none of these is a request: {}", house.upstream.seen());
+}
+
+#[tokio::test]
+async fn fields_that_http_2_forbids_are_errors_of_their_stream() {
+    let (house, cookie) = house().await;
+    let start = [request("GET", SITES, "/forbidden"), literal("cookie", &cookie)].concat();
+    for (name, value) in [
+        ("connection", "close"),
+        ("keep-alive", "1"),
+        ("proxy-connection", "close"),
+        ("transfer-encoding", "chunked"),
+        ("upgrade", "websocket"),
+        ("te", "gzip"),
+        ("Upper", "case"),
+        ("with space", "x"),
+        ("", "x"),
+        ("x", "a\r\nb: c"),
+        ("x", "a\nb"),
+        ("x", "a\0b"),
+        (":path", "/twice"),
+        (":unknown", "x"),
+        (":status", "200"),
+    ] {
+        let got = outcome(&house, &whole(&[&start, &literal(name, value)])).await;
+        assert!(
+            matches!(got, Outcome::Reset(PROTOCOL_ERROR) | Outcome::ConnectionEnded(Some(PROTOCOL_ERROR)) | Outcome::Answered(STATUS_400)),
+            "{name:?}: {value:?}: {got:?}"
+        );
+    }
+    assert!(!house.upstream.seen().contains("/forbidden"), "{}", house.upstream.seen());
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_say_what_it_wants_is_an_error() {
+    let (house, cookie) = house().await;
+    let cookie = literal("cookie", &cookie);
+    let fields = |fields: &[(&str, &str)]| fields.iter().flat_map(|(name, value)| literal(name, value)).collect::<Vec<u8>>();
+    let (method, scheme, authority, path) = ((":method", "GET"), (":scheme", "https"), (":authority", SITES), (":path", "/unclear"));
+    for bad in [
+        fields(&[scheme, authority, path]),
+        fields(&[method, scheme, authority]),
+        fields(&[method, authority, path]),
+        fields(&[method, scheme, path]),
+        fields(&[method, scheme, authority, (":path", "")]),
+        fields(&[method, scheme, authority, (":path", "unclear")]),
+        fields(&[method, scheme, authority, (":path", "*")]),
+        fields(&[method, scheme, authority, (":path", "https://sites.city.test/unclear")]),
+        fields(&[method, (":scheme", "http"), authority, path]),
+        fields(&[method, scheme, (":authority", "me@sites.city.test"), path]),
+        fields(&[method, scheme, authority, path, ("host", LEDGER)]),
+        fields(&[(":method", "CONNECT"), authority]),
+        fields(&[(":method", "G ET"), scheme, authority, path]),
+        fields(&[("x", "first"), method, scheme, authority, path]),
+    ] {
+        let got = outcome(&house, &whole(&[&bad, &cookie])).await;
+        assert_ne!(got, Outcome::Answered(STATUS_200), "{:?}", String::from_utf8_lossy(&bad));
+    }
+    assert!(!house.upstream.seen().contains("unclear"), "{}", house.upstream.seen());
+}
+
+#[tokio::test]
+async fn a_hundred_fields_are_taken_and_one_more_is_not_crumbs_of_cookies_counted() {
+    let (house, cookie) = house().await;
+    let start = [request("GET", SITES, "/crumbs"), literal("cookie", &cookie)].concat();
+    let with = |count: usize| {
+        let crumbs: Vec<u8> = (0..count).flat_map(|_| literal("cookie", "a=b")).collect();
+        whole(&[&start, &crumbs])
+    };
+    assert_eq!(outcome(&house, &with(99)).await, Outcome::Answered(STATUS_200));
+    let before = house.upstream.requests().len();
+    assert_ne!(outcome(&house, &with(100)).await, Outcome::Answered(STATUS_200));
+    assert_ne!(outcome(&house, &whole(&[&start, &literal("x", &"y".repeat(16 * 1024))])).await, Outcome::Answered(STATUS_200));
+    assert_eq!(house.upstream.requests().len(), before);
+}

@@ -190,10 +190,10 @@ impl<S: Service> Talk<S> {
             let (service, origin) = (service.clone(), Arc::clone(&origin));
             async move {
                 Ok(match admitted {
-                    Ok(inbound) => service.call(inbound).await.map(|body| Answer::of_service(body, under_way)),
+                    Ok(inbound) => service.call(inbound).await.map(|body| Answer::of_service(body, version, under_way)),
                     Err(malformed) => {
-                        service.malformed(&origin, malformed.status, malformed.what);
-                        answer(malformed, version, under_way)
+                        let reference = service.malformed(&origin, malformed.status, malformed.what);
+                        answer(malformed, reference, version, under_way)
                     }
                 })
             }

@@ -15,7 +15,7 @@ use crate::audit::Journal;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::edge;
-use crate::model::{Action, Event, Inbound, Origin};
+use crate::model::{Action, Event, Inbound, Origin, Reference};
 use crate::proxy::{Pool, PoolSettings};
 
 use super::body::Body;
@@ -171,8 +171,8 @@ impl edge::Service for Serving {
         self.0.clone().serve(inbound)
     }
 
-    fn malformed(&self, origin: &Origin, status: StatusCode, what: &str) {
-        self.0.house.note_malformed(origin, status, what);
+    fn malformed(&self, origin: &Origin, status: StatusCode, what: &str) -> Option<Reference> {
+        self.0.house.note_malformed(origin, status, what)
     }
 }
 

@@ -195,11 +195,13 @@ impl SignIn {
             return Ok(None);
         }
         let changed = self.store.set_state(account.id, &[AccountState::Active], AccountState::Suspended).await.map_err(Denied::broken)?;
-        self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
-        if changed.is_none() {
-            return Ok(None);
+        // The store ended them with the change of state. Nothing that can fail may stand before this: an error shall leave less open.
+        let ended = changed.is_some().then(|| self.sessions.revoke_all_of(account.id));
+        if let Err(error) = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await {
+            // The step opens nothing, for the account is not active any more; the suspension must still go on record.
+            tracing::warn!(%error, "a step of a suspended account could not be removed");
         }
-        self.sessions.end_all_of(account.id).await.map(Some).map_err(Denied::broken)
+        Ok(ended)
     }
 }
 

@@ -29,7 +29,8 @@ pub struct App {
     /// Its own, as browsers write it: `https://host` or `https://host:port`.
     pub origin: String,
     pub allow_underscores: bool,
-    /// Signed in again after so long without a request, and so long after the sign-in in any case.
+    /// Signed in again after so long without activity (in this app, where it is less than the session's own limit), and so long after the
+    /// sign-in in any case.
     pub idle: Duration,
     pub overall: Duration,
 }

@@ -1,6 +1,7 @@
 //! The decision: deny by default, the first rule that matches decides.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use http::Method;
@@ -30,6 +31,24 @@ struct Terms {
     app: Arc<App>,
     rule: usize,
     valid_until: Time,
+    heard: Heard,
+}
+
+/// Whether the client has sent anything under a grant since somebody last asked: a body's bytes, or a tunnel's.
+#[derive(Clone, Debug, Default)]
+pub struct Heard(Arc<AtomicBool>);
+
+impl Heard {
+    pub fn note(&self) {
+        // Reading first keeps the cache line shared while it is set already.
+        if !self.0.load(Ordering::Relaxed) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 #[cfg(test)]
@@ -37,7 +56,7 @@ impl Grant {
     /// For the floors above, whose tests are not about policy.
     pub fn sample(identity: Arc<Identity>) -> Self {
         let app = Arc::new(super::app::sample::app(Vec::new()));
-        Self(Arc::new(Terms { identity, app, rule: 0, valid_until: Time::from_millis(i64::MAX) }))
+        Self(Arc::new(Terms { identity, app, rule: 0, valid_until: Time::from_millis(i64::MAX), heard: Heard::default() }))
     }
 }
 
@@ -67,9 +86,13 @@ impl Grant {
     }
 
     /// On the steady scale: the earliest of the session's overall limit, the end of the rule's hours, and the beginning of
-    /// the hours of a rule that would deny. The idle limit is not in it: a long flow is watched by whoever keeps the session.
+    /// the hours of a rule that would deny. The idle limits are not in it: activity moves them.
     pub fn valid_until(&self) -> Time {
         self.0.valid_until
+    }
+
+    pub fn heard(&self) -> &Heard {
+        &self.0.heard
     }
 
     pub fn watch(&self) -> GrantWatch {
@@ -78,9 +101,10 @@ impl Grant {
 
     /// Why the grant holds no longer, if so. `now` is steady.
     pub fn ended(&self, now: Time) -> Option<End> {
-        if self.0.identity.is_revoked() {
+        let Terms { identity, app, valid_until, .. } = &*self.0;
+        if identity.is_revoked() {
             Some(End::Revoked)
-        } else if now >= self.0.valid_until {
+        } else if now >= *valid_until || identity.is_away(&app.host, app.idle, now) {
             Some(End::Expired)
         } else {
             None
@@ -104,7 +128,8 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
             }
             (Effect::Allow, true) => {
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.open_until(wall)), until, wall, now));
-                let terms = Terms { identity: Arc::clone(identity), app: Arc::clone(app), rule: index, valid_until: until };
+                let (identity, app) = (Arc::clone(identity), Arc::clone(app));
+                let terms = Terms { identity, app, rule: index, valid_until: until, heard: Heard::default() };
                 return Ok(Grant(Arc::new(terms)));
             }
             (Effect::Allow, false) => {}
@@ -115,8 +140,8 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
 
 /// Whether some rule lets `visitor` into `app` at all, now and from there; for the portal's list, and before she is handed over to the app.
 ///
-/// [`Refusal::SignInAgain`] says that her session is too old for this app: the portal must ask for a new sign-in, or it would send
-/// her in a circle.
+/// [`Refusal::SignInAgain`] says that her session is too old for this app, or that she was away from it for too long: the portal must ask
+/// for a new sign-in, or it would send her in a circle.
 pub fn may_enter(visitor: &Visitor, app: &App, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
     let identity = signed_in(visitor)?;
     let decides =
@@ -138,7 +163,7 @@ fn signed_in(visitor: &Visitor) -> Result<&Arc<Identity>, Refusal> {
 /// When the session ends for this app, unless it is over already.
 fn session_ends(identity: &Identity, app: &App, now: Time) -> Result<Time, Refusal> {
     let ends = identity.signed_in().plus(app.overall);
-    if now >= ends || now >= identity.last_active().plus(app.idle) { Err(Refusal::SignInAgain) } else { Ok(ends) }
+    if now >= ends || identity.is_away(&app.host, app.idle, now) { Err(Refusal::SignInAgain) } else { Ok(ends) }
 }
 
 fn change_at(wall_instant: Option<Time>, otherwise: Time, wall: Time, now: Time) -> Time {

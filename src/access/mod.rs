@@ -12,7 +12,7 @@ mod permit;
 mod rule;
 
 pub use app::{App, Names};
-pub use decide::{Asked, Grant, GrantWatch, decide, may_enter};
+pub use decide::{Asked, Grant, GrantWatch, Heard, decide, may_enter};
 pub use hours::{Hours, NotHours};
 pub use origin::{Crossing, origin_check};
 pub use pattern::{NotAPattern, PathPattern};

@@ -8,13 +8,13 @@ use crate::limit::Pass;
 #[derive(Debug)]
 pub struct Permit {
     grant: Grant,
-    _pass: Pass,
+    pass: Pass,
     receipt: Receipt,
 }
 
 impl Permit {
     pub fn new(grant: Grant, pass: Pass, receipt: Receipt) -> Self {
-        Self { grant, _pass: pass, receipt }
+        Self { grant, pass, receipt }
     }
 
     pub fn grant(&self) -> &Grant {
@@ -25,8 +25,8 @@ impl Permit {
         &mut self.receipt
     }
 
-    /// For a flow that outlives the request: it watches the grant and closes the record.
-    pub fn into_parts(self) -> (Grant, Receipt) {
-        (self.grant, self.receipt)
+    /// For a flow that outlives the request: it watches the grant, counts as under way, and closes the record.
+    pub fn into_parts(self) -> (Grant, Pass, Receipt) {
+        (self.grant, self.pass, self.receipt)
     }
 }

@@ -1,12 +1,16 @@
 //! "My keys": adding and removing one takes a fresh proof by a key that the account has.
 //!
-//! Invariant: a proof belongs to one session, lives five minutes, and pays for one change.
+//! Invariant: a proof belongs to one session, lives five minutes, and pays for one change. A key that is wrong here is
+//! wrong as at sign-in: whoever sits before an open session without its key gets no more tries than one with the password.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
+use super::denied::{Denied, Why};
+use super::failures::{Counted, Failures, counts};
 use super::identity::Identity;
+use super::keys::KeyError;
 use super::session::{Ended, Sessions};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
@@ -19,6 +23,9 @@ const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
 pub enum KeyChangeError {
     #[error("the session is over, or the account is not active")]
     NotSignedIn,
+    /// The key that should prove it was wrong; counted, and perhaps once too often.
+    #[error(transparent)]
+    WrongProof(Box<Denied>),
     #[error("a fresh proof by one of the account's keys is needed")]
     NoProof,
     #[error("this key is registered already")]
@@ -42,6 +49,7 @@ pub struct KeyChanges {
     pub(super) store: Store,
     pub(super) ceremonies: Ceremonies,
     pub(super) sessions: Arc<Sessions>,
+    pub(super) failures: Failures,
 }
 
 impl KeyChanges {
@@ -60,7 +68,11 @@ impl KeyChanges {
     pub async fn prove(&self, identity: &Identity, challenge: &Token, credential: &str, now: Time) -> Result<Token, KeyChangeError> {
         let account = self.account(identity, now).await?;
         let answer = Answer { challenge, binding: identity.token_hash(), purpose: Purpose::FreshProof, credential };
-        self.ceremonies.key(&answer, account.id, now).await?;
+        match self.ceremonies.key(&answer, account.id, now).await {
+            Ok(_) => self.store.clear_failures(account.id).await?,
+            Err(CeremonyError::Key(error)) if counts(&error) => return Err(self.wrong_proof(account, error).await?),
+            Err(error) => return Err(error.into()),
+        }
         let proof = Token::random()?;
         let step = Step { account: account.id, session: Some(identity.session_id()), expires: now.plus(PROOF_LIFE) };
         self.store.put_step(proof.hash(), StepKind::KeyAnswered, &step, now).await?;
@@ -105,6 +117,14 @@ impl KeyChanges {
             KeyRemoval::LastOne => Err(KeyChangeError::LastOne),
             KeyRemoval::NoSuch => Err(KeyChangeError::NoSuchKey),
         }
+    }
+
+    async fn wrong_proof(&self, account: Account, error: KeyError) -> Result<KeyChangeError, StoreError> {
+        let suspended = match self.failures.count(&account).await? {
+            Counted::MayTryAgain => None,
+            Counted::Suspended(ended) => ended,
+        };
+        Ok(KeyChangeError::WrongProof(Box::new(Denied::new(Why::Key(error), Some(account)).with_suspension(suspended))))
     }
 
     async fn spend(&self, identity: &Identity, proof: &Token, now: Time) -> Result<(), KeyChangeError> {

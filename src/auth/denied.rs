@@ -39,6 +39,13 @@ pub enum Told {
     Broken,
 }
 
+impl Told {
+    /// Whether something was tried and found wrong. The others were never judged, so they make nobody wait longer.
+    pub fn is_failure(self) -> bool {
+        self == Self::Refused
+    }
+}
+
 #[derive(Debug)]
 pub struct Denied {
     why: Why,

@@ -4,12 +4,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
 use crate::model::{AccountId, Factor, Host, KeyId, SessionId, Who};
@@ -53,6 +54,8 @@ pub struct Identity {
     pub(super) email: Option<Arc<str>>,
     pub(super) host: Host,
     pub(super) token: TokenHash,
+    /// That of its host.
+    pub(super) mark: Arc<Mark>,
     pub(super) live: Arc<Live>,
 }
 
@@ -87,8 +90,16 @@ impl Identity {
         self.live.signed_in
     }
 
-    pub fn last_active(&self) -> Time {
-        self.live.last_active()
+    /// Whether she has been away for `limit` as the app at `host` sees it. A limit tighter than the session's counts what she did in that
+    /// app alone, from when she entered it, so that being busy elsewhere does not keep it open; any other counts all that she does.
+    pub fn is_away(&self, host: &Host, limit: Duration, now: Time) -> bool {
+        let is_tighter = limit < self.live.limits.load().idle;
+        let here = is_tighter.then(|| self.last_active_on(host)).flatten();
+        now >= here.unwrap_or_else(|| self.live.last_active()).plus(limit)
+    }
+
+    fn last_active_on(&self, host: &Host) -> Option<Time> {
+        if *host == self.host { Some(self.mark.time()) } else { self.live.visits.last(host) }
     }
 
     pub fn factor(&self) -> Factor {
@@ -115,9 +126,12 @@ impl Identity {
         }
     }
 
-    /// Restarts the idle time; in vain where the session is over already.
+    /// Restarts the idle time of the session and of its host; in vain where the session is over already.
     pub fn mark_active(&self, now: Time) {
-        self.live.mark_active(now);
+        if !self.live.is_over(now) {
+            self.mark.advance(now);
+            self.live.last_active.advance(now);
+        }
     }
 }
 
@@ -131,14 +145,15 @@ pub(super) struct Live {
     pub(super) address: IpAddr,
     pub(super) user_agent: String,
     pub(super) limits: Arc<ArcSwap<SessionLimits>>,
-    pub(super) last_active: AtomicI64,
+    pub(super) last_active: Mark,
+    pub(super) visits: Visits,
     pub(super) revoked: AtomicBool,
     pub(super) revocation: Notify,
 }
 
 impl Live {
     pub(super) fn last_active(&self) -> Time {
-        Time::from_millis(self.last_active.load(Ordering::Relaxed))
+        self.last_active.time()
     }
 
     pub(super) fn is_revoked(&self) -> bool {
@@ -154,12 +169,6 @@ impl Live {
         let limits = self.limits.load();
         self.is_revoked() || now.since(self.last_active()) >= limits.idle || now.since(self.signed_in) >= limits.overall
     }
-
-    fn mark_active(&self, now: Time) {
-        if !self.is_over(now) {
-            self.last_active.fetch_max(now.millis(), Ordering::Relaxed);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -174,6 +183,8 @@ impl Identity {
         use crate::model::{AccountName, UnitName};
         let token = crate::crypto::Token::random().unwrap().hash();
         let factor = Factor::PasswordAndSecurityKey;
+        let host = Host::parse("gate.localhost").unwrap();
+        let visits = Visits::default();
         Arc::new(Self {
             who: Arc::new(Who {
                 account: AccountId::fresh(),
@@ -184,7 +195,8 @@ impl Identity {
                 session: Some(token.hex().chars().take(16).collect::<String>().into()),
             }),
             email: email.map(Into::into),
-            host: Host::parse("gate.localhost").unwrap(),
+            mark: visits.enter(&host, signed_in),
+            host,
             token,
             live: Arc::new(Live {
                 id: SessionId::fresh(),
@@ -194,11 +206,19 @@ impl Identity {
                 address: IpAddr::from([192, 0, 2, 1]),
                 user_agent: "test".to_owned(),
                 limits: Arc::new(ArcSwap::from_pointee(SessionLimits::default())),
-                last_active: AtomicI64::new(signed_in.millis()),
+                last_active: Mark::at(signed_in),
+                visits,
                 revoked: AtomicBool::new(false),
                 revocation: Notify::new(),
             }),
         })
+    }
+
+    /// The sample on another host, which she enters at `now`.
+    pub fn sample_on(&self, host: &Host, now: Time) -> Arc<Self> {
+        let token = crate::crypto::Token::random().unwrap().hash();
+        let (who, email, live) = (Arc::clone(&self.who), self.email.clone(), Arc::clone(&self.live));
+        Arc::new(Self { who, email, host: host.clone(), token, mark: live.visits.enter(host, now), live })
     }
 
     /// Ends the sample's session.

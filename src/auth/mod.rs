@@ -9,6 +9,7 @@ pub mod cookies;
 mod csrf;
 mod denied;
 mod enrolment;
+mod failures;
 mod handover;
 mod identity;
 mod keys;
@@ -17,6 +18,7 @@ mod return_to;
 mod session;
 mod sign_in;
 mod tokens;
+mod visits;
 mod weak;
 
 #[cfg(test)]
@@ -33,15 +35,17 @@ pub use ceremony::{CHALLENGE_LIFE, CeremonyError, Challenge};
 pub use csrf::Csrf;
 pub use denied::{Denied, Told, Why};
 pub use enrolment::{Enrolling, EnrolmentError};
+pub use failures::FailureLimit;
 pub use handover::{Entry, Handover, IssueError, NoEntry};
 pub use identity::{Identity, SessionLimits, Visitor};
 pub use keys::{Authenticators, KeyError};
 pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, SessionRow, Sessions};
-pub use sign_in::{FailureLimit, Pending, SignIn, SignedIn};
+pub use sign_in::{Pending, SignIn, SignedIn};
 
 use ceremony::Ceremonies;
+use failures::Failures;
 
 /// Everything that pages about people and their keys call. Clones share it.
 #[derive(Clone, Debug)]
@@ -63,16 +67,17 @@ impl Auth {
     ) -> Self {
         let store = store.clone();
         let ceremonies = Ceremonies::new(store.clone(), authenticators);
+        let failures = Failures { store: store.clone(), sessions: Arc::clone(&sessions), limit: failure_limit };
         Self {
             sign_in: SignIn {
                 store: store.clone(),
                 passwords: passwords.clone(),
                 ceremonies: ceremonies.clone(),
                 sessions: Arc::clone(&sessions),
-                failure_limit,
+                failures: failures.clone(),
             },
             enrolment: Enrolling { store: store.clone(), passwords, ceremonies: ceremonies.clone() },
-            keys: KeyChanges { store: store.clone(), ceremonies, sessions: Arc::clone(&sessions) },
+            keys: KeyChanges { store: store.clone(), ceremonies, sessions: Arc::clone(&sessions), failures },
             handover: Handover { store, sessions: Arc::clone(&sessions) },
             sessions,
         }

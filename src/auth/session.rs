@@ -4,9 +4,9 @@
 //! the store nor a lock that all requests share, and a made-up cookie costs one hash. What ends a session takes
 //! effect in memory first, at once; the store follows, and is asked again by [`Sessions::write_back`] until it has.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::identity::{Identity, Live, SessionLimits};
 use super::tokens::Tokens;
+use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token, TokenHash};
 use crate::model::{Account, AccountId, Factor, Host, KeyId, SessionId, Who, capped};
@@ -74,8 +75,8 @@ struct Open {
     who: Arc<Who>,
     email: Option<Arc<str>>,
     tokens: Vec<(Host, TokenHash)>,
-    /// The last activity that the store knows.
-    written: Time,
+    /// The times that the store knows.
+    written: Touch,
 }
 
 impl Sessions {
@@ -168,15 +169,14 @@ impl Sessions {
     pub async fn write_back(&self) -> Result<(), StoreError> {
         let touches: Vec<Touch> = {
             let open = self.open();
-            let changed = open.iter().filter(|(_, open)| open.live.last_active() != open.written);
-            changed.map(|(id, open)| open.touch(*id)).collect()
+            open.values().map(|open| (open.touch(), &open.written)).filter(|(new, old)| new != *old).map(|(new, _)| new).collect()
         };
         if !touches.is_empty() {
             self.store.touch(&touches).await?;
             let mut open = self.open();
             for touch in touches {
                 if let Some(open) = open.get_mut(&touch.session) {
-                    open.written = touch.last_active;
+                    open.written = touch;
                 }
             }
         }
@@ -210,7 +210,8 @@ impl Sessions {
             user_agent: capped(&browser.user_agent, LONGEST_USER_AGENT),
         };
         // In memory first: whoever ends all of the account's sessions meanwhile finds this one too.
-        let identity = self.insert(&session, account, &[(self.portal.clone(), token.hash())]);
+        let hosts = [(self.portal.clone(), now)].into();
+        let identity = self.insert(&session, account, &[(self.portal.clone(), token.hash())], hosts);
         let Some(identity) = identity else { return Ok(None) };
         match self.store.create_session(&session, &self.portal, token.hash()).await {
             Ok(true) if !identity.is_revoked() => Ok(Some((token, identity))),
@@ -234,7 +235,7 @@ impl Sessions {
         session.tokens.retain(|(_, token)| !given_way.contains(token));
         given_way.iter().for_each(|token| self.tokens.remove(token));
         session.tokens.push((host.clone(), token.hash()));
-        let identity = session.identity(host, token.hash());
+        let identity = session.identity(host, token.hash(), now);
         self.tokens.insert(token.hash(), Arc::clone(&identity));
         Ok(Some((token, identity)))
     }
@@ -245,19 +246,26 @@ impl Sessions {
     }
 
     /// Puts a stored session into the table. A clock that was set back while the process was down must not make it
-    /// younger than it was when it was last seen: then both its times move, and the store is told.
+    /// younger than it was when it was last seen: then all its times move, and the store is told.
     fn restore(&self, stored: StoredSession, now: Time) -> Option<Touch> {
-        let StoredSession { mut session, account, tokens } = stored;
+        let StoredSession { mut session, account, tokens, mut hosts } = stored;
         let ahead = session.last_active.since(now);
         session.last_active = session.last_active.minus(ahead);
         session.signed_in = session.signed_in.minus(ahead);
-        self.insert(&session, &account, &tokens);
-        let touch = Touch { session: session.id, signed_in: session.signed_in, last_active: session.last_active };
+        hosts.values_mut().for_each(|active| *active = active.minus(ahead).min(now));
+        self.insert(&session, &account, &tokens, hosts.clone());
+        let touch = Touch { session: session.id, signed_in: session.signed_in, last_active: session.last_active, hosts };
         (!ahead.is_zero()).then_some(touch)
     }
 
-    /// Returns the identity of the first token.
-    fn insert(&self, session: &Session, account: &Account, tokens: &[(Host, TokenHash)]) -> Option<Arc<Identity>> {
+    /// Returns the identity of the first token. `hosts`: when each was last active.
+    fn insert(
+        &self,
+        session: &Session,
+        account: &Account,
+        tokens: &[(Host, TokenHash)],
+        hosts: BTreeMap<Host, Time>,
+    ) -> Option<Arc<Identity>> {
         let new = Open {
             live: Arc::new(Live {
                 id: session.id,
@@ -267,7 +275,8 @@ impl Sessions {
                 address: session.address,
                 user_agent: session.user_agent.clone(),
                 limits: Arc::clone(&self.limits),
-                last_active: AtomicI64::new(session.last_active.millis()),
+                last_active: Mark::at(session.last_active),
+                visits: Visits::of(&hosts),
                 revoked: AtomicBool::new(false),
                 revocation: Notify::new(),
             }),
@@ -281,12 +290,13 @@ impl Sessions {
             }),
             email: account.email.as_deref().map(Into::into),
             tokens: tokens.to_vec(),
-            written: session.last_active,
+            written: Touch { session: session.id, signed_in: session.signed_in, last_active: session.last_active, hosts },
         };
         let mut first = None;
         let mut open = self.open();
         for (host, token) in tokens {
-            let identity = new.identity(host, *token);
+            let entered = new.written.hosts.get(host).copied().unwrap_or(session.signed_in);
+            let identity = new.identity(host, *token, entered);
             first.get_or_insert_with(|| Arc::clone(&identity));
             self.tokens.insert(*token, identity);
         }
@@ -346,18 +356,21 @@ impl Sessions {
 }
 
 impl Open {
-    fn identity(&self, host: &Host, token: TokenHash) -> Arc<Identity> {
+    /// `entered`: when the host was, for its idle time.
+    fn identity(&self, host: &Host, token: TokenHash, entered: Time) -> Arc<Identity> {
         Arc::new(Identity {
             who: Arc::clone(&self.who),
             email: self.email.clone(),
             host: host.clone(),
             token,
+            mark: self.live.visits.enter(host, entered),
             live: Arc::clone(&self.live),
         })
     }
 
-    fn touch(&self, session: SessionId) -> Touch {
-        Touch { session, signed_in: self.live.signed_in, last_active: self.live.last_active() }
+    fn touch(&self) -> Touch {
+        let live = &self.live;
+        Touch { session: live.id, signed_in: live.signed_in, last_active: live.last_active(), hosts: live.visits.times() }
     }
 
     fn row(&self, id: SessionId, portal: &Host) -> SessionRow {

@@ -9,40 +9,18 @@ use std::time::Duration;
 
 use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
 use super::denied::{Denied, Why};
+use super::failures::{Counted, Failures, counts};
 use super::identity::Identity;
 use super::keys::KeyError;
 use super::password::{PasswordError, Passwords};
 use super::session::{Browser, Ended, Sessions};
 use crate::clock::Time;
 use crate::crypto::Token;
-use crate::model::{Account, AccountId, AccountName, AccountState, Factor, KeyId, Role};
-use crate::store::{Purpose, Step, StepKind, Store};
+use crate::model::{Account, AccountId, AccountName, AccountState, Factor, KeyId};
+use crate::store::{Purpose, Step, StepKind, Store, StoreError};
 
 /// How long the key is waited for after the password.
 const STEP_LIFE: Duration = Duration::from_secs(5 * 60);
-/// Staff may fail at most this often (GM/T 0025).
-const STAFF_FAILURES: u32 = 8;
-
-/// How many failures of the second factor in a row, after a right password, suspend an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FailureLimit(pub u32);
-
-impl Default for FailureLimit {
-    fn default() -> Self {
-        Self(10)
-    }
-}
-
-impl FailureLimit {
-    fn of(self, role: Role) -> u32 {
-        match role {
-            Role::Member => self.0,
-            Role::SystemAdministrator | Role::SecurityAdministrator | Role::Auditor => self.0.min(STAFF_FAILURES),
-        }
-        .max(1)
-    }
-}
-
 /// The password was right; the browser that holds `token` may show a key.
 #[derive(Clone, Debug)]
 pub struct Pending {
@@ -64,7 +42,7 @@ pub struct SignIn {
     pub(super) passwords: Passwords,
     pub(super) ceremonies: Ceremonies,
     pub(super) sessions: Arc<Sessions>,
-    pub(super) failure_limit: FailureLimit,
+    pub(super) failures: Failures,
 }
 
 impl SignIn {
@@ -184,30 +162,23 @@ impl SignIn {
         match self.count_failure(&account, pending, now).await {
             Ok(suspended) => Denied::new(Why::Key(error), Some(account)).with_suspension(suspended),
             // A failure that could not be counted is the gateway's problem.
-            Err(broken) => broken,
+            Err(broken) => Denied::broken(broken),
         }
     }
 
     /// Counts; returns the sessions that ended with the suspension, if that was the failure too many.
-    async fn count_failure(&self, account: &Account, pending: &Token, now: Time) -> Result<Option<Vec<Ended>>, Denied> {
-        let count = self.store.count_failure(account.id).await.map_err(Denied::broken)?;
-        if count < self.failure_limit.of(account.role) {
-            return Ok(None);
+    async fn count_failure(&self, account: &Account, pending: &Token, now: Time) -> Result<Option<Vec<Ended>>, StoreError> {
+        match self.failures.count(account).await? {
+            Counted::MayTryAgain => Ok(None),
+            Counted::Suspended(ended) => {
+                if let Err(error) = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await {
+                    // The step opens nothing, for the account is not active any more; the suspension must still go on record.
+                    tracing::warn!(%error, "a step of a suspended account could not be removed");
+                }
+                Ok(ended)
+            }
         }
-        let changed = self.store.set_state(account.id, &[AccountState::Active], AccountState::Suspended).await.map_err(Denied::broken)?;
-        // The store ended them with the change of state. Nothing that can fail may stand before this: an error shall leave less open.
-        let ended = changed.is_some().then(|| self.sessions.revoke_all_of(account.id));
-        if let Err(error) = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await {
-            // The step opens nothing, for the account is not active any more; the suspension must still go on record.
-            tracing::warn!(%error, "a step of a suspended account could not be removed");
-        }
-        Ok(ended)
     }
-}
-
-/// Whether it is the person's failure; wrong settings are not.
-fn counts(error: &KeyError) -> bool {
-    !matches!(error, KeyError::Settings(_))
 }
 
 fn refused(error: CeremonyError, account: Option<Account>) -> Denied {

@@ -21,7 +21,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let portal = settings.portal.origin.clone();
     let lock = gateway::lock(&settings.data)?;
     let gateway = Gateway::start(settings, lock, options)?;
-    eprintln!("yumen: serving; the portal is {portal}");
+    let addresses: Vec<String> = gateway.addresses().iter().map(ToString::to_string).collect();
+    eprintln!("yumen: serving on {}; the portal is {portal}", addresses.join(" and "));
     gateway.run();
     Ok(ExitCode::SUCCESS)
 }

@@ -44,6 +44,7 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         caps: caps(&root.section("caps")),
         sign_in: sign_in(&root.section("sign_in")),
         per_person: rate_of(&rates, "per_person_per_second", Rate::PER_PERSON),
+        per_person_at_once: rates.or("per_person_at_once", 100, |value| value.whole(1..=100_000)),
         log: log(&root.section("log")),
         apps: app::read_all(root, &surroundings, files),
         session,
@@ -225,6 +226,7 @@ fn sign_in(section: &Section<'_>) -> SignIn {
     SignIn {
         failures_until_suspended: count("failures_until_suspended", default.failures_until_suspended, 100),
         per_address_per_minute: count("per_address_per_minute", default.per_address_per_minute, 10_000),
+        nameless_per_address_per_minute: count("nameless_per_address_per_minute", default.nameless_per_address_per_minute, 10_000),
         per_account_per_minute: count("per_account_per_minute", default.per_account_per_minute, 1_000),
         overall_per_minute: count("overall_per_minute", default.overall_per_minute, 100_000),
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::files::Files;
+use super::general::origin_of;
 use crate::access::{App, Names};
 use crate::model::{Host, Label};
 
@@ -27,9 +28,25 @@ pub struct Settings {
     pub labels: Labels,
     pub sign_in: SignIn,
     pub per_person: Rate,
+    /// Requests of one person under way together.
+    pub per_person_at_once: u32,
     pub log: LogSettings,
     pub apps: Vec<AppSettings>,
     pub(super) files: Files,
+}
+
+impl Settings {
+    /// Takes over the addresses under which browsers know `other`: its portal, and its port for every app.
+    pub fn keep_public_addresses_of(&mut self, other: &Settings) {
+        self.portal = other.portal.clone();
+        self.public_port = other.public_port;
+        for app in &mut self.apps {
+            let origin = origin_of(&app.policy.host, other.public_port);
+            if app.policy.origin != origin {
+                app.policy = Arc::new(App { origin, ..App::clone(&app.policy) });
+            }
+        }
+    }
 }
 
 pub fn default_listen() -> Vec<SocketAddr> {
@@ -101,12 +118,12 @@ impl Default for Caps {
     }
 }
 
-/// What counts as activity for the idle limit.
+/// What counts as activity for the idle limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// Requests that a person made, not background polling that says so by `Sec-Fetch-*`.
     Person,
-    /// Every request.
+    /// Every request, and what clients send on WebSockets.
     Any,
 }
 
@@ -156,13 +173,21 @@ pub struct SignIn {
     /// Consecutive failures of the second factor after a right password.
     pub failures_until_suspended: u32,
     pub per_address_per_minute: u32,
+    /// Without a name: a key first (two each), and enrolment links that are opened.
+    pub nameless_per_address_per_minute: u32,
     pub per_account_per_minute: u32,
     pub overall_per_minute: u32,
 }
 
 impl Default for SignIn {
     fn default() -> Self {
-        Self { failures_until_suspended: 10, per_address_per_minute: 20, per_account_per_minute: 10, overall_per_minute: 600 }
+        Self {
+            failures_until_suspended: 10,
+            per_address_per_minute: 20,
+            nameless_per_address_per_minute: 120,
+            per_account_per_minute: 10,
+            overall_per_minute: 600,
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{Request, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
@@ -24,7 +25,7 @@ use super::pulse::{Framing, Late, Pulse};
 use super::request::{MOST_FIELDS, admit, answer};
 use super::run::{Worker, stopped};
 use super::tls::settled;
-use super::wire::{Cutter, Heard, Wire};
+use super::wire::{Cutter, Heard, Verdict, Wire};
 use crate::model::{End, Line, Origin};
 
 /// Bounds what one HTTP/1.1 head, and one body's way through, can hold in memory.
@@ -84,8 +85,17 @@ impl<S: Service> Talk<S> {
         let origin = Arc::new(Origin { address: peer.ip().to_canonical(), port: peer.port(), tls, sni });
         self.pulse.ready();
         let framing = if h2 { Framing::Frames } else { Framing::Heads };
-        let socket = TokioIo::new(Heard { inner: stream, pulse: Arc::clone(&self.pulse), framing });
-        if h2 { self.http2(socket, &origin).await } else { self.http1(socket, &origin).await }
+        let (heard, verdict) = Heard::new(stream, Arc::clone(&self.pulse), framing);
+        let socket = TokioIo::new(heard);
+        if h2 {
+            self.http2(socket, &origin).await
+        } else {
+            self.http1(socket, &origin, &verdict).await
+        }
+        if let Some(what) = verdict.get() {
+            let status = if h2 { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::BAD_REQUEST };
+            self.worker.service.malformed(&origin, status, what);
+        }
     }
 
     async fn shake_hands(&self, wire: Wire) -> Option<TlsStream<Wire>> {
@@ -106,7 +116,7 @@ impl<S: Service> Talk<S> {
         None
     }
 
-    async fn http1(&self, socket: Socket, origin: &Arc<Origin>) {
+    async fn http1(&self, socket: Socket, origin: &Arc<Origin>, verdict: &Verdict) {
         // hyper's header timeout counts the time between requests too, and sets a timer for each; the pulse does better.
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -118,7 +128,7 @@ impl<S: Service> Talk<S> {
             .serve_connection(socket, self.answers(origin))
             .with_upgrades();
         let Some(Err(error)) = self.drive(connection, |connection| connection.graceful_shutdown()).await else { return };
-        if error.is_parse() {
+        if error.is_parse() && verdict.get().is_none() {
             let status = if error.is_parse_too_large() { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE } else { StatusCode::BAD_REQUEST };
             self.worker.service.malformed(origin, status, &error.to_string());
         }
@@ -190,7 +200,15 @@ impl<S: Service> Talk<S> {
             let (service, origin) = (service.clone(), Arc::clone(&origin));
             async move {
                 Ok(match admitted {
-                    Ok(inbound) => service.call(inbound).await.map(|body| Answer::of_service(body, version, under_way)),
+                    Ok(inbound) => {
+                        let upgrades = inbound.upgrade.is_some();
+                        let mut response = service.call(inbound).await.map(|body| Answer::of_service(body, version, under_way));
+                        if upgrades && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                            // What follows a request for an upgrade is not judged, so it is not read as a request either.
+                            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                        }
+                        response
+                    }
                     Err(malformed) => {
                         let reference = service.malformed(&origin, malformed.status, malformed.what);
                         answer(malformed, reference, version, under_way)

@@ -65,6 +65,11 @@ impl Pulse {
         }
     }
 
+    /// The time by which it marks.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
     /// The handshake is done; from now on the first byte is waited for.
     pub fn ready(&self) {
         self.enter(Phase::FirstByte);

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::frames::{Flood, Frames};
+use super::heads::{Flaw, Heads};
 use super::pulse::{Framing, Pulse};
 
 /// More than this does not wait unsent in the kernel, so a write that waits means a client that does not read.
@@ -135,31 +137,89 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// TLS above the wire: marks that bytes of HTTP came.
+/// TLS above the wire: marks that bytes of HTTP came, and lets a judge see them before any parser does.
 pub(super) struct Heard<T> {
-    pub inner: T,
-    pub pulse: Arc<Pulse>,
-    pub framing: Framing,
+    inner: T,
+    pulse: Arc<Pulse>,
+    judge: Judge,
+    verdict: Verdict,
+}
+
+/// Why the connection may not go on, if so. Shared with the task that answers for the connection.
+pub(super) type Verdict = Arc<OnceLock<&'static str>>;
+
+enum Judge {
+    Heads(Heads),
+    Frames(Box<Frames>),
+}
+
+/// What no parser takes, in a head or in a chunk's size: it stands for whatever was not let through, so that hyper answers 400.
+const POISON: &[u8] = b"\0";
+
+impl<T> Heard<T> {
+    pub fn new(inner: T, pulse: Arc<Pulse>, framing: Framing) -> (Self, Verdict) {
+        let verdict = Verdict::default();
+        let judge = match framing {
+            Framing::Heads => Judge::Heads(Heads::default()),
+            Framing::Frames => Judge::Frames(Box::new(Frames::new(pulse.now()))),
+        };
+        (Self { inner, pulse, judge, verdict: Arc::clone(&verdict) }, verdict)
+    }
+
+    /// Judges what was read past `before`.
+    fn judge(&mut self, buffer: &mut ReadBuf<'_>, before: usize) -> io::Result<()> {
+        let new = buffer.filled().get(before..).unwrap_or_default();
+        match &mut self.judge {
+            Judge::Heads(heads) => {
+                self.pulse.heard(Framing::Heads);
+                if let Err(Flaw { at, what }) = heads.judge(new) {
+                    let _ = self.verdict.set(what);
+                    // The byte at `at` is there, so there is room for the one that takes its place.
+                    buffer.set_filled(before.saturating_add(at));
+                    buffer.put_slice(POISON);
+                }
+                Ok(())
+            }
+            Judge::Frames(frames) => {
+                self.pulse.heard(Framing::Frames);
+                frames.judge(new, self.pulse.now()).map_err(|Flood(what)| {
+                    let _ = self.verdict.set(what);
+                    io::Error::new(ErrorKind::InvalidData, what)
+                })
+            }
+        }
+    }
+
+    fn sent(&mut self, written: &Poll<io::Result<usize>>) {
+        if let (Judge::Frames(frames), Poll::Ready(Ok(count))) = (&mut self.judge, written) {
+            frames.sent(u64::try_from(*count).unwrap_or(u64::MAX));
+        }
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Heard<T> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.verdict.get().is_some() {
+            // Nothing that follows is read: to the parser, the client has gone.
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
-            self.pulse.heard(self.framing);
-        }
-        Poll::Ready(Ok(()))
+        Poll::Ready(if buffer.filled().len() > before { self.judge(buffer, before) } else { Ok(()) })
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<T> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.sent(&written);
+        written
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.sent(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

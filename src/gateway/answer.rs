@@ -15,6 +15,14 @@ use super::house::{House, Map};
 use super::pipeline::whole;
 use super::record::Facts;
 
+/// How the record of an access that is refused will be closed.
+pub struct Ending {
+    pub receipt: Receipt,
+    /// What had come of the request's body.
+    pub bytes_up: u64,
+    pub end: End,
+}
+
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Malformed(_) | Refusal::Path(_) | Refusal::BodyBrokenOff | Refusal::HandOverFailed { .. } => StatusCode::BAD_REQUEST,
@@ -32,7 +40,7 @@ fn status(refusal: &Refusal) -> StatusCode {
 }
 
 impl House {
-    pub fn answer(&self, map: &Map, facts: &Facts, refusal: Refusal, record: Option<(Receipt, End)>) -> Response<Body> {
+    pub fn answer(&self, map: &Map, facts: &Facts, refusal: Refusal, ending: Option<Ending>) -> Response<Body> {
         let status = status(&refusal);
         let (kind, bytes) = if facts.wants_page { self.page(map, facts, status, &refusal) } else { self.json(map, facts, &refusal) };
         let mut response = Response::new(bytes);
@@ -47,7 +55,7 @@ impl House {
         if matches!(refusal, Refusal::BodyTooLarge { .. } | Refusal::BodyTooSlow) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let closing = record.map(|(receipt, end)| Closing { receipt, status: status.as_u16(), bytes_up: 0, end });
+        let closing = ending.map(|Ending { receipt, bytes_up, end }| Closing { receipt, status: status.as_u16(), bytes_up, end });
         whole(response, closing)
     }
 

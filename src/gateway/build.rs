@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
 
 use crate::admin::Desk;
 use crate::audit::{self, Journal, Strangers};
@@ -17,7 +18,7 @@ use crate::config::{AppSettings, Settings, Upstream, UpstreamHost};
 use crate::crypto::{self, MacKey};
 use crate::edge::{Caps, Certificates, Front, Timers};
 use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
-use crate::model::Host;
+use crate::model::{AppId, Host, Network};
 use crate::pki;
 use crate::proxy::{self, Backend};
 use crate::store::Store;
@@ -26,9 +27,13 @@ use crate::web;
 use super::house::{AppSite, House, Map, PortalSite, StartError};
 
 /// Opens the store and the log and makes everything that workers share. Gives what the log had to mend, in words.
-pub async fn house(settings: &Settings, clock: Clock, back: tokio::runtime::Handle) -> Result<(House, String), StartError> {
+pub async fn house(
+    settings: &Settings,
+    certificates: Certificates,
+    clock: Clock,
+    back: tokio::runtime::Handle,
+) -> Result<(House, String), StartError> {
     let map = map(settings, 1)?;
-    let certificates = certificates(settings)?;
     let timeouts = &settings.timeouts;
     let timers = Timers {
         handshake: timeouts.handshake,
@@ -56,6 +61,9 @@ pub async fn house(settings: &Settings, clock: Clock, back: tokio::runtime::Hand
     )?;
     let auth = Arc::new(auth(settings, &store, &clock).await?);
     let limits = Arc::new(Limits::new(limits(settings)));
+    for session in auth.sessions.list_all() {
+        limits.seen(Network::of(session.address), session.who.name.as_str(), session.last_active);
+    }
     let portal = map.portal.origin.clone();
     let strangers = Arc::new(Strangers::new(settings.log.strangers_per_minute));
     let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), portal.clone()));
@@ -98,8 +106,8 @@ pub fn apps(map: &Map) -> Vec<Arc<crate::access::App>> {
 pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
     let mut sites = HashMap::new();
     for app in &settings.apps {
-        let backend = backend(settings, app)?;
-        sites.insert(app.policy.host.clone(), Arc::new(AppSite { app: app.policy.clone(), backend }));
+        let site = AppSite { app: app.policy.clone(), backend: backend(settings, app)?, upstream: app.upstream.clone() };
+        sites.insert(app.policy.host.clone(), Arc::new(site));
     }
     Ok(Map {
         generation,
@@ -110,8 +118,9 @@ pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
     })
 }
 
-/// Every host has a certificate of its own or shares one; a name without any is not served.
-pub fn certificates(settings: &Settings) -> Result<Certificates, StartError> {
+/// Every host has a certificate of its own or shares one; a name without any is not served. `portal` serves the portal where the settings
+/// name none for it.
+pub fn certificates(settings: &Settings, portal: Option<&Arc<CertifiedKey>>) -> Result<Certificates, StartError> {
     let mut certificates = Certificates::new();
     let hosts: Vec<&Host> = std::iter::once(&settings.portal.host).chain(settings.apps.iter().map(|app| &app.policy.host)).collect();
     for files in &settings.certificates {
@@ -123,6 +132,9 @@ pub fn certificates(settings: &Settings) -> Result<Certificates, StartError> {
                 certificates.entry((*host).clone()).or_insert_with(|| pair.clone());
             }
         }
+    }
+    if let Some(pair) = portal {
+        certificates.entry(settings.portal.host.clone()).or_insert_with(|| pair.clone());
     }
     match hosts.iter().find(|host| !certificates.contains_key(host)) {
         Some(host) => Err(StartError::NoCertificate((*host).clone())),
@@ -197,18 +209,24 @@ pub fn session_limits(settings: &Settings) -> SessionLimits {
     SessionLimits { idle: settings.session.limits.idle, overall: settings.session.limits.overall }
 }
 
-fn limits(settings: &Settings) -> LimitSettings {
+pub fn app_rates(settings: &Settings) -> HashMap<AppId, AppRates> {
     let rates = |app: &AppSettings| {
         let rate = app.rate.map(|rate| Rate::per_second(rate.per_second, rate.burst));
         (app.policy.id.clone(), AppRates { person: None, app: rate })
     };
+    settings.apps.iter().map(rates).collect()
+}
+
+fn limits(settings: &Settings) -> LimitSettings {
     let sign_in = &settings.sign_in;
     let per_minute = |count: u32| Rate::per_minute(count, count);
     LimitSettings {
         person: Rate::per_second(settings.per_person.per_second, settings.per_person.burst),
-        apps: settings.apps.iter().map(rates).collect(),
+        at_once: settings.per_person_at_once,
+        apps: app_rates(settings),
         sign_in: SignInSettings {
             network: per_minute(sign_in.per_address_per_minute),
+            nameless: per_minute(sign_in.nameless_per_address_per_minute),
             account: per_minute(sign_in.per_account_per_minute),
             overall: per_minute(sign_in.overall_per_minute),
             ..SignInSettings::default()

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
 use crate::model::{Action, Event};
 
 use super::house::House;
@@ -29,9 +33,52 @@ async fn each_second(house: &House) {
     for expired in house.auth.sessions.sweep(now) {
         house.journal.note(Event::done(Action::SessionExpired).by(expired.who).with("session", expired.id));
     }
-    for event in house.strangers.drain(house.clock.wall()) {
-        // Waiting for the disk keeps what strangers cause from piling up in memory.
-        if house.journal.event(event).await.is_err() {
+}
+
+/// Puts what was counted of strangers on record, in a task of its own: it waits for the disk, which must keep nothing else waiting.
+pub struct StrangersOnRecord {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl StrangersOnRecord {
+    pub fn begin(back: &tokio::runtime::Handle, house: Arc<House>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { stop, task: back.spawn(record_strangers(house, stopped)) }
+    }
+
+    /// Puts the counts of the minute under way on record too, and ends.
+    pub async fn finish(self) {
+        let _ = self.stop.send(());
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the counts of strangers are not on record");
+        }
+    }
+}
+
+async fn record_strangers(house: Arc<House>, mut stopped: oneshot::Receiver<()>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut stopped => return record_together(&house, drained_to_the_end(&house)).await,
+            _ = tick.tick() => record_together(&house, house.strangers.drain(house.clock.wall())).await,
+        }
+    }
+}
+
+/// All counts, also those of the minute that is not over.
+pub fn drained_to_the_end(house: &House) -> Vec<Event> {
+    house.strangers.drain(house.clock.wall().plus(Duration::from_secs(60)))
+}
+
+/// One sync for many; and waiting for it keeps what strangers cause from piling up in the queue.
+async fn record_together(house: &House, counts: Vec<Event>) {
+    const AT_ONCE: usize = 256;
+    for group in counts.chunks(AT_ONCE) {
+        let recorded = join_all(group.iter().map(|event| house.journal.event(event.clone()))).await;
+        if recorded.iter().any(Result::is_err) {
             return;
         }
     }

@@ -9,7 +9,7 @@ use crate::admin::Desk;
 use crate::audit::{Journal, Strangers};
 use crate::auth::{Auth, KeyError, PasswordError};
 use crate::clock::Clock;
-use crate::config::Activity;
+use crate::config::{Activity, Upstream};
 use crate::edge::{BindError, Front};
 use crate::limit::Limits;
 use crate::model::{AppId, Host};
@@ -54,6 +54,8 @@ pub struct PortalSite {
 pub struct AppSite {
     pub app: Arc<App>,
     pub backend: Backend,
+    /// What `backend` was made from.
+    pub upstream: Upstream,
 }
 
 /// What stands behind a host name.
@@ -70,8 +72,8 @@ impl Map {
         self.sites.get(host).map(|site| Site::App(site.clone()))
     }
 
-    pub fn app(&self, id: &AppId) -> Option<&Arc<App>> {
-        self.sites.values().map(|site| &site.app).find(|app| app.id == *id)
+    pub fn site_of(&self, id: &AppId) -> Option<&Arc<AppSite>> {
+        self.sites.values().find(|site| site.app.id == *id)
     }
 }
 

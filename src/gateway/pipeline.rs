@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Response};
 
-use crate::access::{self, Asked as Question, Crossing, Grant, Permit};
+use crate::access::{self, Asked as Question, Grant, Permit};
 use crate::audit::NoRecord;
 use crate::auth::Visitor;
 use crate::auth::cookies::{self, Sole};
@@ -18,8 +18,9 @@ use crate::limit::Pass;
 use crate::model::{CanonicalPath, End, Inbound, PathAllowance, Reference, Refusal};
 use crate::proxy::{self, Pool};
 
+use super::answer::Ending;
 use super::body::{Body, Closing};
-use super::flows::{Asked, Flows};
+use super::flows::{self, Asked, Flows};
 use super::house::{AppSite, House, Map, Site};
 use super::record::{Facts, known};
 
@@ -64,7 +65,7 @@ impl Worker {
         self.house.refuse(map, &facts, &Visitor::Stranger, Refusal::Misdirected).await
     }
 
-    async fn serve_app(&self, map: &Map, site: &AppSite, inbound: Inbound, reference: Reference) -> Response<Body> {
+    async fn serve_app(&self, map: &Map, site: &Arc<AppSite>, inbound: Inbound, reference: Reference) -> Response<Body> {
         let now = self.house.clock.now();
         let mut facts = Facts::of(&inbound, reference, Some(site.app.clone()));
         if super::entrance::is_reserved(inbound.uri.path(), site.app.paths) {
@@ -86,18 +87,13 @@ impl Worker {
             Ok(receipt) => receipt,
             Err(NoRecord) => return self.house.answer(map, &facts, Refusal::NoRecord, None),
         };
-        let asked = Asked { method: facts.method.clone(), path: path.clone(), address: facts.origin.address };
-        self.flows.track(&grant, inbound.line.clone(), asked);
+        self.flows.track(&grant, map, site, inbound.line.clone(), Asked::of(&inbound, &path));
         let permit = Permit::new(grant, pass, receipt);
         match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
             Ok(response) => response.map(Body::Streamed),
-            Err(mut failure) => {
-                // Some fail before the record is on disk; no byte of an answer leaves before it is.
-                if failure.receipt.durable().await.is_err() {
-                    return self.house.answer(map, &facts, Refusal::NoRecord, None);
-                }
-                let end = end_of(&failure.refusal);
-                self.house.answer(map, &facts, failure.refusal, Some((failure.receipt, end)))
+            Err(failure) => {
+                let (refusal, ending) = recorded(failure).await;
+                self.house.answer(map, &facts, refusal, ending)
             }
         }
     }
@@ -132,7 +128,7 @@ impl Worker {
         path: &CanonicalPath,
         now: Time,
     ) -> Result<(Grant, Pass), Refusal> {
-        access::origin_check(crossing(inbound), &inbound.headers, &site.app)?;
+        access::origin_check(flows::crossing(inbound), &inbound.headers, &site.app)?;
         let question = Question { method: &inbound.method, path };
         let wall = self.house.clock.wall();
         let grant = access::decide(visitor, &site.app, &question, inbound.origin.address, now, wall)?;
@@ -154,18 +150,9 @@ impl Worker {
         Ok(identity.map_or(Visitor::Stranger, Visitor::Known))
     }
 
-    /// Judges flows that are under way, anew if the policy has changed since `seen`; gives the generation that was seen now.
-    pub fn sweep(&self, seen: u64) -> u64 {
-        let map = self.house.map.load_full();
-        let (now, wall) = (self.house.clock.now(), self.house.clock.wall());
-        let judge = |grant: &Grant, asked: &Asked| {
-            let Some(app) = map.app(&grant.app().id) else { return false };
-            let visitor = Visitor::Known(grant.identity().clone());
-            let question = Question { method: &asked.method, path: &asked.path };
-            access::decide(&visitor, app, &question, asked.address, now, wall).is_ok()
-        };
-        self.flows.sweep(now, (map.generation != seen).then_some(judge));
-        map.generation
+    /// Ends what is under way and may be no longer.
+    pub fn sweep(&self) {
+        self.flows.sweep(&self.house.map.load(), self.house.clock.now(), self.house.clock.wall());
     }
 }
 
@@ -178,12 +165,22 @@ impl House {
                 if receipt.durable().await.is_err() {
                     return self.answer(map, facts, Refusal::NoRecord, None);
                 }
-                self.answer(map, facts, refusal, Some((receipt, end)))
+                self.answer(map, facts, refusal, Some(Ending { receipt, bytes_up: 0, end }))
             }
             Ok(None) => self.answer(map, facts, refusal, None),
             Err(NoRecord) => self.answer(map, facts, Refusal::NoRecord, None),
         }
     }
+}
+
+/// What to answer for a forward that failed. Some fail before the record is on disk; no byte of an answer leaves before it is.
+async fn recorded(mut failure: proxy::Failure) -> (Refusal, Option<Ending>) {
+    if failure.receipt.durable().await.is_err() {
+        return (Refusal::NoRecord, None);
+    }
+    let proxy::Failure { refusal, receipt, bytes_up } = failure;
+    let end = end_of(&refusal);
+    (refusal, Some(Ending { receipt, bytes_up, end }))
 }
 
 /// A page that the portal or the gateway itself made, with its record.
@@ -211,16 +208,39 @@ pub(super) fn is_navigation(inbound: &Inbound) -> bool {
     inbound.is_unsafe() || inbound.sole("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
 }
 
-fn crossing(inbound: &Inbound) -> Crossing {
-    if inbound.headers.contains_key(http::header::UPGRADE) {
-        Crossing::WebSocket
-    } else if inbound.is_unsafe() {
-        Crossing::Unsafe
-    } else {
-        Crossing::Safe
-    }
-}
-
 /// Paths of the portal and of the reserved corner have no allowances.
 pub(super) const STRICT: PathAllowance =
     PathAllowance { encoded_slash: false, backslash: false, empty_segment: false, semicolon: false, not_utf8: false };
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::audit::Receipt;
+
+    fn failed() -> (proxy::Failure, crate::audit::Script) {
+        let (receipt, script) = Receipt::scripted();
+        (proxy::Failure { refusal: Refusal::UpstreamTimeout, receipt, bytes_up: 12 }, script)
+    }
+
+    #[tokio::test]
+    async fn nothing_is_answered_for_a_failed_forward_before_its_record_is_on_disk() {
+        let (failure, script) = failed();
+        let mut answering = std::pin::pin!(recorded(failure));
+        assert!(answering.as_mut().now_or_never().is_none(), "answered before the record was on disk");
+        script.settle(true);
+        let (refusal, ending) = answering.await;
+        let ending = ending.expect("the record is there to be closed");
+        assert_eq!((refusal, ending.bytes_up, ending.end), (Refusal::UpstreamTimeout, 12, End::UpstreamFailed));
+    }
+
+    #[tokio::test]
+    async fn a_failed_forward_without_a_record_is_answered_as_such() {
+        let (failure, script) = failed();
+        script.settle(false);
+        let (refusal, ending) = recorded(failure).await;
+        assert_eq!(refusal, Refusal::NoRecord);
+        assert!(ending.is_none());
+    }
+}

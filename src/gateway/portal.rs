@@ -14,6 +14,7 @@ use crate::clock::Time;
 use crate::model::{CanonicalPath, End, Inbound, Reference, Refusal};
 use crate::web::{self, Visit};
 
+use super::answer::Ending;
 use super::body::{Body, Closing};
 use super::house::Map;
 use super::pipeline::{STRICT, Worker, whole};
@@ -51,11 +52,11 @@ impl Worker {
     /// A page changes nothing, so it may be made first: then its record says what was decided.
     async fn serve_page(&self, map: &Map, inbound: Inbound, visitor: Visitor, facts: &Facts) -> Response<Body> {
         match self.page(inbound, visitor.clone(), facts).await {
-            Ok((response, _)) => match self.house.open(facts, &visitor, Ok("portal")).await {
+            (Ok(response), _) => match self.house.open(facts, &visitor, Ok("portal")).await {
                 Ok(receipt) => self.deliver(map, facts, response, receipt, End::Complete).await,
                 Err(_) => self.house.answer(map, facts, Refusal::NoRecord, None),
             },
-            Err(refusal) => self.house.refuse(map, facts, &visitor, refusal).await,
+            (Err(refusal), _) => self.house.refuse(map, facts, &visitor, refusal).await,
         }
     }
 
@@ -68,12 +69,12 @@ impl Worker {
         } else {
             match self.on_record(facts, &visitor).await {
                 Ok(receipt) => (Ok(receipt), form.await),
-                Err(NoRecord) => (Err(NoRecord), Err(Refusal::NoRecord)),
+                Err(NoRecord) => (Err(NoRecord), (Err(Refusal::NoRecord), 0)),
             }
         };
         match (recorded, made) {
             (Ok(receipt), made) => self.answer_form(map, facts, &visitor, made, receipt),
-            (Err(NoRecord), Err(Refusal::DoneUnrecorded)) => self.house.answer(map, facts, Refusal::DoneUnrecorded, None),
+            (Err(NoRecord), (Err(Refusal::DoneUnrecorded), _)) => self.house.answer(map, facts, Refusal::DoneUnrecorded, None),
             (Err(NoRecord), _) => self.house.answer(map, facts, Refusal::NoRecord, None),
         }
     }
@@ -92,11 +93,11 @@ impl Worker {
         map: &Map,
         facts: &Facts,
         visitor: &Visitor,
-        made: Result<(Response<Bytes>, u64), Refusal>,
+        (made, bytes_up): (Result<Response<Bytes>, Refusal>, u64),
         receipt: Option<Receipt>,
     ) -> Response<Body> {
         match made {
-            Ok((response, bytes_up)) => {
+            Ok(response) => {
                 let status = response.status().as_u16();
                 whole(response, receipt.map(|receipt| Closing { receipt, status, bytes_up, end: End::Complete }))
             }
@@ -105,7 +106,7 @@ impl Worker {
                     self.house.note_refused(facts, visitor, &refusal);
                 }
                 let end = super::pipeline::end_of(&refusal);
-                self.house.answer(map, facts, refusal, receipt.map(|receipt| (receipt, end)))
+                self.house.answer(map, facts, refusal, receipt.map(|receipt| Ending { receipt, bytes_up, end }))
             }
         }
     }
@@ -115,14 +116,18 @@ impl Worker {
         self.visitor(inbound, now)
     }
 
-    async fn page(&self, inbound: Inbound, visitor: Visitor, facts: &Facts) -> Result<(Response<Bytes>, u64), Refusal> {
-        let body = Limited::new(inbound.body, LARGEST_FORM_BYTES).collect();
-        let form = tokio::time::timeout(SLOWEST_FORM, body)
-            .await
-            .map_err(|_| Refusal::BodyTooSlow)?
-            .map_err(|_| Refusal::BodyTooLarge { limit: LARGEST_FORM_BYTES as u64 })?
-            .to_bytes();
-        let bytes_up = form.len() as u64;
+    /// What a page answers, and how many bytes of a form it was given.
+    async fn page(&self, mut inbound: Inbound, visitor: Visitor, facts: &Facts) -> (Result<Response<Bytes>, Refusal>, u64) {
+        match read_form(&mut inbound.body).await {
+            Ok(form) => {
+                let bytes_up = form.len() as u64;
+                (self.ask_pages(inbound, form, visitor, facts).await, bytes_up)
+            }
+            Err(refusal) => (Err(refusal), 0),
+        }
+    }
+
+    async fn ask_pages(&self, inbound: Inbound, form: Bytes, visitor: Visitor, facts: &Facts) -> Result<Response<Bytes>, Refusal> {
         let mut request = Request::new(axum::body::Body::from(form));
         *request.method_mut() = inbound.method;
         // The path as it was judged and recorded is the path that is routed.
@@ -145,9 +150,15 @@ impl Worker {
         match response.extensions().get::<Refusal>() {
             // A page that refuses leaves its looks to the one file that chooses them.
             Some(refusal) => Err(refusal.clone()),
-            None => Ok((response, bytes_up)),
+            None => Ok(response),
         }
     }
+}
+
+async fn read_form(body: &mut hyper::body::Incoming) -> Result<Bytes, Refusal> {
+    let form = tokio::time::timeout(SLOWEST_FORM, Limited::new(body, LARGEST_FORM_BYTES).collect()).await;
+    let form = form.map_err(|_| Refusal::BodyTooSlow)?;
+    Ok(form.map_err(|_| Refusal::BodyTooLarge { limit: LARGEST_FORM_BYTES as u64 })?.to_bytes())
 }
 
 /// On the way to an app nobody is at the portal: if passing through counted as activity, the tighter idle limit of an app would never hold.

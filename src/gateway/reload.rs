@@ -1,25 +1,42 @@
 //! Reading the config again. A bad one is refused and the old one keeps serving; a good one holds for open connections too.
+//!
+//! Invariant: one reload at a time. What waits for a restart stays as it was at the start, whole: no part of it takes effect.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use rustls::sign::CertifiedKey;
+use tokio::sync::Mutex;
 
 use crate::admin::Actor;
 use crate::config::Settings;
+use crate::edge::Certificates;
 use crate::model::{Action, Event};
 
 use super::build;
-use super::house::House;
+use super::house::{House, Map};
 
 /// Reads the config from where it was read before.
 pub type Read = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 
 pub struct Reloader {
     read: Option<Read>,
-    in_force: Mutex<Settings>,
+    start: Settings,
+    /// What serves the portal now, for a config that names another portal. Whoever reloads holds it.
+    portal_certificate: Mutex<Option<Arc<CertifiedKey>>>,
+}
+
+/// A config that was read, checked and made into what will serve.
+struct Built {
+    /// As it takes effect: what waits is as it was at the start.
+    settings: Settings,
+    waiting: Vec<&'static str>,
+    map: Map,
+    certificates: Certificates,
 }
 
 impl Reloader {
-    pub fn new(settings: Settings, read: Option<Read>) -> Self {
-        Self { read, in_force: Mutex::new(settings) }
+    pub fn new(start: Settings, portal_certificate: Option<Arc<CertifiedKey>>, read: Option<Read>) -> Self {
+        Self { read, start, portal_certificate: Mutex::new(portal_certificate) }
     }
 
     /// What was done, or why not, for whoever asked.
@@ -27,16 +44,12 @@ impl Reloader {
         let Some(read) = self.read.clone() else {
             return Err("the demo has no config file to read again".to_owned());
         };
+        let mut portal_certificate = self.portal_certificate.lock().await;
         let signed = |event: Event| actor.map_or(event.clone(), |actor| actor.sign(event));
         let read = tokio::task::spawn_blocking(move || read()).await.map_err(|error| error.to_string())?;
-        let built = read.and_then(|settings| {
-            let current = self.in_force.lock().map_err(|_| "an earlier reload failed half-way; restart the gateway".to_owned())?.clone();
-            let generation = house.map.load().generation.saturating_add(1);
-            let map = build::map(&settings, generation).map_err(|error| error.to_string())?;
-            let certificates = build::certificates(&settings).map_err(|error| error.to_string())?;
-            Ok((settings, current, map, certificates))
-        });
-        let (settings, current, map, certificates) = match built {
+        let generation = house.map.load().generation.saturating_add(1);
+        let built = read.and_then(|settings| self.build(settings, generation, portal_certificate.as_ref()));
+        let Built { settings, waiting, map, certificates } = match built {
             Ok(built) => built,
             Err(why) => {
                 house.journal.note(signed(Event::failed(Action::ConfigRefused)));
@@ -44,33 +57,50 @@ impl Reloader {
             }
         };
         house.journal.event(signed(Event::done(Action::ConfigReloaded))).await.map_err(|error| error.to_string())?;
-        let kept = waiting_for_restart(&settings, &current);
+        *portal_certificate = certificates.get(&map.portal.host).cloned();
         house.pages.replace_apps(build::apps(&map));
         house.auth.sessions.set_limits(build::session_limits(&settings));
+        house.limits.set_app_rates(&build::app_rates(&settings));
         house.front.replace_certificates(certificates);
         house.map.store(Arc::new(map));
-        if let Ok(mut in_force) = self.in_force.lock() {
-            *in_force = settings;
-        }
-        match kept.as_slice() {
+        match waiting.as_slice() {
             [] => Ok("the config was read again and is in force".to_owned()),
-            kept => Ok(format!("the config was read again and is in force, but for {}: these wait for a restart", kept.join(", "))),
+            waiting => Ok(format!("the config was read again and is in force, but for {}: these wait for a restart", waiting.join(", "))),
         }
+    }
+
+    fn build(&self, mut settings: Settings, generation: u64, portal: Option<&Arc<CertifiedKey>>) -> Result<Built, String> {
+        let waiting = waiting_for_restart(&settings, &self.start);
+        settings.keep_public_addresses_of(&self.start);
+        settings.timeouts = self.start.timeouts.clone();
+        let portal_host = &settings.portal.host;
+        if let Some(app) = settings.apps.iter().find(|app| app.policy.host == *portal_host || app.policy.host.is_below(portal_host)) {
+            return Err(format!(
+                "the app {} takes {}, where the portal is until a restart: restart instead",
+                app.policy.id, app.policy.host
+            ));
+        }
+        let map = build::map(&settings, generation).map_err(|error| error.to_string())?;
+        let certificates = build::certificates(&settings, portal).map_err(|error| error.to_string())?;
+        Ok(Built { settings, waiting, map, certificates })
     }
 }
 
-/// What a reload cannot change: sockets, threads and files that are open, and counters that would begin anew.
-fn waiting_for_restart(new: &Settings, old: &Settings) -> Vec<&'static str> {
+/// What a reload cannot change: sockets, threads and files that are open, counters that would begin anew, and the portal, to which keys
+/// and sessions are bound.
+fn waiting_for_restart(new: &Settings, start: &Settings) -> Vec<&'static str> {
     let changes = [
-        ("listen", new.listen != old.listen),
-        ("workers", new.workers != old.workers),
-        ("data", new.data != old.data),
-        ("portal.host", new.portal.origin != old.portal.origin),
-        ("timeouts", new.timeouts != old.timeouts),
-        ("caps", new.caps != old.caps),
-        ("sign_in", new.sign_in != old.sign_in),
-        ("rates", new.per_person != old.per_person),
-        ("log", new.log != old.log),
+        ("listen", new.listen != start.listen),
+        ("workers", new.workers != start.workers),
+        ("data", new.data != start.data),
+        ("public_port", new.public_port != start.public_port),
+        ("portal.host", new.portal.host != start.portal.host),
+        ("portal.name", new.portal.names != start.portal.names),
+        ("timeouts", new.timeouts != start.timeouts),
+        ("caps", new.caps != start.caps),
+        ("sign_in", new.sign_in != start.sign_in),
+        ("rates", (new.per_person, new.per_person_at_once) != (start.per_person, start.per_person_at_once)),
+        ("log", new.log != start.log),
     ];
     changes.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
 }

@@ -11,7 +11,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
-use crate::audit::Journal;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::edge;
@@ -19,6 +18,7 @@ use crate::model::{Action, Event, Inbound, Origin, Reference};
 use crate::proxy::{Pool, PoolSettings};
 
 use super::body::Body;
+use super::chores::StrangersOnRecord;
 use super::flows::Flows;
 use super::house::{House, StartError};
 use super::pipeline::Worker;
@@ -44,6 +44,7 @@ pub struct Gateway {
     reloader: Arc<Reloader>,
     back: tokio::runtime::Runtime,
     workers: Vec<JoinHandle<()>>,
+    strangers: StrangersOnRecord,
     stop: watch::Sender<bool>,
     addresses: Vec<SocketAddr>,
     /// Held as long as the data directory is ours.
@@ -62,8 +63,10 @@ impl Gateway {
             .enable_all()
             .build()
             .map_err(|why| StartError::System { what: "cannot start the runtime", why })?;
-        let (house, repair) =
-            back.block_on(build::house(&settings, options.clock.unwrap_or_else(Clock::machine), back.handle().clone()))?;
+        let certificates = build::certificates(&settings, None)?;
+        let portal_certificate = certificates.get(&settings.portal.host).cloned();
+        let clock = options.clock.unwrap_or_else(Clock::machine);
+        let (house, repair) = back.block_on(build::house(&settings, certificates, clock, back.handle().clone()))?;
         let house = Arc::new(house);
         if !repair.is_empty() {
             tracing::warn!("the log of an earlier run was mended: {repair}");
@@ -71,9 +74,10 @@ impl Gateway {
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
         back.block_on(house.journal.event(start))?;
         let socket = control::bind(&settings.data.join("control.sock"))?;
-        let reloader = Arc::new(Reloader::new(settings.clone(), options.reload));
+        let reloader = Arc::new(Reloader::new(settings.clone(), portal_certificate, options.reload));
         let (stop, stopping) = watch::channel(false);
-        let mut gateway = Self { house, reloader, back, workers: Vec::new(), stop, addresses, _lock: lock };
+        let strangers = StrangersOnRecord::begin(back.handle(), house.clone());
+        let mut gateway = Self { house, reloader, back, workers: Vec::new(), strangers, stop, addresses, _lock: lock };
         gateway.start_chores(socket)?;
         for number in 0..settings.workers {
             gateway.workers.push(gateway.worker(number, &listeners, settings.timeouts.drain, stopping.clone())?);
@@ -101,7 +105,7 @@ impl Gateway {
     /// Serves until the process is told to stop (SIGINT, SIGTERM), then drains and closes the log.
     pub fn run(self) {
         self.back.block_on(wait_for_signal(&self.house, &self.reloader));
-        self.back.spawn(hurry(self.house.journal.clone()));
+        self.back.spawn(hurry(self.house.clone()));
         self.shut_down();
     }
 
@@ -117,6 +121,7 @@ impl Gateway {
             if let Err(error) = self.house.auth.sessions.write_back().await {
                 tracing::warn!(%error, "idle times could not be written back");
             }
+            self.strangers.finish().await;
             self.house.journal.note(Event::done(Action::Stop));
             self.house.journal.shut_down().await;
             self.house.store.close().await;
@@ -179,10 +184,9 @@ impl edge::Service for Serving {
 async fn watch_flows(worker: Rc<Worker>) {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut seen = worker.house.map.load().generation;
     loop {
         tick.tick().await;
-        seen = worker.sweep(seen);
+        worker.sweep();
     }
 }
 
@@ -206,14 +210,17 @@ async fn wait_for_signal(house: &Arc<House>, reloader: &Reloader) {
 }
 
 /// Who asks a second time does not want to wait for what is under way; the log is closed all the same.
-async fn hurry(journal: Journal) {
+async fn hurry(house: Arc<House>) {
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else { return };
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    journal.note(Event::done(Action::Stop).with("hurried", true));
-    journal.shut_down().await;
+    for counted in chores::drained_to_the_end(&house) {
+        house.journal.note(counted);
+    }
+    house.journal.note(Event::done(Action::Stop).with("hurried", true));
+    house.journal.shut_down().await;
     std::process::exit(130);
 }
 

@@ -1,8 +1,12 @@
 //! How often somebody may ask: rates of requests per person and per app, and the limits of sign-in.
 //!
 //! Invariants: only [`Limits::admit`] makes a [`Pass`]. Memory is bounded, whatever strangers do: requests are counted by
-//! account and app (both are few), sign-ins in maps that are capped. Counts live in memory alone, so a restart forgives.
+//! account and app (both are few), sign-ins in maps that are capped. Counts live in memory alone, so a restart
+//! forgives; which places are familiar is told again at the start, by [`Limits::seen`].
 
+mod at_once;
+mod door;
+mod familiar;
 mod growing;
 mod sign_in;
 mod ticks;
@@ -12,8 +16,10 @@ mod tests;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -22,13 +28,17 @@ use governor::{Quota, RateLimiter};
 
 use crate::clock::Time;
 use crate::model::{AccountId, AppId, Network, Refusal};
+use at_once::{AtOnce, UnderWay};
 use sign_in::SignIns;
-pub use sign_in::{SignInSettings, Wait};
+pub use sign_in::{Attempt, SignInSettings, Wait};
 use ticks::Ticks;
 
-/// The request is within the limits.
+/// The request is within the limits. It counts as under way as long as this lives.
 #[derive(Debug)]
-pub struct Pass(());
+pub struct Pass(#[allow(dead_code, reason = "held, not read")] UnderWay);
+
+/// When something that is under way may have ended is anybody's guess.
+const SOON: Duration = Duration::from_secs(1);
 
 /// One more every so often, and so many at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +63,14 @@ impl Rate {
         Self { every, burst: NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN) }
     }
 
+    /// The same, so many times as wide.
+    fn times(self, factor: u32) -> Self {
+        Self {
+            every: self.every.checked_div(factor).unwrap_or(self.every),
+            burst: self.burst.saturating_mul(NonZeroU32::new(factor).unwrap_or(NonZeroU32::MIN)),
+        }
+    }
+
     fn quota(self) -> Quota {
         let quota = Quota::with_period(self.every).unwrap_or(Quota::per_second(NonZeroU32::MAX));
         quota.allow_burst(self.burst)
@@ -72,6 +90,8 @@ pub struct AppRates {
 pub struct LimitSettings {
     /// Of one person over all apps that set no rate of their own for her.
     pub person: Rate,
+    /// Requests of one person that are under way together, over all apps: uploads, downloads and tunnels count until they end.
+    pub at_once: u32,
     /// Of each app, over all persons.
     pub app: Rate,
     pub apps: HashMap<AppId, AppRates>,
@@ -82,6 +102,7 @@ impl Default for LimitSettings {
     fn default() -> Self {
         Self {
             person: Rate::per_second(50, 200),
+            at_once: 100,
             app: Rate::per_second(1_000, 4_000),
             apps: HashMap::new(),
             sign_in: SignInSettings::default(),
@@ -92,63 +113,95 @@ impl Default for LimitSettings {
 type Keyed<K> = RateLimiter<K, DashMapStateStore<K>, Ticks, NoOpMiddleware<Duration>>;
 type Single = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>;
 
-/// One for the whole process, shared by all threads. New settings mean a new one, with empty counts.
+/// One for the whole process, shared by all threads. Only the apps' own rates can change while it counts.
 pub struct Limits {
     ticks: Ticks,
     persons: Keyed<AccountId>,
+    at_once: AtOnce,
     apps: Keyed<AppId>,
-    own: HashMap<AppId, OwnRates>,
+    own: ArcSwap<HashMap<AppId, OwnRates>>,
     sign_ins: SignIns,
 }
 
+#[derive(Default)]
 struct OwnRates {
-    persons: Option<Keyed<AccountId>>,
-    app: Option<Single>,
+    persons: Option<Arc<Counter<Keyed<AccountId>>>>,
+    app: Option<Arc<Counter<Single>>>,
+}
+
+/// A limiter with the rate that it was made for.
+struct Counter<L> {
+    rate: Rate,
+    limiter: L,
+}
+
+impl<L> Counter<L> {
+    /// The one that counts already, if its rate is the same.
+    fn kept(old: Option<&Arc<Self>>, rate: Option<Rate>, make: impl FnOnce(Rate) -> L) -> Option<Arc<Self>> {
+        let rate = rate?;
+        let same = old.filter(|counter| counter.rate == rate).cloned();
+        Some(same.unwrap_or_else(|| Arc::new(Self { rate, limiter: make(rate) })))
+    }
 }
 
 impl Limits {
     pub fn new(settings: LimitSettings) -> Self {
         let ticks = Ticks::default();
-        let own = settings.apps.into_iter().map(|(app, rates)| {
-            let persons = rates.person.map(|rate| keyed(rate, &ticks));
-            let app_rate = rates.app.map(|rate| single(rate, &ticks));
-            (app, OwnRates { persons, app: app_rate })
-        });
-        Self {
-            own: own.collect(),
+        let limits = Self {
+            own: ArcSwap::default(),
             persons: keyed(settings.person, &ticks),
+            at_once: AtOnce::new(settings.at_once),
             apps: keyed(settings.app, &ticks),
             sign_ins: SignIns::new(settings.sign_in, &ticks),
             ticks,
-        }
+        };
+        limits.set_app_rates(&settings.apps);
+        limits
     }
 
-    /// Counts a request of `person` to `app`. One who is refused for herself does not use up what the app can take.
+    /// The apps' own rates of a new config. Whatever rate is as before goes on counting from where it was.
+    pub fn set_app_rates(&self, apps: &HashMap<AppId, AppRates>) {
+        let (before, none) = (self.own.load(), OwnRates::default());
+        let own = apps.iter().map(|(app, rates)| {
+            let old = before.get(app).unwrap_or(&none);
+            let persons = Counter::kept(old.persons.as_ref(), rates.person, |rate| keyed(rate, &self.ticks));
+            let together = Counter::kept(old.app.as_ref(), rates.app, |rate| single(rate, &self.ticks));
+            (app.clone(), OwnRates { persons, app: together })
+        });
+        self.own.store(Arc::new(own.collect()));
+    }
+
+    /// Counts a request of `person` to `app`, and that it is under way. One who is refused for herself does not use up what the app can take.
     pub fn admit(&self, person: AccountId, app: &AppId, now: Time) -> Result<Pass, Refusal> {
         self.ticks.advance(now);
-        let own = self.own.get(app);
-        let persons = own.and_then(|own| own.persons.as_ref()).unwrap_or(&self.persons);
+        let under_way =
+            self.at_once.begin(person).ok_or(Refusal::TooMany { retry_after: SOON, limit: "requests of one person at once" })?;
+        let own = self.own.load();
+        let own = own.get(app);
+        let persons = own.and_then(|own| own.persons.as_ref()).map_or(&self.persons, |own| &own.limiter);
         check(persons, &person).map_err(|retry_after| Refusal::TooMany { retry_after, limit: "requests of one person" })?;
         match own.and_then(|own| own.app.as_ref()) {
-            Some(single) => check_single(single),
+            Some(own) => check_single(&own.limiter),
             None => check(&self.apps, app),
         }
         .map_err(|retry_after| Refusal::TooMany { retry_after, limit: "requests to one app" })?;
-        Ok(Pass(()))
+        Ok(Pass(under_way))
     }
 
     /// Whether somebody at `network` may try to sign in as `name` now; counts the attempt. `name` is the canonical
     /// account name, or an account's id where that is known: each is a key of its own, and only its hash is kept.
     ///
     /// See [`SignInSettings`] for what is counted, and why strangers cannot lock an account out.
-    pub fn attempt(&self, network: Network, name: &str, now: Time) -> Result<(), Wait> {
+    pub fn attempt(&self, network: Network, name: &str, now: Time) -> Result<Attempt, Wait> {
         self.ticks.advance(now);
         self.sign_ins.attempt(network, name, now)
     }
 
-    /// The attempt failed. Says how long the next one must wait, if it must.
-    pub fn failed(&self, network: Network, name: &str, now: Time) -> Option<Wait> {
-        self.sign_ins.failed(network, name, now)
+    /// Whether somebody at `network` who gives no name may go on now: with a key first, or with an enrolment link. Counts
+    /// it. It is a plain rate; no failure makes it longer.
+    pub fn attempt_without_name(&self, network: Network, now: Time) -> Result<(), Wait> {
+        self.ticks.advance(now);
+        self.sign_ins.nameless(network, now)
     }
 
     /// The sign-in succeeded: its failures are forgiven, and the place is familiar from now on.
@@ -156,13 +209,19 @@ impl Limits {
         self.sign_ins.succeeded(network, name, now);
     }
 
+    /// `name` was at `network` with a session at that time: what a restart has forgotten, from what the store still knows.
+    pub fn seen(&self, network: Network, name: &str, at: Time) {
+        self.sign_ins.seen(network, name, at);
+    }
+
     /// Forgets what no longer matters. To be called every minute or so.
     pub fn sweep(&self, now: Time) {
         self.ticks.advance(now);
         self.persons.retain_recent();
+        self.at_once.sweep();
         self.apps.retain_recent();
-        for persons in self.own.values().filter_map(|own| own.persons.as_ref()) {
-            persons.retain_recent();
+        for persons in self.own.load().values().filter_map(|own| own.persons.as_ref()) {
+            persons.limiter.retain_recent();
         }
         self.sign_ins.sweep(now);
     }

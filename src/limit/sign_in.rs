@@ -1,19 +1,25 @@
 //! The limits of sign-in: who may guess how often, without letting a stranger keep the owner out.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use governor::clock::Clock as _;
-
+use super::Rate;
+use super::door::{Capped, Door, Names};
+use super::familiar::{Familiar, Place};
 use super::growing::GrowingWaits;
 use super::ticks::Ticks;
-use super::{Keyed, Rate, Single, check, check_single, keyed, single};
 use crate::clock::Time;
 use crate::crypto;
 use crate::model::Network;
+
+const AFTER_FAILURES: &str = "sign-in after failures";
+const OF_ONE_ACCOUNT: &str = "sign-ins of one account";
+const NAMED: Names = Names { network: "sign-ins of one network", site: "sign-ins of one site", overall: "sign-ins overall" };
+const NAMELESS: Names = Names {
+    network: "sign-ins without a name of one network",
+    site: "sign-ins without a name of one site",
+    overall: "sign-ins without a name overall",
+};
 
 /// What is counted when somebody tries to sign in.
 ///
@@ -23,12 +29,18 @@ use crate::model::Network;
 /// signed in of late. What remains: an owner at a place that is new, while very many networks guess at her account, may
 /// be told to wait again and again. The password is not what such an attacker lacks most: the key is.
 ///
+/// **Where nobody has given a name there is nothing to guess.** A key's signature and the token of an enrolment link are
+/// beyond guessing, so failures there make nobody wait longer: a growing wait could only be kept for a network, and a
+/// stranger behind the office's address would lock the office out with it. A plain rate bounds the work.
+///
 /// **Those who belong here keep room of their own.** A network where anybody signed in of late has an overall quota
 /// apart from that of strangers, so a flood from outside does not shut the office out in the morning.
 #[derive(Clone, Debug)]
 pub struct SignInSettings {
-    /// Of one IPv4 address or IPv6 /64. A whole office may stand behind one.
+    /// Of one IPv4 address or IPv6 /64; an IPv6 /48 has eight times as much. A whole office may stand behind one.
     pub network: Rate,
+    /// The same for what comes without a name: a key first (which takes two), and enrolment links that are opened.
+    pub nameless: Rate,
     /// Of one account, from networks where it did not sign in of late.
     pub account: Rate,
     /// Of all strange networks together, and once more of all familiar ones together. Each attempt costs a password hash.
@@ -43,6 +55,7 @@ impl Default for SignInSettings {
     fn default() -> Self {
         Self {
             network: Rate::per_minute(60, 60),
+            nameless: Rate::per_minute(120, 120),
             account: Rate::per_minute(30, 60),
             overall: Rate::per_second(20, 60),
             familiar_for: Duration::from_secs(30 * 24 * 3600),
@@ -59,51 +72,91 @@ pub struct Wait {
 }
 
 /// People type passwords where names belong, so a name is kept only as a hash.
-type NameHash = [u8; 32];
+pub(super) type NameHash = [u8; 32];
+
+type Waits = Mutex<GrowingWaits<(NameHash, Network)>>;
+
+/// An attempt under way. It counts until it is settled, so that guesses at once are not worth more than one after the
+/// other; one that is never settled was wrong.
+#[derive(Debug)]
+#[must_use = "an attempt that is not settled counts as a failure"]
+pub struct Attempt {
+    waits: Arc<Waits>,
+    key: (NameHash, Network),
+    /// When it failed, if nobody says otherwise.
+    at: Option<Time>,
+}
+
+impl Attempt {
+    /// The guess was wrong. Says how long the next one must wait, if it must.
+    pub fn failed(mut self, now: Time) -> Option<Wait> {
+        self.at = None;
+        let retry_after = lock(&self.waits).failed(self.key, now);
+        (!retry_after.is_zero()).then_some(Wait { retry_after, limit: AFTER_FAILURES })
+    }
+
+    /// The guess was right, or could not be judged: it is not counted.
+    pub fn take_back(mut self) {
+        self.at = None;
+        lock(&self.waits).take_back(&self.key);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(at) = self.at {
+            lock(&self.waits).failed(self.key, at);
+        }
+    }
+}
 
 pub(super) struct SignIns {
     settings: SignInSettings,
-    networks: Capped<Network>,
+    named: Door,
+    nameless: Door,
     accounts: Capped<NameHash>,
-    strangers: Single,
-    familiars: Single,
-    waits: Mutex<GrowingWaits<(NameHash, Network)>>,
+    waits: Arc<Waits>,
     familiar: Mutex<Familiar>,
 }
 
 impl SignIns {
     pub(super) fn new(settings: SignInSettings, ticks: &Ticks) -> Self {
         Self {
-            networks: Capped::new(settings.network, settings.cap, ticks),
+            named: Door::new(NAMED, settings.network, settings.overall, settings.cap, ticks),
+            nameless: Door::new(NAMELESS, settings.nameless, settings.overall, settings.cap, ticks),
             accounts: Capped::new(settings.account, settings.cap, ticks),
-            strangers: single(settings.overall, ticks),
-            familiars: single(settings.overall, ticks),
-            waits: Mutex::new(GrowingWaits::new(settings.cap)),
-            familiar: Mutex::new(Familiar::default()),
+            waits: Arc::new(Mutex::new(GrowingWaits::new(settings.cap))),
+            familiar: Mutex::default(),
             settings,
         }
     }
 
-    pub(super) fn attempt(&self, network: Network, name: &str, now: Time) -> Result<(), Wait> {
+    pub(super) fn attempt(&self, network: Network, name: &str, now: Time) -> Result<Attempt, Wait> {
         let name = crypto::sha256(name.as_bytes());
-        let growing = lock(&self.waits).wait(&(name, network), now);
-        if !growing.is_zero() {
-            return Err(Wait { retry_after: growing, limit: "sign-in after failures" });
+        let key = (name, network);
+        lock(&self.waits).begin(key, now).map_err(|retry_after| Wait { retry_after, limit: AFTER_FAILURES })?;
+        let attempt = Attempt { waits: Arc::clone(&self.waits), key, at: Some(now) };
+        match self.within_rates(network, name, now) {
+            Ok(()) => Ok(attempt),
+            Err(wait) => {
+                attempt.take_back();
+                Err(wait)
+            }
         }
-        let place = lock(&self.familiar).place(network, name, now.minus(self.settings.familiar_for));
-        // Who is refused at a narrow limit does not use up a wider one.
-        self.networks.check(network).map_err(|retry_after| Wait { retry_after, limit: "sign-ins of one network" })?;
-        if place != Place::OfThisAccount {
-            self.accounts.check(name).map_err(|retry_after| Wait { retry_after, limit: "sign-ins of one account" })?;
-        }
-        let overall = if place == Place::Strange { &self.strangers } else { &self.familiars };
-        check_single(overall).map_err(|retry_after| Wait { retry_after, limit: "sign-ins overall" })
     }
 
-    pub(super) fn failed(&self, network: Network, name: &str, now: Time) -> Option<Wait> {
-        let name = crypto::sha256(name.as_bytes());
-        let retry_after = lock(&self.waits).failed((name, network), now);
-        (!retry_after.is_zero()).then_some(Wait { retry_after, limit: "sign-in after failures" })
+    fn within_rates(&self, network: Network, name: NameHash, now: Time) -> Result<(), Wait> {
+        let place = self.place(network, Some(name), now);
+        self.named.check_network(network)?;
+        if place != Place::OfThisAccount {
+            self.accounts.check(name).map_err(|retry_after| Wait { retry_after, limit: OF_ONE_ACCOUNT })?;
+        }
+        self.named.check_overall(place)
+    }
+
+    pub(super) fn nameless(&self, network: Network, now: Time) -> Result<(), Wait> {
+        self.nameless.check_network(network)?;
+        self.nameless.check_overall(self.place(network, None, now))
     }
 
     pub(super) fn succeeded(&self, network: Network, name: &str, now: Time) {
@@ -112,88 +165,26 @@ impl SignIns {
         lock(&self.familiar).remember(network, name, now, self.settings.cap);
     }
 
+    pub(super) fn seen(&self, network: Network, name: &str, seen: Time) {
+        lock(&self.familiar).remember(network, crypto::sha256(name.as_bytes()), seen, self.settings.cap);
+    }
+
     pub(super) fn sweep(&self, now: Time) {
         lock(&self.waits).sweep(now);
         lock(&self.familiar).sweep(now.minus(self.settings.familiar_for));
-        self.networks.limiter.retain_recent();
-        self.accounts.limiter.retain_recent();
+        self.named.sweep();
+        self.nameless.sweep();
+        self.accounts.sweep();
+    }
+
+    fn place(&self, network: Network, name: Option<NameHash>, now: Time) -> Place {
+        lock(&self.familiar).place(network, name, now.minus(self.settings.familiar_for))
     }
 
     #[cfg(test)]
-    pub(super) fn sizes(&self) -> [usize; 3] {
-        [self.networks.limiter.len(), self.accounts.limiter.len(), lock(&self.waits).len()]
-    }
-}
-
-/// A keyed limiter that holds about `cap` keys. Those who come when it is full share one bucket, so that neither memory
-/// nor the limit gives way; those whose keys it holds may be among them until it has room again.
-struct Capped<K: Hash + Eq + Clone> {
-    limiter: Keyed<K>,
-    overflow: Single,
-    cap: usize,
-    /// When room was last sought, in seconds: a search costs a walk over all keys.
-    sought: AtomicU64,
-}
-
-impl<K: Hash + Eq + Clone> Capped<K> {
-    fn new(rate: Rate, cap: usize, ticks: &Ticks) -> Self {
-        Self { limiter: keyed(rate, ticks), overflow: single(rate, ticks), cap, sought: AtomicU64::new(0) }
-    }
-
-    fn check(&self, key: K) -> Result<(), Duration> {
-        if self.limiter.len() >= self.cap {
-            let now = self.limiter.clock().now().as_secs();
-            if self.sought.swap(now, Ordering::Relaxed) != now {
-                self.limiter.retain_recent();
-            }
-            if self.limiter.len() >= self.cap {
-                return check_single(&self.overflow);
-            }
-        }
-        check(&self.limiter, &key)
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Strange,
-    /// Somebody signed in from there.
-    Familiar,
-    /// The account in question signed in from there.
-    OfThisAccount,
-}
-
-/// Where people signed in of late. Only successes grow it, so strangers cannot.
-#[derive(Debug, Default)]
-struct Familiar {
-    networks: HashMap<Network, Time>,
-    pairs: HashMap<(NameHash, Network), Time>,
-}
-
-impl Familiar {
-    fn place(&self, network: Network, name: NameHash, since: Time) -> Place {
-        let recent = |time: &Time| *time > since;
-        if self.pairs.get(&(name, network)).is_some_and(recent) {
-            Place::OfThisAccount
-        } else if self.networks.get(&network).is_some_and(recent) {
-            Place::Familiar
-        } else {
-            Place::Strange
-        }
-    }
-
-    fn remember(&mut self, network: Network, name: NameHash, now: Time, cap: usize) {
-        if self.networks.len() < cap || self.networks.contains_key(&network) {
-            self.networks.insert(network, now);
-        }
-        if self.pairs.len() < cap || self.pairs.contains_key(&(name, network)) {
-            self.pairs.insert((name, network), now);
-        }
-    }
-
-    fn sweep(&mut self, since: Time) {
-        self.networks.retain(|_, time| *time > since);
-        self.pairs.retain(|_, time| *time > since);
+    pub(super) fn sizes(&self) -> Vec<usize> {
+        let own = [self.accounts.len(), lock(&self.waits).len()];
+        [self.named.sizes(), self.nameless.sizes(), own].concat()
     }
 }
 

@@ -39,6 +39,20 @@ impl Network {
     }
 }
 
+/// The /48 that one IPv6 site has (RFC 6177, section 2): up to 65,536 networks that one hand may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Site(Ipv6Addr);
+
+impl Network {
+    /// `None`: an IPv4 address, which has nothing wider that belongs to one hand.
+    pub fn site(self) -> Option<Site> {
+        match self.0 {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(v6) => Some(Site(Ipv6Addr::from(u128::from(v6) & !(u128::MAX >> 48)))),
+        }
+    }
+}
+
 impl std::fmt::Display for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
@@ -60,5 +74,14 @@ mod tests {
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_eq!(of("2001:db8::1").to_string(), "2001:db8::/64");
+    }
+
+    #[test]
+    fn networks_of_one_ipv6_site_are_known_as_such_and_ipv4_has_no_site() {
+        let site = |text: &str| Network::of(text.parse().unwrap()).site();
+        assert_eq!(site("2001:db8:7:1::1"), site("2001:db8:7:ffff::1"));
+        assert_ne!(site("2001:db8:7::1"), site("2001:db8:8::1"));
+        assert_eq!(site("192.0.2.1"), None);
+        assert_eq!(site("::ffff:192.0.2.1"), None);
     }
 }

@@ -145,6 +145,8 @@ pub enum Action {
     AccountSuspended,
     KeyAdded,
     KeyRemoved,
+    /// A key was asked for a fresh proof, before a change of keys.
+    KeyProof,
     /// A key's signature counter went back: it may have been copied.
     KeyCounterWentBack,
     /// Refusals of strangers past their quota, counted together per network and minute.

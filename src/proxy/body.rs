@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 
 use super::backend::Backend;
+use crate::access::Heard;
 use crate::model::{End, Refusal};
 
 /// Why a request's body was not sent to its end.
@@ -55,9 +56,16 @@ pub(super) struct Progress {
     pub(super) waits_for_client: Cell<bool>,
     /// Counts what was handed to the connection.
     pub(super) moves: Cell<u64>,
+    pub(super) heard: Heard,
 }
 
 impl Progress {
+    /// Bytes came from the client.
+    pub(super) fn add_up(&self, bytes: usize) {
+        Self::add(&self.up, bytes);
+        self.heard.note();
+    }
+
     pub(super) fn add(counter: &Cell<u64>, bytes: usize) {
         counter.set(counter.get().saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)));
     }
@@ -86,7 +94,7 @@ impl Upload {
 
     fn hand_over(&mut self, data: Bytes) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let progress = &self.progress;
-        Progress::add(&progress.up, data.len());
+        progress.add_up(data.len());
         if progress.up.get() > self.limit {
             return self.fail(Fault::TooLarge { limit: self.limit });
         }

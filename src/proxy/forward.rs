@@ -47,9 +47,9 @@ pub async fn forward(
     inbound: Inbound,
     path: &CanonicalPath,
 ) -> Result<Response<Outgoing>, Failure> {
-    let (grant, receipt) = permit.into_parts();
+    let (grant, pass, receipt) = permit.into_parts();
     let identity = grant.identity().clone();
-    let mut ending = Ending::new(grant, receipt, inbound.line.clone());
+    let mut ending = Ending::new(grant, pass, receipt, inbound.line.clone());
     match exchange(pool, backend, &identity, inbound, path, &mut ending).await {
         Ok(Answer::Whole(head, lease)) => Ok(answer(head, lease, backend, ending)),
         Ok(Answer::Tunnel(head, lease, client)) => Ok(open_tunnel(head, lease, client, ending)),

@@ -15,6 +15,7 @@ use super::headers;
 use super::pool::Lease;
 use crate::access::Grant;
 use crate::audit::{NoRecord, Receipt};
+use crate::limit::Pass;
 use crate::model::{End, Line};
 
 /// The record of an exchange under way.
@@ -25,13 +26,15 @@ pub(super) struct Ending {
     status: u16,
     pub(super) progress: Rc<Progress>,
     pub(super) line: Arc<Line>,
-    /// Lives as long as what it allowed.
+    /// Both live as long as what they allowed.
     _grant: Grant,
+    _pass: Pass,
 }
 
 impl Ending {
-    pub(super) fn new(grant: Grant, receipt: Receipt, line: Arc<Line>) -> Self {
-        Self { receipt: Some(receipt), status: 0, progress: Rc::default(), line, _grant: grant }
+    pub(super) fn new(grant: Grant, pass: Pass, receipt: Receipt, line: Arc<Line>) -> Self {
+        let progress = Progress { heard: grant.heard().clone(), ..Progress::default() };
+        Self { receipt: Some(receipt), status: 0, progress: Rc::new(progress), line, _grant: grant, _pass: pass }
     }
 
     pub(super) async fn durable(&mut self) -> Result<(), NoRecord> {

@@ -2,7 +2,6 @@
 //!
 //! Invariant: it holds a fixed buffer for each way, and ends when its client's line is cut.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use hyper::upgrade::OnUpgrade;
@@ -41,8 +40,8 @@ pub(super) async fn tunnel(client: OnUpgrade, upstream: OnUpgrade, connection: O
 async fn copy(client: impl AsyncRead + AsyncWrite, upstream: impl AsyncRead + AsyncWrite, progress: &Progress) -> End {
     let (client_says, client_hears) = tokio::io::split(client);
     let (upstream_says, upstream_hears) = tokio::io::split(upstream);
-    let up = async { pump(client_says, upstream_hears, &progress.up).await.map_err(Stop::upwards) };
-    let down = async { pump(upstream_says, client_hears, &progress.down).await.map_err(Stop::downwards) };
+    let up = async { pump(client_says, upstream_hears, |bytes| progress.add_up(bytes)).await.map_err(Stop::upwards) };
+    let down = async { pump(upstream_says, client_hears, |bytes| Progress::add(&progress.down, bytes)).await.map_err(Stop::downwards) };
     tokio::pin!(up, down);
     let first = tokio::select! {
         done = &mut up => done.map(|()| Way::Up),
@@ -87,7 +86,7 @@ impl Stop {
 }
 
 /// Carries bytes until the source has no more, then says so to the sink.
-async fn pump(mut source: impl AsyncRead + Unpin, mut sink: impl AsyncWrite + Unpin, count: &Cell<u64>) -> Result<(), Stop> {
+async fn pump(mut source: impl AsyncRead + Unpin, mut sink: impl AsyncWrite + Unpin, count: impl Fn(usize)) -> Result<(), Stop> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let length = source.read(&mut buffer).await.map_err(|_| Stop::Source)?;
@@ -96,6 +95,6 @@ async fn pump(mut source: impl AsyncRead + Unpin, mut sink: impl AsyncWrite + Un
         };
         sink.write_all(bytes).await.map_err(|_| Stop::Sink)?;
         sink.flush().await.map_err(|_| Stop::Sink)?;
-        Progress::add(count, length);
+        count(length);
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions and their tokens, one for each host that was entered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use sqlx::Row;
@@ -35,14 +35,18 @@ pub struct StoredSession {
     pub session: Session,
     pub account: Account,
     pub tokens: Vec<(Host, TokenHash)>,
+    /// When each of its hosts was last active.
+    pub hosts: BTreeMap<Host, Time>,
 }
 
 /// The times of a session, written back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Touch {
     pub session: SessionId,
     pub signed_in: Time,
     pub last_active: Time,
+    /// The last activity on each of its hosts.
+    pub hosts: BTreeMap<Host, Time>,
 }
 
 impl Store {
@@ -119,9 +123,14 @@ impl Store {
     pub async fn live_sessions(&self) -> Result<Vec<StoredSession>, StoreError> {
         let mut read = self.read.begin().await?;
         let mut tokens: HashMap<SessionId, Vec<(Host, TokenHash)>> = HashMap::new();
-        for row in sqlx::query("SELECT session, host, hash FROM host_tokens ORDER BY created").fetch_all(&mut *read).await? {
+        let mut hosts: HashMap<SessionId, BTreeMap<Host, Time>> = HashMap::new();
+        let query = "SELECT session, host, hash, COALESCE(last_active, created) AS last_active FROM host_tokens ORDER BY created";
+        for row in sqlx::query(query).fetch_all(&mut *read).await? {
             let host = word(&row, "host", |text| Host::parse(text).ok())?;
-            tokens.entry(parsed(&row, "session")?).or_default().push((host, hash(&row, "hash")?));
+            let (session, active) = (parsed(&row, "session")?, time(&row, "last_active")?);
+            let last = hosts.entry(session).or_default().entry(host.clone()).or_insert(active);
+            *last = active.max(*last);
+            tokens.entry(session).or_default().push((host, hash(&row, "hash")?));
         }
         let rows = sqlx::query(concat!(
             "SELECT ",
@@ -135,7 +144,8 @@ impl Store {
         let sessions = rows.iter().map(|row| {
             let account = account(row)?;
             let session = session(row, account.id)?;
-            Ok(StoredSession { tokens: tokens.remove(&session.id).unwrap_or_default(), session, account })
+            let (tokens, hosts) = (tokens.remove(&session.id).unwrap_or_default(), hosts.remove(&session.id).unwrap_or_default());
+            Ok(StoredSession { session, account, tokens, hosts })
         });
         sessions.collect()
     }
@@ -150,6 +160,14 @@ impl Store {
                 .bind(touch.last_active.millis())
                 .execute(&mut *write)
                 .await?;
+            for (host, active) in &touch.hosts {
+                sqlx::query("UPDATE host_tokens SET last_active = $3 WHERE session = $1 AND host = $2")
+                    .bind(touch.session.to_string())
+                    .bind(host.as_str())
+                    .bind(active.millis())
+                    .execute(&mut *write)
+                    .await?;
+            }
         }
         Ok(write.commit().await?)
     }

@@ -90,7 +90,10 @@ async fn a_damaged_or_newer_file_is_refused_with_a_sentence() {
 
     let path = directory.path().join("newer.sqlite");
     let store = Store::open(&path).await.unwrap();
-    sqlx::query("UPDATE _sqlx_migrations SET version = 9999").execute(&store.write).await.unwrap();
+    sqlx::query("UPDATE _sqlx_migrations SET version = 9999 WHERE version = (SELECT MAX(version) FROM _sqlx_migrations)")
+        .execute(&store.write)
+        .await
+        .unwrap();
     store.close().await;
     assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { .. })));
 

@@ -221,7 +221,7 @@ impl Asked {
 
     fn finish(&self, response: &mut Response) {
         let headers = response.headers_mut();
-        protect(headers, &self.portal.form_action());
+        protect(headers, "'self'");
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         for cookie in self.cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
             headers.append(header::SET_COOKIE, cookie);

@@ -4,12 +4,13 @@ use http::StatusCode;
 
 use crate::auth::{CeremonyError, EnrolmentError, KeyError, NotAPassword, PasswordError, cookies};
 use crate::crypto::Token;
+use crate::limit::Wait;
 use crate::model::{Action, Refusal};
 use crate::store::Enrolment;
 
 use super::call::{Answer, Asked, Posted};
+use super::denial::{event, network};
 use super::own::record;
-use super::sign_in::event;
 use super::view::{Alert, Ceremony, EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, KeyRow};
 
 const LEAST_CHARACTERS: u64 = 12;
@@ -20,6 +21,9 @@ pub async fn page(asked: Asked) -> Answer {
 }
 
 pub async fn open(Posted { mut asked, form }: Posted) -> Answer {
+    if let Err(Wait { retry_after, limit }) = asked.portal.limits.attempt_without_name(network(&asked), asked.now) {
+        return Err(Refusal::TooMany { retry_after, limit }.into());
+    }
     let Some(invitation) = Token::parse(form.text("token").trim()) else { return invalid(&asked) };
     match asked.portal.auth.enrolment.open(&invitation, asked.now).await {
         Ok((browser, _)) => {

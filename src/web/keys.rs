@@ -13,6 +13,7 @@ use crate::store::StoredKey;
 
 use super::call::{Answer, Asked, Posted, Refused};
 use super::console::key_row;
+use super::denial;
 use super::enrol::ceremony_alert;
 use super::own::{own_event, record};
 use super::view::{Alert, Ceremony, KeysProveView, KeysRegisterView, KeysView, ProvePurpose, Tone};
@@ -71,6 +72,11 @@ pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
     };
     let proof = match asked.portal.auth.keys.prove(&identity, &challenge, form.text("credential"), asked.now).await {
         Ok(proof) => proof,
+        // Whoever sits before her open session may be somebody else, so this is a second factor as at sign-in.
+        Err(KeyChangeError::WrongProof(denied)) => {
+            denial::note(&asked, &denied, own_event(&asked, Action::KeyProof)?, "").await?;
+            return ask_for_proof(&asked, &next, Some(denial::key_alert(denied.why()))).await;
+        }
         Err(KeyChangeError::Ceremony(error)) => match ceremony_alert(&error) {
             Some(alert) => return ask_for_proof(&asked, &next, Some(alert)).await,
             None => return failed(&asked, KeyChangeError::Ceremony(error)).await,

@@ -3,9 +3,11 @@
 //! Invariant: handlers read forms and show views; `auth` and `admin` act. Every form is read through [`call::Posted`], which checks its
 //! token, and what was done is on record before it is answered.
 
+mod agent;
 pub mod assets;
 mod call;
 mod console;
+mod denial;
 mod enrol;
 mod files;
 mod keys;
@@ -129,18 +131,14 @@ pub fn only_takes_away(path: &str) -> bool {
 }
 
 impl Portal {
-    /// What forms may lead to: the portal, and the apps' hosts, to which sign-in redirects.
-    fn form_action(&self) -> String {
-        self.apps.load().iter().fold("'self'".to_owned(), |sources, app| format!("{sources} {}", app.origin))
-    }
-
     fn moment(&self, time: Time) -> Moment {
         let zoned = time.timestamp().to_zoned(self.zone.clone());
         Moment { shown: zoned.strftime("%Y-%m-%d %H:%M").to_string(), iso: time.to_string() }
     }
 }
 
-/// What every page of the gateway's own says to browsers (CSP3; no inline script or style anywhere).
+/// What every page of the gateway's own says to browsers (CSP3; no inline script or style anywhere). `form_action` is where its
+/// forms may lead: `'self'`, and on the pages of sign-in the one app that they go on to.
 pub fn protect(headers: &mut HeaderMap, form_action: &str) {
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"

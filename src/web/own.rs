@@ -5,9 +5,10 @@ use futures_util::future;
 use crate::access::{self, App};
 use crate::auth::{ReturnPath, SessionRow as Session, cookies};
 use crate::lang::Language;
-use crate::model::{Action, Event, Refusal, SessionId};
+use crate::model::{Action, Event, Refusal, SessionId, capped};
 use crate::store::StoreError;
 
+use super::agent;
 use super::call::{Answer, Asked, Posted, Refused};
 use super::view::{Alert, AppCard, PortalView, SessionRow, SessionsView, SignedOutView};
 
@@ -42,9 +43,15 @@ pub(super) fn name_of(app: &App, language: Language) -> &str {
 /// Somebody comes from an app's host and wants back there, signed in.
 pub async fn enter(asked: Asked) -> Answer {
     let wanted = asked.query.return_to();
-    let apps = asked.portal.apps.load();
-    let app = apps.iter().find(|app| app.id.as_str() == wanted.app).ok_or(Refusal::NotFound)?;
     let nonce = crate::crypto::TokenHash::parse_base64url(&wanted.nonce).ok_or(Refusal::Malformed("the nonce of a way back"))?;
+    // A stranger is asked to sign in whatever app she names, and who is signed in is told of one that is not there what she
+    // is told of one that is not hers: only the log knows which.
+    if asked.visit.visitor.known().is_none() {
+        return asked.redirect(&wanted.sign_in_link());
+    }
+    let apps = asked.portal.apps.load();
+    let no_such_app = || Refusal::NotAllowed { rule: format!("no app is called {:?}", capped(&wanted.app, 64)) };
+    let app = apps.iter().find(|app| app.id.as_str() == wanted.app).ok_or_else(no_such_app)?;
     let wall = asked.portal.clock.wall();
     match access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall) {
         Ok(()) => {}
@@ -117,7 +124,8 @@ pub(super) fn session_row(asked: &Asked, session: &Session, own: SessionId) -> S
         signed_in: asked.portal.moment(session.signed_in),
         last_active: asked.portal.moment(session.last_active),
         address: session.address.to_string(),
-        browser: session.user_agent.clone(),
+        browser: agent::in_words(asked.visit.language, &session.user_agent),
+        agent: session.user_agent.clone(),
         apps: entered.map(|app| name_of(app, asked.visit.language).to_owned()).collect(),
     }
 }

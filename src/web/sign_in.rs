@@ -1,16 +1,20 @@
 //! Signing in: a password and then a key, or a key alone. Where she wanted to go travels in the forms, so that two tabs each keep
 //! their own way.
 
-use data_encoding::HEXLOWER;
+use std::sync::Arc;
+
 use http::{HeaderValue, StatusCode, header};
 
-use crate::auth::{Browser, Denied, SignedIn, Told, Visitor, Why, cookies};
+use crate::access::App;
+use crate::auth::{Browser, Denied, SignedIn, Told, Visitor, cookies};
 use crate::crypto::Token;
 use crate::limit::Wait;
-use crate::model::{Account, AccountName, Action, Event, Network, Outcome, Refusal, StrangerName};
+use crate::model::{AccountName, Action, Refusal};
 
 use super::call::{Answer, Asked, Fields, Posted, Unverified};
+use super::denial::{self, event, key_alert, network};
 use super::own::{name_of, record};
+use super::protect;
 use super::view::{Alert, Ceremony, KeyFirst, ReturnTo, SignInKeyView, SignInView};
 
 pub async fn page(asked: Asked) -> Answer {
@@ -24,17 +28,31 @@ pub async fn page(asked: Asked) -> Answer {
 
 /// The app that she is on her way to finds her session too old.
 fn must_sign_in_again(asked: &Asked, return_to: &ReturnTo) -> bool {
-    let apps = asked.portal.apps.load();
-    let Some(app) = apps.iter().find(|app| app.id.as_str() == return_to.app) else { return false };
+    let Some(app) = app_of(asked, return_to) else { return false };
     let wall = asked.portal.clock.wall();
-    let verdict = crate::access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall);
+    let verdict = crate::access::may_enter(&asked.visit.visitor, &app, asked.visit.origin.address, asked.now, wall);
     matches!(verdict, Err(Refusal::SignInAgain))
 }
 
+/// The app that she is on her way to.
+///
+/// A stranger who guesses an app's id learns its name and host here. Neither is a secret that is kept elsewhere: whoever
+/// guesses the host gets its certificate, and is sent to this very page. All apps at once are named to nobody.
+fn app_of(asked: &Asked, return_to: &ReturnTo) -> Option<Arc<App>> {
+    asked.portal.apps.load().iter().find(|app| app.id.as_str() == return_to.app).cloned()
+}
+
+/// Browsers hold the redirects that follow a form to `form-action` (CSP3, section 6.4.1), and sign-in goes on to the app.
+fn leading_on(asked: &Asked, return_to: &ReturnTo, answer: Answer) -> Answer {
+    let mut response = answer?;
+    if let Some(app) = app_of(asked, return_to) {
+        protect(response.headers_mut(), &format!("'self' {}", app.origin));
+    }
+    Ok(response)
+}
+
 fn show(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
-    let apps = asked.portal.apps.load();
-    let app = apps.iter().find(|app| app.id.as_str() == return_to.app);
-    let going_to = app.map(|app| name_of(app, asked.visit.language).to_owned());
+    let going_to = app_of(asked, &return_to).map(|app| name_of(&app, asked.visit.language).to_owned());
     let status = match &alert {
         None => StatusCode::OK,
         Some(Alert::Wait { .. }) => StatusCode::TOO_MANY_REQUESTS,
@@ -46,7 +64,7 @@ fn show(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
         _ => None,
     };
     let view = SignInView { frame: asked.frame_at(&return_to.sign_in_link(), alert), return_to, going_to };
-    let mut response = asked.show_with(status, &view)?;
+    let mut response = leading_on(asked, &view.return_to, asked.show_with(status, &view))?;
     if let Some(seconds) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -81,17 +99,23 @@ pub async fn first_factor(unverified: Unverified) -> Answer {
     };
     let typed = form.text("name");
     let name = AccountName::parse(typed).map_or_else(|_| typed.to_owned(), |name| name.to_string());
-    if let Err(wait) = asked.portal.limits.attempt(network(&asked), &name, asked.now) {
-        return refuse_for_now(&asked, return_to, &wait, typed).await;
-    }
+    let attempt = match asked.portal.limits.attempt(network(&asked), &name, asked.now) {
+        Ok(attempt) => attempt,
+        Err(wait) => return refuse_for_now(&asked, return_to, &wait, typed).await,
+    };
     match asked.portal.auth.sign_in.first_factor(typed, form.text("password"), asked.now).await {
         Ok(pending) => {
+            attempt.take_back();
             record(&asked, event(&asked, Action::FirstFactor).with("name", &pending.account.name)).await?;
             asked.change_step(pending.token);
             asked.redirect(&return_to.sign_in_link().replacen("/sign-in", "/sign-in/key", 1))
         }
         Err(denied) => {
-            asked.portal.limits.failed(network(&asked), &name, asked.now);
+            if denied.told().is_failure() {
+                attempt.failed(asked.portal.clock.now());
+            } else {
+                attempt.take_back();
+            }
             deny(&asked, return_to, &denied, typed).await
         }
     }
@@ -114,7 +138,7 @@ async fn ask_for_key(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -
                 ceremony: Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() },
                 key_first: KeyFirst::No,
             };
-            asked.show_with(status, &view)
+            leading_on(asked, &view.return_to, asked.show_with(status, &view))
         }
         Err(denied) => deny(asked, return_to, &denied, "").await,
     }
@@ -134,7 +158,7 @@ pub async fn second_factor(unverified: Unverified) -> Answer {
         Ok(signed_in) => enter(&mut asked, signed_in, &return_to).await,
         // The right password still counts: she may try the key again, until too many failures suspend the account.
         Err(denied) if denied.told() == Told::Refused && denied.suspended().is_none() => {
-            note_denied(&asked, &denied, "").await?;
+            denial::note(&asked, &denied, event(&asked, Action::SignIn), "").await?;
             let alert = key_alert(denied.why());
             ask_for_key(&asked, return_to, Some(alert)).await
         }
@@ -143,21 +167,32 @@ pub async fn second_factor(unverified: Unverified) -> Answer {
 }
 
 pub async fn key_first(unverified: Unverified) -> Answer {
-    let (asked, _, return_to) = match begin(unverified) {
+    let (mut asked, _, return_to) = match begin(unverified) {
         Ok(begun) => begun,
         Err(answer) => return *answer,
     };
-    let Some(step) = &asked.step else { return go_on(&asked, &return_to) };
-    if let Err(wait) = asked.portal.limits.attempt(network(&asked), &key_first_name(&asked), asked.now) {
+    if let Err(wait) = asked.portal.limits.attempt_without_name(network(&asked), asked.now) {
         return refuse_for_now(&asked, return_to, &wait, "").await;
     }
-    match asked.portal.auth.sign_in.key_first_options(step, asked.now).await {
-        Ok(challenge) => asked.show(&SignInKeyView {
-            frame: asked.frame_at(&return_to.sign_in_link(), None),
-            return_to,
-            ceremony: Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() },
-            key_first: KeyFirst::Yes,
-        }),
+    let step = match asked.step.clone() {
+        Some(step) => step,
+        // Whoever is signed in, but too long ago for an app, holds a session and no step.
+        None => {
+            let step = Token::random().map_err(|_| Refusal::Broken { what: "no random bytes" })?;
+            asked.change_step(step.clone());
+            step
+        }
+    };
+    match asked.portal.auth.sign_in.key_first_options(&step, asked.now).await {
+        Ok(challenge) => {
+            let view = SignInKeyView {
+                frame: asked.frame_at(&return_to.sign_in_link(), None),
+                return_to,
+                ceremony: Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() },
+                key_first: KeyFirst::Yes,
+            };
+            leading_on(&asked, &view.return_to, asked.show(&view))
+        }
         Err(denied) => deny(&asked, return_to, &denied, "").await,
     }
 }
@@ -167,23 +202,17 @@ pub async fn key_first_finish(unverified: Unverified) -> Answer {
         Ok(begun) => begun,
         Err(answer) => return *answer,
     };
-    let Some(step) = asked.step.clone() else { return go_on(&asked, &return_to) };
-    let Some(challenge) = Token::parse(form.text("challenge")) else {
+    if let Err(wait) = asked.portal.limits.attempt_without_name(network(&asked), asked.now) {
+        return refuse_for_now(&asked, return_to, &wait, "").await;
+    }
+    let (Some(step), Some(challenge)) = (asked.step.clone(), Token::parse(form.text("challenge"))) else {
         return show(&asked, return_to, Some(Alert::ChallengeExpired));
     };
     let (browser, credential) = (browser(&asked), form.text("credential"));
     match asked.portal.auth.sign_in.key_first(&step, &challenge, credential, browser, asked.now).await {
         Ok(signed_in) => enter(&mut asked, signed_in, &return_to).await,
-        Err(denied) => {
-            asked.portal.limits.failed(network(&asked), &key_first_name(&asked), asked.now);
-            deny(&asked, return_to, &denied, "").await
-        }
+        Err(denied) => deny(&asked, return_to, &denied, "").await,
     }
-}
-
-/// Nobody has given a name, so failures are counted by where they come from alone.
-fn key_first_name(asked: &Asked) -> String {
-    format!("a key alone, from {}", network(asked))
 }
 
 async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &ReturnTo) -> Answer {
@@ -206,7 +235,7 @@ async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &ReturnTo) -> 
 
 /// One public answer for every wrong name, password and state.
 async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) -> Answer {
-    note_denied(asked, denied, typed).await?;
+    denial::note(asked, denied, event(asked, Action::SignIn), typed).await?;
     let alert = match denied.told() {
         Told::Refused => Alert::WrongSignIn,
         Told::Busy => Alert::Busy,
@@ -216,78 +245,9 @@ async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) 
     show(asked, return_to, Some(alert))
 }
 
-async fn note_denied(asked: &Asked, denied: &Denied, typed: &str) -> Result<(), super::call::Refused> {
-    if let Why::Broken(error) = denied.why() {
-        tracing::error!(%error, "sign-in failed");
-    }
-    // What needs no account can be caused without end: past the quota it is only counted.
-    if denied.account().is_none() && !asked.portal.strangers.admit(network(asked), asked.portal.clock.wall()) {
-        return Ok(());
-    }
-    let denial = failed(asked, Action::SignIn).with("why", denied.why().word());
-    record(asked, with_name(denial, stranger_name(asked, denied.account(), typed))).await?;
-    if let Why::Key(crate::auth::KeyError::CounterWentBack(key)) = denied.why() {
-        record(asked, named(event(asked, Action::KeyCounterWentBack), denied.account()).with("key", key)).await?;
-    }
-    if let Some(ended) = denied.suspended() {
-        record(asked, named(event(asked, Action::AccountSuspended), denied.account()).with("sessions-ended", ended.len())).await?;
-    }
-    Ok(())
-}
-
-fn failed(asked: &Asked, action: Action) -> Event {
-    Event { outcome: Outcome::Failed, ..event(asked, action) }
-}
-
-fn with_name(event: Event, name: Option<StrangerName>) -> Event {
-    match name {
-        Some(StrangerName::Known(name)) => event.with("name", name),
-        Some(StrangerName::Unknown(hash)) => event.with("unknown-name", hash),
-        None => event,
-    }
-}
-
-fn named(event: Event, account: Option<&Account>) -> Event {
-    match account {
-        Some(account) => event.with("account", account.id).with("name", &account.name),
-        None => event,
-    }
-}
-
-/// A name that no account has is recorded as a keyed hash: people type passwords there.
-fn stranger_name(asked: &Asked, account: Option<&Account>, typed: &str) -> Option<StrangerName> {
-    if let Some(account) = account {
-        return Some(StrangerName::Known(account.name.clone()));
-    }
-    let hash = asked.portal.secret.tag("unknown name", typed.as_bytes());
-    (!typed.is_empty()).then(|| StrangerName::Unknown(HEXLOWER.encode(hash.get(..8).unwrap_or_default())))
-}
-
-fn key_alert(why: &Why) -> Alert {
-    use crate::auth::KeyError;
-    match why {
-        Why::Key(KeyError::UserNotVerified) => Alert::KeyWithoutUserVerification,
-        Why::Key(KeyError::NotHardware) => Alert::KeySynced,
-        _ => Alert::KeyRefused,
-    }
-}
-
 async fn refuse_for_now(asked: &Asked, return_to: ReturnTo, wait: &Wait, typed: &str) -> Answer {
-    let seconds = wait.retry_after.as_secs().saturating_add(1);
-    // Whoever is refused by a limit can be refused without end: past the quota it is only counted.
-    if asked.portal.strangers.admit(network(asked), asked.portal.clock.wall()) {
-        let refused = failed(asked, Action::SignIn).with("why", "must-wait").with("limit", wait.limit).with("seconds", seconds);
-        record(asked, with_name(refused, stranger_name(asked, None, typed))).await?;
-    }
+    let seconds = denial::note_wait(asked, wait, typed).await?;
     show(asked, return_to, Some(Alert::Wait { seconds }))
-}
-
-fn network(asked: &Asked) -> Network {
-    Network::of(asked.visit.origin.address)
-}
-
-pub(super) fn event(asked: &Asked, action: Action) -> Event {
-    Event { reference: Some(asked.visit.reference.clone()), ..Event::done(action).from(asked.visit.origin.address) }
 }
 
 fn browser(asked: &Asked) -> Browser {

@@ -1,7 +1,7 @@
 //! A browser without a window: cookies by host, redirects, forms, and a software security key.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::Url;
@@ -49,13 +49,19 @@ impl Reply {
 }
 
 pub struct Browser {
-    address: SocketAddr,
+    pub address: SocketAddr,
     tls: TlsConnector,
     cookies: HashMap<String, BTreeMap<String, String>>,
     pub key: SoftPasskey,
     /// What the browser says its origin is when it asks the key; `None`: the truth.
     pub claimed_origin: Option<String>,
+    /// The address that it connects from; `None`: whatever the system chooses.
+    pub from: Option<Ipv4Addr>,
+    /// What the key made and for whom: the software key keeps neither, so that it could not be found without a name.
+    registered: Option<(String, String)>,
     pub language: &'static str,
+    /// What it calls itself.
+    pub agent: &'static str,
 }
 
 impl Browser {
@@ -66,12 +72,22 @@ impl Browser {
             cookies: HashMap::new(),
             key: SoftPasskey::new(true),
             claimed_origin: None,
+            from: None,
+            registered: None,
             language: "en",
+            agent: "test",
         }
     }
 
     pub async fn connect(&self, host: &str) -> TlsStream<TcpStream> {
-        let stream = TcpStream::connect(self.address).await.unwrap();
+        let stream = match self.from {
+            None => TcpStream::connect(self.address).await.unwrap(),
+            Some(address) => {
+                let socket = TcpSocket::new_v4().unwrap();
+                socket.bind((address, 0).into()).unwrap();
+                socket.connect(self.address).await.unwrap()
+            }
+        };
         self.tls.connect(ServerName::try_from(host.to_owned()).unwrap(), stream).await.unwrap()
     }
 
@@ -147,6 +163,7 @@ impl Browser {
         let mut fields = vec![
             ("accept", "text/html,application/xhtml+xml"),
             ("accept-language", self.language),
+            ("user-agent", self.agent),
             ("sec-fetch-mode", "navigate"),
             ("sec-fetch-dest", "document"),
         ];
@@ -188,6 +205,11 @@ impl Browser {
     }
 
     fn credential(&mut self, options: &Value, origin: &str) -> Value {
+        let mut options = options.clone();
+        let nameless = options.get("rp").is_none() && options["allowCredentials"].as_array().is_none_or(Vec::is_empty);
+        if let (true, Some((credential, _))) = (nameless, &self.registered) {
+            options["allowCredentials"] = json!([{ "type": "public-key", "id": credential }]);
+        }
         let creating = options.get("rp").is_some();
         let kind = if creating { "webauthn.create" } else { "webauthn.get" };
         let client_data = json!({ "type": kind, "challenge": options["challenge"], "origin": origin, "crossOrigin": false }).to_string();
@@ -199,6 +221,12 @@ impl Browser {
             let options = serde_json::from_value(options.clone()).unwrap();
             serde_json::to_value(self.key.perform_auth(hash, options, 1_000).expect("the key answers")).unwrap()
         };
+        if creating {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            self.registered = Some((text(&credential["id"]), text(&options["user"]["id"])));
+        } else if let (true, Some((_, user))) = (nameless, &self.registered) {
+            credential["response"]["userHandle"] = user.as_str().into();
+        }
         credential["response"]["clientDataJSON"] = URL_SAFE_NO_PAD.encode(client_data).into();
         credential
     }

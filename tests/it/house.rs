@@ -158,6 +158,23 @@ impl House {
         panic!("no such record; the log has:\n{:#?}", self.log());
     }
 
+    /// The same data with a new process; browsers must be told its address.
+    pub async fn restart(&mut self) {
+        let gateway = self.gateway.take().unwrap();
+        let (text, base, clock) = (self.config.lock().unwrap().clone(), self.data.path().to_owned(), self.clock.clone());
+        let gateway = tokio::task::spawn_blocking(move || {
+            gateway.shut_down();
+            let settings = config::parse(&text, "test.toml", &base).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+            let lock = yumen::gateway::lock(&settings.data).unwrap();
+            Gateway::start(settings, lock, Options { clock: Some(clock), reload: None })
+        })
+        .await
+        .unwrap()
+        .unwrap();
+        self.address = gateway.addresses()[0];
+        self.gateway = Some(gateway);
+    }
+
     /// Stops the gateway and gives the whole log.
     pub async fn close(mut self) -> Vec<Entry> {
         let gateway = self.gateway.take().unwrap();
@@ -207,7 +224,7 @@ pub async fn first_factor(browser: &mut Browser, page: &Reply, name: &str, passw
     browser.submit(page, &form).await
 }
 
-fn config_text(changes: &Changes<'_>, upstream: &Upstream, forbidden: &Upstream) -> String {
+pub fn config_text(changes: &Changes<'_>, upstream: &Upstream, forbidden: &Upstream) -> String {
     format!(
         r#"
 listen = ["{listen}:0"]
@@ -273,7 +290,7 @@ pub fn issue(ca: &Authority, names: &[&str], directory: &std::path::Path, name: 
     std::fs::set_permissions(file("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn certificates(directory: &std::path::Path) -> Arc<rustls::ClientConfig> {
+pub fn certificates(directory: &std::path::Path) -> Arc<rustls::ClientConfig> {
     let ca = authority();
     issue(&ca, &[PORTAL, SITES, LEDGER], directory, "chain");
     let mut roots = rustls::RootCertStore::empty();

@@ -3,14 +3,19 @@
 
 mod browser;
 mod forms;
+mod frames;
 mod house;
+mod process;
 mod upstream;
 
 mod access;
 mod bodies;
+mod corpus;
+mod floods;
 mod headers;
 mod identity;
 mod log;
+mod reload;
 mod sessions;
 mod signing_in;
 mod streams;

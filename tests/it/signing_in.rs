@@ -1,10 +1,11 @@
 //! Sign-in as an attacker sees it.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
+use url::Url;
 use yumen::model::{Action, Outcome, Record, Role};
 
 use crate::forms;
-use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor, sign_in};
+use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor};
 
 fn sign_in_page() -> String {
     format!("https://{PORTAL}/sign-in")
@@ -156,20 +157,217 @@ async fn a_name_that_no_account_has_is_on_record_only_as_a_keyed_hash() {
     assert!(!log.contains("my-secret-passw0rd"), "{log}");
 }
 
+/// A failed event of an action, and why.
+fn why_failed(record: &Record, action: Action) -> Option<String> {
+    match record {
+        Record::Event(event) if event.action == action && event.outcome == Outcome::Failed => event.details.get("why").cloned(),
+        _ => None,
+    }
+}
+
 #[tokio::test]
 async fn a_key_that_knows_its_account_signs_in_without_a_name() {
     let house = House::open().await;
     let mut browser = house.enrolled("wang", Role::Member).await;
-    let page = sign_in(&mut browser, &format!("https://{PORTAL}/"), "wang").await;
-    assert_eq!(page.status, StatusCode::OK);
-    // The software key keeps no account in it, so the way is only shown to begin; real keys are tried in the browser tests.
+    let page = browser.open(&format!("https://{SITES}/here")).await;
+    let form = page.form("key-first");
+    let page = browser.submit(&page, &form).await;
+    assert_eq!(page.form("webauthn").action, "/sign-in/key-first/finish");
+    let page = browser.use_key(&page).await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/here"), "{}", page.text());
+
     let mut other = house.browser();
     let page = other.open(&sign_in_page()).await;
     let form = page.form("key-first");
     let page = other.submit(&page, &form).await;
-    let form = page.form("webauthn");
-    assert_eq!(form.action, "/sign-in/key-first/finish");
-    let form = form.with("credential", "{}");
+    let form = page.form("webauthn").with("credential", "{}");
     other.submit(&page, &form).await;
     assert!(other.cookie(PORTAL, "__Host-yumen").is_none());
+}
+
+#[tokio::test]
+async fn a_stranger_who_fails_with_keys_does_not_make_the_office_wait() {
+    let house = House::open().await;
+    let mut browser = house.enrolled("wang", Role::Member).await;
+    let mut stranger = house.browser();
+    for _ in 0..10 {
+        let page = stranger.open(&sign_in_page()).await;
+        let form = page.form("key-first");
+        let page = stranger.submit(&page, &form).await;
+        let form = page.form("webauthn").with("credential", "{}");
+        assert_eq!(stranger.submit(&page, &form).await.status, StatusCode::FORBIDDEN);
+    }
+    let page = browser.open(&sign_in_page()).await;
+    let form = page.form("key-first");
+    let page = browser.submit(&page, &form).await;
+    browser.use_key(&page).await;
+    assert!(browser.cookie(PORTAL, "__Host-yumen").is_some());
+}
+
+#[tokio::test]
+async fn ways_in_without_a_name_have_a_limit_that_says_how_long_and_is_on_record_within_the_quota() {
+    let top = "[sign_in]\nnameless_per_address_per_minute = 4\n[log]\nstrangers_per_minute = 30\n";
+    let house = House::open_with(Changes { top, ..Changes::default() }).await;
+    let link = house.invite("li", Role::Member).await;
+    // Its opening is one, beginning with a key is another, and finishing a third.
+    let mut browser = house.enrolled("wang", Role::Member).await;
+    let page = browser.open(&sign_in_page()).await;
+    let key_first = page.form("key-first");
+    let asked = browser.submit(&page, &key_first).await;
+    let finish = browser.answer_key(&asked);
+    let again = browser.submit(&page, &key_first).await;
+    assert_eq!(again.status, StatusCode::OK);
+    let again = browser.submit(&page, &key_first).await;
+    assert_eq!(again.status, StatusCode::OK, "the fourth");
+    for form in [&key_first, &finish] {
+        let refused = browser.submit(&page, form).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{}", form.action);
+        assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    }
+    assert!(browser.cookie(PORTAL, "__Host-yumen").is_none());
+    house.recorded(|record| why_failed(record, Action::SignIn).filter(|why| why == "must-wait")).await;
+    let mut invited = house.browser();
+    let open = invited.open(link.split('#').next().unwrap()).await;
+    let form = open.form("enrol-open").with("token", link.split('#').nth(1).unwrap());
+    let refused = invited.submit(&open, &form).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    house.recorded(|record| why_failed(record, Action::FormRefused).filter(|why| why.starts_with("too-many-requests"))).await;
+    for _ in 0..40 {
+        browser.submit(&page, &key_first).await;
+    }
+    let waits = house.log().iter().filter(|entry| why_failed(&entry.record, Action::SignIn).is_some()).count();
+    assert!(waits < 40, "{waits} records of one stranger in a minute");
+
+    house.clock.advance(std::time::Duration::from_secs(60));
+    crate::house::enrol(&mut invited, &link).await;
+}
+
+#[tokio::test]
+async fn guesses_at_once_are_not_all_tried() {
+    let house = House::open().await;
+    house.enrolled("wang", Role::Member).await;
+    let mut pages = Vec::new();
+    for _ in 0..12 {
+        let mut browser = house.browser();
+        let page = browser.open(&sign_in_page()).await;
+        pages.push((browser, page));
+    }
+    let tries = pages
+        .into_iter()
+        .map(|(mut browser, page)| tokio::spawn(async move { first_factor(&mut browser, &page, "wang", "a wrong password").await.status }));
+    let tries: Vec<_> = tries.collect();
+    let mut tried = 0;
+    for attempt in tries {
+        tried += u32::from(attempt.await.unwrap() == StatusCode::FORBIDDEN);
+    }
+    // Two are free, and one more or a double click at the end of them; the clock stands still, so all others wait.
+    assert!((1..=4).contains(&tried), "{tried} of 12 guesses were tried");
+}
+
+#[tokio::test]
+async fn a_double_click_with_the_right_password_is_refused_nothing() {
+    let house = House::open().await;
+    let mut browser = house.enrolled("wang", Role::Member).await;
+    for _ in 0..2 {
+        let page = browser.open(&sign_in_page()).await;
+        first_factor(&mut browser, &page, "wang", "a wrong password").await;
+    }
+    let page = browser.open(&sign_in_page()).await;
+    let form = page.form("sign-in").with("name", "wang").with("password", PASSWORD);
+    let mut twin = house.browser();
+    twin.set_cookie(PORTAL, "__Host-yumen-step", &browser.cookie(PORTAL, "__Host-yumen-step").unwrap());
+    let (one, two) = tokio::join!(browser.submit(&page, &form), twin.submit(&page, &form));
+    for answer in [&one, &two] {
+        assert!(forms::form(&answer.text(), "webauthn").is_some(), "{}", answer.text());
+    }
+    browser.use_key(&one).await;
+    assert!(browser.cookie(PORTAL, "__Host-yumen").is_some());
+}
+
+#[tokio::test]
+async fn wrong_proofs_of_somebody_signed_in_are_on_record_and_suspend_the_account() {
+    let top = "[sign_in]\nfailures_until_suspended = 3\n";
+    let house = House::open_with(Changes { top, ..Changes::default() }).await;
+    let mut browser = house.signed_in("wang", Role::Member).await;
+    let keys = format!("https://{PORTAL}/keys");
+    let page = browser.open(&keys).await;
+    let add = page.form("/keys/add");
+    for _ in 0..2 {
+        let page = browser.submit(&page, &add).await;
+        let form = page.form("webauthn").with("credential", "{}");
+        assert_eq!(browser.submit(&page, &form).await.status, StatusCode::FORBIDDEN);
+    }
+    let proven = browser.submit(&page, &add).await;
+    let proven = browser.use_key(&proven).await;
+    assert_eq!(proven.url.path(), "/keys/register", "a right one is taken, and forgets those before");
+    for _ in 0..3 {
+        assert_eq!(browser.open(&keys).await.url.path(), "/keys");
+        let page = browser.submit(&page, &add).await;
+        let form = page.form("webauthn").with("credential", "{}");
+        browser.submit(&page, &form).await;
+    }
+    assert_eq!(browser.open(&keys).await.url.path(), "/sign-in");
+    let log = house.log();
+    assert_eq!(log.iter().filter(|entry| why_failed(&entry.record, Action::KeyProof).as_deref() == Some("wrong-key")).count(), 5);
+    let who = log.iter().find_map(|entry| match &entry.record {
+        Record::Event(event) if event.action == Action::KeyProof => event.who.clone(),
+        _ => None,
+    });
+    assert_eq!(who.map(|who| who.name.to_string()).as_deref(), Some("wang"));
+    assert!(log.iter().any(|entry| matches!(&entry.record, Record::Event(event) if event.action == Action::AccountSuspended)));
+}
+
+fn may_lead_to(page: &crate::browser::Reply) -> String {
+    let policy = page.header("content-security-policy");
+    policy.split("; ").find_map(|part| part.strip_prefix("form-action ")).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn only_the_app_that_sign_in_goes_on_to_is_named_to_strangers() {
+    let house = House::open().await;
+    let mut browser = house.enrolled("wang", Role::Member).await;
+    assert_eq!(may_lead_to(&browser.open(&sign_in_page()).await), "'self'");
+    assert_eq!(may_lead_to(&browser.open(&format!("https://{PORTAL}/sign-in?app=made-up&path=/")).await), "'self'");
+    assert_eq!(may_lead_to(&browser.open(&format!("https://{PORTAL}/enrol")).await), "'self'");
+    let sites = format!("'self' https://{SITES}");
+    let page = browser.open(&format!("https://{SITES}/")).await;
+    assert_eq!(may_lead_to(&page), sites);
+    let key_first = page.form("key-first");
+    assert_eq!(may_lead_to(&browser.submit(&page, &key_first).await), sites);
+    let page = first_factor(&mut browser, &page, "wang", PASSWORD).await;
+    assert_eq!(may_lead_to(&page), sites);
+    browser.use_key(&page).await;
+    assert_eq!(may_lead_to(&browser.open(&format!("https://{PORTAL}/")).await), "'self'");
+}
+
+#[tokio::test]
+async fn an_app_that_is_not_there_and_one_that_is_not_hers_are_answered_alike() {
+    let house = House::open().await;
+    let nonce = "A".repeat(43);
+    let enter = |app: &str| Url::parse(&format!("https://{PORTAL}/enter?app={app}&path=%2F&nonce={nonce}")).unwrap();
+    let mut stranger = house.browser();
+    for app in ["sites", "ledger", "made-up"] {
+        let answer = stranger.navigate(Method::GET, &enter(app), None).await;
+        let expected = format!("/sign-in?app={}&path=%2F&nonce={nonce}", app.replace('-', "%2D"));
+        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, expected.as_str()));
+    }
+    let mut wang = house.signed_in("wang", Role::Member).await;
+    let mut answers = Vec::new();
+    for app in ["ledger", "made-up"] {
+        let answer = wang.navigate(Method::GET, &enter(app), None).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        answers.push(answer.text().replace(answer.reference(), ""));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(wang.navigate(Method::GET, &enter("sites"), None).await.status, StatusCode::SEE_OTHER);
+    let rules: Vec<String> = house
+        .log()
+        .iter()
+        .filter_map(|entry| match &entry.record {
+            Record::Opened(opened) if opened.path == "/enter" => Some(opened.rule.clone()),
+            _ => None,
+        })
+        .collect();
+    assert!(rules.contains(&"not-allowed: no rule".to_owned()) && rules.iter().any(|rule| rule.contains("made-up")), "{rules:?}");
 }

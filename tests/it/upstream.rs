@@ -12,13 +12,15 @@ pub struct Upstream {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<u8>>>,
     connections: Arc<Mutex<usize>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Upstream {
     /// Answers `200` with the request's head as the body, so that a test sees what the back office saw.
     pub async fn recording() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = Self { address: listener.local_addr().unwrap(), seen: Arc::default(), connections: Arc::default() };
+        let upstream =
+            Self { address: listener.local_addr().unwrap(), seen: Arc::default(), connections: Arc::default(), requests: Arc::default() };
         let recording = upstream.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -39,6 +41,11 @@ impl Upstream {
             self.seen.lock().unwrap().extend_from_slice(&chunk[..count]);
             while let Some((head, length)) = whole_request(&buffer) {
                 buffer.drain(..length);
+                if head.starts_with("GET /large ") {
+                    self.requests.lock().unwrap().push(head);
+                    return flow(&mut stream).await;
+                }
+                self.requests.lock().unwrap().push(head.clone());
                 if stream.write_all(answer(&head).as_bytes()).await.is_err() {
                     return;
                 }
@@ -50,8 +57,27 @@ impl Upstream {
         String::from_utf8_lossy(&self.seen.lock().unwrap()).into_owned()
     }
 
+    /// The heads of all whole requests, in the order in which they came.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
     pub fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
+    }
+}
+
+/// More than anybody waits for, so that whoever reads slowly has something to read.
+async fn flow(stream: &mut TcpStream) {
+    const PIECE: &[u8] = &[b'x'; 16 * 1024];
+    let pieces = 64 * 1024;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", pieces * PIECE.len());
+    let mut sent = stream.write_all(head.as_bytes()).await;
+    for _ in 0..pieces {
+        if sent.is_err() {
+            return;
+        }
+        sent = stream.write_all(PIECE).await;
     }
 }
 

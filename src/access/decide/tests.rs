@@ -198,6 +198,57 @@ fn a_grant_says_when_and_why_it_ended() {
     assert_eq!(grant.ended(NOON), Some(End::Revoked));
 }
 
+/// Wang at the portal, and in an app that she entered at noon and that wants her back after five minutes of absence.
+fn away_after_five_minutes() -> (Arc<Identity>, Arc<Identity>, Arc<App>) {
+    let mut app = app(vec![for_unit("r", "信息中心")]);
+    app.idle = Duration::from_secs(300);
+    let portal = wang();
+    let inside = portal.sample_on(&app.host, NOON);
+    (portal, inside, Arc::new(app))
+}
+
+fn at_minute(minutes: u32) -> Time {
+    NOON.plus(HOUR / 60 * minutes)
+}
+
+#[test]
+fn a_tighter_idle_limit_counts_what_was_done_in_that_app_alone() {
+    let (portal, inside, app) = away_after_five_minutes();
+    let asked = Asked { method: &Method::GET, path: &path("/") };
+    let decided = |now| decide(&Visitor::Known(inside.clone()), &app, &asked, ADDRESS.parse().unwrap(), now, NOON).map(|_| ());
+    let entered = |now| may_enter(&Visitor::Known(portal.clone()), &app, ADDRESS.parse().unwrap(), now, NOON);
+    inside.mark_active(at_minute(4));
+    assert_eq!((decided(at_minute(8)), entered(at_minute(8))), (Ok(()), Ok(())));
+    portal.mark_active(at_minute(8));
+    assert_eq!(decided(at_minute(9)), Err(Refusal::SignInAgain), "being busy at the portal does not keep the app open");
+    assert_eq!(entered(at_minute(9)), Err(Refusal::SignInAgain), "nor does the portal hand her over anew");
+    let elsewhere = Arc::new(App { host: crate::model::Host::parse("ug.example.cn").unwrap(), ..App::clone(&app) });
+    let first_time = |now| may_enter(&Visitor::Known(portal.clone()), &elsewhere, ADDRESS.parse().unwrap(), now, NOON);
+    assert_eq!(first_time(at_minute(12)), Ok(()), "an app that she has not been to knows only the session");
+    assert_eq!(first_time(at_minute(13)), Err(Refusal::SignInAgain));
+}
+
+#[test]
+fn an_idle_limit_as_long_as_the_sessions_counts_what_was_done_anywhere() {
+    let (portal, inside, tighter) = away_after_five_minutes();
+    let app = Arc::new(App { idle: HOUR / 4, ..App::clone(&tighter) });
+    let asked = Asked { method: &Method::GET, path: &path("/") };
+    let decided = |now| decide(&Visitor::Known(inside.clone()), &app, &asked, ADDRESS.parse().unwrap(), now, NOON).map(|_| ());
+    portal.mark_active(at_minute(14));
+    assert_eq!(decided(at_minute(28)), Ok(()));
+    assert_eq!(decided(at_minute(29)), Err(Refusal::SignInAgain));
+}
+
+#[test]
+fn a_grant_ends_when_she_was_away_from_the_app_for_too_long() {
+    let (portal, inside, app) = away_after_five_minutes();
+    let asked = Asked { method: &Method::GET, path: &path("/") };
+    let grant = decide(&Visitor::Known(inside.clone()), &app, &asked, ADDRESS.parse().unwrap(), NOON, NOON).unwrap();
+    inside.mark_active(at_minute(3));
+    portal.mark_active(at_minute(7));
+    assert_eq!((grant.ended(at_minute(7)), grant.ended(at_minute(8))), (None, Some(End::Expired)));
+}
+
 #[test]
 fn who_may_enter_is_decided_by_person_address_and_hours_alone() {
     let enter = |rules: &[Rule], visitor: &Visitor, now: Time| {

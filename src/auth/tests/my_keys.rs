@@ -42,7 +42,7 @@ async fn no_proof_or_an_old_or_foreign_one_changes_nothing() {
         assert!(matches!(add(&world, foreign, &proof, &mut Device::new()).await, Err(KeyChangeError::NoProof)));
         assert!(matches!(world.auth.keys.remove(foreign, &proof, key, world.now()).await, Err(KeyChangeError::NoProof)));
     }
-    assert!(matches!(world.prove(&here, &mut other).await, Err(KeyChangeError::Ceremony(CeremonyError::Key(_)))));
+    assert!(matches!(world.prove(&here, &mut other).await, Err(KeyChangeError::WrongProof(_))));
     world.pass(299);
     assert!(add(&world, &here, &proof, &mut Device::new()).await.is_ok(), "and the attempts did not use it up");
     let proof = world.prove(&here, &mut blue).await.unwrap();
@@ -84,6 +84,66 @@ async fn who_is_signed_out_or_disabled_can_change_nothing() {
     let identity = world.sign_in("wang li", &mut blue).await.identity;
     world.store.set_state(account.id, &[AccountState::Active], AccountState::Disabled).await.unwrap();
     assert!(matches!(world.prove(&identity, &mut blue).await, Err(KeyChangeError::NotSignedIn)));
+}
+
+#[tokio::test]
+async fn wrong_proofs_count_with_the_failures_of_sign_in_and_a_right_one_forgets_them() {
+    let world = World::new().await;
+    let mut blue = Device::new();
+    let account = world.enrol("wang li", &mut blue).await;
+    let identity = world.sign_in("wang li", &mut blue).await.identity;
+    let wrong = async |device: &mut Device| {
+        device.break_signature = true;
+        let error = world.prove(&identity, device).await.unwrap_err();
+        device.break_signature = false;
+        let KeyChangeError::WrongProof(denied) = error else { panic!("{error}") };
+        denied
+    };
+    for _ in 0..9 {
+        assert!(wrong(&mut blue).await.suspended().is_none());
+    }
+    world.prove(&identity, &mut blue).await.unwrap();
+    let pending = world.password("wang li").await;
+    for _ in 0..5 {
+        assert!(wrong(&mut blue).await.suspended().is_none());
+    }
+    blue.break_signature = true;
+    for _ in 0..4 {
+        assert!(world.second(&pending, &mut blue).await.unwrap_err().suspended().is_none());
+    }
+    let last = wrong(&mut blue).await;
+    assert_eq!(last.account().map(|account| account.id), Some(account.id));
+    assert_eq!(last.suspended().map(|ended| ended.iter().map(|ended| ended.id).collect::<Vec<_>>()), Some(vec![identity.session_id()]));
+    assert!(identity.is_revoked());
+    assert_eq!(world.store.account(account.id).await.unwrap().unwrap().state, AccountState::Suspended);
+}
+
+#[tokio::test]
+async fn a_proof_whose_counter_went_back_is_refused_and_says_so() {
+    let world = World::new().await;
+    let mut blue = Device::new();
+    world.enrol("wang li", &mut blue).await;
+    let identity = world.sign_in("wang li", &mut blue).await.identity;
+    world.prove(&identity, &mut blue).await.unwrap();
+    blue.counter = 0;
+    let Err(KeyChangeError::WrongProof(denied)) = world.prove(&identity, &mut blue).await else { panic!("it was taken") };
+    assert_eq!(denied.why().word(), "key-counter-went-back");
+}
+
+#[tokio::test]
+async fn a_proof_that_came_too_late_or_twice_is_no_failure() {
+    let world = World::new().await;
+    let mut blue = Device::new();
+    world.enrol("wang li", &mut blue).await;
+    let identity = world.sign_in("wang li", &mut blue).await.identity;
+    let challenge = world.auth.keys.proof_options(&identity, world.now()).await.unwrap();
+    let credential = blue.get(&challenge.options);
+    world.auth.keys.prove(&identity, &challenge.id, &credential, world.now()).await.unwrap();
+    for _ in 0..12 {
+        let again = world.auth.keys.prove(&identity, &challenge.id, &credential, world.now()).await;
+        assert!(matches!(again, Err(KeyChangeError::Ceremony(CeremonyError::NoChallenge))));
+    }
+    assert!(!identity.is_revoked());
 }
 
 #[tokio::test]

@@ -144,6 +144,32 @@ async fn sessions_and_their_idle_times_outlive_a_restart() {
 }
 
 #[tokio::test]
+async fn how_long_she_was_away_from_an_app_outlives_a_new_token_and_a_restart() {
+    let world = World::new().await;
+    let mut device = Device::new();
+    world.enrol("wang li", &mut device).await;
+    let portal = world.sign_in("wang li", &mut device).await;
+    let (sites, limit) = (host("sites.localhost"), Duration::from_secs(300));
+    let (token, app) = world.auth.sessions.enter(portal.identity.session_id(), &sites, world.now()).await.unwrap().unwrap();
+    world.pass(200);
+    app.mark_active(world.now());
+    world.pass(200);
+    portal.identity.mark_active(world.now());
+    assert!(!portal.identity.is_away(&sites, limit, world.now()) && !app.is_away(&sites, limit, world.now()));
+    world.auth.sessions.write_back().await.unwrap();
+    let world = world.restarted().await;
+    let found = |token: &Token, name: &str| world.auth.sessions.lookup(token, &host(name), world.now()).unwrap();
+    let (portal, app) = (found(&portal.token, "gate.localhost"), found(&token, "sites.localhost"));
+    world.pass(99);
+    assert!(!app.is_away(&sites, limit, world.now()), "a restart signs nobody out");
+    world.pass(1);
+    portal.mark_active(world.now());
+    assert!(app.is_away(&sites, limit, world.now()) && portal.is_away(&sites, limit, world.now()), "nor does it let anybody stay");
+    let (_, anew) = world.auth.sessions.enter(portal.session_id(), &sites, world.now()).await.unwrap().unwrap();
+    assert!(!anew.is_away(&sites, limit, world.now()) && !app.is_away(&sites, limit, world.now()), "entering is activity");
+}
+
+#[tokio::test]
 async fn a_clock_that_was_set_back_between_two_starts_makes_no_session_younger() {
     let mut world = World::new().await;
     let mut device = Device::new();

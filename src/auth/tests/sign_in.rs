@@ -58,6 +58,7 @@ async fn a_wrong_name_password_or_state_gives_one_answer_after_one_run_of_argon2
         let denied = world.auth.sign_in.first_factor(name, password, world.now()).await.unwrap_err();
         assert_eq!(world.passwords.runs() - before, 1, "{name:?} {why}");
         assert_eq!((denied.why().word(), denied.told()), (why, Told::Refused), "{name:?}");
+        assert!(denied.told().is_failure());
         assert_eq!(denied.to_string(), "sign-in was refused");
     }
     let before = world.passwords.runs();
@@ -158,6 +159,27 @@ async fn a_right_key_forgets_the_failures_before_it() {
         device.break_signature = false;
         world.second(&pending, &mut device).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_was_never_judged_is_no_failure() {
+    let world = World::new().await;
+    world.enrol("wang li", &mut Device::new()).await;
+    let checks = (0..40).map(|_| {
+        let sign_in = world.auth.sign_in.clone();
+        let now = world.now();
+        tokio::spawn(async move { sign_in.first_factor("wang li", "wrong", now).await.unwrap_err().told() })
+    });
+    let checks: Vec<_> = checks.collect();
+    let mut told = Vec::new();
+    for check in checks {
+        told.push(check.await.unwrap());
+    }
+    assert!(told.contains(&Told::Busy) && told.contains(&Told::Refused), "{told:?}");
+    for told in told {
+        assert_eq!(told.is_failure(), told != Told::Busy);
+    }
+    assert!(!Told::BeginAgain.is_failure() && !Told::Broken.is_failure());
 }
 
 #[tokio::test]

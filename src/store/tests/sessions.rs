@@ -40,7 +40,15 @@ async fn only_an_active_account_with_the_key_gets_a_session() {
     let again = session(&account, key.id);
     assert!(store.create_session(&again, &portal, hash(4)).await.unwrap());
     let live = store.live_sessions().await.unwrap();
-    assert_eq!(live, [StoredSession { session: again, account: account.clone(), tokens: vec![(portal, hash(4))] }]);
+    assert_eq!(
+        live,
+        [StoredSession {
+            session: again,
+            account: account.clone(),
+            tokens: vec![(portal.clone(), hash(4))],
+            hosts: [(portal, NOW)].into()
+        }]
+    );
     store.set_state(account.id, &[AccountState::Active], AccountState::Suspended).await.unwrap();
     assert_eq!(store.end_sessions_of(account.id).await.unwrap(), [], "a suspension ends them too");
 }
@@ -64,10 +72,14 @@ async fn ending_a_session_takes_its_tokens_codes_and_proofs_along() {
     assert!(!store.put_code(hash(6), &code, NOW).await.unwrap());
     assert_eq!(store.step(hash(5), StepKind::KeyAnswered, NOW).await.unwrap(), None);
     assert_eq!(store.add_host_token(one.id, &host("sites.localhost"), hash(7), NOW).await.unwrap(), None);
-    let touch = Touch { session: two.id, signed_in: NOW, last_active: later(60) };
+    store.add_host_token(two.id, &host("sites.localhost"), hash(8), later(10)).await.unwrap();
+    let hosts = [(host("gate.localhost"), later(60))].into();
+    let touch = Touch { session: two.id, signed_in: NOW, last_active: later(60), hosts };
     store.touch(&[touch]).await.unwrap();
     let live = store.live_sessions().await.unwrap();
     assert_eq!((live.len(), live[0].session.id, live[0].session.last_active), (1, two.id, later(60)));
+    let hosts = [(host("gate.localhost"), later(60)), (host("sites.localhost"), later(10))];
+    assert_eq!(live[0].hosts, hosts.into(), "a host that was not written back has the time of its token");
     assert_eq!(store.end_sessions_of(account.id).await.unwrap(), [two.id]);
     assert_eq!(store.end_sessions_of(account.id).await.unwrap(), []);
 }

@@ -88,7 +88,10 @@ pub struct SessionRow {
     pub signed_in: Moment,
     pub last_active: Moment,
     pub address: String,
+    /// In words.
     pub browser: String,
+    /// As the browser calls itself.
+    pub agent: String,
     /// The apps that were entered, by name.
     pub apps: Vec<String>,
 }

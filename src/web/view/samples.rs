@@ -43,6 +43,7 @@ fn session(typed: Typed, current: bool) -> SessionRow {
         last_active: moment(),
         address: "2001:db8:85a3::8a2e:370:7334".into(),
         browser: typed.browser.into(),
+        agent: typed.browser.into(),
         apps: if current { vec![typed.app.into(), typed.app.into()] } else { Vec::new() },
     }
 }

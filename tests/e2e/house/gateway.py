@@ -48,6 +48,7 @@ key = "{key}"
 # Many people sign in from one address here, and one of them asks as fast as she can.
 [sign_in]
 per_address_per_minute = 10000
+nameless_per_address_per_minute = 10000
 per_account_per_minute = 1000
 overall_per_minute = 10000
 

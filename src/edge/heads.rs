@@ -1,0 +1,501 @@
+//! Judges HTTP/1.1 as it comes in, before hyper parses it: what two parsers could read in two ways is not read at all.
+//!
+//! hyper takes a bare LF for the end of a line, drops a Content-Length beside a Transfer-Encoding and merges lengths that are
+//! equal. None of that may reach it. The judge follows the framing (RFC 9112, sections 2 to 7) byte by byte, keeps nothing but
+//! its place, and lets every byte pass that is fine.
+//!
+//! Invariant: how the bytes are cut into pieces changes nothing; a head reaches its end here only if its framing is beyond doubt.
+
+/// Where in the bytes just judged the first one stands that must not pass, and what is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    pub at: usize,
+    pub what: &'static str,
+}
+
+/// One connection's way through its requests.
+#[derive(Clone, Debug, Default)]
+pub struct Heads {
+    at: At,
+    field: Field,
+    claims: Claims,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum At {
+    /// Before a request; one empty line may come first (RFC 9112, section 2.2).
+    #[default]
+    Between,
+    BetweenLf,
+    Line,
+    LineLf,
+    Field,
+    Name,
+    Value,
+    ValueLf,
+    EndLf,
+    Length(u64),
+    ChunkSize {
+        digits: u8,
+        size: u64,
+    },
+    ChunkExtension(u64),
+    ChunkSizeLf(u64),
+    ChunkData(u64),
+    ChunkDataCr,
+    ChunkDataLf,
+    /// An upgrade was asked for: what follows may be anything, and the connection carries no other request.
+    Open,
+}
+
+/// The field that is being read, as far as it matters.
+#[derive(Clone, Copy, Debug, Default)]
+struct Field {
+    name: [u8; LONGEST_NAME],
+    length: usize,
+    kind: Kind,
+}
+
+/// `transfer-encoding` is the longest name that matters.
+const LONGEST_NAME: usize = 17;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Other,
+    ContentLength(Number),
+    TransferEncoding(Word),
+}
+
+/// A field's value that must be one decimal number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Number {
+    value: u64,
+    seen: Seen,
+}
+
+/// A field's value that must be `chunked`: how much of it has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Word {
+    letters: usize,
+    seen: Seen,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Seen {
+    #[default]
+    Nothing,
+    Some,
+    /// White space after it: only more white space may follow.
+    End,
+}
+
+/// What the head says of what follows it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Claims {
+    length: Option<u64>,
+    chunked: bool,
+    upgrade: bool,
+    /// The fields after a chunked body are being read.
+    trailers: bool,
+}
+
+type Step = Result<usize, Flaw>;
+
+impl Heads {
+    /// Judges what came next. An error ends the connection; do not go on judging after it.
+    pub fn judge(&mut self, bytes: &[u8]) -> Result<(), Flaw> {
+        let mut done = 0_usize;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            let taken = self.step(rest).map_err(|flaw| Flaw { at: flaw.at.saturating_add(done), ..flaw })?;
+            done = done.saturating_add(taken);
+        }
+        Ok(())
+    }
+
+    /// Whether the next byte would be the first of a request.
+    pub fn is_between_requests(&self) -> bool {
+        self.at == At::Between
+    }
+
+    /// Takes a run of bytes, or only moves on; `bytes` is not empty.
+    fn step(&mut self, bytes: &[u8]) -> Step {
+        match self.at {
+            At::Between => match bytes.first() {
+                Some(b'\r') => self.go(At::BetweenLf, 1),
+                _ => self.begin(),
+            },
+            At::BetweenLf => self.line_feed(bytes, At::Line).inspect(|_| self.claims = Claims::default()),
+            At::Line => self.until_cr(bytes, At::LineLf, is_of_line, "the request line has a byte that is not allowed there"),
+            At::LineLf => self.line_feed(bytes, At::Field),
+            At::Field => self.field(bytes),
+            At::Name => self.name(bytes),
+            At::Value => self.value(bytes),
+            At::ValueLf => {
+                self.end_field()?;
+                self.line_feed(bytes, At::Field)
+            }
+            At::EndLf => {
+                let after = self.after_head()?;
+                self.line_feed(bytes, after)
+            }
+            At::Length(left) => Ok(self.pass(bytes, left, At::Length, At::Between)),
+            At::ChunkSize { digits, size } => self.chunk_size(bytes, digits, size),
+            At::ChunkExtension(size) => {
+                self.until_cr(bytes, At::ChunkSizeLf(size), is_of_value, "a chunk extension has a byte that is not allowed there")
+            }
+            At::ChunkSizeLf(0) => {
+                self.claims.trailers = true;
+                self.line_feed(bytes, At::Field)
+            }
+            At::ChunkSizeLf(size) => self.line_feed(bytes, At::ChunkData(size)),
+            At::ChunkData(left) => Ok(self.pass(bytes, left, At::ChunkData, At::ChunkDataCr)),
+            At::ChunkDataCr => match bytes.first() {
+                Some(b'\r') => self.go(At::ChunkDataLf, 1),
+                _ => flaw("a chunk is longer than it said"),
+            },
+            At::ChunkDataLf => self.line_feed(bytes, At::ChunkSize { digits: 0, size: 0 }),
+            At::Open => Ok(bytes.len()),
+        }
+    }
+
+    fn go(&mut self, to: At, taken: usize) -> Step {
+        self.at = to;
+        Ok(taken)
+    }
+
+    fn begin(&mut self) -> Step {
+        self.claims = Claims::default();
+        self.go(At::Line, 0)
+    }
+
+    fn line_feed(&mut self, bytes: &[u8], to: At) -> Step {
+        match bytes.first() {
+            Some(b'\n') => self.go(to, 1),
+            _ => flaw("a CR without its LF"),
+        }
+    }
+
+    /// A run of what is `allowed`, up to a CR.
+    fn until_cr(&mut self, bytes: &[u8], after: At, allowed: fn(u8) -> bool, what: &'static str) -> Step {
+        match end_of_run(bytes, allowed) {
+            None => Ok(bytes.len()),
+            Some((end, b'\r')) => self.go(after, end.saturating_add(1)),
+            Some((at, _)) => Err(Flaw { at, what }),
+        }
+    }
+
+    fn field(&mut self, bytes: &[u8]) -> Step {
+        self.field = Field::default();
+        match bytes.first() {
+            Some(b'\r') => self.go(At::EndLf, 1),
+            Some(b' ' | b'\t') => flaw("a header field continues on a second line"),
+            _ => self.go(At::Name, 0),
+        }
+    }
+
+    fn name(&mut self, bytes: &[u8]) -> Step {
+        let (end, stop) = match end_of_run(bytes, is_of_name) {
+            None => (bytes.len(), None),
+            Some((end, stop)) => (end, Some(stop)),
+        };
+        self.field.spell(bytes.get(..end).unwrap_or_default());
+        match stop {
+            None => Ok(end),
+            Some(b':') if self.field.length > 0 => {
+                self.end_name().map_err(|what| Flaw { at: end, what })?;
+                self.go(At::Value, end.saturating_add(1))
+            }
+            Some(b':') => Err(Flaw { at: end, what: "a header field without a name" }),
+            Some(_) => Err(Flaw { at: end, what: "the name of a header field has a byte that is not allowed there" }),
+        }
+    }
+
+    fn end_name(&mut self) -> Result<(), &'static str> {
+        let name = self.field.name.get(..self.field.length).unwrap_or_default();
+        let in_trailers = self.claims.trailers;
+        match name {
+            b"content-length" | b"transfer-encoding" | b"host" | b"upgrade" if in_trailers => {
+                return Err("a trailer field that belongs into the head");
+            }
+            b"content-length" => self.field.kind = Kind::ContentLength(Number::default()),
+            b"transfer-encoding" => self.field.kind = Kind::TransferEncoding(Word::default()),
+            b"upgrade" => self.claims.upgrade = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, bytes: &[u8]) -> Step {
+        let (end, stop) = match end_of_run(bytes, is_of_value) {
+            None => (bytes.len(), None),
+            Some((end, stop)) => (end, Some(stop)),
+        };
+        let run = bytes.get(..end).unwrap_or_default();
+        match &mut self.field.kind {
+            Kind::Other => {}
+            Kind::ContentLength(number) => number.read(run)?,
+            Kind::TransferEncoding(word) => word.read(run)?,
+        }
+        match stop {
+            None => Ok(end),
+            Some(b'\r') => self.go(At::ValueLf, end.saturating_add(1)),
+            Some(b'\n') => Err(Flaw { at: end, what: "a LF without its CR" }),
+            Some(_) => Err(Flaw { at: end, what: "a header field has a control character" }),
+        }
+    }
+
+    fn end_field(&mut self) -> Result<(), Flaw> {
+        let claims = &mut self.claims;
+        match self.field.kind {
+            Kind::Other => Ok(()),
+            Kind::ContentLength(Number { seen: Seen::Nothing, .. }) => flaw("an empty Content-Length"),
+            Kind::ContentLength(_) if claims.length.is_some() => flaw("several Content-Length fields"),
+            Kind::ContentLength(number) => {
+                claims.length = Some(number.value);
+                Ok(())
+            }
+            Kind::TransferEncoding(_) if claims.chunked => flaw("several Transfer-Encoding fields"),
+            Kind::TransferEncoding(word) if word.letters != CHUNKED.len() => flaw(NOT_CHUNKED),
+            Kind::TransferEncoding(_) => {
+                claims.chunked = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// What follows the head, or the trailers.
+    fn after_head(&self) -> Result<At, Flaw> {
+        let Claims { length, chunked, upgrade, trailers } = self.claims;
+        match (length, chunked) {
+            _ if trailers => Ok(At::Between),
+            (Some(_), true) => flaw("both Content-Length and Transfer-Encoding"),
+            (Some(1..), _) | (_, true) if upgrade => flaw("a request for an upgrade with a body"),
+            (_, true) => Ok(At::ChunkSize { digits: 0, size: 0 }),
+            _ if upgrade => Ok(At::Open),
+            (None | Some(0), _) => Ok(At::Between),
+            (Some(length), _) => Ok(At::Length(length)),
+        }
+    }
+
+    /// Lets up to `left` bytes of a body pass.
+    fn pass(&mut self, bytes: &[u8], left: u64, going_on: fn(u64) -> At, after: At) -> usize {
+        let here = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        match left.checked_sub(here) {
+            Some(left) if left > 0 => {
+                self.at = going_on(left);
+                bytes.len()
+            }
+            _ => {
+                self.at = after;
+                usize::try_from(left).unwrap_or(bytes.len())
+            }
+        }
+    }
+
+    fn chunk_size(&mut self, bytes: &[u8], digits: u8, size: u64) -> Step {
+        let Some(byte) = bytes.first().copied() else { return Ok(0) };
+        match (byte, char::from(byte).to_digit(16)) {
+            (_, Some(_)) if digits >= MOST_SIZE_DIGITS => flaw("a chunk size of too many digits"),
+            (_, Some(digit)) => {
+                let size = size.saturating_mul(16).saturating_add(u64::from(digit));
+                self.go(At::ChunkSize { digits: digits.saturating_add(1), size }, 1)
+            }
+            (b';', _) if digits > 0 => self.go(At::ChunkExtension(size), 1),
+            (b'\r', _) if digits > 0 => self.go(At::ChunkSizeLf(size), 1),
+            _ => flaw("a chunk size that is not a hexadecimal number"),
+        }
+    }
+}
+
+/// More than anybody's chunk needs, and far from what overflows.
+const MOST_SIZE_DIGITS: u8 = 12;
+const CHUNKED: &[u8] = b"chunked";
+const NOT_CHUNKED: &str = "a Transfer-Encoding that is not chunked";
+
+impl Field {
+    /// Adds to the name; one that is too long to matter is only counted.
+    fn spell(&mut self, run: &[u8]) {
+        for byte in run {
+            if let Some(place) = self.name.get_mut(self.length) {
+                *place = byte.to_ascii_lowercase();
+            }
+            // One past the end: a longer name is no longer compared with anything.
+            self.length = self.length.saturating_add(1).min(LONGEST_NAME.saturating_add(1));
+        }
+    }
+}
+
+impl Number {
+    fn read(&mut self, run: &[u8]) -> Result<(), Flaw> {
+        for (at, byte) in run.iter().enumerate() {
+            let bad = Flaw { at, what: "a Content-Length that is not one decimal number" };
+            match (byte, self.seen) {
+                (b' ' | b'\t', Seen::Nothing) => {}
+                (b' ' | b'\t', _) => self.seen = Seen::End,
+                (b'0'..=b'9', Seen::Nothing | Seen::Some) => {
+                    let digit = u64::from(byte.saturating_sub(b'0'));
+                    self.value = self.value.checked_mul(10).and_then(|value| value.checked_add(digit)).ok_or(bad)?;
+                    self.seen = Seen::Some;
+                }
+                _ => return Err(bad),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Word {
+    fn read(&mut self, run: &[u8]) -> Result<(), Flaw> {
+        for (at, byte) in run.iter().enumerate() {
+            match (byte, self.seen) {
+                (b' ' | b'\t', Seen::Nothing) => {}
+                (b' ' | b'\t', _) => self.seen = Seen::End,
+                (byte, Seen::Nothing | Seen::Some) if CHUNKED.get(self.letters) == Some(&byte.to_ascii_lowercase()) => {
+                    self.letters = self.letters.saturating_add(1);
+                    self.seen = Seen::Some;
+                }
+                _ => return Err(Flaw { at, what: NOT_CHUNKED }),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn flaw<T>(what: &'static str) -> Result<T, Flaw> {
+    Err(Flaw { at: 0, what })
+}
+
+fn end_of_run(bytes: &[u8], allowed: fn(u8) -> bool) -> Option<(usize, u8)> {
+    bytes.iter().copied().enumerate().find(|(_, byte)| !allowed(*byte))
+}
+
+/// A fragment is never sent (RFC 9112, section 3.2); hyper would drop it.
+fn is_of_line(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7e) && byte != b'#'
+}
+
+/// RFC 9110, section 5.5, with obs-text, which old back offices send and take.
+fn is_of_value(byte: u8) -> bool {
+    matches!(byte, b'\t' | 0x20..=0x7e | 0x80..)
+}
+
+/// A token (RFC 9110, section 5.6.2).
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(text: &str) -> Result<(), &'static str> {
+        let whole = Heads::default().judge(text.as_bytes());
+        let mut heads = Heads::default();
+        let by_byte = text.bytes().enumerate().try_for_each(|(at, byte)| heads.judge(&[byte]).map_err(|flaw| Flaw { at, ..flaw }));
+        assert_eq!(whole, by_byte, "cut into bytes: {text:?}");
+        whole.map_err(|flaw| flaw.what)
+    }
+
+    fn fields(fields: &str) -> Result<(), &'static str> {
+        judged(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
+    }
+
+    #[test]
+    fn requests_one_after_another_are_followed_through_their_bodies() {
+        let requests = [
+            "GET /x HTTP/1.1\r\nHost: a\r\nCookie: \u{1F511}=1\r\nX:\t y\t\r\n\r\n",
+            "\r\nPOST / HTTP/1.1\r\nCONTENT-length:  5 \r\n\r\n\0\r\n\n\0",
+            "POST / HTTP/1.1\r\nTransfer-encoding: Chunked\r\n\r\n3\r\n\0\n\0\r\n00A;x=\"y\"\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+            "GET / HTTP/1.1\r\nTransfer-Encoding-Of-Something: x\r\nContent-Lengths: y\r\n\r\n",
+        ];
+        let mut heads = Heads::default();
+        for request in requests {
+            assert_eq!(judged(request), Ok(()));
+            heads.judge(request.as_bytes()).unwrap();
+            assert!(heads.is_between_requests(), "{request:?}");
+        }
+        assert_eq!(heads.judge(b"GET / HTTP/1.1\nHost: a\r\n\r\n").unwrap_err().at, 14, "and the next head is judged again");
+    }
+
+    #[test]
+    fn after_an_upgrade_was_asked_for_anything_may_come() {
+        assert_eq!(fields("Connection: upgrade\r\nUpgrade: websocket\r\n\r\n\0\n"), Ok(()));
+        assert!(fields("Upgrade: websocket\r\nContent-Length: 1\r\n").is_err());
+        assert!(fields("Upgrade: websocket\r\nTransfer-Encoding: chunked\r\n").is_err());
+    }
+
+    #[test]
+    fn lengths_that_could_be_read_in_two_ways_are_refused() {
+        for bad in ["", " ", "+1", "-1", "0x1", "1,1", "1, 1", "1 1", "1;", "\u{661}", "99999999999999999999"] {
+            assert!(fields(&format!("Content-Length: {bad}\r\n")).is_err(), "{bad:?}");
+        }
+        assert!(fields("Content-Length: 1\r\nContent-Length: 1\r\n").is_err());
+        assert!(fields("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n").is_err());
+        assert!(fields("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n").is_err());
+    }
+
+    #[test]
+    fn encodings_but_a_single_chunked_are_refused() {
+        for bad in
+            ["", "gzip", "chunked, chunked", "gzip, chunked", "chunke", "chunkedd", "\"chunked\"", "chunked;q=1", "x chunked", "identity"]
+        {
+            assert!(fields(&format!("Transfer-Encoding: {bad}\r\n")).is_err(), "{bad:?}");
+        }
+        assert!(fields("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n").is_err());
+    }
+
+    #[test]
+    fn fields_that_parsers_read_differently_are_refused() {
+        for bad in [
+            "X : y\r\n",
+            ": y\r\n",
+            " X: y\r\n",
+            "X: y\r\n folded\r\n",
+            "X: a\nY: b\r\n",
+            "X: a\rb\r\n",
+            "X: \0\r\n",
+            "X\r\n",
+            "X\n",
+            "X(: y\r\n",
+        ] {
+            assert!(fields(bad).is_err(), "{bad:?}");
+        }
+        for bad in [
+            "GET / HTTP/1.1\n",
+            "GET /\0 HTTP/1.1\r\n",
+            "\n",
+            "\r\r",
+            "GET /\t HTTP/1.1\r\n",
+            "GET /\u{e9} HTTP/1.1\r\n",
+            "GET /#x HTTP/1.1\r\n",
+        ] {
+            assert!(judged(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn chunks_that_parsers_read_differently_are_refused() {
+        for bad in [
+            "\r\n",
+            "+1\r\n",
+            "0x1\r\n",
+            "1 \r\n",
+            "g\r\n",
+            "1\n",
+            "1;a\nb\r\n",
+            "1;a\rb\r\n",
+            "1\r\nab\r\n",
+            "1\r\na\n",
+            ";\r\n",
+            "1000000000000\r\n",
+        ] {
+            let body = format!("Transfer-Encoding: chunked\r\n\r\n{bad}");
+            assert!(fields(&body).is_err(), "{bad:?}");
+        }
+        for bad in ["Content-Length: 1", "Transfer-Encoding: chunked", "host: b", "X : y", " folded"] {
+            assert!(fields(&format!("Transfer-Encoding: chunked\r\n\r\n0\r\n{bad}\r\n\r\n")).is_err(), "{bad:?}");
+        }
+    }
+}

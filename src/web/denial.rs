@@ -1,0 +1,90 @@
+//! Failed sign-ins and proofs on record: who, why, and what came of it.
+//!
+//! Invariant: what needs no account is recorded within the strangers' quota only, since it can be caused without end.
+
+use data_encoding::HEXLOWER;
+
+use crate::auth::{Denied, KeyError, Why};
+use crate::limit::Wait;
+use crate::model::{Account, Action, Event, Network, Outcome, StrangerName};
+
+use super::call::{Asked, Refused};
+use super::own::record;
+use super::view::Alert;
+
+pub fn network(asked: &Asked) -> Network {
+    Network::of(asked.visit.origin.address)
+}
+
+/// An event of this request, done by nobody that is known yet.
+pub fn event(asked: &Asked, action: Action) -> Event {
+    Event { reference: Some(asked.visit.reference.clone()), ..Event::done(action).from(asked.visit.origin.address) }
+}
+
+/// Puts a refusal on record. `what` is the event as it would have been, `typed` the name that was given.
+pub async fn note(asked: &Asked, denied: &Denied, what: Event, typed: &str) -> Result<(), Refused> {
+    if let Why::Broken(error) = denied.why() {
+        tracing::error!(%error, "sign-in failed");
+    }
+    if denied.account().is_some() || within_quota(asked) {
+        let denial = Event { outcome: Outcome::Failed, ..what }.with("why", denied.why().word());
+        record(asked, with_name(denial, stranger_name(asked, denied.account(), typed))).await?;
+    }
+    // Only a right signature shows a counter, so strangers cannot cause this one.
+    if let Why::Key(KeyError::CounterWentBack(key)) = denied.why() {
+        record(asked, named(event(asked, Action::KeyCounterWentBack), denied.account()).with("key", key)).await?;
+    }
+    if let Some(ended) = denied.suspended() {
+        record(asked, named(event(asked, Action::AccountSuspended), denied.account()).with("sessions-ended", ended.len())).await?;
+    }
+    Ok(())
+}
+
+/// Puts on record that a limit refused; gives the seconds to wait.
+pub async fn note_wait(asked: &Asked, wait: &Wait, typed: &str) -> Result<u64, Refused> {
+    let seconds = wait.retry_after.as_secs().saturating_add(1);
+    if within_quota(asked) {
+        let refused = Event { outcome: Outcome::Failed, ..event(asked, Action::SignIn) };
+        let refused = refused.with("why", "must-wait").with("limit", wait.limit).with("seconds", seconds);
+        record(asked, with_name(refused, stranger_name(asked, None, typed))).await?;
+    }
+    Ok(seconds)
+}
+
+/// What a person is told of a key that did not count.
+pub fn key_alert(why: &Why) -> Alert {
+    match why {
+        Why::Key(KeyError::UserNotVerified) => Alert::KeyWithoutUserVerification,
+        Why::Key(KeyError::NotHardware) => Alert::KeySynced,
+        _ => Alert::KeyRefused,
+    }
+}
+
+/// Past the quota it is only counted.
+fn within_quota(asked: &Asked) -> bool {
+    asked.portal.strangers.admit(network(asked), asked.portal.clock.wall())
+}
+
+fn with_name(event: Event, name: Option<StrangerName>) -> Event {
+    match name {
+        Some(StrangerName::Known(name)) => event.with("name", name),
+        Some(StrangerName::Unknown(hash)) => event.with("unknown-name", hash),
+        None => event,
+    }
+}
+
+fn named(event: Event, account: Option<&Account>) -> Event {
+    match account {
+        Some(account) => event.with("account", account.id).with("name", &account.name),
+        None => event,
+    }
+}
+
+/// A name that no account has is recorded as a keyed hash: people type passwords there.
+fn stranger_name(asked: &Asked, account: Option<&Account>, typed: &str) -> Option<StrangerName> {
+    if let Some(account) = account {
+        return Some(StrangerName::Known(account.name.clone()));
+    }
+    let hash = asked.portal.secret.tag("unknown name", typed.as_bytes());
+    (!typed.is_empty()).then(|| StrangerName::Unknown(HEXLOWER.encode(hash.get(..8).unwrap_or_default())))
+}

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future;
+
 use crate::audit::{Journal, NoRecord};
 use crate::auth::{SessionRow, Sessions};
 use crate::clock::Time;
@@ -21,6 +23,12 @@ pub enum AdminError {
     NoSuchAccount,
     #[error("an account of this name has enrolled already; see `yumen account list`, and `yumen account enable` if it is switched off")]
     NameTaken,
+    #[error("it was done, but the audit log has failed and could not record it: write down who did it and when, and mend the log")]
+    Unrecorded,
+    #[error(
+        "its sessions were ended at once, but the store failed, so that a restart may bring them back and no account was switched off: ask again when the store works"
+    )]
+    OnlyInMemory(#[source] StoreError),
     #[error("the account is {0} already, or was never so that this could be done to it")]
     WrongState(AccountState),
     #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
@@ -58,6 +66,14 @@ pub struct Invitation {
     /// The token stands in the fragment, which browsers send to nobody.
     pub link: String,
     pub expires: Time,
+}
+
+/// What came of switching an account off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disabled {
+    /// It was off already; sessions that it had all the same have ended.
+    pub was_already: bool,
+    pub ended: usize,
 }
 
 /// Where changes are asked for.
@@ -98,19 +114,25 @@ impl Desk {
         Ok(Invitation { link: format!("{}/enrol#{}", self.portal, token.reveal()), account, expires })
     }
 
-    /// Switches an account off and ends its sessions.
-    pub async fn disable(&self, actor: &Actor, id: AccountId) -> Result<usize, AdminError> {
+    /// Switches an account off and ends its sessions; may be repeated.
+    pub async fn disable(&self, actor: &Actor, id: AccountId) -> Result<Disabled, AdminError> {
         permit(actor, Change::DisableAccount)?;
         if let Actor::Staff { identity, .. } = actor
             && identity.who().account == id
         {
             return Err(AdminError::Oneself);
         }
-        let account = self.known(id).await?;
-        let event = about(Action::AccountDisabled, &account);
-        let from = [AccountState::Invited, AccountState::Active, AccountState::Suspended];
-        self.change_state(actor, event, &account, &from, AccountState::Disabled).await?;
-        Ok(self.sessions.end_all_of(id).await?.len())
+        // Before anything that can fail or wait.
+        let at_once = self.sessions.revoke_all_of(id).len();
+        let (event, account) = self.perhaps_known(Action::AccountDisabled, id).await?;
+        let change = async {
+            let was_already = account?.state == AccountState::Disabled;
+            self.store.set_state(id, AccountState::ALL, AccountState::Disabled).await?;
+            // Whoever signed in meanwhile came before the account was off.
+            let ended = at_once.saturating_add(self.sessions.revoke_all_of(id).len());
+            Ok(Disabled { was_already, ended })
+        };
+        self.taken_away(actor, event, change).await
     }
 
     /// Switches a disabled or suspended account on again.
@@ -124,16 +146,19 @@ impl Desk {
 
     pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<bool, AdminError> {
         permit(actor, Change::EndSession)?;
-        let event = actor.sign(Event::done(Action::SessionEnded).with("session", id));
-        self.journal.event(event).await?;
-        Ok(self.sessions.end(id).await?)
+        let event = Event::done(Action::SessionEnded).with("session", id);
+        self.taken_away(actor, event, self.sessions.end(id)).await
     }
 
     pub async fn end_sessions_of(&self, actor: &Actor, id: AccountId) -> Result<usize, AdminError> {
         permit(actor, Change::EndSession)?;
-        let account = self.known(id).await?;
-        self.journal.event(actor.sign(about(Action::SessionEnded, &account).with("which", "all"))).await?;
-        Ok(self.sessions.end_all_of(id).await?.len())
+        let at_once = self.sessions.revoke_all_of(id).len();
+        let (event, account) = self.perhaps_known(Action::SessionEnded, id).await?;
+        let change = async {
+            let more = self.sessions.end_all_of(id).await?.len();
+            account.map(|_| at_once.saturating_add(more))
+        };
+        self.taken_away(actor, event.with("which", "all"), change).await
     }
 
     pub async fn accounts(&self, actor: &Actor, filter: &AccountFilter) -> Result<Vec<Account>, AdminError> {
@@ -149,6 +174,18 @@ impl Desk {
     pub async fn account_named(&self, actor: &Actor, name: &AccountName) -> Result<Account, AdminError> {
         permit(actor, Change::ReadAccounts)?;
         self.store.account_by_name(name).await?.ok_or(AdminError::NoSuchAccount)
+    }
+
+    /// Whose name this is; where the store fails, those who have a session are still known.
+    pub async fn id_of(&self, actor: &Actor, name: &AccountName) -> Result<AccountId, AdminError> {
+        permit(actor, Change::ReadAccounts)?;
+        match self.store.account_by_name(name).await {
+            Ok(account) => account.map(|account| account.id).ok_or(AdminError::NoSuchAccount),
+            Err(error) => {
+                let open = self.sessions.list_all();
+                open.iter().find(|session| session.who.name == *name).map(|session| session.who.account).ok_or(AdminError::Store(error))
+            }
+        }
     }
 
     pub fn sessions(&self, actor: &Actor) -> Result<Vec<SessionRow>, AdminError> {
@@ -180,6 +217,34 @@ impl Desk {
 
     async fn known(&self, id: AccountId) -> Result<Account, AdminError> {
         self.store.account(id).await?.ok_or(AdminError::NoSuchAccount)
+    }
+
+    /// The account with what a record says of it; a store that fails is no reason not to go on.
+    async fn perhaps_known(&self, action: Action, id: AccountId) -> Result<(Event, Result<Account, StoreError>), AdminError> {
+        match self.known(id).await {
+            Ok(account) => Ok((about(action, &account), Ok(account))),
+            Err(AdminError::Store(error)) => Ok((Event::done(action).with("account", id), Err(error))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// For what takes away and gives nothing: the record is asked for first, but the change does not wait for it.
+    async fn taken_away<T>(
+        &self,
+        actor: &Actor,
+        event: Event,
+        change: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, AdminError> {
+        let event = actor.sign(event);
+        let (recorded, changed) = future::join(self.journal.event(event.clone()), change).await;
+        match changed {
+            Ok(done) => recorded.map(|()| done).map_err(|NoRecord| AdminError::Unrecorded),
+            Err(error) => {
+                let error = AdminError::OnlyInMemory(error);
+                self.journal.note(Event { outcome: Outcome::Failed, ..event }.with("why", &error));
+                Err(error)
+            }
+        }
     }
 
     /// Record first, then the change; a change that fails is recorded as failed.

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::{Actor, AdminError, Change, Desk, NewAccount};
+use super::{Actor, AdminError, Change, Desk, Disabled, NewAccount};
 use crate::audit::{Filter, Journal, Settings, Tail};
 use crate::auth::{Identity, SessionLimits, Sessions};
 use crate::clock::{Clock, Time};
@@ -86,27 +86,47 @@ async fn a_change_is_on_record_and_one_that_fails_twice() {
     assert_eq!(invited.account.state, AccountState::Invited);
     desk.disable(&MACHINE, invited.account.id).await.unwrap();
     assert!(matches!(desk.invite(&MACHINE, wang(), NOW).await, Err(AdminError::NameTaken)));
-    assert!(matches!(desk.disable(&MACHINE, invited.account.id).await, Err(AdminError::WrongState(AccountState::Disabled))));
+    desk.enable(&MACHINE, invited.account.id).await.unwrap();
+    assert!(matches!(desk.enable(&MACHINE, invited.account.id).await, Err(AdminError::WrongState(AccountState::Invited))));
     let expected = [
         (Action::AccountInvited, Outcome::Done),
         (Action::AccountDisabled, Outcome::Done),
         (Action::AccountInvited, Outcome::Done),
         (Action::AccountInvited, Outcome::Failed),
-        (Action::AccountDisabled, Outcome::Done),
-        (Action::AccountDisabled, Outcome::Failed),
+        (Action::AccountEnabled, Outcome::Done),
+        (Action::AccountEnabled, Outcome::Done),
+        (Action::AccountEnabled, Outcome::Failed),
     ];
     desk.end_session(&MACHINE, crate::model::SessionId::fresh()).await.unwrap();
     assert_eq!(events(directory.path())[..expected.len()], expected);
 }
 
 #[tokio::test]
-async fn without_a_log_nothing_is_changed() {
+async fn without_a_log_nothing_is_given_and_what_is_taken_away_is_said_to_be_unrecorded() {
     let directory = tempfile::tempdir().unwrap();
     let desk = desk(directory.path()).await;
     let id = desk.invite(&MACHINE, wang(), NOW).await.unwrap().account.id;
     desk.journal.shut_down().await;
-    assert!(matches!(desk.disable(&MACHINE, id).await, Err(AdminError::NoRecord(_))));
-    assert_eq!(desk.account(&MACHINE, id).await.unwrap().0.state, AccountState::Invited);
+    let state = async || desk.account(&MACHINE, id).await.unwrap().0.state;
+    assert!(matches!(desk.disable(&MACHINE, id).await, Err(AdminError::Unrecorded)));
+    assert_eq!(state().await, AccountState::Disabled);
+    assert!(matches!(desk.end_sessions_of(&MACHINE, id).await, Err(AdminError::Unrecorded)));
+    assert!(matches!(desk.enable(&MACHINE, id).await, Err(AdminError::NoRecord(_))));
+    assert_eq!(state().await, AccountState::Disabled);
+    let other = NewAccount { name: AccountName::parse("li").unwrap(), ..wang() };
+    assert!(matches!(desk.invite(&MACHINE, other, NOW).await, Err(AdminError::NoRecord(_))));
+    assert_eq!(desk.accounts(&MACHINE, &AccountFilter::default()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn disabling_may_be_repeated_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let desk = desk(directory.path()).await;
+    let id = desk.invite(&MACHINE, wang(), NOW).await.unwrap().account.id;
+    for was_already in [false, true] {
+        assert_eq!(desk.disable(&MACHINE, id).await.unwrap(), Disabled { was_already, ended: 0 });
+    }
+    assert!(matches!(desk.disable(&MACHINE, crate::model::AccountId::fresh()).await, Err(AdminError::NoSuchAccount)));
 }
 
 #[tokio::test]

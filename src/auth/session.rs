@@ -131,9 +131,14 @@ impl Sessions {
         self.end_where(|id, open| open.who.account == account && id != keep).await
     }
 
+    /// Ends all that the account has, in memory and at once; the store hears of it at the next [`Sessions::write_back`].
+    pub fn revoke_all_of(&self, account: AccountId) -> Vec<Ended> {
+        self.revoke_where(|_, open| open.who.account == account)
+    }
+
     /// Ends all that the account has.
     pub async fn end_all_of(&self, account: AccountId) -> Result<Vec<Ended>, StoreError> {
-        let ended = self.revoke_where(|_, open| open.who.account == account);
+        let ended = self.revoke_all_of(account);
         self.store.end_sessions_of(account).await?;
         self.forget_ending(&ended);
         Ok(ended)

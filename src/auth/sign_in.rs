@@ -171,7 +171,10 @@ impl SignIn {
         match self.failures.count(account).await? {
             Counted::MayTryAgain => Ok(None),
             Counted::Suspended(ended) => {
-                self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await?;
+                if let Err(error) = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await {
+                    // The step opens nothing, for the account is not active any more; the suspension must still go on record.
+                    tracing::warn!(%error, "a step of a suspended account could not be removed");
+                }
                 Ok(ended)
             }
         }

@@ -62,12 +62,21 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let filter = Filter { app, account, since };
     let keep = lines.unwrap_or(if since.is_some() { usize::MAX } else { 100 });
     let mut tail = Tail::new(directory, filter);
-    print(&mut tail, keep, json, follow)?;
-    Ok(ExitCode::SUCCESS)
+    let mut out = std::io::stdout().lock();
+    print_last(&mut tail, keep, &mut out, json)?;
+    if !follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
+        out.flush()?;
+        #[expect(clippy::disallowed_methods, reason = "no runtime runs here; there is nothing else to do")]
+        std::thread::sleep(Duration::from_millis(300));
+        print_new(&mut tail, &mut out, json)?;
+    }
 }
 
-fn print(tail: &mut Tail, keep: usize, json: bool, follow: bool) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+/// Reads all that there is and prints the last of it.
+fn print_last(tail: &mut Tail, keep: usize, out: &mut impl Write, json: bool) -> anyhow::Result<()> {
     let mut last = VecDeque::new();
     loop {
         let batch = tail.next_batch()?;
@@ -81,20 +90,12 @@ fn print(tail: &mut Tail, keep: usize, json: bool, follow: bool) -> anyhow::Resu
             }
         }
     }
-    for entry in &last {
-        line(&mut out, entry, json)?;
-    }
-    if !follow {
-        return Ok(());
-    }
-    loop {
-        out.flush()?;
-        #[expect(clippy::disallowed_methods, reason = "no runtime runs here; there is nothing else to do")]
-        std::thread::sleep(Duration::from_millis(300));
-        for entry in tail.next_batch()? {
-            line(&mut out, &entry, json)?;
-        }
-    }
+    last.iter().try_for_each(|entry| line(out, entry, json))
+}
+
+/// Prints what has come since the last look.
+fn print_new(tail: &mut Tail, out: &mut impl Write, json: bool) -> anyhow::Result<()> {
+    tail.next_batch()?.iter().try_for_each(|entry| line(out, entry, json))
 }
 
 fn line(out: &mut impl Write, entry: &Entry, json: bool) -> anyhow::Result<()> {
@@ -103,14 +104,19 @@ fn line(out: &mut impl Write, entry: &Entry, json: bool) -> anyhow::Result<()> {
         writeln!(out)?;
         return Ok(());
     }
+    writeln!(out, "{}", told(entry))?;
+    Ok(())
+}
+
+/// An entry as people read it, in one line.
+fn told(entry: &Entry) -> String {
     let told = match &entry.record {
         Record::Opened(opened) => told_opened(opened),
         Record::Closed(closed) => told_closed(closed),
         Record::Event(event) => told_event(event),
         Record::StillOpen { references } => format!("still open: {} accesses", references.len()),
     };
-    writeln!(out, "{:>8} {} {}", entry.sequence, entry.time, visible(&told))?;
-    Ok(())
+    format!("{:>8} {} {}", entry.sequence, entry.time, visible(&told))
 }
 
 fn told_opened(opened: &Opened) -> String {
@@ -170,19 +176,4 @@ fn visible(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_could_trick_a_terminal_is_escaped() {
-        assert_eq!(visible("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\\n");
-        assert_eq!(visible("王丽"), "王丽");
-    }
-
-    #[test]
-    fn since_takes_a_time_or_a_length() {
-        assert_eq!(since("1970-01-01T00:00:01Z"), Ok(Time::from_millis(1_000)));
-        assert!(since("30m").unwrap() < Clock::machine().wall());
-        assert!(since("yesterday").is_err());
-    }
-}
+mod tests;

@@ -17,12 +17,83 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = load(&arguments.config)?;
-    println!("{} is right: {} apps behind https://{}", arguments.config.display(), settings.apps.len(), settings.portal.host);
+    println!("{} is good: {}", arguments.config.display(), told(&settings));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the file amounts to, so that one who forgot half of it sees that.
+fn told(settings: &Settings) -> String {
+    let rules = settings.apps.iter().map(|app| app.policy.rules.len()).sum();
+    format!(
+        "{}, {}, {}, behind https://{}",
+        counted(settings.apps.len(), "app"),
+        counted(rules, "rule"),
+        counted(settings.certificates.len(), "certificate"),
+        settings.portal.host
+    )
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Reads a config and the files that it names.
 pub fn load(path: &Path) -> anyhow::Result<Settings> {
     let colour = std::io::stderr().is_terminal();
-    config::load(path).map_err(|problems| anyhow!("{}", problems.render(colour)))
+    config::load(path).map_err(|problems| {
+        let count = counted(problems.iter().count(), "problem");
+        anyhow!("{}\n\n{}: {count}", problems.render(colour), path.display())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+listen = ["127.0.0.1:8443"]
+data = "data"
+[portal]
+host = "gate.city.test"
+name = "Gate"
+[[tls.certificates]]
+chain = "chain.pem"
+key = "chain.key"
+[[app]]
+id = "sites"
+name = "Sites"
+host = "sites.city.test"
+upstreams = ["http://127.0.0.1:9001"]
+label = "internal"
+[[app.rule]]
+name = "members"
+roles = ["member"]
+[[app.rule]]
+name = "auditors"
+roles = ["auditor"]
+"#;
+
+    #[test]
+    fn a_good_file_is_told_with_what_it_amounts_to() {
+        let settings = config::parse(GOOD, "yumen.toml", Path::new(".")).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(told(&settings), "1 app, 2 rules, 1 certificate, behind https://gate.city.test");
+    }
+
+    #[test]
+    fn a_bad_file_is_told_with_its_problems_and_how_many_they_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("yumen.toml");
+        let last_line = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            load(&path).err().unwrap().to_string().lines().last().unwrap().to_owned()
+        };
+        let wrong = GOOD.replace("label = \"internal\"", "label = \"secret\"").replace("[\"auditor\"]", "[\"boss\"]");
+        let count = config::parse(&wrong, "yumen.toml", Path::new(".")).err().unwrap().iter().count();
+        assert!(count >= 2);
+        // The certificate's files are not there either.
+        let last = last_line(&wrong);
+        let told: usize = last.strip_prefix(&format!("{}: ", path.display())).unwrap().strip_suffix(" problems").unwrap().parse().unwrap();
+        assert!(told > count, "{last}");
+        assert_eq!(last_line("= 1"), format!("{}: 1 problem", path.display()));
+    }
 }

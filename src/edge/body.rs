@@ -1,18 +1,24 @@
 //! The body of an answer, which keeps its request under way until it has been sent.
+//!
+//! Invariant: in HTTP/2, where a closed window blocks no write, the pulse knows whether the body waits for the client (it is not polled) or
+//! the client for the body (it was polled and had nothing).
 
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Version;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::pulse::InFlight;
+use super::pulse::{InFlight, Offer};
 
 pub(super) struct Answer<B> {
     body: Source<B>,
-    _request: InFlight,
+    request: InFlight,
+    has_window: bool,
+    offer: Option<Offer>,
 }
 
 enum Source<B> {
@@ -20,13 +26,28 @@ enum Source<B> {
     Own(Full<Bytes>),
 }
 
-impl<B> Answer<B> {
-    pub fn of_service(body: B, request: InFlight) -> Self {
-        Self { body: Source::Service(body), _request: request }
+impl<B> Answer<B>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+{
+    pub fn of_service(body: B, version: Version, request: InFlight) -> Self {
+        Self::new(Source::Service(body), version, request)
     }
 
-    pub fn own(text: String, request: InFlight) -> Self {
-        Self { body: Source::Own(Full::from(text)), _request: request }
+    pub fn own(text: String, version: Version, request: InFlight) -> Self {
+        Self::new(Source::Own(Full::from(text)), version, request)
+    }
+
+    fn new(body: Source<B>, version: Version, request: InFlight) -> Self {
+        let mut answer = Self { body, request, has_window: version == Version::HTTP_2, offer: None };
+        answer.offer_more();
+        answer
+    }
+
+    fn offer_more(&mut self) {
+        if self.has_window && !self.is_end_stream() {
+            self.offer = Some(self.request.offer());
+        }
     }
 }
 
@@ -38,10 +59,17 @@ where
     type Error = B::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match &mut self.body {
+        if let Some(offer) = self.offer.take() {
+            offer.taken();
+        }
+        let polled = match &mut self.body {
             Source::Service(body) => Pin::new(body).poll_frame(context),
             Source::Own(text) => Pin::new(text).poll_frame(context).map_err(|never| match never {}),
+        };
+        if let Poll::Ready(Some(Ok(_))) = &polled {
+            self.offer_more();
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -202,7 +202,7 @@ impl<S: Service> Talk<S> {
                 Ok(match admitted {
                     Ok(inbound) => {
                         let upgrades = inbound.upgrade.is_some();
-                        let mut response = service.call(inbound).await.map(|body| Answer::of_service(body, under_way));
+                        let mut response = service.call(inbound).await.map(|body| Answer::of_service(body, version, under_way));
                         if upgrades && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                             // What follows a request for an upgrade is not judged, so it is not read as a request either.
                             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -210,8 +210,8 @@ impl<S: Service> Talk<S> {
                         response
                     }
                     Err(malformed) => {
-                        service.malformed(&origin, malformed.status, malformed.what);
-                        answer(malformed, version, under_way)
+                        let reference = service.malformed(&origin, malformed.status, malformed.what);
+                        answer(malformed, reference, version, under_way)
                     }
                 })
             }

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use hyper::body::Body;
 
-use crate::model::{Inbound, Origin};
+use crate::model::{Inbound, Origin, Reference};
 
 pub use bind::{BindError, bind};
 pub use front::{Counts, Front};
@@ -78,6 +78,7 @@ pub trait Service: Clone + 'static {
 
     fn call(&self, inbound: Inbound) -> impl Future<Output = Response<Self::Body>>;
 
-    /// `edge` refused what came, by itself; `status` is what it answered. For the record.
-    fn malformed(&self, origin: &Origin, status: StatusCode, what: &str);
+    /// `edge` refuses what came, by itself; `status` is what it answers. For the record; returns what the record is called,
+    /// if there is one of its own, which the answer then names.
+    fn malformed(&self, origin: &Origin, status: StatusCode, what: &str) -> Option<Reference>;
 }

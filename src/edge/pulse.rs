@@ -45,12 +45,24 @@ pub(super) struct Pulse {
     in_flight: AtomicUsize,
     /// When a write began to wait for the client; 0: none does.
     stalled: AtomicI64,
+    /// Answers whose next piece the client has not asked for (HTTP/2: its window is closed).
+    waiting: AtomicUsize,
+    /// When the client last took a piece of an answer, or the first of those that wait began to.
+    taken: AtomicI64,
 }
 
 impl Pulse {
     pub fn new(clock: Clock) -> Self {
         let since = AtomicI64::new(clock.now().millis());
-        Self { clock, phase: AtomicU8::new(Phase::FirstByte as u8), since, in_flight: AtomicUsize::new(0), stalled: AtomicI64::new(0) }
+        Self {
+            clock,
+            phase: AtomicU8::new(Phase::FirstByte as u8),
+            since,
+            in_flight: AtomicUsize::new(0),
+            stalled: AtomicI64::new(0),
+            waiting: AtomicUsize::new(0),
+            taken: AtomicI64::new(0),
+        }
     }
 
     /// The time by which it marks.
@@ -99,6 +111,14 @@ impl Pulse {
         }
     }
 
+    /// An answer has a piece for the client. Others that wait already wait no shorter for that.
+    fn offer(self: &Arc<Self>) -> Offer {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.taken.store(self.clock.now().millis(), Ordering::Relaxed);
+        }
+        Offer(Arc::clone(self))
+    }
+
     fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
         self.since.store(self.clock.now().millis(), Ordering::Relaxed);
@@ -123,12 +143,14 @@ impl Pulse {
         });
         let stalled = self.stalled.load(Ordering::Relaxed);
         let stall = (stalled != 0).then(|| (Time::from_millis(stalled).plus(timers.write_stall), Late::Slow));
-        phase.into_iter().chain(stall).min_by_key(|(due, _)| *due)
+        let taken = Time::from_millis(self.taken.load(Ordering::Relaxed));
+        let untaken = (self.waiting.load(Ordering::Relaxed) > 0).then(|| (taken.plus(timers.write_stall), Late::Slow));
+        phase.into_iter().chain(stall).chain(untaken).min_by_key(|(due, _)| *due)
     }
 
     /// Resolves when the client is late; may be awaited again. Meant to be polled in the task that does the
     /// connection's reading and writing, after it: each poll looks at the marks anew. What another task marks (a
-    /// tunnel's) is seen at the next patrol.
+    /// tunnel's, an HTTP/2 stream's) is seen at the next patrol.
     pub fn late(self: &Arc<Self>, timers: Timers) -> impl Future<Output = Late> + use<> {
         let pulse = Arc::clone(self);
         let patrol = timers.idle.min(timers.write_stall);
@@ -162,6 +184,28 @@ impl Pulse {
 
 /// A request under way. When the last one ends, the connection is idle.
 pub(super) struct InFlight(Arc<Pulse>);
+
+impl InFlight {
+    /// Its answer has a piece for the client, from now until the client's side asks for it.
+    pub fn offer(&self) -> Offer {
+        self.0.offer()
+    }
+}
+
+/// A piece of an answer that waits until the client can take it.
+pub(super) struct Offer(Arc<Pulse>);
+
+impl Offer {
+    pub fn taken(self) {
+        self.0.taken.store(self.0.clock.now().millis(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
@@ -236,5 +280,24 @@ mod tests {
         assert_eq!(due_in(&pulse), Some((S(1), Late::Slow)));
         pulse.write_goes_on();
         assert_eq!(due_in(&pulse), None);
+    }
+
+    #[test]
+    fn a_client_is_late_when_answers_wait_and_it_takes_of_none_of_them() {
+        let (clock, pulse) = start();
+        let request = pulse.begin();
+        let (one, two) = (request.offer(), request.offer());
+        clock.advance(S(20));
+        let three = request.offer();
+        assert_eq!(due_in(&pulse), Some((S(10), Late::Slow)), "asking for more wins no time");
+        drop(three);
+        assert_eq!(due_in(&pulse), Some((S(10), Late::Slow)), "nor does leaving one");
+        one.taken();
+        assert_eq!(due_in(&pulse), Some((S(30), Late::Slow)));
+        two.taken();
+        assert_eq!(due_in(&pulse), None, "now the client waits for the gateway");
+        clock.advance(S(1_000));
+        let _four = request.offer();
+        assert_eq!(due_in(&pulse), Some((S(30), Late::Slow)));
     }
 }

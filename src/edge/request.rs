@@ -1,15 +1,17 @@
 //! What a request must be before anybody looks at what it asks for.
 
+use std::error::Error;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, COOKIE, HOST, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 
 use super::body::Answer;
 use super::pulse::InFlight;
-use crate::model::{Host, Inbound, Line, Origin};
+use crate::model::{Host, Inbound, Line, Origin, Reference};
 
 /// The most fields that a request may have, each cookie crumb of HTTP/2 counted.
 pub(super) const MOST_FIELDS: usize = 100;
@@ -105,15 +107,24 @@ fn join_crumbs(headers: &mut HeaderMap) -> Result<(), Malformed> {
 }
 
 /// The answer that `edge` gives by itself. HTTP/1.1 connections end with it, for nobody knows what would follow.
-pub(super) fn answer<B>(malformed: Malformed, version: Version, request: InFlight) -> Response<Answer<B>> {
+pub(super) fn answer<B>(malformed: Malformed, reference: Option<Reference>, version: Version, request: InFlight) -> Response<Answer<B>>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+{
     let reason = malformed.status.canonical_reason().unwrap_or_default();
-    let text = format!("{} {reason}: {}\n", malformed.status.as_u16(), malformed.what);
-    let mut response = Response::new(Answer::own(text, request));
+    let mut text = format!("{} {reason}: {}\n", malformed.status.as_u16(), malformed.what);
+    if let Some(reference) = &reference {
+        text.push_str(&format!("Reference: {reference}\n"));
+    }
+    let mut response = Response::new(Answer::own(text, version, request));
     *response.status_mut() = malformed.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(reference) = reference.and_then(|reference| HeaderValue::from_str(reference.as_str()).ok()) {
+        headers.insert("x-request-id", reference);
+    }
     if version != Version::HTTP_2 {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -1,17 +1,20 @@
 //! The control socket: how the machine's owner asks the running gateway for something. One JSON line each way.
 //!
-//! Invariant: only the owner of the process and root may speak (the kernel says who they are, SO_PEERCRED), and who spoke is on record
-//! with whatever was changed.
+//! Invariant: only the owner of the process and root may speak (the kernel says who they are, SO_PEERCRED), nothing of others is
+//! read, and who spoke is on record with whatever was changed. What was asked for is done to its end, even if the one who
+//! asked leaves or the connection's time runs out.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::admin::{Actor, NewAccount};
+use crate::admin::{Actor, Disabled, NewAccount};
 use crate::model::{AccountName, Role, UnitName};
 use crate::store::AccountFilter;
 
@@ -21,6 +24,9 @@ use super::reload::Reloader;
 /// No request or answer is longer.
 pub const MAX_MESSAGE_BYTES: u64 = 4 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many may be connected, or have something under way, at once; others wait in the kernel's queue.
+const MOST_AT_ONCE: usize = 16;
+const BACKLOG: i32 = 16;
 
 /// What can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,46 +58,81 @@ pub struct AccountLine {
     pub created: String,
 }
 
-/// Binds the socket, readable by its owner only. A socket left over from a process that died is replaced: the data
+/// Binds the socket, for its owner only. A socket left over from a process that died is replaced: the data
 /// directory's lock shows that nobody listens on it.
 pub fn bind(path: &Path) -> Result<std::os::unix::net::UnixListener, StartError> {
     let failed = |why| StartError::Data { directory: path.to_owned(), why };
+    let socket = bind_private(path).map_err(failed)?;
+    socket.listen(BACKLOG).map_err(failed)?;
+    Ok(socket.into())
+}
+
+/// Bound, mode 0600, and not yet listening: there is no instant in which others may connect, whatever the umask and the
+/// mode of the directory are, because nobody can connect before it listens.
+fn bind_private(path: &Path) -> std::io::Result<Socket> {
     match std::fs::remove_file(path) {
-        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(failed(why)),
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why),
         _ => {}
     }
-    let listener = std::os::unix::net::UnixListener::bind(path).map_err(failed)?;
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    Ok(listener)
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(socket)
 }
 
 pub async fn listen(listener: UnixListener, house: Arc<House>, reloader: Arc<Reloader>) {
+    admit_all(listener, MOST_AT_ONCE, move |ask, uid| answer(ask, uid, house.clone(), reloader.clone())).await;
+}
+
+/// Talks with everybody who comes, at most `places` at once.
+async fn admit_all<A>(listener: UnixListener, places: usize, act: impl Fn(Ask, u32) -> A + Clone + Send + 'static)
+where
+    A: Future<Output = ControlAnswer> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(places));
     loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let (house, reloader) = (house.clone(), reloader.clone());
+        let act = act.clone();
         tokio::spawn(async move {
-            if let Err(error) = tokio::time::timeout(PATIENCE, converse(stream, &house, &reloader)).await {
+            let Ok(peer) = stream.peer_cred() else { return };
+            let uid = may_speak(peer.uid(), rustix::process::geteuid().as_raw()).then_some(peer.uid());
+            let talk = converse(stream, uid, Arc::new(place), act);
+            if let Err(error) = tokio::time::timeout(PATIENCE, talk).await {
                 tracing::debug!(%error, "a control connection took too long");
             }
         });
     }
 }
 
-async fn converse(stream: UnixStream, house: &House, reloader: &Reloader) -> std::io::Result<()> {
-    let uid = stream.peer_cred()?.uid();
+fn may_speak(uid: u32, owner: u32) -> bool {
+    uid == 0 || uid == owner
+}
+
+/// `uid`: whoever speaks, if she may.
+async fn converse<A>(
+    stream: UnixStream,
+    uid: Option<u32>,
+    place: Arc<OwnedSemaphorePermit>,
+    act: impl Fn(Ask, u32) -> A,
+) -> std::io::Result<()>
+where
+    A: Future<Output = ControlAnswer> + Send + 'static,
+{
     let (reading, mut writing) = stream.into_split();
-    let mut line = String::new();
-    BufReader::new(reading.take(MAX_MESSAGE_BYTES)).read_line(&mut line).await?;
-    let answer = if uid != 0 && uid != rustix::process::geteuid().as_raw() {
-        ControlAnswer::Refused { why: "only the gateway's own user and root may use the control socket".to_owned() }
-    } else {
-        match serde_json::from_str(&line) {
-            Ok(ask) => answer(ask, uid, house, reloader).await,
-            Err(error) => ControlAnswer::Refused { why: format!("the gateway does not understand the request: {error}") },
+    let answer = match uid {
+        None => refused("only the gateway's own user and root may use the control socket"),
+        Some(uid) => {
+            let mut line = String::new();
+            BufReader::new(reading.take(MAX_MESSAGE_BYTES)).read_line(&mut line).await?;
+            match serde_json::from_str(&line) {
+                Ok(ask) => to_its_end(act(ask, uid), place).await,
+                Err(error) => refused(&format!("the gateway does not understand the request: {error}")),
+            }
         }
     };
     let mut text = serde_json::to_vec(&answer)?;
@@ -99,12 +140,21 @@ async fn converse(stream: UnixStream, house: &House, reloader: &Reloader) -> std
     writing.write_all(&text).await
 }
 
-async fn answer(ask: Ask, uid: u32, house: &House, reloader: &Reloader) -> ControlAnswer {
-    let actor = Actor::Machine { uid };
-    match perform(ask, &actor, house, reloader).await {
-        Ok(answer) => answer,
-        Err(why) => ControlAnswer::Refused { why },
-    }
+/// On a task of its own, which nothing that happens to the connection can stop half-way.
+async fn to_its_end(act: impl Future<Output = ControlAnswer> + Send + 'static, place: Arc<OwnedSemaphorePermit>) -> ControlAnswer {
+    let acting = tokio::spawn(async move {
+        let _place = place;
+        act.await
+    });
+    acting.await.unwrap_or_else(|error| refused(&format!("the gateway failed: {error}; `yumen account list` shows what was done")))
+}
+
+fn refused(why: &str) -> ControlAnswer {
+    ControlAnswer::Refused { why: why.to_owned() }
+}
+
+async fn answer(ask: Ask, uid: u32, house: Arc<House>, reloader: Arc<Reloader>) -> ControlAnswer {
+    perform(ask, &Actor::Machine { uid }, &house, &reloader).await.unwrap_or_else(|why| refused(&why))
 }
 
 async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) -> Result<ControlAnswer, String> {
@@ -132,9 +182,11 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
             Ok(ControlAnswer::Accounts { accounts: accounts.into_iter().map(line).collect() })
         }
         Ask::Disable { name } => {
-            let account = desk.account_named(actor, &account_name(&name)?).await.map_err(|error| told(&error))?;
-            let ended = desk.disable(actor, account.id).await.map_err(|error| told(&error))?;
-            Ok(done(format!("{} is disabled; {ended} of its sessions ended", account.name)))
+            let name = account_name(&name)?;
+            let id = desk.id_of(actor, &name).await.map_err(|error| told(&error))?;
+            let Disabled { was_already, ended } = desk.disable(actor, id).await.map_err(|error| told(&error))?;
+            let state = if was_already { "was disabled already" } else { "is disabled" };
+            Ok(done(format!("{name} {state}; {ended} of its sessions ended")))
         }
         Ask::Enable { name } => {
             let account = desk.account_named(actor, &account_name(&name)?).await.map_err(|error| told(&error))?;
@@ -142,9 +194,10 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
             Ok(done(format!("{} is enabled", account.name)))
         }
         Ask::EndSessions { name } => {
-            let account = desk.account_named(actor, &account_name(&name)?).await.map_err(|error| told(&error))?;
-            let ended = desk.end_sessions_of(actor, account.id).await.map_err(|error| told(&error))?;
-            Ok(done(format!("{ended} sessions of {} ended", account.name)))
+            let name = account_name(&name)?;
+            let id = desk.id_of(actor, &name).await.map_err(|error| told(&error))?;
+            let ended = desk.end_sessions_of(actor, id).await.map_err(|error| told(&error))?;
+            Ok(done(format!("{ended} sessions of {name} ended")))
         }
         Ask::Reload => reloader.reload(house, Some(actor)).await.map(done),
     }
@@ -174,16 +227,4 @@ pub fn told(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_is_told_once() {
-        let cause = std::io::Error::other("disk on fire");
-        let store = crate::store::StoreError::CannotOpen { path: "yumen.db".into(), source: cause };
-        assert_eq!(told(&store).matches("disk on fire").count(), 1);
-        let deeper =
-            crate::admin::AdminError::Store(crate::store::StoreError::Damaged { path: "yumen.db".into(), detail: "page 3".to_owned() });
-        assert!(told(&deeper).contains("page 3"), "{}", told(&deeper));
-    }
-}
+mod tests;

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use tower::ServiceExt;
 
+use crate::audit::{NoRecord, Receipt};
 use crate::auth::Visitor;
 use crate::clock::Time;
 use crate::model::{CanonicalPath, End, Inbound, Reference, Refusal};
-use crate::web::Visit;
+use crate::web::{self, Visit};
 
 use super::answer::Ending;
 use super::body::{Body, Closing};
@@ -58,25 +60,50 @@ impl Worker {
         }
     }
 
-    /// A form may change something: its record is on disk before the form is read.
+    /// A form may change something: its record is on disk before the form is read. One that only takes away waits for
+    /// no record, because a log that fails must not keep a thief in; its answer does wait.
     async fn serve_form(&self, map: &Map, inbound: Inbound, visitor: Visitor, facts: &Facts) -> Response<Body> {
-        let mut receipt = match self.house.open(facts, &visitor, Ok("portal")).await {
-            Ok(receipt) => receipt,
-            Err(_) => return self.house.answer(map, facts, Refusal::NoRecord, None),
+        let form = self.page(inbound, visitor.clone(), facts);
+        let (recorded, made) = if web::only_takes_away(&facts.path) {
+            future::join(self.on_record(facts, &visitor), form).await
+        } else {
+            match self.on_record(facts, &visitor).await {
+                Ok(receipt) => (Ok(receipt), form.await),
+                Err(NoRecord) => (Err(NoRecord), (Err(Refusal::NoRecord), 0)),
+            }
         };
-        if let Some(receipt) = &mut receipt
-            && receipt.durable().await.is_err()
-        {
-            return self.house.answer(map, facts, Refusal::NoRecord, None);
+        match (recorded, made) {
+            (Ok(receipt), made) => self.answer_form(map, facts, &visitor, made, receipt),
+            (Err(NoRecord), (Err(Refusal::DoneUnrecorded), _)) => self.house.answer(map, facts, Refusal::DoneUnrecorded, None),
+            (Err(NoRecord), _) => self.house.answer(map, facts, Refusal::NoRecord, None),
         }
-        match self.page(inbound, visitor.clone(), facts).await {
-            (Ok(response), bytes_up) => {
+    }
+
+    /// Opens the access and waits until that is on disk. `None`: a stranger past the quota.
+    async fn on_record(&self, facts: &Facts, visitor: &Visitor) -> Result<Option<Receipt>, NoRecord> {
+        let mut receipt = self.house.open(facts, visitor, Ok("portal")).await?;
+        if let Some(receipt) = &mut receipt {
+            receipt.durable().await?;
+        }
+        Ok(receipt)
+    }
+
+    fn answer_form(
+        &self,
+        map: &Map,
+        facts: &Facts,
+        visitor: &Visitor,
+        (made, bytes_up): (Result<Response<Bytes>, Refusal>, u64),
+        receipt: Option<Receipt>,
+    ) -> Response<Body> {
+        match made {
+            Ok(response) => {
                 let status = response.status().as_u16();
                 whole(response, receipt.map(|receipt| Closing { receipt, status, bytes_up, end: End::Complete }))
             }
-            (Err(refusal), bytes_up) => {
+            Err(refusal) => {
                 if receipt.is_some() {
-                    self.house.note_refused(facts, &visitor, &refusal);
+                    self.house.note_refused(facts, visitor, &refusal);
                 }
                 let end = super::pipeline::end_of(&refusal);
                 self.house.answer(map, facts, refusal, receipt.map(|receipt| Ending { receipt, bytes_up, end }))

@@ -47,12 +47,16 @@ fn language(headers: &HeaderMap) -> Language {
 }
 
 impl House {
-    /// What `edge` refused by itself: a stranger's, so the quota holds for it.
-    pub fn note_malformed(&self, origin: &Origin, status: StatusCode, what: &str) {
-        if self.strangers.admit(Network::of(origin.address), self.clock.wall()) {
-            let event = Event::failed(Action::Malformed).from(origin.address);
-            self.journal.note(event.with("host", &origin.sni).with("status", status.as_u16()).with("what", what));
+    /// What `edge` refused by itself: a stranger's, so the quota holds for it. `None`: it was only counted, or the log takes no record.
+    pub fn note_malformed(&self, origin: &Origin, status: StatusCode, what: &str) -> Option<Reference> {
+        if !self.strangers.admit(Network::of(origin.address), self.clock.wall()) || !self.journal.is_ready() {
+            return None;
         }
+        let reference = self.journal.fresh_reference().ok();
+        let event = Event::failed(Action::Malformed).from(origin.address);
+        let event = event.with("host", &origin.sni).with("status", status.as_u16()).with("what", what);
+        self.journal.note(Event { reference: reference.clone(), ..event });
+        reference
     }
 
     /// What a form of the portal was refused for, after its opened record had been written.

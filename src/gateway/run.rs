@@ -14,7 +14,7 @@ use tokio::task::LocalSet;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::edge;
-use crate::model::{Action, Event, Inbound, Origin};
+use crate::model::{Action, Event, Inbound, Origin, Reference};
 use crate::proxy::{Pool, PoolSettings};
 
 use super::body::Body;
@@ -176,8 +176,8 @@ impl edge::Service for Serving {
         self.0.clone().serve(inbound)
     }
 
-    fn malformed(&self, origin: &Origin, status: StatusCode, what: &str) {
-        self.0.house.note_malformed(origin, status, what);
+    fn malformed(&self, origin: &Origin, status: StatusCode, what: &str) -> Option<Reference> {
+        self.0.house.note_malformed(origin, status, what)
     }
 }
 

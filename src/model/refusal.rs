@@ -44,6 +44,8 @@ pub enum Refusal {
     },
     /// The log cannot take a record: no record, no access.
     NoRecord,
+    /// Something was taken away, as it was asked for, but the log could not record it.
+    DoneUnrecorded,
     /// The store, or something else that a decision needs, failed.
     Broken {
         what: &'static str,
@@ -76,6 +78,7 @@ impl Refusal {
             Self::BodyBrokenOff => "body-broken-off",
             Self::TooMany { .. } => "too-many-requests",
             Self::NoRecord => "no-record",
+            Self::DoneUnrecorded => "done-unrecorded",
             Self::Broken { .. } => "unavailable",
             Self::UpstreamUnreachable { .. } => "upstream-unreachable",
             Self::UpstreamTimeout => "upstream-timeout",
@@ -103,6 +106,7 @@ impl Refusal {
             | Self::BodyTooSlow
             | Self::BodyBrokenOff
             | Self::NoRecord
+            | Self::DoneUnrecorded
             | Self::UpstreamTimeout
             | Self::Revoked => String::new(),
         }

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::backend::{Backend, UpstreamHost};
+use super::claims::is_claim;
 use crate::auth::Identity;
 use crate::model::Refusal;
 
@@ -30,49 +31,6 @@ const GATEWAY_COOKIE: &[u8] = b"__host-yumen";
 /// Fields of one connection (RFC 9110, section 7.6.1), besides those that `Connection` lists.
 /// `HTTP2-Settings` belongs to an upgrade that is never forwarded.
 const HOP_BY_HOP: [&str; 6] = ["connection", "keep-alive", "te", "transfer-encoding", "upgrade", "http2-settings"];
-
-/// Names, with `-` for whatever is no letter or digit, that claim who asks, where from or what for. The method
-/// overrides are here because policy judged the method that it saw.
-const CLAIMS: [&str; 20] = [
-    "forwarded",
-    "proxy",
-    "x-real-ip",
-    "x-real-port",
-    "x-client-ip",
-    "client-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "cf-connecting-ipv6",
-    "fastly-client-ip",
-    "x-cluster-client-ip",
-    "x-envoy-external-address",
-    "x-azure-clientip",
-    "x-host",
-    "x-http-host-override",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-webauth-user",
-    "x-auth-user",
-];
-const CLAIM_PREFIXES: [&str; 16] = [
-    "x-forwarded",
-    "proxy-",
-    "x-proxy-",
-    "remote-",
-    "x-remote-",
-    "x-client-cert",
-    "x-client-verify",
-    "client-cert",
-    "x-ssl-",
-    "ssl-",
-    "x-original-",
-    "x-rewrite-",
-    "x-auth-request-",
-    "x-authenticated-",
-    "x-yumen-",
-    "x-arr-",
-];
 
 /// Whose request it is, for the upstream to read.
 pub(super) struct Asker<'a> {
@@ -167,16 +125,6 @@ fn strip_claims(headers: &mut HeaderMap) {
     for name in claims {
         headers.remove(name);
     }
-}
-
-/// CGI and its heirs read every such mark as `_`, so `X.Forwarded_User` is `X-Forwarded-User` to them.
-fn is_claim(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let name = match name.bytes().all(plain) {
-        true => Cow::Borrowed(name),
-        false => name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect(),
-    };
-    CLAIMS.contains(&&*name) || CLAIM_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The other cookies keep their order, in one field as HTTP/1.1 wants it (RFC 9113, section 8.2.3).

@@ -9,6 +9,7 @@
 
 mod backend;
 mod body;
+mod claims;
 mod connect;
 mod forward;
 mod headers;

@@ -133,7 +133,7 @@ impl Store {
 
     /// Moves an account from one of the states `from` to `to`, and returns the state that it has then; `None`: it is
     /// not there, or in none of them. An account that never enrolled becomes invited where it would become active.
-    /// Becoming active forgets old failures.
+    /// Becoming active forgets old failures; becoming disabled or suspended ends the account's sessions with it.
     pub async fn set_state(&self, id: AccountId, from: &[AccountState], to: AccountState) -> Result<Option<AccountState>, StoreError> {
         let mut write = self.begin().await?;
         let row = sqlx::query("SELECT state, password IS NOT NULL AS enrolled FROM accounts WHERE id = $1")
@@ -152,6 +152,9 @@ impl Store {
             .bind(to.word())
             .execute(&mut *write)
             .await?;
+        if matches!(to, AccountState::Disabled | AccountState::Suspended) {
+            sqlx::query("DELETE FROM sessions WHERE account = $1").bind(id.to_string()).execute(&mut *write).await?;
+        }
         write.commit().await?;
         Ok(Some(to))
     }

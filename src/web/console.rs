@@ -160,6 +160,7 @@ fn refused(error: AdminError) -> Refused {
         AdminError::NotAllowed => Refusal::NotAllowed { rule: "the console is for security administrators".to_owned() },
         AdminError::NoSuchAccount => Refusal::NotFound,
         AdminError::NoRecord(_) => Refusal::NoRecord,
+        AdminError::Unrecorded => Refusal::DoneUnrecorded,
         error => {
             tracing::error!(error = &error as &dyn std::error::Error, "a change by staff failed");
             Refusal::Broken { what: "a change by staff failed" }

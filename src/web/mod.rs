@@ -119,6 +119,17 @@ fn router() -> Router<Arc<Portal>> {
         .method_not_allowed_fallback(files::missing)
 }
 
+/// Forms that only take something away (a session, an account's right to sign in): they are heard where the log takes no record.
+pub fn only_takes_away(path: &str) -> bool {
+    match path {
+        "/sign-out" | "/sign-out/everywhere" | "/sessions/end" | "/console/sessions/end" => true,
+        path => {
+            let change = path.strip_prefix("/console/accounts/").and_then(|rest| rest.split_once('/'));
+            matches!(change, Some((_, "disable" | "end-sessions")))
+        }
+    }
+}
+
 impl Portal {
     fn moment(&self, time: Time) -> Moment {
         let zoned = time.timestamp().to_zoned(self.zone.clone());
@@ -140,4 +151,23 @@ pub fn protect(headers: &mut HeaderMap, form_action: &str) {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     headers.insert("permissions-policy", HeaderValue::from_static("publickey-credentials-get=(self), publickey-credentials-create=(self)"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::only_takes_away;
+
+    #[test]
+    fn only_forms_that_end_something_need_no_log() {
+        for path in ["/sign-out", "/sign-out/everywhere", "/sessions/end", "/console/sessions/end", "/console/accounts/7/disable"] {
+            assert!(only_takes_away(path), "{path}");
+        }
+        assert!(only_takes_away("/console/accounts/7/end-sessions"));
+        for path in ["/sign-in", "/enrol/finish", "/keys/add", "/console/accounts/7/enable", "/console/accounts/7/invite"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
+        for path in ["/", "/console/accounts/invite", "/console/accounts/7", "/console/accounts/disable", "/sign-out/"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! What a person has for herself: the apps that she may enter, her sessions, the way out.
 
+use futures_util::future;
+
 use crate::access::{self, App};
 use crate::auth::{ReturnPath, SessionRow as Session, cookies};
 use crate::lang::Language;
 use crate::model::{Action, Event, Refusal, SessionId, capped};
+use crate::store::StoreError;
 
 use super::agent;
 use super::call::{Answer, Asked, Posted, Refused};
@@ -80,8 +83,7 @@ pub async fn end_session(Posted { asked, form }: Posted) -> Answer {
     if !sessions.list_of(identity.who().account).iter().any(|session| session.id == wanted) {
         return list(&asked, Some(Alert::Gone));
     }
-    record(&asked, own_event(&asked, Action::SessionEnded)?.with("session", wanted)).await?;
-    sessions.end(wanted).await.map_err(broken)?;
+    take_away(&asked, own_event(&asked, Action::SessionEnded)?.with("session", wanted), sessions.end(wanted)).await?;
     if wanted == identity.session_id() {
         return leave(asked, "/signed-out");
     }
@@ -90,16 +92,16 @@ pub async fn end_session(Posted { asked, form }: Posted) -> Answer {
 
 pub async fn sign_out(Posted { asked, .. }: Posted) -> Answer {
     if let Some(identity) = asked.visit.visitor.known() {
-        record(&asked, own_event(&asked, Action::SignOut)?).await?;
-        asked.portal.auth.sessions.end(identity.session_id()).await.map_err(broken)?;
+        let end = asked.portal.auth.sessions.end(identity.session_id());
+        take_away(&asked, own_event(&asked, Action::SignOut)?, end).await?;
     }
     leave(asked, "/signed-out")
 }
 
 pub async fn sign_out_everywhere(Posted { asked, .. }: Posted) -> Answer {
     let identity = asked.identity()?;
-    record(&asked, own_event(&asked, Action::SignOut)?.with("which", "all")).await?;
-    asked.portal.auth.sessions.end_all_of(identity.who().account).await.map_err(broken)?;
+    let end = asked.portal.auth.sessions.end_all_of(identity.who().account);
+    take_away(&asked, own_event(&asked, Action::SignOut)?.with("which", "all"), end).await?;
     leave(asked, "/signed-out?everywhere=1")
 }
 
@@ -136,6 +138,13 @@ pub(super) fn own_event(asked: &Asked, action: Action) -> Result<Event, Refused>
 
 pub(super) async fn record(asked: &Asked, event: Event) -> Result<(), Refused> {
     asked.portal.journal.event(event).await.map_err(|_| Refusal::NoRecord.into())
+}
+
+/// Ending what is one's own waits for no record; where there is none, the person is told.
+async fn take_away<T>(asked: &Asked, event: Event, end: impl Future<Output = Result<T, StoreError>>) -> Result<(), Refused> {
+    let (recorded, ended) = future::join(asked.portal.journal.event(event), end).await;
+    ended.map_err(broken)?;
+    recorded.map_err(|_| Refusal::DoneUnrecorded.into())
 }
 
 pub(super) fn broken(error: impl std::error::Error) -> Refused {

@@ -1,8 +1,11 @@
 //! When something that a check needs does not work, the answer is no.
 
 use http::{Method, StatusCode};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
 use url::Url;
-use yumen::model::Role;
+use yumen::gateway::{Ask, ControlAnswer};
+use yumen::model::{Action, Record, Role};
 
 use crate::forms;
 use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor, sign_in};
@@ -25,6 +28,148 @@ async fn without_a_log_nothing_reaches_a_back_office_and_no_page_is_shown() {
         let reply = browser.open(&format!("https://{PORTAL}{path}")).await;
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
     }
+}
+
+async fn status_in_the_app(browser: &mut crate::browser::Browser) -> StatusCode {
+    browser.send(Method::GET, &Url::parse(&format!("https://{SITES}/")).unwrap(), &[("accept", "*/*")], "").await.status
+}
+
+fn is_signed_in(house: &House, name: &str) -> bool {
+    house.gateway().house().auth.sessions.list_all().iter().any(|session| session.who.name.as_str() == name)
+}
+
+/// Asks as the machine's owner does.
+async fn ask(house: &House, ask: &Ask) -> ControlAnswer {
+    let mut stream = UnixStream::connect(house.data.path().join("control.sock")).await.unwrap();
+    stream.write_all(format!("{}\n", serde_json::to_string(ask).unwrap()).as_bytes()).await.unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).await.unwrap();
+    serde_json::from_str(&line).unwrap()
+}
+
+fn words(answer: ControlAnswer) -> Result<String, String> {
+    match answer {
+        ControlAnswer::Done { message } => Ok(message),
+        ControlAnswer::Refused { why } => Err(why),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn without_a_log_people_still_sign_out_and_are_told_that_it_is_not_recorded() {
+    let house = House::open().await;
+    for (name, page, form) in [("wang", "/sessions", "sign-out"), ("li", "/sessions", "sign-out-everywhere")] {
+        let mut browser = house.signed_in(name, Role::Member).await;
+        let page = browser.open(&format!("https://{PORTAL}{page}")).await;
+        let form = page.form(form);
+        if name == "li" {
+            house.gateway().house().journal.shut_down().await;
+        }
+        let reply = browser.submit(&page, &form).await;
+        assert!(!is_signed_in(&house, name));
+        if name == "li" {
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(reply.text().contains("It was done, but not recorded"), "{}", reply.text());
+        } else {
+            assert_eq!((reply.status, reply.url.path()), (StatusCode::OK, "/signed-out"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_log_staff_still_switch_accounts_off_but_not_on() {
+    let house = House::open().await;
+    let mut wang = house.in_the_app("wang").await;
+    let mut admin = house.signed_in("admin", Role::SecurityAdministrator).await;
+    let list = admin.open(&format!("https://{PORTAL}/console/accounts")).await.text();
+    let machine = yumen::admin::Actor::Machine { uid: 0 };
+    let desk = &house.gateway().house().desk;
+    let id = desk.account_named(&machine, &yumen::model::AccountName::parse("wang").unwrap()).await.unwrap().id;
+    assert!(list.contains(&id.to_string()));
+    let page = admin.open(&format!("https://{PORTAL}/console/accounts/{id}")).await;
+    house.gateway().house().journal.shut_down().await;
+    assert_eq!(status_in_the_app(&mut wang).await, StatusCode::SERVICE_UNAVAILABLE);
+
+    let csrf = page.form("sign-out");
+    let done = "It was done, but not recorded";
+    for (change, told) in [("disable", done), ("disable", done), ("enable", "cannot let anybody through")] {
+        let form = crate::forms::Form { action: format!("/console/accounts/{id}/{change}"), ..csrf.clone() };
+        let reply = admin.submit(&page, &form).await;
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(reply.text().contains(told), "{change}: {}", reply.text());
+        assert!(!is_signed_in(&house, "wang"));
+        assert_eq!(desk.account(&machine, id).await.unwrap().0.state, yumen::model::AccountState::Disabled);
+    }
+    // This runtime must give the store's connection back before the gateway closes the store.
+    house.close().await;
+}
+
+#[tokio::test]
+async fn without_a_log_or_a_store_the_machines_owner_still_ends_what_is_open() {
+    let house = House::open().await;
+    for name in ["wang", "li"] {
+        house.signed_in(name, Role::Member).await;
+    }
+    let disable = |name: &str| Ask::Disable { name: name.to_owned() };
+    assert_eq!(words(ask(&house, &disable("wang")).await).unwrap(), "wang is disabled; 1 of its sessions ended");
+    assert_eq!(words(ask(&house, &disable("wang")).await).unwrap(), "wang was disabled already; 0 of its sessions ended");
+    house.gateway().house().journal.shut_down().await;
+    let why = words(ask(&house, &disable("wang")).await).unwrap_err();
+    assert!(why.contains("it was done") && why.contains("could not record it"), "{why}");
+    house.gateway().house().store.close().await;
+    assert!(is_signed_in(&house, "li"));
+    let why = words(ask(&house, &disable("li")).await).unwrap_err();
+    assert!(why.contains("ended at once") && why.contains("the store failed"), "{why}");
+    assert!(!is_signed_in(&house, "li"));
+}
+
+#[tokio::test]
+async fn who_asked_at_the_control_socket_is_on_record_by_her_uid() {
+    let house = House::open().await;
+    let invite = Ask::Invite { name: "li".to_owned(), unit: "x".to_owned(), role: Role::Member, email: None };
+    assert!(matches!(ask(&house, &invite).await, ControlAnswer::Invited { .. }));
+    for asked in [
+        Ask::Disable { name: "li".to_owned() },
+        Ask::Enable { name: "li".to_owned() },
+        Ask::EndSessions { name: "li".to_owned() },
+        Ask::Reload,
+    ] {
+        words(ask(&house, &asked).await).unwrap();
+    }
+    let own = rustix::process::geteuid().as_raw().to_string();
+    for action in [Action::AccountInvited, Action::AccountDisabled, Action::AccountEnabled, Action::SessionEnded, Action::ConfigReloaded] {
+        let uid = house
+            .recorded(|record| match record {
+                Record::Event(event) if event.action == action => Some(event.details.get("uid").cloned()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(uid.as_ref(), Some(&own), "{action:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_edge_refuses_by_itself_has_a_number_that_is_in_the_log() {
+    let house = House::open_with(Changes { top: "[log]\nstrangers_per_minute = 2\n", ..Changes::default() }).await;
+    let mut numbers = Vec::new();
+    for _ in 0..3 {
+        let mut stream = house.browser().connect(PORTAL).await;
+        stream.write_all(format!("GET / HTTP/1.1\r\nHost: {SITES}\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 421 "), "{answer}");
+        numbers.push(answer.split_once("Reference: ").map(|(_, number)| number.trim().to_owned()));
+    }
+    for number in &numbers[..2] {
+        let number = number.as_ref().unwrap();
+        house
+            .recorded(|record| match record {
+                Record::Event(event) if event.reference.as_ref().is_some_and(|known| known.as_str() == number) => Some(event.action),
+                _ => None,
+            })
+            .await;
+    }
+    assert_eq!(numbers[2], None, "past the quota there is no record of its own to name");
 }
 
 #[tokio::test]

@@ -133,8 +133,9 @@ async fn an_idle_session_gives_out_no_code_and_a_disabled_account_does_not_get_i
     let code = scene.issue().await;
     let account = scene.portal.identity.account();
     scene.world.store.set_state(account, &[AccountState::Active], AccountState::Disabled).await.unwrap();
-    assert!(matches!(scene.spend(&code, Some(&scene.nonce), None).await, Err(NoEntry::SessionOver)));
-    assert!(scene.portal.identity.is_revoked());
+    // The store ended the session with it, and the code with the session.
+    assert!(matches!(scene.spend(&code, Some(&scene.nonce), None).await, Err(NoEntry::NoSuchCode)));
+    assert_eq!(scene.world.store.live_sessions().await.unwrap(), []);
 
     let scene = Scene::new().await;
     scene.world.pass(900);

@@ -101,6 +101,21 @@ fn a_request_without_exactly_one_host_is_answered_by_the_edge_and_reported() {
 }
 
 #[test]
+fn an_answer_of_the_edge_itself_names_its_record_if_there_is_one() {
+    alone(async {
+        let house = House::open(patient(), Caps::default());
+        let head = format!("GET / HTTP/1.1\r\nHost: {SITES}\r\n\r\n");
+        let answer = house.exchange(&head).await;
+        assert!(!answer.contains("Reference") && !answer.contains("x-request-id"), "{answer}");
+        house.seen.gives_references.set(true);
+        let answer = house.exchange(&head).await;
+        let reference = Reference::new([7; 10]);
+        assert!(answer.ends_with(&format!("Reference: {reference}\n")), "{answer}");
+        assert!(answer.contains(&format!("x-request-id: {reference}\r\n")), "{answer}");
+    });
+}
+
+#[test]
 fn an_address_in_absolute_form_that_equals_the_host_is_taken() {
     alone(async {
         let house = House::open(patient(), Caps::default());

@@ -5,7 +5,7 @@ mod http;
 mod slow;
 mod tls;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::pending;
 use std::net::SocketAddr;
@@ -38,13 +38,14 @@ const SOON: Duration = Duration::from_millis(150);
 const GATE: &str = "gate.localhost";
 const SITES: &str = "sites.localhost";
 
-/// Answers by path: `/wait` when told to, `/never`, `/endless` without end, `/upgrade` with a tunnel that nobody reads.
+/// Answers by path: `/wait` when told to, `/never`, `/endless` without end, `/quiet` with a word and then silence, `/upgrade` with a tunnel that nobody reads.
 #[derive(Clone, Default)]
 struct Echo(Rc<Seen>);
 
 #[derive(Default)]
 struct Seen {
     malformed: RefCell<Vec<(u16, String)>>,
+    gives_references: Cell<bool>,
     line: RefCell<Option<Arc<Line>>>,
     reached: Notify,
     release: Notify,
@@ -67,14 +68,16 @@ impl Service for Echo {
             "/wait" => self.0.release.notified().await,
             "/never" => pending().await,
             "/endless" => return Response::new(Words::Endless(Rc::clone(&self.0))),
+            "/quiet" => return Response::new(Words::Quiet(Some("ready".into()))),
             "/upgrade" => return self.upgrade(inbound),
             _ => {}
         }
         Response::new(Words::Text(Some(text.into())))
     }
 
-    fn malformed(&self, _: &Origin, status: StatusCode, what: &str) {
+    fn malformed(&self, _: &Origin, status: StatusCode, what: &str) -> Option<Reference> {
         self.0.malformed.borrow_mut().push((status.as_u16(), what.to_owned()));
+        self.0.gives_references.get().then(|| Reference::new([7; 10]))
     }
 }
 
@@ -93,6 +96,7 @@ impl Echo {
 enum Words {
     Text(Option<Bytes>),
     Endless(Rc<Seen>),
+    Quiet(Option<Bytes>),
 }
 
 impl Body for Words {
@@ -103,6 +107,10 @@ impl Body for Words {
         Poll::Ready(match &mut *self {
             Words::Text(text) => text.take().map(|text| Ok(Frame::data(text))),
             Words::Endless(_) => Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 16_384])))),
+            Words::Quiet(word) => match word.take() {
+                Some(word) => Some(Ok(Frame::data(word))),
+                None => return Poll::Pending,
+            },
         })
     }
 }

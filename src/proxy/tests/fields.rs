@@ -108,6 +108,55 @@ fn no_claim_of_the_client_about_who_it_is_reaches_the_upstream() {
         "X-HTTP-Method-Override",
         "X-Auth-Request-User",
         "X-Yumen-Role",
+        // CGI, and what lets an app be told where it is mounted.
+        "Script-Name",
+        "Path-Info",
+        "X-Script-Name",
+        "X-Path-Info",
+        "Auth-Type",
+        "Redirect-Remote-User",
+        "HTTP-Remote-User",
+        "X-Http-Method",
+        "X-Scheme",
+        // Google Cloud, Azure, AWS.
+        "X-Goog-Authenticated-User-Email",
+        "X-Goog-Authenticated-User-Id",
+        "X-Goog-IAP-JWT-Assertion",
+        "X-Endpoint-API-UserInfo",
+        "X-Appengine-User-Email",
+        "X-MS-Client-Principal",
+        "X-MS-Client-Principal-Name",
+        "X-MS-Token-AAD-Id-Token",
+        "X-Azure-ClientIP",
+        "X-Amzn-Oidc-Data",
+        "X-Amzn-Oidc-Identity",
+        "X-Amzn-Mtls-Clientcert-Subject",
+        // Products.
+        "Cf-Access-Authenticated-User-Email",
+        "Cf-Access-Jwt-Assertion",
+        "X-User",
+        "X-Email",
+        "X-Groups",
+        "X-Username",
+        "X-Auth-Username",
+        "X-Auth-Email",
+        "X-Auth-Request-Preferred-Username",
+        "X-Forwarded-Preferred-Username",
+        "X-Pomerium-Jwt-Assertion",
+        "X-Pomerium-Claim-Email",
+        "X-Authentik-Username",
+        "X-Vouch-User",
+        "X-Consumer-Username",
+        "X-WebAuth-User",
+        "Tailscale-User-Login",
+        "Teleport-Jwt-Assertion",
+        "OIDC-Claim-Email",
+        "OIDC-Access-Token",
+        "Shib-Identity-Provider",
+        "SM-User",
+        "IV-User",
+        "Logon-User",
+        "X-Envoy-External-Address",
     ];
     for claim in claims {
         for name in [claim.to_owned(), claim.replace('-', "_"), claim.replacen('-', ".", 1), claim.to_uppercase()] {
@@ -117,7 +166,20 @@ fn no_claim_of_the_client_about_who_it_is_reaches_the_upstream() {
             assert!(headers.values().all(|value| !value.to_str().unwrap().contains("evil")), "{name}");
         }
     }
-    for kept in ["authorization", "origin", "x-csrf-token", "x-requested-with", "user-agent", "sec-fetch-site", "accept-language"] {
+    for kept in [
+        "authorization",
+        "origin",
+        "x-csrf-token",
+        "x-requested-with",
+        "user-agent",
+        "sec-fetch-site",
+        "accept-language",
+        "x-access-token",
+        "x-auth-token",
+        "x-user-agent",
+        "x-amz-date",
+        "if-match",
+    ] {
         assert_eq!(all(&forwarded(&[(kept, "mine")]), kept), ["mine"]);
     }
 }

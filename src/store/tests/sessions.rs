@@ -36,8 +36,21 @@ async fn only_an_active_account_with_the_key_gets_a_session() {
     assert!(!store.create_session(&session(&account, key.id), &portal, hash(3)).await.unwrap());
     assert!(store.live_sessions().await.unwrap().is_empty(), "a disabled account has no live session");
     store.set_state(account.id, &[AccountState::Disabled], AccountState::Active).await.unwrap();
+    assert!(store.live_sessions().await.unwrap().is_empty(), "nor does it come back");
+    let again = session(&account, key.id);
+    assert!(store.create_session(&again, &portal, hash(4)).await.unwrap());
     let live = store.live_sessions().await.unwrap();
-    assert_eq!(live, [StoredSession { session: first, account, tokens: vec![(portal.clone(), hash(1))], hosts: [(portal, NOW)].into() }]);
+    assert_eq!(
+        live,
+        [StoredSession {
+            session: again,
+            account: account.clone(),
+            tokens: vec![(portal.clone(), hash(4))],
+            hosts: [(portal, NOW)].into()
+        }]
+    );
+    store.set_state(account.id, &[AccountState::Active], AccountState::Suspended).await.unwrap();
+    assert_eq!(store.end_sessions_of(account.id).await.unwrap(), [], "a suspension ends them too");
 }
 
 #[tokio::test]

@@ -23,7 +23,12 @@ TOWN = [
     ("周强", "信息中心", "system-administrator"),
 ]
 
-NAMES = {"zh-Hans": "马晓燕", "ug": "گۈلنار ھاشىم", "en": "lin.tao"}
+# Who walks through the pages, who has no app, and who is invited at the console.
+NAMES = {
+    "zh-Hans": ("马晓燕", "吴丹", "赵敏"),
+    "ug": ("گۈلنار ھاشىم", "دىلنۇر ئابلىز", "ئادىل قۇربان"),
+    "en": ("lin.tao", "audit.desk", "chen.yu"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -51,11 +56,13 @@ def eyes(house, browser, shots, language, direction):
 def test_the_pages_of_enrolment_sign_in_and_portal(house, hands, shots, language, direction):
     browser = hands.browser
     see = eyes(house, browser, shots, language, direction)
-    person = Person(NAMES[language], unit="财政局")
+    name, auditor, _ = NAMES[language]
+    person = Person(name, unit="财政局")
     with asking_for(browser, language):
         enrols(house, hands, see, person)
         signs_in(house, hands, see, person)
         looks_after_herself(house, hands, see, person)
+        finds_nothing(house, hands, see, house.person(role="auditor", unit="审计局", name=auditor))
     assert len(see.seen) == len(set(see.seen)) == 25
 
 
@@ -156,8 +163,11 @@ def looks_after_herself(house, hands, see, person):
     put_away(person)
     hands.sign_out()
     see.look("signed-out")
-    stranger = house.person(role="auditor", unit="审计局")
-    hands.sign_in(stranger)
+
+
+def finds_nothing(house, hands, see, person):
+    browser = hands.browser
+    hands.sign_in(person)
     browser.see("#no-apps")
     see.look("portal-empty")
     browser.open(house.url("sites")).see("#error[data-status='403']")
@@ -174,6 +184,7 @@ def test_the_pages_of_the_console(house, chief, shots, language, direction):
     with asking_for(browser, language):
         office.sign_in(chief, house.url("portal", "/console/accounts"))
         see.look("console-accounts")
+        see.on_paper("console-accounts", "table#accounts")
         browser.open(house.url("portal", "/console/accounts?q=zzz")).see("#no-accounts")
         see.look("console-accounts-none")
         browser.open(house.url("portal", "/console/units")).see("table#units")
@@ -186,7 +197,7 @@ def test_the_pages_of_the_console(house, chief, shots, language, direction):
         browser.click("a.session-end")
         browser.see("form#confirm")
         see.look("console-confirm-end-session")
-        someone = f"newcomer-{language.lower()}"
+        someone = NAMES[language][2]
         browser.open(house.url("portal", "/console/accounts?state=invited")).see("form#invite")
         browser.fill("form#invite [name=name]", "孙丽")
         browser.fill("form#invite [name=unit]", "教育局")
@@ -197,6 +208,7 @@ def test_the_pages_of_the_console(house, chief, shots, language, direction):
         browser.submit("form#invite")
         browser.see("input#invitation-link")
         see.look("console-invitation")
+        see.on_paper("console-invitation", "p.only-print code")
         browser.open(house.url("portal", f"/console/accounts?q={someone}"))
         browser.driver.find_element("link text", someone).click()
         browser.see("#no-keys")

@@ -60,9 +60,10 @@ class Eyes:
         """Everything that must hold of every page; `page` names its pictures."""
         browser = self.browser
         assert browser.has(f"html[lang='{self.language}'][dir='{self.direction}']"), f"{page} is in another language"
+        # Before the window changes under it, which moves everything.
+        shift = browser.js(SHIFT)
+        assert shift < 0.001, f"{page} jumps by {shift}"
         with self.size(WIDE):
-            shift = browser.js(SHIFT)
-            assert shift < 0.01, f"{page} jumps by {shift}"
             self.weigh(page)
             self.judge(page, "light")
             self.shoot(page)
@@ -75,6 +76,20 @@ class Eyes:
             assert beyond <= 0 and not what, f"{page} goes {beyond} pixels beyond a narrow screen: {what}"
             self.judge(page, "narrow")
         self.seen.append(page)
+
+    def on_paper(self, page, *shown):
+        """As it is printed: `shown` is there, and nothing that one could press."""
+        self._cdp("Emulation.setEmulatedMedia", media="print")
+        # The width of the text on a sheet of A4.
+        with self.size((660, 900)):
+            self.shoot(page, "-paper")
+            for css in shown:
+                assert self.browser.see(css).value_of_css_property("display") != "none"
+            pressed = [one for one in self.browser.all("a.button, button, input, select, nav") if one.is_displayed()]
+            assert not pressed, f"{page} is printed with {[one.get_attribute('outerHTML')[:120] for one in pressed]}"
+            if tables := self.browser.all("table"):
+                assert tables[0].value_of_css_property("display") == "table"
+        self._cdp("Emulation.setEmulatedMedia", media="")
 
     def weigh(self, page):
         html, parts = self.browser.driver.execute_script(WEIGHT)
@@ -93,20 +108,25 @@ class Eyes:
 
     def shoot(self, page, kind=""):
         """The whole page, however long it is."""
-        size = self._cdp("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 4000), "scale": 1}
-        picture = self._cdp("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        width, height, whole = self.browser.driver.execute_script(
+            "return [innerWidth, innerHeight, document.documentElement.scrollHeight]"
+        )
+        self._resize(width, min(max(height, whole), 4000))
+        picture = self._cdp("Page.captureScreenshot", format="png")
+        self._resize(width, height)
         (self.shots / f"{page}-{self.language}{kind}.png").write_bytes(base64.b64decode(picture["data"]))
+
+    def _resize(self, width, height):
+        self._cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def _cdp(self, verb, **words):
         return self.browser.driver.execute_cdp_cmd(verb, words)
 
     @contextmanager
     def size(self, size):
-        width, height = size
         # A bar that comes and goes would make the picture another page than the one that was measured.
         self._cdp("Emulation.setScrollbarsHidden", hidden=True)
-        self._cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self._resize(*size)
         try:
             yield
         finally:

@@ -4,8 +4,12 @@
 
 use std::borrow::Cow;
 
+use std::sync::LazyLock;
+
 use data_encoding::HEXLOWER;
 use rust_embed::RustEmbed;
+
+use crate::crypto;
 
 /// Where assets are served: portal hosts own their paths, app hosts lend the gateway one folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,22 +40,44 @@ pub struct Asset {
 #[folder = "src/web/assets/"]
 struct Files;
 
+/// Written in parts, sent as one: a browser waits for no more than one request before it paints.
+const STYLE: &[&str] = &[
+    include_str!("style/tokens.css"),
+    include_str!("style/type.css"),
+    include_str!("style/frame.css"),
+    include_str!("style/blocks.css"),
+    include_str!("style/forms.css"),
+    include_str!("style/key.css"),
+    include_str!("style/tables.css"),
+    include_str!("style/print.css"),
+];
+
+static SHEET: LazyLock<Vec<u8>> = LazyLock::new(|| STYLE.concat().into_bytes());
+static SHEET_HASH: LazyLock<String> = LazyLock::new(|| short_hash(&crypto::sha256(&SHEET)));
+
 /// The asset of that name; `version` is the `v` of the address's query.
 pub fn asset(name: &str, version: Option<&str>) -> Option<Asset> {
-    let file = Files::get(name)?;
-    let hash = short_hash(&file);
+    let (hash, body) = found(name)?;
     let cache_control = if version == Some(hash.as_str()) { "public, max-age=31536000, immutable" } else { "no-cache" };
-    Some(Asset { content_type: content_type(name)?, etag: format!("\"{hash}\""), cache_control, body: file.data })
+    Some(Asset { content_type: content_type(name)?, etag: format!("\"{hash}\""), cache_control, body })
 }
 
 /// The address of the asset on this host, with the version of what was compiled in.
 pub fn url(prefix: AssetPrefix, name: &str) -> String {
-    let version = Files::get(name).map(|file| short_hash(&file)).unwrap_or_default();
+    let version = found(name).map(|(hash, _)| hash).unwrap_or_default();
     format!("{}{name}?v={version}", prefix.path())
 }
 
-fn short_hash(file: &rust_embed::EmbeddedFile) -> String {
-    let mut hash = HEXLOWER.encode(&file.metadata.sha256_hash());
+fn found(name: &str) -> Option<(String, Cow<'static, [u8]>)> {
+    if name == "style.css" {
+        return Some((SHEET_HASH.clone(), Cow::Borrowed(SHEET.as_slice())));
+    }
+    let file = Files::get(name)?;
+    Some((short_hash(&file.metadata.sha256_hash()), file.data))
+}
+
+fn short_hash(hash: &[u8; 32]) -> String {
+    let mut hash = HEXLOWER.encode(hash);
     hash.truncate(16);
     hash
 }
@@ -72,7 +98,7 @@ mod tests {
     #[test]
     fn every_asset_is_served_with_its_type_and_may_be_kept_under_its_version() {
         let mut names = 0;
-        for name in Files::iter() {
+        for name in Files::iter().chain(["style.css".into()]) {
             let address = url(AssetPrefix::AppHost, &name);
             let version = address.strip_prefix(&format!("/.yumen/assets/{name}?v=")).unwrap();
             let asset = asset(&name, Some(version)).unwrap();
@@ -90,8 +116,35 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_the_style_sheet_is_in_it() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/style");
+        let written: usize = std::fs::read_dir(folder).unwrap().map(|part| part.unwrap().metadata().unwrap().len() as usize).sum();
+        assert_eq!(asset("style.css", None).unwrap().body.len(), written);
+    }
+
+    #[test]
+    fn the_style_sheet_knows_no_left_and_no_right() {
+        let sheet = STYLE.concat();
+        let declarations = sheet.lines().map(str::trim).filter(|line| line.ends_with(';'));
+        for line in declarations {
+            let (property, value) = line.split_once(':').unwrap();
+            assert!(!property.contains("left") && !property.contains("right"), "{line}");
+            assert!(!["left;", "right;"].iter().any(|side| value.trim() == *side), "{line}");
+            let physical =
+                ["margin-top", "margin-bottom", "padding-top", "padding-bottom", "width", "height", "min-width", "max-width", "top"];
+            assert!(!physical.contains(&property), "{line}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_fetched_from_elsewhere() {
+        let sheet = STYLE.concat();
+        assert!(!sheet.contains("url(") && !sheet.contains("@import") && !sheet.contains("@font-face"));
+    }
+
+    #[test]
     fn nothing_else_is_served() {
-        for name in ["", "../mod.rs", "/style.css", "style.css/", "missing.css"] {
+        for name in ["", "../mod.rs", "/style.css", "style.css/", "missing.css", "style/type.css", "type.css"] {
             assert!(asset(name, None).is_none(), "{name}");
         }
     }

@@ -1,21 +1,29 @@
-//! The console of security administrators: accounts and sessions. `admin` says who may do what.
+//! The console of security administrators: accounts, units and sessions. `admin` says who may do what.
+//!
+//! What ends somebody's access is asked about first, on a page that says whose.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::Path;
 use http::StatusCode;
+use url::form_urlencoded;
 
 use crate::admin::{Actor, AdminError, NewAccount};
-use crate::auth::Identity;
+use crate::auth::{Identity, SessionRow};
 use crate::model::{Account, AccountId, AccountName, AccountState, Refusal, Role, SessionId, UnitName};
 use crate::store::{AccountFilter, StoredKey};
 
 use super::call::{Answer, Asked, Posted, Refused};
-use super::own::session_row;
-use super::view::{AccountActions, AccountRow, AccountView, AccountsView, Alert, AllSessionsView, InvitationView, InviteForm, KeyRow};
+use super::own::{name_of, session_row};
+use super::view::{
+    AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, Alert, AllSessionsView, ConfirmView, ConfirmedAct,
+    InvitationView, InviteForm, KeyRow, SessionsFilter, UnitRow, UnitsView,
+};
 
 const MOST_LISTED: usize = 200;
 const LIST: &str = "/console/accounts";
+const SESSIONS: &str = "/console/sessions";
 
 pub async fn accounts(asked: Asked) -> Answer {
     list(&asked, None, InviteForm::default()).await
@@ -23,20 +31,60 @@ pub async fn accounts(asked: Asked) -> Answer {
 
 async fn list(asked: &Asked, alert: Option<Alert>, form: InviteForm) -> Answer {
     let actor = actor(asked)?;
-    let filter = asked.query.text("q").trim().to_owned();
-    let wanted = AccountFilter { search: (!filter.is_empty()).then(|| filter.clone()), ..AccountFilter::default() };
+    let query = &asked.query;
+    let filter = AccountsFilter {
+        search: query.text("q").trim().to_owned(),
+        unit: query.text("unit").to_owned(),
+        role: Role::parse(query.text("role")),
+        state: AccountState::parse(query.text("state")),
+    };
+    let wanted =
+        AccountFilter { search: (!filter.search.is_empty()).then(|| filter.search.clone()), unit: UnitName::parse(&filter.unit).ok() };
     let mut found = asked.portal.desk.accounts(&actor, &wanted).await.map_err(refused)?;
-    let more = found.len() > MOST_LISTED;
-    found.truncate(MOST_LISTED);
+    found.retain(|account| filter.role.is_none_or(|role| account.role == role) && filter.state.is_none_or(|state| account.state == state));
+    let units = units_of(asked, &actor).await?;
     let status = if alert.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let view = AccountsView {
-        frame: asked.frame_at(LIST, alert),
+        frame: asked.frame_at(&with_query(asked, LIST, &["q", "unit", "role", "state"]), alert),
+        accounts: found.iter().take(MOST_LISTED).map(|account| account_row(asked, account)).collect(),
+        found: found.len(),
+        more: found.len() > MOST_LISTED,
+        units: units.into_iter().map(|unit| unit.name).collect(),
         filter,
-        accounts: found.iter().map(|account| account_row(asked, account)).collect(),
-        more,
         form,
     };
     asked.show_with(status, &view)
+}
+
+/// The page with what it was narrowed by, so that another language shows the same.
+fn with_query(asked: &Asked, path: &str, names: &[&str]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for name in names.iter().filter(|name| !asked.query.text(name).is_empty()) {
+        query.append_pair(name, asked.query.text(name));
+    }
+    let query = query.finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+pub async fn units(asked: Asked) -> Answer {
+    let actor = actor(&asked)?;
+    let units = units_of(&asked, &actor).await?;
+    asked.show(&UnitsView { frame: asked.frame(None), units })
+}
+
+async fn units_of(asked: &Asked, actor: &Actor) -> Result<Vec<UnitRow>, Refused> {
+    let accounts = asked.portal.desk.accounts(actor, &AccountFilter::default()).await.map_err(refused)?;
+    let mut units: BTreeMap<&str, UnitRow> = BTreeMap::new();
+    for account in &accounts {
+        let name = account.unit.as_str();
+        let row = units
+            .entry(name)
+            .or_insert_with(|| UnitRow { name: name.to_owned(), states: AccountState::ALL.iter().map(|state| (*state, 0)).collect() });
+        for (_, count) in row.states.iter_mut().filter(|(state, _)| *state == account.state) {
+            *count = count.saturating_add(1);
+        }
+    }
+    Ok(units.into_values().collect())
 }
 
 pub async fn invite(Posted { asked, form }: Posted) -> Answer {
@@ -82,23 +130,44 @@ pub async fn account(Path(id): Path<String>, asked: Asked) -> Answer {
     show_account(&asked, &id, None).await
 }
 
-/// An address that takes forms, asked for as a page (after a change of language): the account that it belongs to.
-pub async fn account_again(Path((id, _)): Path<(String, String)>, asked: Asked) -> Answer {
-    show_account(&asked, &id, None).await
+/// Asks once more before somebody loses access. Other addresses that take forms show the account that they belong to.
+pub async fn confirm(Path((id, change)): Path<(String, String)>, asked: Asked) -> Answer {
+    let actor = actor(&asked)?;
+    let wanted: AccountId = id.parse().map_err(|_| Refusal::NotFound)?;
+    let (account, _) = asked.portal.desk.account(&actor, wanted).await.map_err(refused)?;
+    let actions = AccountActions::for_state(account.state, asked.identity()?.who().account == wanted);
+    let act = match change.as_str() {
+        "disable" if actions.disable => ConfirmedAct::Disable,
+        "end-sessions" if actions.end_sessions => ConfirmedAct::EndSessions,
+        _ => return show_account(&asked, &id, None).await,
+    };
+    let view = ConfirmView {
+        frame: asked.frame(None),
+        act,
+        account: id,
+        name: account.name.to_string(),
+        unit: account.unit.to_string(),
+        sessions: count_sessions(&asked, &actor, wanted)?,
+    };
+    asked.show(&view)
+}
+
+fn count_sessions(asked: &Asked, actor: &Actor, account: AccountId) -> Result<u64, Refused> {
+    let sessions = asked.portal.desk.sessions(actor).map_err(refused)?;
+    Ok(sessions.iter().filter(|session| session.who.account == account).count().try_into().unwrap_or(u64::MAX))
 }
 
 async fn show_account(asked: &Asked, id: &str, alert: Option<Alert>) -> Answer {
     let actor = actor(asked)?;
     let id: AccountId = id.parse().map_err(|_| Refusal::NotFound)?;
     let (account, keys) = asked.portal.desk.account(&actor, id).await.map_err(refused)?;
-    let sessions = asked.portal.desk.sessions(&actor).map_err(refused)?;
     let own = asked.identity()?.who().account == id;
     let view = AccountView {
         frame: asked.frame_at(&format!("{LIST}/{id}"), alert),
         account: account_row(asked, &account),
         email: account.email.clone(),
         keys: keys.iter().map(|key| key_row(asked, key)).collect(),
-        sessions: sessions.iter().filter(|session| session.who.account == id).count().try_into().unwrap_or(u64::MAX),
+        sessions: count_sessions(asked, &actor, id)?,
         actions: AccountActions::for_state(account.state, own),
     };
     asked.show(&view)
@@ -139,8 +208,43 @@ async fn list_sessions(asked: &Asked, alert: Option<Alert>) -> Answer {
     let actor = actor(asked)?;
     let own = asked.identity()?.session_id();
     let sessions = asked.portal.desk.sessions(&actor).map_err(refused)?;
-    let rows = sessions.iter().map(|session| session_row(asked, session, own)).collect();
-    asked.show(&AllSessionsView { frame: asked.frame_at("/console/sessions", alert), sessions: rows })
+    let filter = SessionsFilter { search: asked.query.text("q").trim().to_owned(), app: asked.query.text("app").to_owned() };
+    let apps = asked.portal.apps.load();
+    let host = apps.iter().find(|app| app.id.as_str() == filter.app).map(|app| &app.host);
+    let sought = filter.search.to_lowercase();
+    let fits = |session: &&SessionRow| {
+        let told = format!("{} {} {}", session.who.name, session.who.unit, session.address).to_lowercase();
+        told.contains(&sought) && (filter.app.is_empty() || host.is_some_and(|host| session.hosts.contains(host)))
+    };
+    let rows = sessions.iter().filter(fits).map(|session| session_row(asked, session, own)).collect();
+    let view = AllSessionsView {
+        frame: asked.frame_at(&with_query(asked, SESSIONS, &["q", "app"]), alert),
+        apps: apps.iter().map(|app| (app.id.to_string(), name_of(app, asked.visit.language).to_owned())).collect(),
+        filter,
+        sessions: rows,
+    };
+    asked.show(&view)
+}
+
+/// Asks once more before a session of somebody's is ended; one that is not named or no longer there: the list.
+pub async fn confirm_end(asked: Asked) -> Answer {
+    let actor = actor(&asked)?;
+    let wanted: Option<SessionId> = asked.query.text("session").parse().ok();
+    let sessions = asked.portal.desk.sessions(&actor).map_err(refused)?;
+    let Some(session) = sessions.iter().find(|session| Some(session.id) == wanted) else {
+        let alert = wanted.map(|_| Alert::Gone);
+        return list_sessions(&asked, alert).await;
+    };
+    let row = session_row(&asked, session, asked.identity()?.session_id());
+    let view = ConfirmView {
+        frame: asked.frame_at(&with_query(&asked, "/console/sessions/end", &["session"]), None),
+        act: ConfirmedAct::EndSession { id: row.id, browser: row.browser, address: row.address },
+        account: session.who.account.to_string(),
+        name: row.account,
+        unit: row.unit,
+        sessions: 1,
+    };
+    asked.show(&view)
 }
 
 pub async fn end_session(Posted { asked, form }: Posted) -> Answer {

@@ -13,6 +13,7 @@ mod files;
 mod keys;
 mod language;
 mod own;
+mod recent;
 mod refusal;
 mod sign_in;
 pub mod view;
@@ -87,6 +88,7 @@ impl Pages {
 fn router() -> Router<Arc<Portal>> {
     Router::new()
         .route("/", get(own::portal))
+        .route("/open/{app}", get(own::open))
         .route("/enter", get(own::enter))
         .route("/sign-in", get(sign_in::page).post(sign_in::first_factor))
         .route("/sign-in/key", get(sign_in::key_page).post(sign_in::second_factor))
@@ -110,9 +112,10 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/accounts", get(console::accounts))
         .route("/console/accounts/invite", get(console::accounts).post(console::invite))
         .route("/console/accounts/{id}", get(console::account))
-        .route("/console/accounts/{id}/{change}", get(console::account_again).post(console::change))
+        .route("/console/accounts/{id}/{change}", get(console::confirm).post(console::change))
+        .route("/console/units", get(console::units))
         .route("/console/sessions", get(console::sessions))
-        .route("/console/sessions/end", get(console::sessions).post(console::end_session))
+        .route("/console/sessions/end", get(console::confirm_end).post(console::end_session))
         .route("/language/{tag}", get(language::switch))
         .route("/assets/{name}", get(files::asset))
         .fallback(files::missing)

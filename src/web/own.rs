@@ -1,35 +1,68 @@
 //! What a person has for herself: the apps that she may enter, her sessions, the way out.
 
+use axum::extract::Path;
 use futures_util::future;
 
 use crate::access::{self, App};
 use crate::auth::{ReturnPath, SessionRow as Session, cookies};
 use crate::lang::Language;
-use crate::model::{Action, Event, Refusal, SessionId, capped};
+use crate::model::{Action, AppId, Event, Refusal, SessionId, capped};
 use crate::store::StoreError;
 
 use super::agent;
 use super::call::{Answer, Asked, Posted, Refused};
+use super::recent;
 use super::view::{Alert, AppCard, PortalView, SessionRow, SessionsView, SignedOutView};
 
 pub async fn portal(asked: Asked) -> Answer {
-    asked.identity()?;
-    let wall = asked.portal.clock.wall();
-    let may_see = |app: &App| {
-        let verdict = access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall);
-        // One that wants a newer sign-in is listed: it asks for it when it is entered.
-        matches!(verdict, Ok(()) | Err(Refusal::SignInAgain))
-    };
+    let recent = recent_apps(&asked)?;
+    let search = asked.query.text("q").trim().to_owned();
+    let wanted = search.to_lowercase();
     let apps = asked.portal.apps.load();
-    let card = |app: &App| AppCard {
-        id: app.id.to_string(),
-        name: name_of(app, asked.visit.language).to_owned(),
-        label: app.label,
-        host: app.host.to_string(),
-        link: format!("{}/", app.origin),
+    let card = |app: &App| {
+        let words = format!("{} {} {} {} {}", app.names.zh, app.names.ug, app.names.en, app.id, app.host).to_lowercase();
+        AppCard {
+            id: app.id.to_string(),
+            name: name_of(app, asked.visit.language).to_owned(),
+            label: app.label,
+            host: app.host.to_string(),
+            link: format!("/open/{}", app.id),
+            hidden: !wanted.split_whitespace().all(|word| words.contains(word)),
+            words,
+            recent: recent.contains(&app.id),
+        }
     };
-    let cards = apps.iter().filter(|app| may_see(app)).map(|app| card(app)).collect();
-    asked.show(&PortalView { frame: asked.frame(None), apps: cards })
+    let mut seen: Vec<&App> = apps.iter().map(AsRef::as_ref).filter(|app| may_open(&asked, app).is_ok()).collect();
+    seen.sort_by_key(|app| recent.iter().position(|id| *id == app.id).unwrap_or(usize::MAX));
+    let cards: Vec<AppCard> = seen.into_iter().map(card).collect();
+    asked.show(&PortalView { frame: asked.frame(None), has_apps: !cards.is_empty(), apps: cards, search })
+}
+
+/// From a card of the portal to the app; the browser keeps in mind that she was there.
+pub async fn open(Path(id): Path<String>, mut asked: Asked) -> Answer {
+    let account = asked.identity()?.who().account;
+    let recent = recent_apps(&asked)?;
+    let apps = asked.portal.apps.load();
+    let app = apps.iter().find(|app| app.id.as_str() == id).ok_or(Refusal::NotFound)?;
+    may_open(&asked, app)?;
+    let cookie = recent::opened(&recent, &app.id, &asked.portal.secret, account);
+    asked.set_cookie(cookie);
+    asked.redirect(&format!("{}/", app.origin))
+}
+
+/// One that wants a newer sign-in is listed and opened: it asks for it when it is entered.
+fn may_open(asked: &Asked, app: &App) -> Result<(), Refusal> {
+    let wall = asked.portal.clock.wall();
+    match access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall) {
+        Ok(()) | Err(Refusal::SignInAgain) => Ok(()),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+fn recent_apps(asked: &Asked) -> Result<Vec<AppId>, Refused> {
+    let account = asked.identity()?.who().account;
+    let cookie = cookies::sole(&asked.headers, recent::RECENT_COOKIE).one();
+    Ok(recent::read(cookie, &asked.portal.secret, account))
 }
 
 pub(super) fn name_of(app: &App, language: Language) -> &str {
@@ -121,6 +154,7 @@ pub(super) fn session_row(asked: &Asked, session: &Session, own: SessionId) -> S
         id: session.id.to_string(),
         current: session.id == own,
         account: session.who.name.to_string(),
+        unit: session.who.unit.to_string(),
         signed_in: asked.portal.moment(session.signed_in),
         last_active: asked.portal.moment(session.last_active),
         address: session.address.to_string(),

@@ -73,7 +73,7 @@ def test_the_key_comes_first_only_where_the_account_is_in_it(house, hands):
     hands.browser.open(house.url("portal", "/sign-in")).see("form#key-first")
     hands.browser.submit("form#key-first")
     hands.use_key(member)
-    hands.browser.until(lambda: hands.browser.text("#webauthn-status"), what="the page says that no key fits")
+    assert hands.browser.text("#webauthn-status[data-tone=fail]"), "the page says that no key fits"
     hands.browser.open(house.gateway.portal).see("form#sign-in")
 
 

@@ -62,7 +62,10 @@ def test_it_ends_when_the_session_is_ended_in_the_console(house, hands, warden):
     # Her enrolment may have left a session as well; one after the other goes.
     for identity in [row.get_attribute("data-session") for row in rows]:
         office.browser.open(house.url("portal", "/console/sessions"))
-        office.browser.submit(f"tr[data-session='{identity}'] form.session-end")
+        office.browser.click(f"tr[data-session='{identity}'] a.session-end")
+        assert office.browser.text("#confirm-name") == person.name
+        office.browser.submit("form#confirm")
+        office.browser.see("#alert.done")
         office.browser.until(lambda i=identity: not office.browser.has(f"tr[data-session='{i}']"), what="the row goes")
     ends_within_five_seconds(browser)
 

@@ -1,4 +1,5 @@
-// The one script of the gateway's pages: it speaks with security keys, opens enrolment links, and copies invitations.
+// The one script of the gateway's pages: it speaks with security keys, opens enrolment links, filters the portal as one types,
+// copies and prints. Every page but those two is whole without it.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -52,11 +53,12 @@
     };
   };
 
-  // Which of the status area's texts tells what a failure means for the person.
+  // Which of the page's texts tells what a failure means for the person. Browsers do not tell a refused key from a closed
+  // window or an absent key (NotAllowedError, for privacy), so that text names all three; only the clock tells the time-out.
   const MEANING = {
     NotAllowedError: "cancelled",
     AbortError: "cancelled",
-    TimeoutError: "cancelled",
+    TimeoutError: "timeout",
     InvalidStateError: "known",
     ConstraintError: "unsuitable",
     NotSupportedError: "unsuitable",
@@ -65,8 +67,10 @@
 
   const askKey = (form, button, status) => {
     const say = (name) => {
-      status.textContent = status.dataset[name];
+      const text = form.querySelector(`template[data-state="${name}"]`);
+      status.replaceChildren(text.content.cloneNode(true));
       status.dataset.state = name;
+      status.dataset.tone = text.dataset.tone || "";
     };
     // A page from the browser's memory is usable again after "back".
     window.addEventListener("pageshow", () => {
@@ -80,14 +84,16 @@
       say("unsupported");
       return;
     }
+    say("ready");
     const ask = async () => {
       if (button.disabled || !form.reportValidity()) {
         return;
       }
       button.disabled = true;
       say("waiting");
+      const json = JSON.parse(form.dataset.options).publicKey;
+      const begun = performance.now();
       try {
-        const json = JSON.parse(form.dataset.options).publicKey;
         const credential =
           form.dataset.webauthn === "create"
             ? await navigator.credentials.create({ publicKey: creationOptions(json) })
@@ -96,8 +102,11 @@
         say("sending");
         form.submit();
       } catch (error) {
-        say(MEANING[error.name] || "failed");
+        const late = json.timeout && performance.now() - begun >= json.timeout * 0.95;
+        const meaning = MEANING[error.name] || "failed";
+        say(meaning === "cancelled" && late ? "timeout" : meaning);
         status.dataset.error = error.name;
+        button.lastElementChild.textContent = button.dataset.again;
         button.disabled = false;
         button.focus();
       }
@@ -125,16 +134,62 @@
     }
   };
 
-  const copyOnClick = (button, status) => {
+  // The portal's cards as one types: what is left is counted, Enter opens the first, the down arrow leads into them.
+  const filterAsTyped = (field) => {
+    const items = Array.from(byId(field.dataset.filters).children);
+    const shown = () => items.filter((item) => !item.hidden);
+    const filter = () => {
+      const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const item of items) {
+        item.hidden = !words.every((word) => item.dataset.words.includes(word));
+      }
+      byId("apps-shown").textContent = String(shown().length);
+      byId("apps-none").hidden = shown().length > 0;
+    };
+    field.addEventListener("input", filter);
+    field.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const first = shown()[0];
+      if (first && field.value.trim()) {
+        first.querySelector("a").click();
+      }
+    });
+    field.addEventListener("keydown", (event) => {
+      const first = shown()[0];
+      if (event.key === "ArrowDown" && first) {
+        event.preventDefault();
+        first.querySelector("a").focus();
+      } else if (event.key === "Escape" && field.value) {
+        event.preventDefault();
+        field.value = "";
+        filter();
+      }
+    });
+    // A field that the browser filled again after "back".
+    window.addEventListener("pageshow", filter);
+  };
+
+  const copyOnClick = (button) => {
     const source = byId(button.dataset.copies);
-    button.hidden = false;
+    const label = button.lastElementChild;
+    const said = document.createElement("span");
+    said.className = "hidden";
+    said.setAttribute("role", "status");
+    button.after(said);
+    const say = (text) => {
+      label.textContent = said.textContent = text;
+    };
     button.addEventListener("click", async () => {
-      source.select();
+      if (source.select) {
+        source.select();
+      } else {
+        getSelection().selectAllChildren(source);
+      }
       try {
-        await navigator.clipboard.writeText(source.value);
-        status.textContent = button.dataset.copied;
+        await navigator.clipboard.writeText(source.value || source.textContent);
+        say(button.dataset.copied);
       } catch {
-        status.textContent = button.dataset.failed;
+        say(button.dataset.failed);
       }
     });
   };
@@ -148,8 +203,12 @@
     openEnrolment(enrolment);
     window.addEventListener("hashchange", () => location.hash && openEnrolment(enrolment));
   }
-  const copy = byId("copy-link");
-  if (copy) {
-    copyOnClick(copy, byId("copy-status"));
+  const search = document.querySelector("[data-filters]");
+  if (search) {
+    filterAsTyped(search);
+  }
+  document.querySelectorAll("[data-copies]").forEach(copyOnClick);
+  for (const button of document.querySelectorAll("[data-prints]")) {
+    button.addEventListener("click", () => window.print());
   }
 })();

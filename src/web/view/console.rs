@@ -1,4 +1,6 @@
-//! The console: accounts and sessions, for security administrators.
+//! The console: accounts, units and sessions, for security administrators.
+
+use std::borrow::Cow;
 
 use askama::Template;
 
@@ -9,12 +11,42 @@ use crate::model::{AccountState, Role};
 #[template(path = "console_accounts.html")]
 pub struct AccountsView {
     pub frame: Frame,
-    /// What the list was filtered by; empty: nothing.
-    pub filter: String,
+    pub filter: AccountsFilter,
     pub accounts: Vec<AccountRow>,
+    /// How many fit, also where not all are listed.
+    pub found: usize,
+    /// All units that have accounts.
+    pub units: Vec<String>,
     /// There are more than are listed.
     pub more: bool,
     pub form: InviteForm,
+}
+
+/// What the list was filtered by; empty parts narrow nothing.
+#[derive(Clone, Debug, Default)]
+pub struct AccountsFilter {
+    pub search: String,
+    pub unit: String,
+    pub role: Option<Role>,
+    pub state: Option<AccountState>,
+}
+
+impl AccountsFilter {
+    fn has_unit(&self, unit: &str) -> bool {
+        self.unit == unit
+    }
+
+    fn has_role(&self, role: &Role) -> bool {
+        self.role == Some(*role)
+    }
+
+    fn has_state(&self, state: &AccountState) -> bool {
+        self.state == Some(*state)
+    }
+
+    fn narrows(&self) -> bool {
+        !self.search.is_empty() || !self.unit.is_empty() || self.role.is_some() || self.state.is_some()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +94,10 @@ pub struct AccountActions {
 }
 
 impl AccountActions {
+    fn any(&self) -> bool {
+        self.disable || self.enable || self.invite || self.end_sessions
+    }
+
     /// `own`: whether staff looks at her own account, which she can neither switch off nor invite again.
     pub fn for_state(state: AccountState, own: bool) -> Self {
         let others = !own;
@@ -85,9 +121,112 @@ pub struct AccountView {
     pub actions: AccountActions,
 }
 
+/// A unit with how many accounts it has in each state, in the order of [`AccountState::ALL`].
+#[derive(Clone, Debug)]
+pub struct UnitRow {
+    pub name: String,
+    pub states: Vec<(AccountState, usize)>,
+}
+
+impl UnitRow {
+    fn accounts(&self) -> usize {
+        self.states.iter().map(|(_, count)| count).sum()
+    }
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "console_units.html")]
+pub struct UnitsView {
+    pub frame: Frame,
+    pub units: Vec<UnitRow>,
+}
+
 #[derive(Clone, Debug, Template)]
 #[template(path = "console_sessions.html")]
 pub struct AllSessionsView {
     pub frame: Frame,
+    pub filter: SessionsFilter,
+    /// Id and name of what sessions can be filtered by.
+    pub apps: Vec<(String, String)>,
     pub sessions: Vec<SessionRow>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct SessionsFilter {
+    pub search: String,
+    pub app: String,
+}
+
+impl SessionsFilter {
+    fn has_app(&self, id: &str) -> bool {
+        self.app == id
+    }
+
+    fn narrows(&self) -> bool {
+        !self.search.is_empty() || !self.app.is_empty()
+    }
+}
+
+/// What is asked about once more before it is done.
+#[derive(Clone, Debug)]
+pub enum ConfirmedAct {
+    Disable,
+    EndSessions,
+    EndSession { id: String, browser: String, address: String },
+}
+
+/// Names the account and what happens to it; its form does it.
+#[derive(Clone, Debug, Template)]
+#[template(path = "console_confirm.html")]
+pub struct ConfirmView {
+    pub frame: Frame,
+    pub act: ConfirmedAct,
+    /// The account's id.
+    pub account: String,
+    pub name: String,
+    pub unit: String,
+    /// How many sessions are open.
+    pub sessions: u64,
+}
+
+impl ConfirmView {
+    fn title(&self) -> Cow<'static, str> {
+        match self.act {
+            ConfirmedAct::Disable => self.frame.t_name("confirm-disable-title", "name", &self.name),
+            ConfirmedAct::EndSessions => self.frame.t_name("confirm-end-sessions-title", "name", &self.name),
+            ConfirmedAct::EndSession { .. } => self.frame.t_name("confirm-end-session-title", "name", &self.name),
+        }
+    }
+
+    fn consequences(&self) -> Vec<Cow<'static, str>> {
+        let frame = &self.frame;
+        match self.act {
+            ConfirmedAct::Disable => vec![frame.t("confirm-signed-out"), frame.t("confirm-disabled"), frame.t("confirm-kept")],
+            ConfirmedAct::EndSessions => vec![frame.t("confirm-signed-out"), frame.t("confirm-may-return")],
+            ConfirmedAct::EndSession { .. } => vec![frame.t("confirm-one-signed-out"), frame.t("confirm-may-return")],
+        }
+    }
+
+    fn verb(&self) -> Cow<'static, str> {
+        match self.act {
+            ConfirmedAct::Disable => self.frame.t("account-disable"),
+            ConfirmedAct::EndSessions => self.frame.t("account-end-sessions"),
+            ConfirmedAct::EndSession { .. } => self.frame.t("session-end"),
+        }
+    }
+
+    fn action(&self) -> String {
+        match self.act {
+            ConfirmedAct::Disable => format!("/console/accounts/{}/disable", self.account),
+            ConfirmedAct::EndSessions => format!("/console/accounts/{}/end-sessions", self.account),
+            ConfirmedAct::EndSession { .. } => "/console/sessions/end".to_owned(),
+        }
+    }
+
+    fn back(&self) -> String {
+        match self.act {
+            ConfirmedAct::Disable | ConfirmedAct::EndSessions => format!("/console/accounts/{}", self.account),
+            ConfirmedAct::EndSession { .. } => "/console/sessions".to_owned(),
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod alert;
 mod console;
 mod enrol;
 mod error;
+mod icon;
 mod portal;
 #[cfg(test)]
 mod samples;
@@ -14,7 +15,10 @@ mod sign_in;
 mod tests;
 
 pub use alert::{Alert, Tone};
-pub use console::{AccountActions, AccountRow, AccountView, AccountsView, AllSessionsView, InvitationView, InviteForm};
+pub use console::{
+    AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, AllSessionsView, ConfirmView, ConfirmedAct, InvitationView,
+    InviteForm, SessionsFilter, UnitRow, UnitsView,
+};
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
 pub use error::{ErrorKind, ErrorView};
 pub use portal::{AppCard, KeyRow, KeysProveView, KeysRegisterView, KeysView, PortalView, ProvePurpose, SessionRow, SessionsView};
@@ -110,12 +114,20 @@ impl Frame {
         assets::url(self.assets, name)
     }
 
+    fn mark(&self) -> &'static str {
+        icon::MARK
+    }
+
+    fn icon(&self, name: &str) -> String {
+        icon::icon(name)
+    }
+
     fn on_portal(&self) -> bool {
         self.assets == AssetPrefix::Portal
     }
 
     fn is_at(&self, path: &str) -> bool {
-        self.path == path
+        self.path.split('?').next() == Some(path)
     }
 
     fn is_below(&self, path: &str) -> bool {

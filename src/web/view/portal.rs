@@ -10,8 +10,18 @@ use crate::model::Label;
 #[template(path = "portal.html")]
 pub struct PortalView {
     pub frame: Frame,
-    /// Only what she may enter now.
+    /// Only what she may enter now; what she entered last stands first.
     pub apps: Vec<AppCard>,
+    /// There is something that she may enter, shown or not.
+    pub has_apps: bool,
+    /// What she looked for; empty: everything.
+    pub search: String,
+}
+
+impl PortalView {
+    fn shown(&self) -> usize {
+        self.apps.iter().filter(|app| !app.hidden).count()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -21,8 +31,14 @@ pub struct AppCard {
     pub name: String,
     pub label: Label,
     pub host: String,
-    /// `https://host[:port]/`
+    /// Where the portal leads on to it.
     pub link: String,
+    /// What it is found by, in small letters.
+    pub words: String,
+    /// It does not fit what she looked for.
+    pub hidden: bool,
+    /// She entered it from this browser lately.
+    pub recent: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -85,6 +101,7 @@ pub struct SessionRow {
     /// The session that this page is seen in.
     pub current: bool,
     pub account: String,
+    pub unit: String,
     pub signed_in: Moment,
     pub last_active: Moment,
     pub address: String,

@@ -39,6 +39,7 @@ fn session(typed: Typed, current: bool) -> SessionRow {
         id: "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d".into(),
         current,
         account: typed.name.into(),
+        unit: typed.unit.into(),
         signed_in: moment(),
         last_active: moment(),
         address: "2001:db8:85a3::8a2e:370:7334".into(),
@@ -59,6 +60,10 @@ fn account(typed: Typed, state: AccountState, role: Role) -> AccountRow {
     }
 }
 
+fn unit(typed: Typed) -> UnitRow {
+    UnitRow { name: typed.unit.into(), states: AccountState::ALL.iter().map(|state| (*state, 3)).collect() }
+}
+
 /// All pages, by name.
 pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, String)> {
     let hostile = typed.name == HOSTILE;
@@ -72,7 +77,10 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         name: typed.app.into(),
         label,
         host: "sites.localhost:8443".into(),
-        link: "https://sites.localhost:8443/".into(),
+        link: "/open/sites".into(),
+        words: typed.app.to_lowercase(),
+        hidden: false,
+        recent: label == Label::Internal,
     };
     let error = |frame, kind, portal: Option<&str>| ErrorView {
         frame,
@@ -81,6 +89,20 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         reference: Some(typed.key.into()),
         portal: portal.map(str::to_owned),
         retry_after_s: Some(30),
+    };
+    let all_sessions = |sessions, search: &str| AllSessionsView {
+        frame: staff("/console/sessions"),
+        filter: SessionsFilter { search: search.into(), app: String::new() },
+        apps: vec![("sites".into(), typed.app.into())],
+        sessions,
+    };
+    let confirm = |act| ConfirmView {
+        frame: staff("/console/accounts/a1/disable"),
+        act,
+        account: "a1".into(),
+        name: typed.name.into(),
+        unit: typed.unit.into(),
+        sessions: 2,
     };
     let mut pages = vec![
         ("sign-in", SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()) }.render()),
@@ -127,10 +149,22 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
             PortalView {
                 frame: member("/"),
                 apps: vec![card(Label::Public, "sites"), card(Label::Internal, "disclosure"), card(Label::Sensitive, "ug")],
+                has_apps: true,
+                search: String::new(),
             }
             .render(),
         ),
-        ("portal-empty", PortalView { frame: member("/"), apps: vec![] }.render()),
+        (
+            "portal-none-fits",
+            PortalView {
+                frame: member("/?q=x"),
+                apps: vec![AppCard { hidden: true, ..card(Label::Public, "sites") }],
+                has_apps: true,
+                search: typed.app.into(),
+            }
+            .render(),
+        ),
+        ("portal-empty", PortalView { frame: member("/"), apps: vec![], has_apps: false, search: String::new() }.render()),
         (
             "keys",
             KeysView { frame: member("/keys").alert(Some(Alert::KeyAdded)), keys: vec![key(typed, "k1", true), key(typed, "k2", false)] }
@@ -157,7 +191,9 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
             "console-accounts",
             AccountsView {
                 frame: staff("/console/accounts").alert(Some(Alert::NameTaken)),
-                filter: typed.unit.into(),
+                filter: AccountsFilter { search: typed.unit.into(), unit: typed.unit.into(), role: Some(Role::Auditor), state: None },
+                found: 4,
+                units: vec![typed.unit.into()],
                 accounts: vec![
                     account(typed, AccountState::Active, Role::SecurityAdministrator),
                     account(typed, AccountState::Invited, Role::Member),
@@ -173,7 +209,9 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
             "console-accounts-none",
             AccountsView {
                 frame: staff("/console/accounts"),
-                filter: String::new(),
+                filter: AccountsFilter { search: typed.name.into(), ..AccountsFilter::default() },
+                found: 0,
+                units: vec![],
                 accounts: vec![],
                 more: false,
                 form: InviteForm::default(),
@@ -202,11 +240,17 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
             }
             .render(),
         ),
+        ("console-units", UnitsView { frame: staff("/console/units"), units: vec![unit(typed)] }.render()),
+        ("console-units-none", UnitsView { frame: staff("/console/units"), units: vec![] }.render()),
+        ("console-sessions", all_sessions(vec![session(typed, true), session(typed, false)], "").render()),
+        ("console-sessions-none", all_sessions(vec![], "").render()),
+        ("console-sessions-none-fit", all_sessions(vec![], typed.name).render()),
+        ("console-confirm-disable", confirm(ConfirmedAct::Disable).render()),
+        ("console-confirm-end-sessions", confirm(ConfirmedAct::EndSessions).render()),
         (
-            "console-sessions",
-            AllSessionsView { frame: staff("/console/sessions"), sessions: vec![session(typed, true), session(typed, false)] }.render(),
+            "console-confirm-end-session",
+            confirm(ConfirmedAct::EndSession { id: "s1".into(), browser: typed.browser.into(), address: "2001:db8::7334".into() }).render(),
         ),
-        ("console-sessions-none", AllSessionsView { frame: staff("/console/sessions"), sessions: vec![] }.render()),
         ("error-app-host", error(Frame::app_host(language), ErrorKind::Unavailable, Some("https://gate.localhost:8443/")).render()),
         ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
     ];

@@ -79,7 +79,19 @@ fn no_page_has_a_script_a_style_or_an_event_handler_in_it() {
 
 #[test]
 fn what_people_typed_is_shown_and_never_obeyed() {
-    let names = ["sign-in", "portal", "keys", "sessions", "console-accounts", "console-account", "console-sessions", "error-app-host"];
+    let names = [
+        "sign-in",
+        "portal",
+        "keys",
+        "sessions",
+        "console-accounts",
+        "console-account",
+        "console-sessions",
+        "console-units",
+        "console-confirm-disable",
+        "console-confirm-end-session",
+        "error-app-host",
+    ];
     for (_, name, page) in every_page() {
         assert!(!page.contains("<script>alert"), "{name}");
         if names.contains(&name) {
@@ -111,7 +123,8 @@ fn every_form_that_changes_something_carries_the_token() {
             if form.contains("method=\"post\"") {
                 assert!(form.contains("name=\"csrf\" value=\"csrf-token\""), "{name}: {form}");
             } else {
-                assert!(form.starts_with("id=\"filter\" class=\"inline\" method=\"get\""), "{name}: {form}");
+                let asks = ["id=\"filter\" class=\"filter\" method=\"get\"", "id=\"search\" class=\"search\" method=\"get\""];
+                assert!(asks.iter().any(|start| form.starts_with(start)), "{name}: {form}");
             }
         }
     }
@@ -171,7 +184,7 @@ fn a_page_on_an_apps_host_asks_only_for_what_is_served_there() {
 fn the_console_is_offered_to_security_administrators_alone() {
     for role in Role::ALL {
         let frame = Frame::portal(Language::English, "/", String::new()).signed_in("alice", *role);
-        let page = PortalView { frame, apps: vec![] }.render().unwrap();
+        let page = PortalView { frame, apps: vec![], has_apps: false, search: String::new() }.render().unwrap();
         assert_eq!(page.contains("to-console"), *role == Role::SecurityAdministrator, "{role}");
     }
 }
@@ -213,6 +226,33 @@ fn a_refusal_tells_the_person_no_more_than_she_may_know() {
     assert_eq!(ErrorKind::of(&broken), ErrorKind::of(&Refusal::NoRecord));
     assert_eq!(ErrorKind::of(&Refusal::Revoked), ErrorKind::SignInAgain);
     assert_eq!(ErrorKind::of(&Refusal::NotAllowed { rule: "none".into() }), ErrorKind::NotAllowed);
+}
+
+#[test]
+fn every_drawing_that_a_template_asks_for_exists_and_is_hidden_from_screen_readers() {
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/templates");
+    let mut asked = 0;
+    for file in std::fs::read_dir(templates).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for name in source.split("frame.icon(\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(super::icon::icon(name).contains("aria-hidden=\"true\""), "{name}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 20);
+}
+
+#[test]
+fn what_ends_somebodys_access_is_asked_about_on_a_page_that_names_her() {
+    for (language, name, page) in every_page().into_iter().filter(|(_, name, _)| name.starts_with("console-confirm")) {
+        assert!(page.contains("id=\"confirm-name\"") && page.contains("id=\"confirm\" method=\"post\""), "{name} in {language:?}");
+    }
+    let account = pages(Language::English, USUAL).into_iter().find(|(name, _)| *name == "console-account").unwrap().1;
+    for change in ["disable", "end-sessions"] {
+        let forms = account.split("<form ").skip(1).map(|rest| rest.split('>').next().unwrap().to_owned());
+        assert!(!forms.into_iter().any(|form| form.contains(&format!("/{change}\""))), "{change} is done without asking");
+        assert!(account.contains(&format!("/{change}\" aria-describedby")), "{change} is not offered");
+    }
 }
 
 #[test]

@@ -87,6 +87,10 @@ class Browser:
         """Whether from now on the person enters the right PIN."""
         self._key("setUserVerified", authenticatorId=self._keys[self.tab], isUserVerified=yes)
 
+    def touches(self, yes):
+        """Whether from now on the person touches the key when it blinks."""
+        self._key("setAutomaticPresenceSimulation", authenticatorId=self._keys[self.tab], enabled=yes)
+
     def credentials(self):
         return self._key("getCredentials", authenticatorId=self._keys[self.tab])["credentials"]
 

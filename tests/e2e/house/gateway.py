@@ -58,7 +58,7 @@ burst = 100000
 
 [[app]]
 id = "sites"
-name = "政务网站群系统"
+name = {{ zh = "政务网站群系统", ug = "ھۆكۈمەت تور بېكەتلىرى توپى", en = "Government website cluster" }}
 host = "{layout.sites}"
 upstreams = ["http://127.0.0.1:{site}"]
 label = "internal"
@@ -70,10 +70,10 @@ roles = ["member"]
 
 [[app]]
 id = "echo"
-name = "Echo"
+name = {{ zh = "政府信息公开系统", ug = "ھۆكۈمەت ئۇچۇرلىرىنى ئاشكارىلاش سىستېمىسى", en = "Information disclosure" }}
 host = "{layout.echo}"
 upstreams = ["http://127.0.0.1:{echo}"]
-label = "internal"
+label = "public"
 websocket = true
 
 [[app.rule]]
@@ -82,10 +82,10 @@ roles = ["member"]
 
 [[app]]
 id = "closed"
-name = "Closed"
+name = {{ zh = "财政预算管理系统", ug = "مالىيە خامچوتىنى باشقۇرۇش سىستېمىسى", en = "Budget administration" }}
 host = "{layout.closed}"
 upstreams = ["http://127.0.0.1:{nowhere}"]
-label = "internal"
+label = "sensitive"
 
 [[app.rule]]
 name = "treasury"

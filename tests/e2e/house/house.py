@@ -51,9 +51,9 @@ class House:
     def client(self, app, cookies=None):
         return self.gateway.client(getattr(self.layout, app), cookies)
 
-    def person(self, role="member", unit="宣传部", keeps_accounts=False, place="desk"):
+    def person(self, role="member", unit="宣传部", keeps_accounts=False, place="desk", name=None):
         """Somebody new, invited at the machine's console and enrolled."""
-        person = Person(role=role, unit=unit)
+        person = Person(name, role=role, unit=unit)
         link = self.gateway.invite(person.name, unit, role)
         return self.hands(place).enrol(person, link, keeps_accounts)
 

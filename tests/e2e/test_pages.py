@@ -1,0 +1,291 @@
+"""Every page, in three languages and both colour schemes, wide and narrow; each leaves its pictures (see `house/eyes.py`)."""
+
+import pytest
+from house.eyes import Eyes, asking_for
+from house.layout import LOCALHOST
+from house.people import Person, put_away
+
+# The pages are the same under every name: one layout is enough.
+pytestmark = [pytest.mark.parametrize("layout", [LOCALHOST], indirect=True, ids=["localhost"]), pytest.mark.timeout(600)]
+
+LANGUAGES = [("zh-Hans", "ltr"), ("ug", "rtl"), ("en", "ltr")]
+WORDS = pytest.mark.parametrize("language, direction", LANGUAGES, ids=[language for language, _ in LANGUAGES])
+
+# Whom the console lists.
+TOWN = [
+    ("李雪梅", "宣传部", "member"),
+    ("陈建国", "宣传部", "member"),
+    ("ئايگۈل ياسىن", "民族宗教事务局", "member"),
+    ("ئالىم ئەخمەت", "民族宗教事务局", "member"),
+    ("zhao.lei", "财政局", "member"),
+    ("孙丽", "审计局", "auditor"),
+    ("پەرھات تۇرسۇن", "教育局", "member"),
+    ("周强", "信息中心", "system-administrator"),
+]
+
+# Who walks through the pages, who has no app, and who is invited at the console.
+NAMES = {
+    "zh-Hans": ("马晓燕", "吴丹", "赵敏"),
+    "ug": ("گۈلنار ھاشىم", "دىلنۇر ئابلىز", "ئادىل قۇربان"),
+    "en": ("lin.tao", "audit.desk", "chen.yu"),
+}
+
+
+@pytest.fixture(scope="session")
+def town(house):
+    for name, unit, role in TOWN:
+        house.gateway.invite(name, unit, role)
+    house.gateway.account("disable", "孙丽")
+    return house
+
+
+@pytest.fixture(scope="session")
+def chief(town):
+    """The security administrator at whose desk the console is looked at."""
+    return town.person(role="security-administrator", unit="信息中心", place="office", name="王敏")
+
+
+def eyes(house, browser, shots, language, direction):
+    with house.client("portal") as client:
+        icon = client.ask("GET", "/assets/favicon.svg")
+    assert icon.status == 200
+    return Eyes(browser, shots, language, direction, len(icon.body))
+
+
+@WORDS
+def test_the_pages_of_enrolment_sign_in_and_portal(house, hands, shots, language, direction):
+    browser = hands.browser
+    see = eyes(house, browser, shots, language, direction)
+    name, auditor, _ = NAMES[language]
+    person = Person(name, unit="财政局")
+    with asking_for(browser, language):
+        enrols(house, hands, see, person)
+        signs_in(house, hands, see, person)
+        looks_after_herself(house, hands, see, person)
+        finds_nothing(house, hands, see, house.person(role="auditor", unit="审计局", name=auditor))
+    assert len(see.seen) == len(set(see.seen)) == 25
+
+
+def enrols(house, hands, see, person):
+    browser = hands.browser
+    link = house.gateway.invite(person.name, person.unit)
+    browser.open("about:blank").open(link).see("button#enrol-begin:enabled")
+    see.look("enrol-open")
+    browser.submit("form#enrol-open")
+    browser.fill("form#enrol-password [name=password]", person.password)
+    browser.fill("form#enrol-password [name=again]", person.password + "!")
+    browser.submit("form#enrol-password")
+    browser.see("#alert.error")
+    see.look("enrol-password")
+    hands.choose_password(person)
+    browser.see("form#webauthn #webauthn-status[data-state=ready]")
+    see.look("enrol-key")
+    hands.hold(person)
+    hands.register_key("一号密钥")
+    browser.see("form#enrol-finish")
+    see.look("enrol-second-key")
+    # The second key is another one.
+    put_away(person)
+    browser.plug_in()
+    hands.register_key("备用密钥")
+    browser.until(lambda: not browser.has("form#webauthn"), what="both keys are registered")
+    browser.unplug()
+    browser.submit("form#enrol-finish")
+    browser.see("a#to-sign-in")
+    see.look("enrol-done")
+    hands.open_invitation(link)
+    browser.see("#enrol-invalid")
+    see.look("enrol-invalid")
+    browser.open("about:blank").open(house.url("portal", "/enrol")).see("#enrol-incomplete")
+    see.look("enrol-incomplete")
+
+
+def signs_in(house, hands, see, person):
+    browser = hands.browser
+    browser.forget()
+    browser.open(house.url("sites")).see("form#sign-in")
+    see.look("sign-in")
+    hands.type_password(person, "not her password")
+    browser.see("#alert.error")
+    see.look("sign-in-wrong")
+    browser.submit("form#key-first")
+    browser.see("#webauthn-status[data-state=ready]")
+    see.look("sign-in-key-first")
+    browser.click("a#back")
+    hands.type_password(person)
+    browser.see("#webauthn-status[data-state=ready]")
+    see.look("sign-in-key")
+    hands.hold(person)
+    # The PIN is wrong; then she does not touch the key; then all is well.
+    browser.verifies(False)
+    browser.click("button#use-key")
+    browser.see("#webauthn-status[data-tone=fail]")
+    see.look("sign-in-key-failed")
+    browser.verifies(True)
+    browser.touches(False)
+    browser.click("button#use-key")
+    browser.see("#webauthn-status[data-state=waiting]")
+    see.look("sign-in-key-waiting")
+    browser.touches(True)
+    browser.open(browser.url).see("#webauthn-status[data-state=ready]")
+    browser.click("button#use-key")
+    browser.see("h1#site")
+
+
+def looks_after_herself(house, hands, see, person):
+    browser = hands.browser
+    browser.open(house.url("portal")).see("ul#apps")
+    browser.click("a#app-echo")
+    browser.at(house.url("echo", ""))
+    browser.open(house.url("portal")).see("#app-echo .recent")
+    assert browser.has("ul#apps li:first-child a#app-echo")
+    see.look("portal")
+    browser.fill("input#q", "zzz")
+    browser.see("#apps-none")
+    see.look("portal-none")
+    browser.open(house.url("portal", "/keys")).see("form.key-remove")
+    see.look("keys")
+    browser.submit("form.key-remove")
+    browser.see("#webauthn-status[data-state=ready]")
+    see.look("keys-prove")
+    browser.click("a#back")
+    browser.submit("form#key-add")
+    hands.use_key(person)
+    browser.see("form#webauthn [name=key_name]")
+    see.look("keys-register")
+    browser.open(house.url("portal", "/sessions")).see("#sessions")
+    see.look("sessions")
+    browser.open(house.url("portal", "/nowhere")).see("#error")
+    see.look("error")
+    # The system behind it does not answer.
+    browser.open(house.url("closed")).see("#error")
+    see.look("app-unreachable")
+    put_away(person)
+    hands.sign_out()
+    see.look("signed-out")
+
+
+def finds_nothing(house, hands, see, person):
+    browser = hands.browser
+    hands.sign_in(person)
+    browser.see("#no-apps")
+    see.look("portal-empty")
+    browser.open(house.url("sites")).see("#error[data-status='403']")
+    see.look("app-refused")
+    browser.open(house.url("portal", "/console/accounts")).see("#error")
+    see.look("console-refused")
+
+
+@WORDS
+def test_the_pages_of_the_console(house, chief, shots, language, direction):
+    office = house.hands("office")
+    browser = office.browser
+    see = eyes(house, browser, shots, language, direction)
+    with asking_for(browser, language):
+        office.sign_in(chief, house.url("portal", "/console/accounts"))
+        see.look("console-accounts")
+        see.on_paper("console-accounts", "table#accounts")
+        browser.open(house.url("portal", "/console/accounts?q=zzz")).see("#no-accounts")
+        see.look("console-accounts-none")
+        browser.open(house.url("portal", "/console/units")).see("table#units")
+        see.look("console-units")
+        browser.open(house.url("portal", "/console/sessions")).see("table#sessions")
+        see.look("console-sessions")
+        browser.open(house.url("portal", "/console/sessions?q=zzz")).see("#no-sessions")
+        see.look("console-sessions-none")
+        browser.open(house.url("portal", "/console/sessions"))
+        browser.click("a.session-end")
+        browser.see("form#confirm")
+        see.look("console-confirm-end-session")
+        someone = NAMES[language][2]
+        browser.open(house.url("portal", "/console/accounts?state=invited")).see("form#invite")
+        browser.fill("form#invite [name=name]", "孙丽")
+        browser.fill("form#invite [name=unit]", "教育局")
+        browser.submit("form#invite")
+        browser.see("#alert.error")
+        see.look("console-accounts-wrong")
+        browser.fill("form#invite [name=name]", someone)
+        browser.submit("form#invite")
+        browser.see("input#invitation-link")
+        see.look("console-invitation")
+        see.on_paper("console-invitation", "p.only-print code")
+        browser.open(house.url("portal", f"/console/accounts?q={someone}"))
+        browser.driver.find_element("link text", someone).click()
+        browser.see("#no-keys")
+        see.look("console-account-invited")
+        browser.click("a#account-disable")
+        browser.see("form#confirm")
+        see.look("console-confirm-disable")
+        browser.open(house.url("portal", f"/console/accounts?q={chief.name}"))
+        browser.driver.find_element("link text", chief.name).click()
+        browser.see("table#keys")
+        see.look("console-account")
+        browser.click("a#account-end-sessions")
+        browser.see("form#confirm")
+        see.look("console-confirm-end-sessions")
+    assert len(see.seen) == len(set(see.seen)) == 12
+
+
+def test_the_console_narrows_its_lists(house, town, chief):
+    office = house.hands("office")
+    browser = office.browser
+    office.sign_in(chief, house.url("portal", "/console/units"))
+    unit = next(row for row in browser.all("table#units tbody tr") if row.find_element("css selector", "th").text == "民族宗教事务局")
+    assert unit.find_element("css selector", "td.number").text == "2"
+    unit.find_element("css selector", "th a").click()
+    browser.see("table#accounts")
+    assert {one.text for one in browser.all("table#accounts tbody th bdi")} == {"ئايگۈل ياسىن", "ئالىم ئەخمەت"}
+    for query, names in [
+        ("state=disabled", {"孙丽"}),
+        ("role=system-administrator", {"周强"}),
+        ("q=zhao&role=member", {"zhao.lei"}),
+        ("q=zhao&role=auditor", set()),
+        ("unit=%E8%B4%A2%E6%94%BF%E5%B1%80&q=zhao&state=invited", {"zhao.lei"}),
+    ]:
+        browser.open(house.url("portal", f"/console/accounts?{query}")).see("form#filter")
+        assert {one.text for one in browser.all("table#accounts tbody th bdi")} == names, query
+    # Another language shows the same.
+    browser.open(house.url("portal", "/console/accounts?state=disabled"))
+    browser.click("#language-zh-Hans")
+    browser.see("html[lang='zh-Hans']")
+    assert [one.text for one in browser.all("table#accounts tbody th bdi")] == ["孙丽"]
+    browser.click("#language-en")
+    browser.open(house.url("portal", f"/console/sessions?q={chief.name}")).see("table#sessions")
+    assert {one.text for one in browser.all("table#sessions tbody th bdi")} == {chief.name}
+    browser.open(house.url("portal", "/console/sessions?app=closed")).see("#no-sessions")
+
+
+def test_the_portal_finds_an_app_as_one_types_and_without_a_script(house, hands, member):
+    hands.sign_in(member)
+    browser = hands.browser
+    shown = lambda: [one.get_attribute("id") for one in browser.all("ul#apps a") if one.is_displayed()]  # noqa: E731
+    assert sorted(shown()) == ["app-echo", "app-sites"]
+    browser.fill("input#q", "WEBSITE clu")
+    browser.until(lambda: shown() == ["app-sites"], what="one is left")
+    assert browser.text("#apps-shown") == "1"
+    browser.fill("input#q", "公开")
+    browser.until(lambda: shown() == ["app-echo"], what="names of every language count")
+    # As a browser without a script asks.
+    browser.open(house.url("portal", "/?q=cluster")).see("ul#apps")
+    assert shown() == ["app-sites"]
+
+
+def test_recent_apps_come_first_for_her_alone(house, hands, member):
+    hands.sign_in(member)
+    browser = hands.browser
+    first = lambda: browser.see("ul#apps li:first-child a").get_attribute("id")  # noqa: E731
+    for app in ("sites", "echo", "sites"):
+        browser.open(house.url("portal")).see("ul#apps")
+        browser.click(f"a#app-{app}")
+        browser.at(house.url(app, ""))
+        browser.open(house.url("portal"))
+        assert first() == f"app-{app}"
+    hands.sign_out()
+    other = house.person()
+    # Her browser keeps what another person left in it.
+    browser.open(house.gateway.portal).see("form#sign-in")
+    hands.finish_sign_in(other)
+    browser.see("form#sign-out")
+    assert not browser.has("#apps .recent") and first() == "app-echo"
+    browser.open(house.url("portal", "/open/closed")).see("#error[data-status='403']")
+    browser.open(house.url("portal", "/open/nowhere")).see("#error[data-status='404']")

@@ -258,7 +258,7 @@ def test_the_console_narrows_its_lists(house, town, chief):
     browser.click("#language-en")
     browser.open(house.url("portal", f"/console/sessions?q={chief.name}")).see("table#sessions")
     assert {one.text for one in browser.all("table#sessions tbody th bdi")} == {chief.name}
-    browser.open(house.url("portal", "/console/sessions?app=closed")).see("#no-sessions")
+    browser.open(house.url("portal", f"/console/sessions?q={chief.name}&app=closed")).see("#no-sessions")
 
 
 def test_the_portal_finds_an_app_as_one_types_and_without_a_script(house, hands, member):

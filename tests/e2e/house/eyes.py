@@ -55,6 +55,7 @@ class Eyes:
         self.language, self.direction, self.icon_bytes = language, direction, icon_bytes
         self.axe = axe_source()
         self.seen = []
+        self.figures = []
 
     def look(self, page):
         """Everything that must hold of every page; `page` names its pictures."""
@@ -64,7 +65,7 @@ class Eyes:
         shift = browser.js(SHIFT)
         assert shift < 0.001, f"{page} jumps by {shift}"
         with self.size(WIDE):
-            self.weigh(page)
+            self.figures.append((page, self.weigh(page), round(shift, 5)))
             self.judge(page, "light")
             self.shoot(page)
             with self.dark():
@@ -99,6 +100,13 @@ class Eyes:
         assert any("style.css" in name for name in names) and any("yumen.js" in name for name in names), f"{page} has {names}"
         total = html + sum(size for _, size in parts) + self.icon_bytes
         assert html > 500 and total < 100_000, f"{page} weighs {total} bytes: {html} and {parts}"
+        return total
+
+    def tell(self, walk):
+        """Leaves the figures beside the pictures, the heaviest page first."""
+        rows = sorted(self.figures, key=lambda row: -row[1])
+        lines = ["page\tbytes\tjump", *("\t".join(map(str, row)) for row in rows)]
+        (self.shots / f"{walk}-{self.language}.tsv").write_text("\n".join(lines) + "\n")
 
     def judge(self, page, how):
         if not self.browser.driver.execute_script("return 'axe' in window"):

@@ -18,8 +18,9 @@ def arguments():
     parser = argparse.ArgumentParser(prog="benches/run", description="Puts the gateway beside nginx, HAProxy and Caddy.")
     parser.add_argument("yumen", help=argparse.SUPPRESS)
     parser.add_argument("sign_in", help=argparse.SUPPRESS)
-    parser.add_argument("measurements", nargs="*", metavar="measurement", help=f"{', '.join(NAMES)}, instructions; default: all")
-    parser.add_argument("--quick", action="store_true", help="one short round of each, to see that it works; its figures mean nothing")
+    names = f"{', '.join(NAMES)}, instructions; default: all"
+    parser.add_argument("measurements", nargs="*", metavar="measurement", help=names)
+    parser.add_argument("--quick", action="store_true", help="one short round of each; its figures mean nothing")
     parser.add_argument("--rounds", type=int, default=5, help="how often each peer has its turn (default: 5)")
     asked = parser.parse_intermixed_args()
     unknown = set(asked.measurements) - {*NAMES, "instructions"}
@@ -32,10 +33,15 @@ def arguments():
 
 def machine():
     """The kind of machine, without its name."""
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?")
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "?")
     release = os.uname().release.split("-")[0]
-    load = " ".join(Path("/proc/loadavg").read_text().split()[:2])
-    return f"{len(CORES)} cores of {model}, Linux {release}; peer on core {PEER}, load and upstream on core {LOAD}; load before: {load}"
+    where = f"peer on core {PEER}, load and upstream on core {LOAD}"
+    return f"{len(CORES)} cores of {model}, Linux {release}; {where}; load average {load_average()}"
+
+
+def load_average():
+    return Path("/proc/loadavg").read_text().split()[0]
 
 
 def main():
@@ -63,9 +69,11 @@ def main():
             counted = instructions.count(house, 100 if asked.quick else 2_000, kept)
     finally:
         house.close()
-    if rows:
-        print("\nRatios: median over the rounds (least–most; median of the amount).\n")
-        print(markdown(rows))
+        # Also of a run that was broken off.
+        if rows:
+            print(f"\nRatios: median of {sizes.rounds} rounds (least–most; median of the amount).\n")
+            print(markdown(rows), flush=True)
+        print(f"load average {load_average()}", file=sys.stderr)
     for protocol, amount in counted.items():
         print(f"\nInstructions of a request over {protocol}: {amount:,.0f} (callgrind_annotate {kept}/callgrind.out.*)")
 

@@ -59,7 +59,8 @@ def steady(peer, rate, seconds, log):
 def _curl(peer, *words):
     url = words[-1]
     told = run(
-        *("curl", "-sS", "--http1.1", "-o", "/dev/null", "-w", "%{http_code} %{size_download} %{size_upload}", "--max-time", "120"),
+        *("curl", "-sS", "--http1.1", "--max-time", "120"),
+        *("-o", "/dev/null", "-w", "%{http_code} %{size_download} %{size_upload}"),
         *("--tls13-ciphers", SUITE, "--curves", GROUP, "--cacert", peer.house.folder / "ca.pem"),
         *("--connect-to", f"{HOST}:443:127.0.0.1:{peer.port}", *fields(peer), *words[:-1], f"https://{HOST}{url}"),
         seconds=150,

@@ -65,7 +65,7 @@ impl House {
             None => AssetPrefix::Portal,
         };
         let page = web::refusal_page(&web::RefusalPage {
-            language: facts.language,
+            language: facts.language(),
             status: status.as_u16(),
             refusal,
             reference: facts.reference.as_str(),
@@ -79,7 +79,7 @@ impl House {
     fn json(&self, map: &Map, facts: &Facts, refusal: &Refusal) -> (&'static str, Bytes) {
         let mut answer = serde_json::json!({
             "error": refusal.word(),
-            "message": web::refusal_message(facts.language, refusal),
+            "message": web::refusal_message(facts.language(), refusal),
             "reference": facts.reference.as_str(),
         });
         if let (Refusal::SignInNeeded | Refusal::SignInAgain, Some(answer)) = (refusal, answer.as_object_mut()) {

@@ -137,7 +137,7 @@ impl Worker {
             visitor,
             origin: inbound.origin,
             reference: facts.reference.clone(),
-            language: facts.language,
+            language: facts.language(),
         });
         let pages = self.house.pages.router();
         let answer = self.house.back.spawn(async move {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::access::App;
 use crate::audit::{NoRecord, Receipt};
@@ -19,7 +19,7 @@ pub struct Facts {
     pub host: Host,
     pub origin: Arc<Origin>,
     pub wants_page: bool,
-    pub language: Language,
+    wanted: Wanted,
     pub app: Option<Arc<App>>,
     /// Canonical and redacted, once it is known to be canonical.
     pub path: String,
@@ -33,17 +33,29 @@ impl Facts {
             host: inbound.host.clone(),
             origin: inbound.origin.clone(),
             wants_page: inbound.wants_page(),
-            language: language(&inbound.headers),
+            wanted: Wanted::of(&inbound.headers),
             app,
             path: capped(inbound.uri.path(), 256),
         }
     }
+
+    pub fn language(&self) -> Language {
+        let accepted = self.wanted.accepted.as_ref().and_then(|value| value.to_str().ok());
+        self.wanted.chosen.unwrap_or_else(|| Language::negotiate(accepted, Language::Chinese))
+    }
 }
 
-fn language(headers: &HeaderMap) -> Language {
-    let chosen = crate::auth::cookies::sole(headers, crate::web::LANGUAGE_COOKIE).one().and_then(Language::parse);
-    let accepted = headers.get(http::header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    chosen.unwrap_or_else(|| Language::negotiate(accepted, Language::Chinese))
+/// What says in which language to speak; weighed only where something is said.
+struct Wanted {
+    chosen: Option<Language>,
+    accepted: Option<HeaderValue>,
+}
+
+impl Wanted {
+    fn of(headers: &HeaderMap) -> Self {
+        let chosen = crate::auth::cookies::sole(headers, crate::web::LANGUAGE_COOKIE).one().and_then(Language::parse);
+        Self { chosen, accepted: headers.get(http::header::ACCEPT_LANGUAGE).cloned() }
+    }
 }
 
 impl House {

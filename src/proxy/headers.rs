@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
-    ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, SET_COOKIE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    VIA,
+    ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, SET_COOKIE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -30,7 +30,12 @@ const GATEWAY_COOKIE: &[u8] = b"__host-yumen";
 
 /// Fields of one connection (RFC 9110, section 7.6.1), besides those that `Connection` lists.
 /// `HTTP2-Settings` belongs to an upgrade that is never forwarded.
-const HOP_BY_HOP: [&str; 6] = ["connection", "keep-alive", "te", "transfer-encoding", "upgrade", "http2-settings"];
+static HOP_BY_HOP: [HeaderName; 6] =
+    [CONNECTION, HeaderName::from_static("keep-alive"), TE, TRANSFER_ENCODING, UPGRADE, HeaderName::from_static("http2-settings")];
+
+/// Fields of an answer that concern the proxy that it came from.
+static OF_PROXIES: [HeaderName; 3] =
+    [HeaderName::from_static("proxy-connection"), PROXY_AUTHENTICATE, HeaderName::from_static("proxy-authentication-info")];
 
 /// Whose request it is, for the upstream to read.
 pub(super) struct Asker<'a> {
@@ -69,7 +74,7 @@ pub(super) fn for_client(headers: &mut HeaderMap, no_store: bool) {
 /// What no field of an answer may be, in its head or behind its body.
 pub(super) fn clean_answer(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
-    for name in ["proxy-connection", "proxy-authenticate", "proxy-authentication-info"] {
+    for name in &OF_PROXIES {
         headers.remove(name);
     }
     let ours = |value: &HeaderValue| {
@@ -115,7 +120,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     for name in listed {
         headers.remove(name);
     }
-    for name in HOP_BY_HOP {
+    for name in &HOP_BY_HOP {
         headers.remove(name);
     }
 }
@@ -156,7 +161,10 @@ fn introduce(headers: &mut HeaderMap, backend: &Backend, asker: &Asker<'_>) -> R
         _ => "443",
     };
     let (address, node) = match asker.address.to_canonical() {
-        IpAddr::V4(v4) => (v4.to_string(), v4.to_string()),
+        IpAddr::V4(v4) => {
+            let address = v4.to_string();
+            (address.clone(), address)
+        }
         IpAddr::V6(v6) => (v6.to_string(), format!("\"[{v6}]\"")),
     };
     let who = asker.identity.who();

@@ -1,7 +1,7 @@
 //! The body of an answer, which keeps its request under way until it has been sent.
 //!
-//! Invariant: in HTTP/2, where a closed window blocks no write, the pulse knows whether the body waits for the client (it is not polled) or
-//! the client for the body (it was polled and had nothing).
+//! Invariant: in HTTP/2, where a closed window blocks no write, the pulse knows whether a piece waits for the client (hyper holds it and
+//! neither polls for the next nor lets go of the body) or the client for a piece (the body was polled and had nothing).
 
 use std::error::Error;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use http::Version;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::pulse::{InFlight, Offer};
+use super::pulse::{InFlight, Offer, Piece};
 
 pub(super) struct Answer<B> {
     body: Source<B>,
@@ -26,10 +26,7 @@ enum Source<B> {
     Own(Full<Bytes>),
 }
 
-impl<B> Answer<B>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
-{
+impl<B> Answer<B> {
     pub fn of_service(body: B, version: Version, request: InFlight) -> Self {
         Self::new(Source::Service(body), version, request)
     }
@@ -39,15 +36,7 @@ where
     }
 
     fn new(body: Source<B>, version: Version, request: InFlight) -> Self {
-        let mut answer = Self { body, request, has_window: version == Version::HTTP_2, offer: None };
-        answer.offer_more();
-        answer
-    }
-
-    fn offer_more(&mut self) {
-        if self.has_window && !self.is_end_stream() {
-            self.offer = Some(self.request.offer());
-        }
+        Self { body, request, has_window: version == Version::HTTP_2, offer: None }
     }
 }
 
@@ -66,8 +55,11 @@ where
             Source::Service(body) => Pin::new(body).poll_frame(context),
             Source::Own(text) => Pin::new(text).poll_frame(context).map_err(|never| match never {}),
         };
-        if let Poll::Ready(Some(Ok(_))) = &polled {
-            self.offer_more();
+        if self.has_window
+            && let Poll::Ready(Some(Ok(_))) = &polled
+        {
+            let piece = if self.is_end_stream() { Piece::Last } else { Piece::OfMore };
+            self.offer = Some(self.request.offer(piece));
         }
         polled
     }

@@ -45,7 +45,7 @@ pub(super) struct Pulse {
     in_flight: AtomicUsize,
     /// When a write began to wait for the client; 0: none does.
     stalled: AtomicI64,
-    /// Answers whose next piece the client has not asked for (HTTP/2: its window is closed).
+    /// Answers with a piece that the client has no room for (HTTP/2: its window is closed).
     waiting: AtomicUsize,
     /// When the client last took a piece of an answer, or the first of those that wait began to.
     taken: AtomicI64,
@@ -112,11 +112,15 @@ impl Pulse {
     }
 
     /// An answer has a piece for the client. Others that wait already wait no shorter for that.
-    fn offer(self: &Arc<Self>) -> Offer {
+    fn offer(self: &Arc<Self>, piece: Piece) -> Offer {
         if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.taken.store(self.clock.now().millis(), Ordering::Relaxed);
+            self.client_took();
         }
-        Offer(Arc::clone(self))
+        Offer { pulse: Arc::clone(self), piece }
+    }
+
+    fn client_took(&self) {
+        self.taken.store(self.clock.now().millis(), Ordering::Relaxed);
     }
 
     fn enter(&self, phase: Phase) {
@@ -186,24 +190,37 @@ impl Pulse {
 pub(super) struct InFlight(Arc<Pulse>);
 
 impl InFlight {
-    /// Its answer has a piece for the client, from now until the client's side asks for it.
-    pub fn offer(&self) -> Offer {
-        self.0.offer()
+    /// Its answer has a piece for the client, who may take it at once or never.
+    pub fn offer(&self, piece: Piece) -> Offer {
+        self.0.offer(piece)
     }
 }
 
-/// A piece of an answer that waits until the client can take it.
-pub(super) struct Offer(Arc<Pulse>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    OfMore,
+    /// Nothing will be asked for after it: when the body is let go of, it has been taken.
+    Last,
+}
+
+/// A piece of an answer that waits until the client has room for it.
+pub(super) struct Offer {
+    pulse: Arc<Pulse>,
+    piece: Piece,
+}
 
 impl Offer {
     pub fn taken(self) {
-        self.0.taken.store(self.0.clock.now().millis(), Ordering::Relaxed);
+        self.pulse.client_took();
     }
 }
 
 impl Drop for Offer {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.pulse.waiting.fetch_sub(1, Ordering::Relaxed);
+        if self.piece == Piece::Last {
+            self.pulse.client_took();
+        }
     }
 }
 
@@ -286,18 +303,21 @@ mod tests {
     fn a_client_is_late_when_answers_wait_and_it_takes_of_none_of_them() {
         let (clock, pulse) = start();
         let request = pulse.begin();
-        let (one, two) = (request.offer(), request.offer());
+        let (one, two) = (request.offer(Piece::OfMore), request.offer(Piece::OfMore));
         clock.advance(S(20));
-        let three = request.offer();
+        let three = request.offer(Piece::OfMore);
         assert_eq!(due_in(&pulse), Some((S(10), Late::Slow)), "asking for more wins no time");
         drop(three);
         assert_eq!(due_in(&pulse), Some((S(10), Late::Slow)), "nor does leaving one");
         one.taken();
         assert_eq!(due_in(&pulse), Some((S(30), Late::Slow)));
+        clock.advance(S(20));
+        drop(request.offer(Piece::Last));
+        assert_eq!(due_in(&pulse), Some((S(30), Late::Slow)), "a whole answer was taken");
         two.taken();
         assert_eq!(due_in(&pulse), None, "now the client waits for the gateway");
         clock.advance(S(1_000));
-        let _four = request.offer();
+        let _four = request.offer(Piece::Last);
         assert_eq!(due_in(&pulse), Some((S(30), Late::Slow)));
     }
 }

@@ -1,12 +1,10 @@
 //! What a request must be before anybody looks at what it asks for.
 
-use std::error::Error;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, COOKIE, HOST, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use super::body::Answer;
@@ -107,10 +105,7 @@ fn join_crumbs(headers: &mut HeaderMap) -> Result<(), Malformed> {
 }
 
 /// The answer that `edge` gives by itself. HTTP/1.1 connections end with it, for nobody knows what would follow.
-pub(super) fn answer<B>(malformed: Malformed, reference: Option<Reference>, version: Version, request: InFlight) -> Response<Answer<B>>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
-{
+pub(super) fn answer<B>(malformed: Malformed, reference: Option<Reference>, version: Version, request: InFlight) -> Response<Answer<B>> {
     let reason = malformed.status.canonical_reason().unwrap_or_default();
     let mut text = format!("{} {reason}: {}\n", malformed.status.as_u16(), malformed.what);
     if let Some(reference) = &reference {

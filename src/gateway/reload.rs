@@ -63,6 +63,7 @@ impl Reloader {
 fn waiting_for_restart(new: &Settings, old: &Settings) -> Vec<&'static str> {
     let changes = [
         ("listen", new.listen != old.listen),
+        ("proxy_protocol_from", new.proxy_protocol_from != old.proxy_protocol_from),
         ("workers", new.workers != old.workers),
         ("data", new.data != old.data),
         ("portal.host", new.portal.origin != old.portal.origin),

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -56,6 +57,8 @@ pub struct Browser {
     /// What the browser says its origin is when it asks the key; `None`: the truth.
     pub claimed_origin: Option<String>,
     pub language: &'static str,
+    /// What a proxy says before TLS.
+    pub announced: &'static str,
 }
 
 impl Browser {
@@ -67,11 +70,13 @@ impl Browser {
             key: SoftPasskey::new(true),
             claimed_origin: None,
             language: "en",
+            announced: "",
         }
     }
 
     pub async fn connect(&self, host: &str) -> TlsStream<TcpStream> {
-        let stream = TcpStream::connect(self.address).await.unwrap();
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(self.announced.as_bytes()).await.unwrap();
         self.tls.connect(ServerName::try_from(host.to_owned()).unwrap(), stream).await.unwrap()
     }
 
@@ -187,7 +192,8 @@ impl Browser {
         form.with("credential", &credential.to_string()).with("key_name", "test key")
     }
 
-    fn credential(&mut self, options: &Value, origin: &str) -> Value {
+    /// What the key answers to options of the server, as JSON.
+    pub fn credential(&mut self, options: &Value, origin: &str) -> Value {
         let creating = options.get("rp").is_some();
         let kind = if creating { "webauthn.create" } else { "webauthn.get" };
         let client_data = json!({ "type": kind, "challenge": options["challenge"], "origin": origin, "crossOrigin": false }).to_string();

@@ -12,6 +12,7 @@ mod corpus;
 mod headers;
 mod identity;
 mod log;
+mod proxied;
 mod sessions;
 mod signing_in;
 mod streams;

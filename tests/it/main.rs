@@ -8,6 +8,7 @@ mod upstream;
 
 mod access;
 mod bodies;
+mod corpora;
 mod corpus;
 mod headers;
 mod identity;

@@ -6,6 +6,8 @@
 
 #[path = "floors/catches.rs"]
 mod catches;
+#[path = "floors/promises.rs"]
+mod promises;
 #[path = "floors/reader.rs"]
 mod reader;
 #[path = "floors/rules.rs"]

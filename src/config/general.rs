@@ -5,9 +5,12 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::app::{self, Surroundings};
 use super::files::Files;
 use super::read::{Section, Span, Value};
+use super::rule::network;
 use super::settings::{
     Activity, Caps, CertificateFiles, Labels, Limits, LogSettings, Portal, Rate, Session, Settings, SignIn, Timeouts, default_listen,
 };
@@ -24,6 +27,7 @@ const IDLE: RangeInclusive<Duration> = seconds(60..=2 * 3600);
 
 pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settings> {
     let listen = root.or("listen", default_listen(), |value| Some(addresses(&value)));
+    let proxy_protocol_from = root.or("proxy_protocol_from", Vec::new(), |value| Some(value.list_or_none(proxy)));
     let workers = root.or("workers", 0, |value| value.whole(0..=1024));
     let public_port = root.or("public_port", 443, |value| value.whole(1..=65535));
     let hsts = root.or("hsts", true, |value| value.boolean());
@@ -36,6 +40,7 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
     let surroundings = Surroundings { base, public_port, labels: &labels, portal: portal.as_ref().map(|portal| &portal.host) };
     Some(Settings {
         listen,
+        proxy_protocol_from,
         workers: if workers == 0 { processors() } else { workers },
         public_port,
         hsts,
@@ -122,6 +127,15 @@ fn addresses(value: &Value<'_>) -> Vec<SocketAddr> {
             Some(address)
         })
         .collect()
+}
+
+/// Whoever is on the list is believed, so it cannot be everybody.
+fn proxy(value: &Value<'_>) -> Option<IpNet> {
+    let network = network(value)?;
+    if network.prefix_len() == 0 {
+        return value.wrong("is everybody", "name the proxies alone: whoever is on this list can say that he is anybody");
+    }
+    Some(network)
 }
 
 fn processors() -> usize {

@@ -208,14 +208,18 @@ impl<'r> Value<'r> {
 
     /// A list that is not empty. An empty one is refused, for whoever empties a list of people would not expect that to open a door.
     pub fn list<T>(&self, read: impl Fn(&Value<'r>) -> Option<T>) -> Vec<T> {
-        let items = self.items();
-        if items.is_empty() {
-            match self.value {
-                DeValue::Array(_) => self.wrong::<()>("is empty", "name at least one, or leave the key out"),
-                _ => self.wrong("must be a list", "write it in brackets: [\"…\", \"…\"]"),
-            };
+        if matches!(self.value, DeValue::Array(items) if items.is_empty()) {
+            self.wrong::<()>("is empty", "name at least one, or leave the key out");
         }
-        items.iter().filter_map(read).collect()
+        self.list_or_none(read)
+    }
+
+    /// A list in which nobody is the safest choice, so that it may be empty.
+    pub fn list_or_none<T>(&self, read: impl Fn(&Value<'r>) -> Option<T>) -> Vec<T> {
+        if !matches!(self.value, DeValue::Array(_)) {
+            self.wrong::<()>("must be a list", "write it in brackets: [\"…\", \"…\"]");
+        }
+        self.items().iter().filter_map(read).collect()
     }
 
     pub fn table(&self) -> Option<Section<'r>> {

@@ -70,7 +70,7 @@ fn role(value: &Value<'_>) -> Option<Role> {
     value.word(&words)
 }
 
-fn network(value: &Value<'_>) -> Option<IpNet> {
+pub fn network(value: &Value<'_>) -> Option<IpNet> {
     let expected = "write a network such as \"10.0.0.0/8\" or \"2001:db8::/32\", or one address";
     let network = value.meaning(expected, |text| {
         let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));

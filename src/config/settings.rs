@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::files::Files;
 use super::general::origin_of;
 use crate::access::{App, Names};
@@ -13,6 +15,8 @@ use crate::model::{Host, Label};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub listen: Vec<SocketAddr>,
+    /// From there connections begin with a PROXY header, which names the client; from nowhere else.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// Threads that serve requests.
     pub workers: usize,
     pub data: PathBuf,

@@ -109,6 +109,27 @@ fn a_short_config_is_enough() {
 }
 
 #[test]
+fn proxies_are_believed_by_name_only_and_never_everybody() {
+    let proxies = |list: &str| {
+        let settings = read(&with(&format!("proxy_protocol_from = {list}"), "")).map_err(|problems| told(&problems).join("; "))?;
+        Ok::<_, String>(settings.proxy_protocol_from.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(read(&with("", "")).unwrap().proxy_protocol_from, []);
+    assert_eq!(proxies("[]").as_deref(), Ok(""));
+    assert_eq!(proxies("[\"10.0.0.5\", \"10.0.1.0/24\", \"2001:db8::/64\"]").as_deref(), Ok("10.0.0.5/32 10.0.1.0/24 2001:db8::/64"));
+    for (list, why) in [
+        ("[\"0.0.0.0/0\"]", "is everybody"),
+        ("[\"::/0\"]", "is everybody"),
+        ("[\"10.0.0.5/8\"]", "has bits beyond its length"),
+        ("[\"proxy.example.cn\"]", "is not a network"),
+        ("[\"10.0.0.5:443\"]", "is not a network"),
+        ("\"10.0.0.5\"", "must be a list"),
+    ] {
+        assert_eq!(proxies(list), Err(format!("2: `proxy_protocol_from` {why}")), "{list}");
+    }
+}
+
+#[test]
 fn the_public_port_stands_in_every_origin() {
     let settings = read(&with("public_port = 8443", "origins = [\"https://B.example.cn:443\"]")).unwrap();
     assert_eq!(settings.portal.origin, "https://gate.example.cn:8443");

@@ -20,20 +20,25 @@ struct Open {
 /// A place within the caps, given back when dropped.
 pub(super) struct Admission {
     turnstile: Arc<Turnstile>,
-    network: Network,
+    /// Whose share it is taken from; nobody's while a proxy has not said for whom it comes.
+    network: Option<Network>,
 }
 
 impl Turnstile {
-    pub fn admit(self: &Arc<Self>, network: Network, caps: &Caps) -> Option<Admission> {
+    /// A place that only counts in all.
+    pub fn admit_proxy(self: &Arc<Self>, caps: &Caps) -> Option<Admission> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = open.by_network.get(&network).copied().unwrap_or(0);
-        if open.all >= caps.connections || here >= caps.per_address {
+        if open.all >= caps.connections {
             return None;
         }
         open.all = open.all.saturating_add(1);
-        open.by_network.insert(network, here.saturating_add(1));
         drop(open);
-        Some(Admission { turnstile: Arc::clone(self), network })
+        Some(Admission { turnstile: Arc::clone(self), network: None })
+    }
+
+    pub fn admit(self: &Arc<Self>, network: Network, caps: &Caps) -> Option<Admission> {
+        let mut admission = self.admit_proxy(caps)?;
+        admission.count_for(network, caps).then_some(admission)
     }
 
     pub fn open(&self) -> usize {
@@ -41,11 +46,26 @@ impl Turnstile {
     }
 }
 
+impl Admission {
+    /// Takes the place from the network's share; `false`: that is used up.
+    pub fn count_for(&mut self, network: Network, caps: &Caps) -> bool {
+        let mut open = self.turnstile.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = open.by_network.get(&network).copied().unwrap_or(0);
+        if self.network.is_some() || here >= caps.per_address {
+            return false;
+        }
+        open.by_network.insert(network, here.saturating_add(1));
+        self.network = Some(network);
+        true
+    }
+}
+
 impl Drop for Admission {
     fn drop(&mut self) {
         let mut open = self.turnstile.0.lock().unwrap_or_else(PoisonError::into_inner);
         open.all = open.all.saturating_sub(1);
-        if let Entry::Occupied(mut here) = open.by_network.entry(self.network) {
+        let Some(network) = self.network else { return };
+        if let Entry::Occupied(mut here) = open.by_network.entry(network) {
             if *here.get() <= 1 {
                 here.remove();
             } else {
@@ -74,6 +94,23 @@ mod tests {
         assert!(turnstile.admit(of("192.0.2.2"), &caps).is_none(), "full in all");
         drop(first);
         turnstile.admit(of("2001:db8::3"), &caps).unwrap();
+    }
+
+    #[test]
+    fn a_proxy_takes_from_the_share_of_whom_it_names() {
+        let turnstile = Arc::new(Turnstile::default());
+        let caps = Caps { connections: 3, per_address: 1, streams: 1 };
+        let mut first = turnstile.admit_proxy(&caps).unwrap();
+        let mut second = turnstile.admit_proxy(&caps).unwrap();
+        assert!(first.count_for(of("192.0.2.1"), &caps));
+        assert!(!second.count_for(of("192.0.2.1"), &caps));
+        assert!(turnstile.admit(of("192.0.2.1"), &caps).is_none());
+        assert!(second.count_for(of("192.0.2.2"), &caps));
+        let _third = turnstile.admit_proxy(&caps).unwrap();
+        assert!(turnstile.admit_proxy(&caps).is_none(), "full in all");
+        drop((first, second));
+        assert_eq!(turnstile.open(), 1);
+        assert!(turnstile.0.lock().unwrap().by_network.is_empty());
     }
 
     #[test]

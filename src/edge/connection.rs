@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -20,7 +21,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::Service;
+use super::admission::Admission;
 use super::body::Answer;
+use super::proxy_protocol::Client;
 use super::pulse::{Framing, Late, Pulse};
 use super::request::{MOST_FIELDS, admit, answer};
 use super::run::{Worker, stopped};
@@ -38,7 +41,7 @@ const H2_RESETS: usize = 20;
 type Socket = TokioIo<Heard<TlsStream<Wire>>>;
 
 /// Serves one accepted socket until nothing of it is left.
-pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, tcp: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, tcp: TcpStream, peer: SocketAddr, admission: &mut Admission) {
     let line = Arc::new(Line::default());
     let _listed = worker.list(&line);
     let timers = worker.front.timers;
@@ -46,7 +49,7 @@ pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, tcp: TcpStream, pee
     let (wire, cutter, gone) = Wire::new(tcp, Arc::clone(&pulse), timers.write_stall);
 
     let talk = Talk { worker, line: Arc::clone(&line), pulse: Arc::clone(&pulse), cutter };
-    talk.hold(wire, peer).await;
+    talk.hold(wire, peer, admission).await;
 
     // An upgraded socket lives on in the hands of whoever took it.
     let _upgraded = pulse.begin();
@@ -78,11 +81,11 @@ impl<S: Service> Talk<S> {
         self.cutter.cut();
     }
 
-    async fn hold(&self, wire: Wire, peer: SocketAddr) {
-        let Some(stream) = self.shake_hands(wire).await else { return };
+    async fn hold(&self, wire: Wire, peer: SocketAddr, admission: &mut Admission) {
+        let Some((stream, client)) = self.shake_hands(wire, peer, admission).await else { return };
         let Some((tls, sni)) = settled(stream.get_ref().1) else { return };
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let origin = Arc::new(Origin { address: peer.ip().to_canonical(), port: peer.port(), tls, sni });
+        let origin = Arc::new(Origin { address: client.ip().to_canonical(), port: client.port(), tls, sni });
         self.pulse.ready();
         let framing = if h2 { Framing::Frames } else { Framing::Heads };
         let (heard, verdict) = Heard::new(stream, Arc::clone(&self.pulse), framing);
@@ -98,22 +101,42 @@ impl<S: Service> Talk<S> {
         }
     }
 
-    async fn shake_hands(&self, wire: Wire) -> Option<TlsStream<Wire>> {
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.worker.front.tls));
+    async fn shake_hands(&self, wire: Wire, peer: SocketAddr, admission: &mut Admission) -> Option<(TlsStream<Wire>, SocketAddr)> {
         let mut shutdown = self.worker.shutdown.clone();
         let shaken = tokio::select! {
             biased;
             _ = self.line.until_cut() => return None,
             () = stopped(&mut shutdown) => return None,
-            shaken = timeout(self.worker.front.timers.handshake, acceptor.accept(wire)) => shaken,
+            shaken = timeout(self.worker.front.timers.handshake, self.arrive(wire, peer, admission)) => shaken,
         };
         match shaken {
-            Ok(Ok(stream)) => return Some(stream),
+            Ok(Ok(arrived)) => return arrived,
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => self.too_slow(),
         }
         self.worker.front.tally.handshake_failed();
         None
+    }
+
+    /// Who comes, and TLS with him; `None`: he has his share of connections already.
+    async fn arrive(
+        &self,
+        mut wire: Wire,
+        peer: SocketAddr,
+        admission: &mut Admission,
+    ) -> io::Result<Option<(TlsStream<Wire>, SocketAddr)>> {
+        let front = &self.worker.front;
+        let client = if front.is_proxy(peer.ip()) {
+            match wire.client().await.inspect_err(|error| front.refused_proxy(peer.ip(), error))? {
+                Client::Itself => peer,
+                Client::At(client) if front.admit_client(admission, client.ip()) => client,
+                Client::At(_) => return Ok(None),
+            }
+        } else {
+            peer
+        };
+        let stream = TlsAcceptor::from(Arc::clone(&front.tls)).accept(wire).await?;
+        Ok(Some((stream, client)))
     }
 
     async fn http1(&self, socket: Socket, origin: &Arc<Origin>, verdict: &Verdict) {

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use ipnet::IpNet;
 use rustls::ServerConfig;
 
 use super::admission::{Admission, Turnstile};
@@ -20,6 +21,8 @@ pub struct Front {
     pub(super) tally: Tally,
     names: Arc<ByName>,
     turnstile: Arc<Turnstile>,
+    proxies: Vec<IpNet>,
+    told_of_proxy: AtomicBool,
 }
 
 /// What has happened at the sockets since the start.
@@ -46,7 +49,14 @@ impl Front {
     pub fn new(clock: Clock, certificates: Certificates, timers: Timers, caps: Caps) -> Result<Self, rustls::Error> {
         let names = Arc::new(ByName::new(certificates));
         let tls = Arc::new(server_config(Arc::clone(&names))?);
-        Ok(Self { clock, timers, caps, tls, tally: Tally::default(), names, turnstile: Arc::default() })
+        let (proxies, told_of_proxy) = (Vec::new(), AtomicBool::new(false));
+        Ok(Self { clock, timers, caps, tls, tally: Tally::default(), names, turnstile: Arc::default(), proxies, told_of_proxy })
+    }
+
+    /// Connections from there begin with a PROXY header, which says for whom they are; nobody else's are looked at for one.
+    #[must_use]
+    pub fn behind(self, proxies: Vec<IpNet>) -> Self {
+        Self { proxies, ..self }
     }
 
     /// From now on handshakes see these certificates alone; connections that stand are left.
@@ -65,11 +75,33 @@ impl Front {
         }
     }
 
-    pub(super) fn admit(&self, address: IpAddr) -> Option<Admission> {
-        let admission = self.turnstile.admit(Network::of(address), &self.caps);
+    pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.proxies.iter().any(|network| network.contains(&peer))
+    }
+
+    pub(super) fn admit(&self, peer: IpAddr) -> Option<Admission> {
+        let admission =
+            if self.is_proxy(peer) { self.turnstile.admit_proxy(&self.caps) } else { self.turnstile.admit(Network::of(peer), &self.caps) };
         let counter = if admission.is_some() { &self.tally.accepted } else { &self.tally.over_cap };
         counter.fetch_add(1, Ordering::Relaxed);
         admission
+    }
+
+    /// Counts a proxy's connection for the client whom it named; `false`: he has his share already.
+    pub(super) fn admit_client(&self, admission: &mut Admission, client: IpAddr) -> bool {
+        let admitted = admission.count_for(Network::of(client), &self.caps);
+        if !admitted {
+            self.tally.over_cap.fetch_add(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    /// A proxy that is set up wrongly is told of once, for it is so with every connection.
+    pub(super) fn refused_proxy(&self, peer: IpAddr, error: &std::io::Error) {
+        if !self.told_of_proxy.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%peer, %error, "a connection of a listed proxy was closed; this is said once");
+        }
     }
 }
 

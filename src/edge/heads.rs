@@ -6,11 +6,29 @@
 //!
 //! Invariant: how the bytes are cut into pieces changes nothing; a head reaches its end here only if its framing is beyond doubt.
 
+mod field;
+
+use field::{CHUNKED, Field, Kind, NOT_CHUNKED, Number, Seen, Word};
+
 /// Where in the bytes just judged the first one stands that must not pass, and what is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flaw {
     pub at: usize,
     pub what: &'static str,
+}
+
+/// What comes next on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// The first byte of a request.
+    Request,
+    Head,
+    /// So many bytes of a body.
+    Body(u64),
+    /// A chunked body with its trailers.
+    Chunks,
+    /// What follows a request for an upgrade.
+    Anything,
 }
 
 /// One connection's way through its requests.
@@ -27,6 +45,8 @@ enum At {
     #[default]
     Between,
     BetweenLf,
+    /// After that empty line.
+    LineBegins,
     Line,
     LineLf,
     Field,
@@ -46,48 +66,6 @@ enum At {
     ChunkDataLf,
     /// An upgrade was asked for: what follows may be anything, and the connection carries no other request.
     Open,
-}
-
-/// The field that is being read, as far as it matters.
-#[derive(Clone, Copy, Debug, Default)]
-struct Field {
-    name: [u8; LONGEST_NAME],
-    length: usize,
-    kind: Kind,
-}
-
-/// `transfer-encoding` is the longest name that matters.
-const LONGEST_NAME: usize = 17;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Kind {
-    #[default]
-    Other,
-    ContentLength(Number),
-    TransferEncoding(Word),
-}
-
-/// A field's value that must be one decimal number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Number {
-    value: u64,
-    seen: Seen,
-}
-
-/// A field's value that must be `chunked`: how much of it has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Word {
-    letters: usize,
-    seen: Seen,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Seen {
-    #[default]
-    Nothing,
-    Some,
-    /// White space after it: only more white space may follow.
-    End,
 }
 
 /// What the head says of what follows it.
@@ -113,9 +91,16 @@ impl Heads {
         Ok(())
     }
 
-    /// Whether the next byte would be the first of a request.
-    pub fn is_between_requests(&self) -> bool {
-        self.at == At::Between
+    /// What the next byte would be part of: by this a test compares the judge with parsers.
+    pub fn awaits(&self) -> Awaited {
+        match self.at {
+            At::Between => Awaited::Request,
+            At::Length(left) => Awaited::Body(left),
+            At::Open => Awaited::Anything,
+            At::BetweenLf | At::LineBegins | At::Line | At::LineLf => Awaited::Head,
+            At::Field | At::Name | At::Value | At::ValueLf | At::EndLf if !self.claims.trailers => Awaited::Head,
+            _ => Awaited::Chunks,
+        }
     }
 
     /// Takes a run of bytes, or only moves on; `bytes` is not empty.
@@ -125,7 +110,12 @@ impl Heads {
                 Some(b'\r') => self.go(At::BetweenLf, 1),
                 _ => self.begin(),
             },
-            At::BetweenLf => self.line_feed(bytes, At::Line).inspect(|_| self.claims = Claims::default()),
+            At::BetweenLf => self.line_feed(bytes, At::LineBegins).inspect(|_| self.claims = Claims::default()),
+            At::LineBegins => match bytes.first() {
+                // Parsers skip as many empty lines as they like; what would be a head here were nothing there.
+                Some(b'\r') => flaw("a second empty line before a request"),
+                _ => self.go(At::Line, 0),
+            },
             At::Line => self.until_cr(bytes, At::LineLf, is_of_line, "the request line has a byte that is not allowed there"),
             At::LineLf => self.line_feed(bytes, At::Field),
             At::Field => self.field(bytes),
@@ -310,58 +300,6 @@ impl Heads {
 
 /// More than anybody's chunk needs, and far from what overflows.
 const MOST_SIZE_DIGITS: u8 = 12;
-const CHUNKED: &[u8] = b"chunked";
-const NOT_CHUNKED: &str = "a Transfer-Encoding that is not chunked";
-
-impl Field {
-    /// Adds to the name; one that is too long to matter is only counted.
-    fn spell(&mut self, run: &[u8]) {
-        for byte in run {
-            if let Some(place) = self.name.get_mut(self.length) {
-                *place = byte.to_ascii_lowercase();
-            }
-            // One past the end: a longer name is no longer compared with anything.
-            self.length = self.length.saturating_add(1).min(LONGEST_NAME.saturating_add(1));
-        }
-    }
-}
-
-impl Number {
-    fn read(&mut self, run: &[u8]) -> Result<(), Flaw> {
-        for (at, byte) in run.iter().enumerate() {
-            let bad = Flaw { at, what: "a Content-Length that is not one decimal number" };
-            match (byte, self.seen) {
-                (b' ' | b'\t', Seen::Nothing) => {}
-                (b' ' | b'\t', _) => self.seen = Seen::End,
-                (b'0'..=b'9', Seen::Nothing | Seen::Some) => {
-                    let digit = u64::from(byte.saturating_sub(b'0'));
-                    self.value = self.value.checked_mul(10).and_then(|value| value.checked_add(digit)).ok_or(bad)?;
-                    self.seen = Seen::Some;
-                }
-                _ => return Err(bad),
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Word {
-    fn read(&mut self, run: &[u8]) -> Result<(), Flaw> {
-        for (at, byte) in run.iter().enumerate() {
-            match (byte, self.seen) {
-                (b' ' | b'\t', Seen::Nothing) => {}
-                (b' ' | b'\t', _) => self.seen = Seen::End,
-                (byte, Seen::Nothing | Seen::Some) if CHUNKED.get(self.letters) == Some(&byte.to_ascii_lowercase()) => {
-                    self.letters = self.letters.saturating_add(1);
-                    self.seen = Seen::Some;
-                }
-                _ => return Err(Flaw { at, what: NOT_CHUNKED }),
-            }
-        }
-        Ok(())
-    }
-}
-
 fn flaw<T>(what: &'static str) -> Result<T, Flaw> {
     Err(Flaw { at: 0, what })
 }

@@ -10,6 +10,7 @@ mod connection;
 pub mod frames;
 mod front;
 pub mod heads;
+pub mod proxy_protocol;
 mod pulse;
 mod request;
 mod run;

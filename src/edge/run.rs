@@ -66,10 +66,10 @@ async fn accept<S: Service>(worker: Rc<Worker<S>>, listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((tcp, peer)) => {
-                let Some(admission) = worker.front.admit(peer.ip()) else { continue };
+                let Some(mut admission) = worker.front.admit(peer.ip()) else { continue };
                 let worker = Rc::clone(&worker);
                 spawn_local(async move {
-                    serve(worker, tcp, peer).await;
+                    serve(worker, tcp, peer, &mut admission).await;
                     drop(admission);
                 });
             }

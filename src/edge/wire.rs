@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::frames::{Flood, Frames};
 use super::heads::{Flaw, Heads};
+use super::proxy_protocol::{self, Client};
 use super::pulse::{Framing, Pulse};
 
 /// More than this does not wait unsent in the kernel, so a write that waits means a client that does not read.
@@ -27,6 +28,8 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 pub(super) struct Wire {
     tcp: Arc<TcpStream>,
     pulse: Arc<Pulse>,
+    /// What came together with a proxy's header: the beginning of TLS.
+    early: Vec<u8>,
     _open: oneshot::Sender<()>,
 }
 
@@ -45,7 +48,25 @@ impl Wire {
         let (open, gone) = oneshot::channel();
         let tcp = Arc::new(tcp);
         let cutter = Cutter(Arc::clone(&tcp));
-        (Self { tcp, pulse, _open: open }, cutter, gone)
+        (Self { tcp, pulse, early: Vec::new(), _open: open }, cutter, gone)
+    }
+
+    /// Reads the header with which a proxy must begin.
+    pub async fn client(&mut self) -> io::Result<Client> {
+        let mut bytes = Vec::with_capacity(proxy_protocol::LONGEST);
+        loop {
+            self.tcp.readable().await?;
+            match self.tcp.try_read_buf(&mut bytes) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error),
+            }
+            if let Some(header) = proxy_protocol::read(&bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))? {
+                self.early = bytes.split_off(header.length.min(bytes.len()));
+                return Ok(header.client);
+            }
+        }
     }
 }
 
@@ -77,7 +98,14 @@ impl Cutter {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let count = buffer.remaining().min(self.early.len());
+            let rest = self.early.split_off(count);
+            buffer.put_slice(&self.early);
+            self.early = rest;
+            return Poll::Ready(Ok(()));
+        }
         loop {
             ready!(self.tcp.poll_read_ready(context))?;
             match self.tcp.try_read(buffer.initialize_unfilled()) {

@@ -44,7 +44,9 @@ pub async fn house(
     };
     let caps =
         Caps { connections: settings.caps.connections, per_address: settings.caps.connections_per_address, streams: settings.caps.streams };
-    let front = Front::new(clock.clone(), certificates, timers, caps).map_err(|why| StartError::Tls(why.to_string()))?;
+    let front = Front::new(clock.clone(), certificates, timers, caps)
+        .map_err(|why| StartError::Tls(why.to_string()))?
+        .behind(settings.proxy_protocol_from.clone());
     let (database, key) = (settings.data.join("yumen.db"), settings.data.join("secret.key"));
     if key.exists() && !std::fs::metadata(&database).is_ok_and(|file| file.len() > 0) {
         return Err(StartError::StoreGone(database));

@@ -91,6 +91,7 @@ impl Reloader {
 fn waiting_for_restart(new: &Settings, start: &Settings) -> Vec<&'static str> {
     let changes = [
         ("listen", new.listen != start.listen),
+        ("proxy_protocol_from", new.proxy_protocol_from != start.proxy_protocol_from),
         ("workers", new.workers != start.workers),
         ("data", new.data != start.data),
         ("public_port", new.public_port != start.public_port),

@@ -39,7 +39,8 @@ pub struct Visit {
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn parse(encoded: &[u8]) -> Self {
+    /// Reads `application/x-www-form-urlencoded` (URL Standard, section 5.1); nothing is malformed there.
+    pub fn parse(encoded: &[u8]) -> Self {
         Self(form_urlencoded::parse(encoded).map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 

@@ -26,7 +26,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, header};
 
-pub use call::Visit;
+pub use call::{Fields, Visit};
 pub use files::asset_answer;
 pub use language::LANGUAGE_COOKIE;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};

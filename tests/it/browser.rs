@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -62,6 +63,8 @@ pub struct Browser {
     pub language: &'static str,
     /// What it calls itself.
     pub agent: &'static str,
+    /// What a proxy says before TLS.
+    pub announced: &'static str,
 }
 
 impl Browser {
@@ -76,11 +79,12 @@ impl Browser {
             registered: None,
             language: "en",
             agent: "test",
+            announced: "",
         }
     }
 
     pub async fn connect(&self, host: &str) -> TlsStream<TcpStream> {
-        let stream = match self.from {
+        let mut stream = match self.from {
             None => TcpStream::connect(self.address).await.unwrap(),
             Some(address) => {
                 let socket = TcpSocket::new_v4().unwrap();
@@ -88,6 +92,7 @@ impl Browser {
                 socket.connect(self.address).await.unwrap()
             }
         };
+        stream.write_all(self.announced.as_bytes()).await.unwrap();
         self.tls.connect(ServerName::try_from(host.to_owned()).unwrap(), stream).await.unwrap()
     }
 
@@ -204,7 +209,8 @@ impl Browser {
         form.with("credential", &credential.to_string()).with("key_name", "test key")
     }
 
-    fn credential(&mut self, options: &Value, origin: &str) -> Value {
+    /// What the key answers to options of the server, as JSON.
+    pub fn credential(&mut self, options: &Value, origin: &str) -> Value {
         let mut options = options.clone();
         let nameless = options.get("rp").is_none() && options["allowCredentials"].as_array().is_none_or(Vec::is_empty);
         if let (true, Some((credential, _))) = (nameless, &self.registered) {

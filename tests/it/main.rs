@@ -10,12 +10,14 @@ mod upstream;
 
 mod access;
 mod bodies;
+mod corpora;
 mod corpus;
 mod floods;
 mod headers;
 mod http2;
 mod identity;
 mod log;
+mod proxied;
 mod reload;
 mod sessions;
 mod signing_in;

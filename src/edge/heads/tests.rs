@@ -25,9 +25,17 @@ fn requests_one_after_another_are_followed_through_their_bodies() {
     for request in requests {
         assert_eq!(judged(request), Ok(()));
         heads.judge(request.as_bytes()).unwrap();
-        assert!(heads.is_between_requests(), "{request:?}");
+        assert_eq!(heads.awaits(), Awaited::Request, "{request:?}");
     }
     assert_eq!(heads.judge(b"GET / HTTP/1.1\nHost: a\r\n\r\n").unwrap_err().at, 14, "and the next head is judged again");
+}
+
+#[test]
+fn one_empty_line_may_come_before_a_request_and_no_second() {
+    assert_eq!(judged("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(()));
+    assert!(judged("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").is_err());
+    // As a head, it would be one without a request line.
+    assert!(judged("\r\n\r\n\r\n").is_err());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod ending;
 mod http;
+mod proxied;
 mod slow;
 mod tls;
 
@@ -143,6 +144,10 @@ impl House {
     }
 
     fn draining(timers: Timers, caps: Caps, drain: Duration) -> Self {
+        Self::behind(&[], timers, caps, drain)
+    }
+
+    fn behind(proxies: &[&str], timers: Timers, caps: Caps, drain: Duration) -> Self {
         let home = tempfile::tempdir().unwrap();
         let clock = Clock::machine();
         let ca = DevelopmentCa::open(home.path(), clock.now()).unwrap();
@@ -153,7 +158,8 @@ impl House {
         let mut roots = RootCertStore::empty();
         roots.add(load_chain(&ca.certificate()).unwrap().remove(0)).unwrap();
 
-        let front = Arc::new(Front::new(clock, certificates.clone(), timers, caps).unwrap());
+        let proxies = proxies.iter().map(|network| network.parse().unwrap()).collect();
+        let front = Arc::new(Front::new(clock, certificates.clone(), timers, caps).unwrap().behind(proxies));
         let listeners = bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
         let address = listeners[0].local_addr().unwrap();
         let (stop, shutdown) = watch::channel(false);

@@ -12,6 +12,7 @@ mod body;
 mod connect;
 mod forward;
 mod headers;
+mod health;
 mod outgoing;
 mod pool;
 mod upgrade;
@@ -21,5 +22,6 @@ mod tests;
 
 pub use backend::{Backend, Upstream, UpstreamHost, UpstreamTls};
 pub use forward::{Failure, forward};
+pub use health::HealthCounts;
 pub use outgoing::{BrokenOff, Outgoing};
 pub use pool::{Pool, PoolSettings};

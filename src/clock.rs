@@ -91,10 +91,37 @@ impl Clock {
         }
     }
 
+    /// Begins to measure how long something takes, more finely than a [`Time`] could.
+    pub fn stopwatch(&self) -> Stopwatch {
+        Stopwatch(match &self.0 {
+            Source::Machine { .. } => Started::Machine(Instant::now()),
+            Source::Manual(now) => Started::Manual { now: Arc::clone(now), start: self.now() },
+        })
+    }
+
     /// Moves a manual clock on; a machine's clock goes by itself.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(now) = &self.0 {
             now.fetch_add(millis(by), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Runs from the moment at which it was made.
+#[derive(Debug)]
+pub struct Stopwatch(Started);
+
+#[derive(Debug)]
+enum Started {
+    Machine(Instant),
+    Manual { now: Arc<AtomicI64>, start: Time },
+}
+
+impl Stopwatch {
+    pub fn elapsed(&self) -> Duration {
+        match &self.0 {
+            Started::Machine(start) => start.elapsed(),
+            Started::Manual { now, start } => Time(now.load(Ordering::Relaxed)).since(*start),
         }
     }
 }
@@ -126,5 +153,15 @@ mod tests {
         let twin = clock.clone();
         clock.advance(Duration::from_secs(60));
         assert_eq!(twin.now(), Time::from_millis(60_000));
+    }
+
+    #[test]
+    fn a_stopwatch_measures_by_the_clock_that_made_it() {
+        let clock = Clock::manual(Time::from_millis(0));
+        let watch = clock.stopwatch();
+        clock.advance(Duration::from_millis(1_500));
+        assert_eq!(watch.elapsed(), Duration::from_millis(1_500));
+        let machine = Clock::machine().stopwatch();
+        assert!(machine.elapsed() <= machine.elapsed());
     }
 }

@@ -16,6 +16,7 @@ mod recover;
 mod scripted;
 mod segment;
 mod strangers;
+mod tally;
 mod writer;
 
 #[cfg(test)]
@@ -34,9 +35,11 @@ pub use self::recover::{OpenError, Repair, Torn};
 #[cfg(test)]
 pub use self::scripted::Script;
 pub use self::strangers::Strangers;
+pub use self::tally::Counts;
 
 use self::disk::{Disk, RealDisk};
 use self::segment::{Appender, Failure};
+use self::tally::Tally;
 use self::writer::{EndTheProcess, Job, LastWords, Shared, Writer};
 use crate::clock::{Clock, Time};
 use crate::crypto::{self, NoRandomness};
@@ -92,7 +95,8 @@ impl Journal {
 
         let (jobs, queue) = mpsc::channel();
         let room = Semaphore::new(settings.queue.clamp(1, Semaphore::MAX_PERMITS));
-        let shared = Arc::new(Shared { room, failure: OnceLock::new() });
+        let shared = Arc::new(Shared { room, failure: OnceLock::new(), tally: Tally::new()? });
+        shared.tally.wrote(0, appender.last());
         let writer = Writer { appender, queue, shared: Arc::clone(&shared), clock: clock.clone(), last_words };
         let thread = std::thread::Builder::new().name("yumen-journal".to_owned());
         thread.spawn(move || writer.run()).map_err(OpenError::Thread)?;
@@ -128,6 +132,15 @@ impl Journal {
         self.0.shared.failure.get().cloned()
     }
 
+    pub fn counts(&self) -> Counts {
+        self.0.shared.tally.counts()
+    }
+
+    /// How long syncs took; a handle to what goes on being counted.
+    pub fn sync_seconds(&self) -> prometheus::Histogram {
+        self.0.shared.tally.sync_seconds()
+    }
+
     /// Writes what is queued, syncs, cuts the preallocated tail off and stops the writer. Once is enough, more do no harm.
     pub async fn shut_down(&self) {
         let (done, stopped) = oneshot::channel();
@@ -145,13 +158,21 @@ impl Journal {
         // The writer gives the place back when it takes the record out of the queue.
         self.0.shared.room.acquire().await.map_err(|_| NoRecord)?.forget();
         let (durable, waiting) = oneshot::channel();
-        self.0.jobs.send(Job::Awaited { record, durable }).map_err(|_| NoRecord)?;
+        self.send(Job::Awaited { record, durable })?;
         Ok(waiting)
     }
 
     fn enqueue_unawaited(&self, record: Record) {
         // It fails only where the writer has ended, and then the next start closes what is open.
-        let _ = self.0.jobs.send(Job::Unawaited(record));
+        let _ = self.send(Job::Unawaited(record));
+    }
+
+    fn send(&self, job: Job) -> Result<(), NoRecord> {
+        self.0.shared.tally.queued();
+        self.0.jobs.send(job).map_err(|_| {
+            self.0.shared.tally.taken(1);
+            NoRecord
+        })
     }
 }
 

@@ -38,6 +38,8 @@ pub enum OpenError {
     Write(String),
     #[error("cannot start the journal's thread: {0}")]
     Thread(io::Error),
+    #[error("the journal cannot be measured: {0}")]
+    Measure(#[from] prometheus::Error),
 }
 
 impl From<Failure> for OpenError {

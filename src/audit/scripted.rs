@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, oneshot};
 
+use super::tally::Tally;
 use super::writer::{Job, Shared};
 use super::{Handle, Journal, Receipt, State};
 use crate::clock::{Clock, Time};
@@ -21,7 +22,7 @@ impl Receipt {
         let (jobs, written) = mpsc::channel();
         let (durable, waiting) = oneshot::channel();
         let clock = Clock::manual(Time::from_millis(0));
-        let shared = Arc::new(Shared { room: Semaphore::new(1), failure: OnceLock::new() });
+        let shared = Arc::new(Shared { room: Semaphore::new(1), failure: OnceLock::new(), tally: Tally::new().unwrap() });
         let journal = Journal(Arc::new(Handle { jobs, shared, clock: clock.clone() }));
         let state = State::Waiting(waiting);
         let receipt = Receipt { journal, reference: Reference::new([7; 10]), opened_at: clock.now(), state, is_closed: false };

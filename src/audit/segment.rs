@@ -73,6 +73,11 @@ impl<D: Disk> Appender<D> {
         Ok(appender)
     }
 
+    /// The sequence of the last record; 0 before the first.
+    pub(super) fn last(&self) -> u64 {
+        self.next.saturating_sub(1)
+    }
+
     /// Takes a record into the buffer, beginning a new segment if this one is full.
     pub(super) fn append(&mut self, time: Time, record: Record) -> Result<(), Failure> {
         let mut entry = Entry::stamp(self.next, time, self.salts.next()?, record);

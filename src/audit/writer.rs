@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::disk::Disk;
 use super::segment::{Appender, Failure};
+use super::tally::Tally;
 use crate::clock::{Clock, Time};
 use crate::model::Record;
 
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     /// Places in the queue; closed when the thread has ended.
     pub(super) room: Semaphore,
     pub(super) failure: OnceLock<String>,
+    pub(super) tally: Tally,
 }
 
 /// What happens when a sync has failed: the kernel may have dropped what it could not write, so neither a second sync
@@ -118,6 +120,8 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         }
         let places = batch.jobs.iter().filter(|job| matches!(job, Job::Awaited { .. })).count();
         self.shared.room.add_permits(places);
+        self.shared.tally.taken(batch.jobs.iter().filter(|job| !matches!(job, Job::Stop(_))).count());
+        let before = self.appender.last();
         let time = self.clock.wall();
         // What a failure leaves in the batch is dropped, and so denied, after the failure is on view.
         while let Some(job) = batch.jobs.pop_front() {
@@ -131,6 +135,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             }
         }
         self.appender.flush()?;
+        self.shared.tally.wrote(self.appender.last().saturating_sub(before), self.appender.last());
         let since = *batch.unsynced_since.get_or_insert(self.clock.now());
         if !batch.waiting.is_empty() || self.clock.now().since(since) >= LONGEST_UNSYNCED {
             self.sync(batch)?;
@@ -139,7 +144,9 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
     }
 
     fn sync(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        let watch = self.clock.stopwatch();
         self.appender.sync()?;
+        self.shared.tally.synced(self.clock.wall(), watch.elapsed());
         batch.unsynced_since = None;
         for durable in batch.waiting.drain(..) {
             // Whoever went away meanwhile need not know.

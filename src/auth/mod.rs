@@ -17,6 +17,7 @@ mod password;
 mod return_to;
 mod session;
 mod sign_in;
+mod tally;
 mod tokens;
 mod visits;
 mod weak;
@@ -41,8 +42,9 @@ pub use identity::{Identity, SessionLimits, Visitor};
 pub use keys::{Authenticators, KeyError};
 pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 pub use return_to::ReturnPath;
-pub use session::{Browser, Ended, SessionError, SessionRow, Sessions};
+pub use session::{Browser, Ended, SessionCounts, SessionError, SessionRow, Sessions};
 pub use sign_in::{Pending, SignIn, SignedIn};
+pub use tally::{SignInCounts, SignInTally};
 
 use ceremony::Ceremonies;
 use failures::Failures;
@@ -75,6 +77,7 @@ impl Auth {
                 ceremonies: ceremonies.clone(),
                 sessions: Arc::clone(&sessions),
                 failures: failures.clone(),
+                tally: Arc::default(),
             },
             enrolment: Enrolling { store: store.clone(), passwords, ceremonies: ceremonies.clone() },
             keys: KeyChanges { store: store.clone(), ceremonies, sessions: Arc::clone(&sessions), failures },

@@ -58,6 +58,13 @@ pub struct SessionRow {
     pub hosts: BTreeSet<Host>,
 }
 
+/// How many sessions are open, and how many accounts have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionCounts {
+    pub open: usize,
+    pub accounts: usize,
+}
+
 #[derive(Debug)]
 pub struct Sessions {
     store: Store,
@@ -157,6 +164,12 @@ impl Sessions {
     /// All sessions, the newest first.
     pub fn list_all(&self) -> Vec<SessionRow> {
         self.list(|_| true)
+    }
+
+    pub fn counts(&self) -> SessionCounts {
+        let open = self.open();
+        let accounts: HashSet<AccountId> = open.values().map(|session| session.who.account).collect();
+        SessionCounts { open: open.len(), accounts: accounts.len() }
     }
 
     /// Ends, in memory, what has become too old or idle, and says what that was; the store hears of it at the next

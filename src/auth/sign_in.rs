@@ -14,6 +14,7 @@ use super::identity::Identity;
 use super::keys::KeyError;
 use super::password::{PasswordError, Passwords};
 use super::session::{Browser, Ended, Sessions};
+use super::tally::SignInTally;
 use crate::clock::Time;
 use crate::crypto::Token;
 use crate::model::{Account, AccountId, AccountName, AccountState, Factor, KeyId};
@@ -43,11 +44,12 @@ pub struct SignIn {
     pub(super) ceremonies: Ceremonies,
     pub(super) sessions: Arc<Sessions>,
     pub(super) failures: Failures,
+    pub(super) tally: Arc<SignInTally>,
 }
 
 impl SignIn {
     /// The first factor. Whatever is wrong, it is one run of argon2 and one public answer.
-    pub async fn first_factor(&self, name: &str, password: &str, now: Time) -> Result<Pending, Denied> {
+    pub(super) async fn check_password(&self, name: &str, password: &str, now: Time) -> Result<Pending, Denied> {
         let found = match AccountName::parse(name) {
             Ok(name) => self.store.account_and_password(&name).await.map_err(Denied::broken)?,
             Err(_) => None,
@@ -83,7 +85,7 @@ impl SignIn {
     }
 
     /// The second factor. A wrong one counts; too many suspend the account.
-    pub async fn second_factor(
+    pub(super) async fn check_key(
         &self,
         pending: &Token,
         challenge: &Token,
@@ -111,7 +113,7 @@ impl SignIn {
     }
 
     /// A key alone. A stranger's failures count for nobody.
-    pub async fn key_first(
+    pub(super) async fn check_key_alone(
         &self,
         browser_token: &Token,
         challenge: &Token,

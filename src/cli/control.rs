@@ -21,6 +21,11 @@ pub struct Which {
     config: Option<PathBuf>,
 }
 
+/// Nobody listens on the control socket.
+#[derive(Debug, thiserror::Error)]
+#[error("no gateway is running on {}; start it, or name its data directory with --data", .0.display())]
+pub struct NotRunning(PathBuf);
+
 impl Which {
     pub fn data(&self) -> anyhow::Result<PathBuf> {
         match (&self.data, &self.config) {
@@ -43,7 +48,7 @@ fn converse(socket: &Path, ask: &Ask) -> anyhow::Result<ControlAnswer> {
     let mut stream = match UnixStream::connect(socket) {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-            bail!("no gateway is running on {}; start it, or name its data directory with --data", socket.display())
+            return Err(NotRunning(socket.to_owned()).into());
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             bail!("only the user who runs the gateway, and root, may use {}", socket.display())

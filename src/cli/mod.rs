@@ -9,8 +9,11 @@ mod audit;
 mod check;
 mod control;
 mod demo;
+mod logging;
+mod paint;
 mod reload;
 mod serve;
+mod status;
 
 /// Yumen, the Jade Gate: an access gateway that lets nobody through without a hardware second factor.
 #[derive(Parser)]
@@ -32,6 +35,8 @@ enum Verb {
     Account(account::Arguments),
     /// Read the log of accesses
     Audit(audit::Arguments),
+    /// Say how the running gateway stands
+    Status(status::Arguments),
     /// Make the running gateway read its config file again
     Reload(reload::Arguments),
 }
@@ -44,6 +49,7 @@ pub fn run() -> ExitCode {
         Verb::Check(arguments) => check::run(arguments),
         Verb::Account(arguments) => account::run(arguments),
         Verb::Audit(arguments) => audit::run(arguments),
+        Verb::Status(arguments) => status::run(arguments),
         Verb::Reload(arguments) => reload::run(arguments),
     };
     match done {

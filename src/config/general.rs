@@ -51,6 +51,7 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         per_person: rate_of(&rates, "per_person_per_second", Rate::PER_PERSON),
         per_person_at_once: rates.or("per_person_at_once", 100, |value| value.whole(1..=100_000)),
         log: log(&root.section("log")),
+        monitoring: super::monitoring::read(&root.section("monitoring")),
         apps: app::read_all(root, &surroundings, files),
         session,
         labels: labels.clone(),

@@ -6,6 +6,7 @@
 mod app;
 mod files;
 mod general;
+mod monitoring;
 mod problem;
 mod read;
 mod rule;
@@ -22,6 +23,8 @@ pub use settings::{
     Activity, AppSettings, Caps, CertificateFiles, Labels, Limits, LogSettings, Portal, Rate, Session, Settings, SignIn, Timeouts,
     Upstream, UpstreamAddress, UpstreamHost,
 };
+
+pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;
 
 use files::Files;
 use read::Reader;

@@ -35,6 +35,8 @@ pub struct Settings {
     /// Requests of one person under way together.
     pub per_person_at_once: u32,
     pub log: LogSettings,
+    /// Where metrics and health are told, if anywhere.
+    pub monitoring: Option<SocketAddr>,
     pub apps: Vec<AppSettings>,
     pub(super) files: Files,
 }

@@ -352,3 +352,16 @@ fn whatever_is_wrong_is_told_never_passed_over() {
         }
     }
 }
+
+#[test]
+fn monitoring_stays_on_loopback_unless_it_is_said_otherwise() {
+    let told = |lines: &str| read(&with(&format!("[monitoring]\n{lines}"), "")).map(|settings| settings.monitoring);
+    assert_eq!(read(&with("", "")).unwrap().monitoring, Some(MONITORING_LISTEN));
+    assert_eq!(told("listen = \"[::1]:9\"").unwrap(), Some("[::1]:9".parse().unwrap()));
+    assert_eq!(told("enabled = false").unwrap(), None);
+    assert_eq!(told("listen = \"10.0.0.1:9\"\nbeyond_loopback = true").unwrap(), Some("10.0.0.1:9".parse().unwrap()));
+    for outside in ["10.0.0.1:9", "0.0.0.0:9", "[::]:9"] {
+        let problem = refuse(&with(&format!("[monitoring]\nlisten = \"{outside}\""), ""));
+        assert!(problem.contains("reached from other machines"), "{problem}");
+    }
+}

@@ -64,6 +64,11 @@ impl Front {
         self.names.replace(certificates);
     }
 
+    /// What handshakes see now.
+    pub fn certificates(&self) -> Arc<Certificates> {
+        self.names.in_use()
+    }
+
     pub fn counts(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {

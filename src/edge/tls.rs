@@ -30,6 +30,10 @@ impl ByName {
     pub fn replace(&self, certificates: Certificates) {
         self.0.store(Arc::new(certificates));
     }
+
+    pub fn in_use(&self) -> Arc<Certificates> {
+        self.0.load_full()
+    }
 }
 
 impl ResolvesServerCert for ByName {

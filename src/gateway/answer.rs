@@ -12,6 +12,7 @@ use crate::web::{self};
 
 use super::body::{Body, Closing};
 use super::house::{House, Map};
+use super::metrics::Verdict;
 use super::pipeline::whole;
 use super::record::Facts;
 
@@ -45,6 +46,7 @@ impl House {
         let (kind, bytes) = if facts.wants_page { self.page(map, facts, status, &refusal) } else { self.json(map, facts, &refusal) };
         let mut response = Response::new(bytes);
         *response.status_mut() = status;
+        response.extensions_mut().insert(Verdict::of(&refusal));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -92,6 +94,7 @@ impl House {
     pub fn without_reference(&self) -> Response<Body> {
         let mut response = Response::new(Bytes::from_static(b"Service unavailable\n"));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response.extensions_mut().insert(Verdict::of(&Refusal::Broken { what: "no random bytes" }));
         whole(response, None)
     }
 }

@@ -25,6 +25,8 @@ use crate::store::Store;
 use crate::web;
 
 use super::house::{AppSite, House, Map, PortalSite, StartError};
+use super::metrics::Metrics;
+use super::standing::Standing;
 
 /// Opens the store and the log and makes everything that workers share. Gives what the log had to mend, in words.
 pub async fn house(
@@ -84,6 +86,8 @@ pub async fn house(
         zone: jiff::tz::TimeZone::system(),
     });
     let house = House {
+        metrics: Arc::new(Metrics::new()?),
+        standing: Standing::begin(clock.now()),
         clock,
         store,
         journal,

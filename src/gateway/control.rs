@@ -20,6 +20,7 @@ use crate::store::AccountFilter;
 
 use super::house::{House, StartError};
 use super::reload::Reloader;
+use super::status::Status;
 
 /// No request or answer is longer.
 pub const MAX_MESSAGE_BYTES: u64 = 4 * 1024 * 1024;
@@ -38,6 +39,7 @@ pub enum Ask {
     Enable { name: String },
     EndSessions { name: String },
     Reload,
+    Status,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,6 +48,7 @@ pub enum ControlAnswer {
     Invited { link: String, expires: String },
     Accounts { accounts: Vec<AccountLine> },
     Done { message: String },
+    Status { status: Box<Status> },
     Refused { why: String },
 }
 
@@ -199,6 +202,7 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
             let ended = desk.end_sessions_of(actor, id).await.map_err(|error| told(&error))?;
             Ok(done(format!("{ended} sessions of {name} ended")))
         }
+        Ask::Status => Ok(ControlAnswer::Status { status: Box::new(house.status().await) }),
         Ask::Reload => reloader.reload(house, Some(actor)).await.map(done),
     }
 }

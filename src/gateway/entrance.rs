@@ -23,6 +23,7 @@ use crate::web;
 
 use super::body::{Body, Closing};
 use super::house::{AppSite, Map};
+use super::metrics::Verdict;
 use super::pipeline::{STRICT, Worker, whole};
 use super::record::{Facts, known};
 
@@ -68,7 +69,8 @@ impl Worker {
             Ok(receipt) => receipt,
             Err(_) => return self.house.answer(map, facts, Refusal::NoRecord, None),
         };
-        let response = redirect(&location, &[cookies::set(cookies::NONCE, &nonce.reveal(), NONCE_LIVES)]);
+        let mut response = redirect(&location, &[cookies::set(cookies::NONCE, &nonce.reveal(), NONCE_LIVES)]);
+        response.extensions_mut().insert(Verdict::of(&Refusal::SignInNeeded));
         self.deliver(map, facts, response, receipt, End::Refused).await
     }
 

@@ -18,6 +18,9 @@ use crate::proxy::Backend;
 use crate::store::{Store, StoreError};
 use crate::web;
 
+use super::metrics::Metrics;
+use super::standing::Standing;
+
 /// What all workers share.
 pub struct House {
     pub clock: Clock,
@@ -32,6 +35,8 @@ pub struct House {
     /// The runtime of pages and sign-in.
     pub back: tokio::runtime::Handle,
     pub map: ArcSwap<Map>,
+    pub metrics: Arc<Metrics>,
+    pub standing: Standing,
 }
 
 /// What follows from the config in force. A reload replaces it whole.
@@ -98,6 +103,10 @@ pub enum StartError {
     Record(#[from] crate::audit::NoRecord),
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error("metrics and health: {0}, under [monitoring] in the config")]
+    Monitoring(#[source] BindError),
+    #[error("the figures cannot be kept: {0}")]
+    Metrics(#[from] prometheus::Error),
     #[error(transparent)]
     Pki(#[from] PkiError),
     #[error(transparent)]

@@ -22,6 +22,7 @@ use super::answer::Ending;
 use super::body::{Body, Closing};
 use super::flows::{self, Asked, Flows};
 use super::house::{AppSite, House, Map, Site};
+use super::metrics::Meters;
 use super::record::{Facts, known};
 
 /// One worker: what a thread has for itself.
@@ -29,6 +30,7 @@ pub struct Worker {
     pub house: Arc<House>,
     pub pool: Pool,
     pub flows: Flows,
+    pub meters: Meters,
 }
 
 /// What policy and limits made of a request for an app.

@@ -63,6 +63,7 @@ impl Reloader {
         house.limits.set_app_rates(&build::app_rates(&settings));
         house.front.replace_certificates(certificates);
         house.map.store(Arc::new(map));
+        house.standing.set_waiting(&waiting);
         match waiting.as_slice() {
             [] => Ok("the config was read again and is in force".to_owned()),
             waiting => Ok(format!("the config was read again and is in force, but for {}: these wait for a restart", waiting.join(", "))),
@@ -102,6 +103,7 @@ fn waiting_for_restart(new: &Settings, start: &Settings) -> Vec<&'static str> {
         ("sign_in", new.sign_in != start.sign_in),
         ("rates", (new.per_person, new.per_person_at_once) != (start.per_person, start.per_person_at_once)),
         ("log", new.log != start.log),
+        ("monitoring", new.monitoring != start.monitoring),
     ];
     changes.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
 }

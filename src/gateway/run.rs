@@ -21,9 +21,11 @@ use super::body::Body;
 use super::chores::StrangersOnRecord;
 use super::flows::Flows;
 use super::house::{House, StartError};
+use super::metrics::Meters;
 use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
-use super::{build, chores, control};
+use super::standing::{Accepting, Places};
+use super::{build, chores, control, monitoring};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -56,7 +58,8 @@ impl Gateway {
     pub fn start(settings: Settings, lock: DataLock, options: Options) -> Result<Self, StartError> {
         // The address first: it is the likeliest to be wrong, and nothing has been changed yet.
         let listeners = edge::bind(&settings.listen)?;
-        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let monitoring = monitoring::bind(settings.monitoring)?;
+        let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let back = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("yumen-back")
@@ -75,10 +78,15 @@ impl Gateway {
         back.block_on(house.journal.event(start))?;
         let socket = control::bind(&settings.data.join("control.sock"))?;
         let reloader = Arc::new(Reloader::new(settings.clone(), portal_certificate, options.reload));
+        house.standing.settle(Places {
+            listeners: addresses.clone(),
+            monitoring: monitoring.as_ref().and_then(|listener| listener.local_addr().ok()),
+            workers: settings.workers,
+        });
         let (stop, stopping) = watch::channel(false);
         let strangers = StrangersOnRecord::begin(back.handle(), house.clone());
         let mut gateway = Self { house, reloader, back, workers: Vec::new(), strangers, stop, addresses, _lock: lock };
-        gateway.start_chores(socket)?;
+        gateway.start_chores(socket, monitoring)?;
         for number in 0..settings.workers {
             gateway.workers.push(gateway.worker(number, &listeners, settings.timeouts.drain, stopping.clone())?);
         }
@@ -98,6 +106,11 @@ impl Gateway {
         &self.addresses
     }
 
+    /// Where metrics and health are told, if anywhere.
+    pub fn monitoring(&self) -> Option<SocketAddr> {
+        self.house.standing.places()?.monitoring
+    }
+
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.back.block_on(future)
     }
@@ -111,6 +124,7 @@ impl Gateway {
 
     /// Takes no more connections, lets what is under way end within the drain time, and closes the log.
     pub fn shut_down(self) {
+        self.house.standing.stop();
         let _ = self.stop.send(true);
         for worker in self.workers {
             if worker.join().is_err() {
@@ -129,12 +143,17 @@ impl Gateway {
         self.back.shutdown_timeout(Duration::from_secs(2));
     }
 
-    fn start_chores(&self, socket: std::os::unix::net::UnixListener) -> Result<(), StartError> {
+    fn start_chores(&self, socket: std::os::unix::net::UnixListener, monitoring: Option<std::net::TcpListener>) -> Result<(), StartError> {
         let _inside = self.back.enter();
         let socket = tokio::net::UnixListener::from_std(socket)
             .map_err(|why| StartError::System { what: "cannot listen on the control socket", why })?;
         self.back.spawn(control::listen(socket, self.house.clone(), self.reloader.clone()));
         self.back.spawn(chores::keep_house(self.house.clone()));
+        if let Some(listener) = monitoring {
+            let listener = tokio::net::TcpListener::from_std(listener)
+                .map_err(|why| StartError::System { what: "cannot listen for monitoring", why })?;
+            self.back.spawn(monitoring::listen(listener, self.house.clone()));
+        }
         Ok(())
     }
 
@@ -158,11 +177,14 @@ impl Gateway {
 async fn work(house: Arc<House>, listeners: Vec<std::net::TcpListener>, drain: Duration, stopping: watch::Receiver<bool>) {
     let front = house.front.clone();
     let pool = Pool::new(PoolSettings::default(), house.clock.clone());
-    let worker = Rc::new(Worker { house, pool, flows: Flows::default() });
+    let accepting = Accepting::begin(&house);
+    let meters = Meters::new(house.metrics.clone());
+    let worker = Rc::new(Worker { house, pool, flows: Flows::default(), meters });
     let watching = tokio::task::spawn_local(watch_flows(worker.clone()));
     if let Err(error) = edge::run(listeners, front, Serving(worker), stopping, drain).await {
         tracing::error!(%error, "a worker cannot accept connections");
     }
+    drop(accepting);
     watching.abort();
 }
 
@@ -174,10 +196,11 @@ impl edge::Service for Serving {
 
     fn call(&self, inbound: Inbound) -> impl Future<Output = Response<Body>> {
         // It is 9 KB: unboxed, each HTTP/1.1 connection would keep that room while idle, and each HTTP/2 stream be moved about with it.
-        Box::pin(self.0.clone().serve(inbound))
+        Box::pin(self.0.clone().serve_measured(inbound))
     }
 
     fn malformed(&self, origin: &Origin, status: StatusCode, what: &str) -> Option<Reference> {
+        self.0.house.metrics.malformed();
         self.0.house.note_malformed(origin, status, what)
     }
 }

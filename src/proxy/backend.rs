@@ -8,6 +8,8 @@ use http::HeaderValue;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
+use super::health::{Health, HealthCounts};
+
 /// One app's back office.
 #[derive(Clone, Debug)]
 pub struct Backend {
@@ -48,6 +50,7 @@ pub struct Upstream {
     pub host: Arc<str>,
     pub port: u16,
     pub tls: Option<UpstreamTls>,
+    pub(super) health: Arc<Health>,
 }
 
 /// The config says whom to trust and which certificate to show. ALPN must be empty or `http/1.1`.
@@ -60,7 +63,12 @@ pub struct UpstreamTls {
 impl Upstream {
     pub fn new(host: &str, port: u16, tls: Option<UpstreamTls>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), host: host.into(), port, tls }
+        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), host: host.into(), port, tls, health: Arc::default() }
+    }
+
+    /// How it has answered so far.
+    pub fn health(&self) -> HealthCounts {
+        self.health.counts()
     }
 
     pub(super) fn id(&self) -> u64 {

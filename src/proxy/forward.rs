@@ -168,16 +168,28 @@ async fn head(
         let outcome = tokio::select! {
             biased;
             outcome = sending => outcome,
-            () = upstream_is_late(backend.answer_timeout, progress) => return Err(Refusal::UpstreamTimeout),
+            () = upstream_is_late(backend.answer_timeout, progress) => {
+                lease.failed();
+                return Err(Refusal::UpstreamTimeout);
+            }
         };
         match outcome {
-            Ok(head) => return Ok((head, lease)),
+            Ok(head) => {
+                lease.answered();
+                return Ok((head, lease));
+            }
             Err(mut error) => match error.take_message() {
                 Some(unsent) if lease.is_reused() => {
                     request = unsent;
                     reuse = Reuse::Never;
                 }
-                _ => return Err(unanswered(&error, progress)),
+                _ => {
+                    let refusal = unanswered(&error, progress);
+                    if matches!(refusal, Refusal::UpstreamUnreachable { .. }) {
+                        lease.failed();
+                    }
+                    return Err(refusal);
+                }
             },
         }
     }

@@ -13,6 +13,7 @@ mod claims;
 mod connect;
 mod forward;
 mod headers;
+mod health;
 mod outgoing;
 mod pool;
 mod upgrade;
@@ -22,5 +23,6 @@ mod tests;
 
 pub use backend::{Backend, Upstream, UpstreamHost, UpstreamTls};
 pub use forward::{Failure, forward};
+pub use health::HealthCounts;
 pub use outgoing::{BrokenOff, Outgoing};
 pub use pool::{Pool, PoolSettings};

@@ -136,7 +136,11 @@ impl Streaming {
                 None
             }
             Some(Err(error)) => {
-                self.break_off(self.ending.why_broken().unwrap_or(End::UpstreamFailed));
+                let end = self.ending.why_broken().unwrap_or(End::UpstreamFailed);
+                if let Some(lease) = self.lease.as_ref().filter(|_| end == End::UpstreamFailed) {
+                    lease.failed();
+                }
+                self.break_off(end);
                 Some(Err(BrokenOff::Upstream(error)))
             }
             Some(Ok(frame)) => {

@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::backend::{Backend, Upstream};
 use super::body::Upload;
 use super::connect::Connection;
+use super::health::Health;
 use crate::clock::{Clock, Time};
 use crate::model::Refusal;
 
@@ -61,6 +62,7 @@ struct Lane {
     slots: Arc<Semaphore>,
     waiting: Cell<usize>,
     failed: Cell<Option<Time>>,
+    health: Arc<Health>,
 }
 
 struct Idle {
@@ -100,13 +102,13 @@ impl Pool {
         let first = turn.checked_rem(upstreams.len()).unwrap_or(0);
         let rotated = upstreams.iter().cycle().skip(first).take(upstreams.len());
         let now = self.0.clock.now();
-        let (passed_over, mut order): (Vec<_>, Vec<_>) = rotated.partition(|upstream| self.lane(upstream.id()).failed_lately(now));
+        let (passed_over, mut order): (Vec<_>, Vec<_>) = rotated.partition(|upstream| self.lane(upstream).failed_lately(now));
         order.extend(passed_over);
         order
     }
 
     async fn lease_from(&self, upstream: &Upstream, limit: Duration, reuse: Reuse) -> Result<Lease, String> {
-        let lane = self.lane(upstream.id());
+        let lane = self.lane(upstream);
         let slot = lane.slot(upstream, limit, self.0.settings.waiting).await?;
         if reuse == Reuse::Allowed
             && let Some(connection) = lane.take_idle(self.0.oldest_idle())
@@ -119,16 +121,19 @@ impl Pool {
                 Ok(Lease { connection: Some(connection), slot: Some(slot), lane, reused: false, pool: Rc::downgrade(&self.0) })
             }
             Err(error) => {
-                lane.failed.set(Some(self.0.clock.now()));
+                let now = self.0.clock.now();
+                lane.failed.set(Some(now));
+                lane.health.failed(now);
                 Err(error.to_string())
             }
         }
     }
 
-    fn lane(&self, upstream: u64) -> Rc<Lane> {
+    fn lane(&self, upstream: &Upstream) -> Rc<Lane> {
         let slots = || Arc::new(Semaphore::new(self.0.settings.connections.min(Semaphore::MAX_PERMITS)));
-        let fresh = || Lane { idle: RefCell::default(), slots: slots(), waiting: Cell::new(0), failed: Cell::new(None) };
-        self.0.lanes.borrow_mut().entry(upstream).or_insert_with(|| Rc::new(fresh())).clone()
+        let health = || Arc::clone(&upstream.health);
+        let fresh = || Lane { idle: RefCell::default(), slots: slots(), waiting: Cell::new(0), failed: Cell::new(None), health: health() };
+        self.0.lanes.borrow_mut().entry(upstream.id()).or_insert_with(|| Rc::new(fresh())).clone()
     }
 
     /// Ends the tasks of idle connections before their owners can notice.
@@ -247,6 +252,18 @@ pub(super) struct Lease {
 impl Lease {
     pub(super) fn is_reused(&self) -> bool {
         self.reused
+    }
+
+    /// The head of an answer came.
+    pub(super) fn answered(&self) {
+        self.lane.health.answered();
+    }
+
+    /// The upstream owes an answer, or the rest of one.
+    pub(super) fn failed(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            self.lane.health.failed(pool.clock.now());
+        }
     }
 
     pub(super) fn send(

@@ -83,6 +83,12 @@ impl Store {
         self.write.close().await;
     }
 
+    /// Whether it answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let _: i64 = sqlx::query_scalar("SELECT 1").fetch_one(&self.read).await?;
+        Ok(())
+    }
+
     /// Begins a verb of several statements. The write lock is taken at once, so that what was read stays true.
     async fn begin(&self) -> Result<Write, StoreError> {
         Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)

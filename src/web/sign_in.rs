@@ -246,6 +246,7 @@ async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) 
 }
 
 async fn refuse_for_now(asked: &Asked, return_to: ReturnTo, wait: &Wait, typed: &str) -> Answer {
+    asked.portal.auth.sign_in.tally().must_wait();
     let seconds = denial::note_wait(asked, wait, typed).await?;
     show(asked, return_to, Some(Alert::Wait { seconds }))
 }

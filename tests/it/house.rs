@@ -45,6 +45,8 @@ pub struct Changes<'a> {
     pub app: &'a str,
     /// Lines of its rule; empty: all that members ask.
     pub rule: &'a str,
+    /// Lines of the table of monitoring; empty: any free port of 127.0.0.1.
+    pub monitoring: &'a str,
 }
 
 impl House {
@@ -258,11 +260,14 @@ websocket = true
 [[app.rule]]
 name = "auditors"
 roles = ["auditor"]
+[monitoring]
+{monitoring}
 "#,
         listen = if changes.listen.is_empty() { "127.0.0.1" } else { changes.listen },
         top = changes.top,
         app = changes.app,
         rule = changes.rule,
+        monitoring = if changes.monitoring.is_empty() { "listen = \"127.0.0.1:0\"" } else { changes.monitoring },
         upstreams =
             if changes.app.contains("upstreams") { String::new() } else { format!("upstreams = [\"http://{}\"]", upstream.address) },
         no = forbidden.address,

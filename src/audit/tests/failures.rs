@@ -141,3 +141,22 @@ impl<T> Task<'_, T> {
         self.0.await
     }
 }
+
+#[tokio::test]
+async fn the_figures_follow_what_is_written_and_end_with_an_empty_queue() {
+    let disk = FakeDisk::default();
+    let (journal, _, _) = start(&disk);
+    let before = journal.counts();
+    for _ in 0..3 {
+        journal.event(Event::done(Action::Start)).await.unwrap();
+    }
+    let counts = journal.counts();
+    assert_eq!((counts.written - before.written, counts.sequence - before.sequence, counts.queued), (3, 3, 0));
+    assert!(counts.last_sync.is_some() && journal.sync_seconds().get_sample_count() >= 3);
+    disk.fail(Operation::Write, Errno::IO);
+    assert_eq!(journal.event(Event::done(Action::Stop)).await, Err(NoRecord));
+    journal.note(Event::done(Action::Stop));
+    journal.shut_down().await;
+    let after = journal.counts();
+    assert_eq!((after.written, after.sequence), (counts.written, counts.sequence), "what failed was not written");
+}

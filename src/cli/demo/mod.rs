@@ -5,7 +5,9 @@
 
 mod directory;
 mod samples;
+mod told;
 
+use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,12 +16,15 @@ use anyhow::{Context, anyhow};
 
 use crate::admin::{Actor, AdminError, NewAccount};
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, MONITORING_LISTEN};
 use crate::gateway::{Gateway, Options};
 use crate::model::{AccountName, AccountState, Role, UnitName};
 use crate::pki::{DevelopmentCa, Issued};
 
+use super::logging::Logging;
+use super::paint::Paint;
 use samples::Sample;
+use told::{App, First, Opening};
 
 const PORT: u16 = 8443;
 const PORTAL: &str = "gate.localhost";
@@ -39,6 +44,11 @@ pub struct Arguments {
     /// Do not ask before removing
     #[arg(long, requires = "fresh")]
     yes: bool,
+    /// Say what is open as one line of JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
@@ -47,7 +57,7 @@ fn address(text: &str) -> Result<SocketAddr, &'static str> {
 }
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    super::serve::log_to_stderr();
+    arguments.logging.begin()?;
     let lock = directory::take(&arguments.data)?;
     if arguments.fresh && !directory::clear(&arguments.data, arguments.yes)? {
         println!("Nothing was removed.");
@@ -64,7 +74,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = config::parse(&text, "yumen.toml", &data).map_err(|problems| anyhow!("{}", problems.render(false)))?;
     let gateway = Gateway::start(settings, lock, Options::default())?;
     match first_administrator(&gateway) {
-        Ok(first) => tell(&data, port, &samples, &first),
+        Ok(first) => {
+            let opening = opening(&data, port, &samples, gateway.monitoring(), first);
+            let text = if arguments.json { opening.json() + "\n" } else { opening.told(Paint::of_stdout()) };
+            print!("{text}");
+            std::io::stdout().flush()?;
+        }
         Err(error) => {
             gateway.shut_down();
             return Err(error);
@@ -72,7 +87,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     gateway.run();
     samples.iter().for_each(|sample| sample.task.abort());
-    println!("The gate is closed; the log is complete.");
+    if !arguments.json {
+        println!("The gate is closed; the log is complete.");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -83,6 +100,14 @@ fn default_addresses() -> Vec<SocketAddr> {
         addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, PORT)));
     }
     addresses
+}
+
+/// The usual address, or any that is free: another gateway may watch there.
+fn monitoring_address() -> SocketAddr {
+    match std::net::TcpListener::bind(MONITORING_LISTEN) {
+        Ok(_) => MONITORING_LISTEN,
+        Err(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+    }
 }
 
 /// One for each host: browsers use one connection for all hosts that a certificate names, and would have to be told otherwise.
@@ -103,6 +128,7 @@ fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample
     let listen: Vec<String> = listen.iter().map(|address| format!("\"{address}\"")).collect();
     let mut text = String::from("# Written by `yumen demo` at each start. For a gateway of your own, begin with config/yumen.toml.\n");
     writeln!(text, "listen = [{}]\ndata = '{}'\npublic_port = {port}\nhsts = false\n", listen.join(", "), data.display())?;
+    writeln!(text, "[monitoring]\nlisten = \"{}\"\n", monitoring_address())?;
     writeln!(text, "[timeouts]\ndrain = \"2s\"\n")?;
     writeln!(text, "[portal]\nhost = \"{PORTAL}\"\nname = {{ zh = \"玉门\", ug = \"يۈيمېن\", en = \"Yumen\" }}\n")?;
     for Issued { chain, key } in certificates {
@@ -120,16 +146,6 @@ fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample
     }
     std::fs::write(data.join("yumen.toml"), &text).context("cannot write yumen.toml into the data directory")?;
     Ok(text)
-}
-
-/// How somebody comes to hand out tokens.
-enum First {
-    /// There is one.
-    Enrolled,
-    /// The single-use link to enrol with.
-    Invited(String),
-    /// The account is there, but cannot be used as it is.
-    Unusable(AccountState),
 }
 
 /// Invites the first security administrator, as long as there is none.
@@ -152,36 +168,19 @@ fn first_administrator(gateway: &Gateway) -> anyhow::Result<First> {
     })
 }
 
-fn tell(data: &Path, port: u16, samples: &[Sample], first: &First) {
-    println!("Yumen 玉门 is open.\n");
-    println!("  Portal        https://{PORTAL}:{port}");
-    for sample in samples {
-        println!("  Back office   https://{}:{port}  {}", host(sample.id), sample.names.zh);
+fn opening(data: &Path, port: u16, samples: &[Sample], metrics: Option<SocketAddr>, first: First) -> Opening {
+    let app = |sample: &Sample| App {
+        id: sample.id.to_owned(),
+        name: sample.names.zh.to_owned(),
+        address: format!("https://{}:{port}", host(sample.id)),
+    };
+    Opening {
+        portal: format!("https://{PORTAL}:{port}"),
+        apps: samples.iter().map(app).collect(),
+        metrics,
+        ca: data.join("certs/ca.pem").display().to_string(),
+        data: data.display().to_string(),
+        admin: ADMIN,
+        first,
     }
-    let ca = data.join("certs/ca.pem");
-    println!("\n1. Make your browser trust the demo's own CA. It can vouch for names under localhost and nothing else:");
-    println!("   {}", ca.display());
-    println!("   Chromium on Linux (certutil is in the package libnss3-tools), with the browser closed:");
-    println!("     mkdir -p ~/.pki/nssdb && certutil -d sql:$HOME/.pki/nssdb -N --empty-password   # only if there is no database yet");
-    println!("     certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n yumen-demo -i {}", ca.display());
-    println!("   Firefox: Settings > Privacy & Security > Certificates > View Certificates > Authorities > Import");
-    println!("   macOS, Windows: see the README.");
-    match first {
-        First::Invited(link) => {
-            println!(
-                "\n2. Enrol the first security administrator (account \"{ADMIN}\") with a security key. The link works once, for 15 minutes:"
-            );
-            println!("   {link}");
-            println!("   No key at hand? In Chromium: Developer tools > More tools > WebAuthn > Enable virtual authenticator environment,");
-            println!("   then add one with ctap2, usb, resident keys and user verification. Keep the developer tools open.");
-            println!("\n3. Sign in at the portal with your password and the key, and open a back office.");
-        }
-        First::Enrolled => println!("\n2. Sign in at the portal with your password and key, and open a back office."),
-        First::Unusable(state) => {
-            println!("\n2. The account \"{ADMIN}\" is {state}, and no other security administrator is there. To switch it on again:");
-            println!("     yumen account enable {ADMIN} --data {}", data.display());
-        }
-    }
-    println!("\n   Read the log:  yumen audit tail --data {}", data.display());
-    println!("   Ctrl-C closes the gate.");
 }

@@ -45,6 +45,9 @@ host = "{layout.portal}"
 chain = "{chain}"
 key = "{key}"
 
+[monitoring]
+listen = "127.0.0.1:0"
+
 # Many people sign in from one address here, and one of them asks as fast as she can.
 [sign_in]
 per_address_per_minute = 10000

@@ -1,0 +1,112 @@
+//! `yumen status` and the demo, as a person or a script starts them.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use yumen::gateway::UpstreamState;
+
+use crate::house::{House, SITES};
+
+fn yumen() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_yumen"));
+    command.stdin(Stdio::null()).env_remove("RUST_LOG").env_remove("YUMEN_LOG").env_remove("NO_COLOR");
+    command
+}
+
+async fn status(data: &Path, words: &[&str]) -> Output {
+    let mut command = yumen();
+    command.arg("status").args(words).arg("--data").arg(data);
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_status_tells_how_everything_stands() {
+    let house = House::open().await;
+    let mut browser = house.in_the_app("wang").await;
+    browser.open(&format!("https://{SITES}/a")).await;
+    let answer = status(house.data.path(), &["--json"]).await;
+    assert_eq!(answer.status.code(), Some(0), "{answer:?}");
+    let json: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    assert_eq!((&json["ready"], &json["not_ready"]), (&true.into(), &Value::Array(Vec::new())));
+    assert_eq!(json["listeners"][0], house.address.to_string());
+    assert_eq!((&json["sessions"]["open"], &json["sessions"]["accounts"]), (&1.into(), &1.into()));
+    let upstream = &json["apps"][1]["upstreams"][0];
+    assert_eq!(json["apps"][1]["id"], "sites");
+    assert_eq!((&upstream["state"], &json["apps"][0]["upstreams"][0]["state"]), (&"up".into(), &"unused".into()));
+    assert!(upstream["answered"].as_u64().unwrap() >= 2 && upstream["last_failure"].is_null());
+    assert!(json["certificates"].as_array().unwrap().len() == 3 && json["certificates"][0]["days_left"].as_i64().unwrap() > 21);
+    assert!(json["log"]["sequence"].as_u64().unwrap() > 5 && json["log"]["last_sync"].is_string());
+    assert_eq!(json["waiting_for_restart"], Value::Array(Vec::new()));
+    let text = status(house.data.path(), &[]).await.stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.starts_with("Yumen ") && text.contains("is ready") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_restart_is_told() {
+    let house = House::open().await;
+    let changed = |text: &str| text.replace("workers = 1", "workers = 2");
+    house.reload(changed).await.unwrap();
+    let json: Value = serde_json::from_slice(&status(house.data.path(), &["--json"]).await.stdout).unwrap();
+    assert_eq!(json["waiting_for_restart"], serde_json::json!(["workers"]));
+}
+
+#[tokio::test]
+async fn the_exit_code_says_whether_people_are_let_through() {
+    let house = House::open().await;
+    let mut browser = house.in_the_app("wang").await;
+    browser.open(&format!("https://{SITES}/")).await;
+    assert_eq!(status(house.data.path(), &[]).await.status.code(), Some(0));
+    let own = house.gateway().house().clone();
+    let known = tokio::spawn(async move { own.status().await }).await.unwrap();
+    assert_eq!(known.apps[1].upstreams[0].state, UpstreamState::Up);
+    house.gateway().house().journal.shut_down().await;
+    let answer = status(house.data.path(), &[]).await;
+    assert_eq!(answer.status.code(), Some(1), "{answer:?}");
+    assert!(String::from_utf8(answer.stdout).unwrap().contains("is not ready\n  ! the audit log"));
+    let empty = tempfile::tempdir().unwrap();
+    let answer = status(empty.path(), &[]).await;
+    assert_eq!((answer.status.code(), answer.stdout.len()), (Some(2), 0));
+    let told = String::from_utf8(answer.stderr).unwrap();
+    assert!(told.starts_with("yumen: no gateway is running on ") && told.lines().count() == 1, "{told}");
+}
+
+/// A demo that ends with the test.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_demo_speaks_json_on_both_outputs_and_tells_no_secret_on_the_second() {
+    let data = tempfile::tempdir().unwrap();
+    // The demo takes no port 0: what browsers type must be known beforehand.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = yumen();
+    command.args(["demo", "--json", "--log-format", "json", "--listen", &free.to_string(), "--data"]).arg(data.path());
+    command.env("YUMEN_LOG", "trace").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut demo = Demo(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(demo.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let opening: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+    assert_eq!(opening["portal"], format!("https://gate.localhost:{}", free.port()));
+    assert!(opening["metrics"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    let secret = opening["enrolment_link"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+
+    let answer = yumen().args(["status", "--json", "--data"]).arg(data.path()).output().unwrap();
+    let json: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    assert_eq!(json["monitoring"], opening["metrics"]);
+    demo.0.kill().unwrap();
+    let mut log = String::new();
+    demo.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(!log.contains(&secret));
+    for line in log.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok_and(|line| line["level"].is_string()), "{line:?}");
+    }
+}

@@ -16,6 +16,7 @@ mod keys;
 mod password;
 mod return_to;
 mod session;
+mod session_list;
 mod sign_in;
 mod tally;
 mod tokens;
@@ -42,7 +43,8 @@ pub use identity::{Identity, SessionLimits, Visitor};
 pub use keys::{Authenticators, KeyError};
 pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 pub use return_to::ReturnPath;
-pub use session::{Browser, Ended, SessionCounts, SessionError, SessionRow, Sessions};
+pub use session::{Browser, Ended, SessionError, Sessions};
+pub use session_list::{SessionCounts, SessionRow};
 pub use sign_in::{Pending, SignIn, SignedIn};
 pub use tally::{SignInCounts, SignInTally};
 

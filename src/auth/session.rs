@@ -4,7 +4,7 @@
 //! the store nor a lock that all requests share, and a made-up cookie costs one hash. What ends a session takes
 //! effect in memory first, at once; the store follows, and is asked again by [`Sessions::write_back`] until it has.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,27 +44,6 @@ pub struct Ended {
     pub who: Arc<Who>,
 }
 
-/// A line of the list of sessions.
-#[derive(Clone, Debug)]
-pub struct SessionRow {
-    pub id: SessionId,
-    pub who: Arc<Who>,
-    pub key: KeyId,
-    pub signed_in: Time,
-    pub last_active: Time,
-    pub address: IpAddr,
-    pub user_agent: String,
-    /// The hosts that were entered, without the portal.
-    pub hosts: BTreeSet<Host>,
-}
-
-/// How many sessions are open, and how many accounts have one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionCounts {
-    pub open: usize,
-    pub accounts: usize,
-}
-
 #[derive(Debug)]
 pub struct Sessions {
     store: Store,
@@ -77,11 +56,11 @@ pub struct Sessions {
 }
 
 #[derive(Debug)]
-struct Open {
-    live: Arc<Live>,
-    who: Arc<Who>,
+pub(super) struct Open {
+    pub(super) live: Arc<Live>,
+    pub(super) who: Arc<Who>,
     email: Option<Arc<str>>,
-    tokens: Vec<(Host, TokenHash)>,
+    pub(super) tokens: Vec<(Host, TokenHash)>,
     /// The times that the store knows.
     written: Touch,
 }
@@ -154,22 +133,6 @@ impl Sessions {
     /// Ends the sessions that a key opened, because the key is no longer trusted.
     pub async fn end_of_key(&self, key: KeyId) -> Result<Vec<Ended>, StoreError> {
         self.end_where(|_, open| open.live.key == key).await
-    }
-
-    /// The account's sessions, the newest first.
-    pub fn list_of(&self, account: AccountId) -> Vec<SessionRow> {
-        self.list(|open| open.who.account == account)
-    }
-
-    /// All sessions, the newest first.
-    pub fn list_all(&self) -> Vec<SessionRow> {
-        self.list(|_| true)
-    }
-
-    pub fn counts(&self) -> SessionCounts {
-        let open = self.open();
-        let accounts: HashSet<AccountId> = open.values().map(|session| session.who.account).collect();
-        SessionCounts { open: open.len(), accounts: accounts.len() }
     }
 
     /// Ends, in memory, what has become too old or idle, and says what that was; the store hears of it at the next
@@ -350,16 +313,7 @@ impl Sessions {
         });
     }
 
-    fn list(&self, which: impl Fn(&Open) -> bool) -> Vec<SessionRow> {
-        let mut rows: Vec<SessionRow> = {
-            let open = self.open();
-            open.iter().filter(|(_, open)| which(open)).map(|(id, open)| open.row(*id, &self.portal)).collect()
-        };
-        rows.sort_by_key(|row| std::cmp::Reverse((row.signed_in, row.id)));
-        rows
-    }
-
-    fn open(&self) -> MutexGuard<'_, HashMap<SessionId, Open>> {
+    pub(super) fn open(&self) -> MutexGuard<'_, HashMap<SessionId, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -384,18 +338,5 @@ impl Open {
     fn touch(&self) -> Touch {
         let live = &self.live;
         Touch { session: live.id, signed_in: live.signed_in, last_active: live.last_active(), hosts: live.visits.times() }
-    }
-
-    fn row(&self, id: SessionId, portal: &Host) -> SessionRow {
-        SessionRow {
-            id,
-            who: Arc::clone(&self.who),
-            key: self.live.key,
-            signed_in: self.live.signed_in,
-            last_active: self.live.last_active(),
-            address: self.live.address,
-            user_agent: self.live.user_agent.clone(),
-            hosts: self.tokens.iter().map(|(host, _)| host).filter(|host| *host != portal).cloned().collect(),
-        }
     }
 }

@@ -9,6 +9,7 @@
 //! once, by its receipt or, if the process did not live to do so, at the next start.
 
 mod disk;
+mod held;
 mod line;
 mod read;
 mod recover;
@@ -38,6 +39,7 @@ pub use self::strangers::Strangers;
 pub use self::tally::Counts;
 
 use self::disk::{Disk, RealDisk};
+use self::held::Held;
 use self::segment::{Appender, Failure};
 use self::tally::Tally;
 use self::writer::{EndTheProcess, Job, LastWords, Shared, Writer};
@@ -95,7 +97,7 @@ impl Journal {
 
         let (jobs, queue) = mpsc::channel();
         let room = Semaphore::new(settings.queue.clamp(1, Semaphore::MAX_PERMITS));
-        let shared = Arc::new(Shared { room, failure: OnceLock::new(), tally: Tally::new()? });
+        let shared = Arc::new(Shared { room, held: Held::default(), failure: OnceLock::new(), tally: Tally::new()? });
         shared.tally.wrote(0, appender.last());
         let writer = Writer { appender, queue, shared: Arc::clone(&shared), clock: clock.clone(), last_words };
         let thread = std::thread::Builder::new().name("yumen-journal".to_owned());
@@ -119,7 +121,8 @@ impl Journal {
     /// Records an event without waiting: for where nothing can wait, such as `Drop`. It has no bound, so not for
     /// what strangers can cause.
     pub fn note(&self, event: Event) {
-        self.enqueue_unawaited(Record::Event(event));
+        // It fails only where the writer has ended.
+        let _ = self.send(Job::Unawaited(Record::Event(event)));
     }
 
     /// Whether records are taken: false once the writer has failed or stopped.
@@ -143,8 +146,17 @@ impl Journal {
 
     /// Writes what is queued, syncs, cuts the preallocated tail off and stops the writer. Once is enough, more do no harm.
     pub async fn shut_down(&self) {
+        self.stop(None).await;
+    }
+
+    /// The same, with an event that stands behind all other records.
+    pub async fn shut_down_with(&self, last: Event) {
+        self.stop(Some(Record::Event(last))).await;
+    }
+
+    async fn stop(&self, last: Option<Record>) {
         let (done, stopped) = oneshot::channel();
-        if self.0.jobs.send(Job::Stop(done)).is_ok() {
+        if self.0.jobs.send(Job::Stop { last, done }).is_ok() {
             // The writer answers by dropping its end.
             let _ = stopped.await;
         }
@@ -162,9 +174,12 @@ impl Journal {
         Ok(waiting)
     }
 
-    fn enqueue_unawaited(&self, record: Record) {
-        // It fails only where the writer has ended, and then the next start closes what is open.
-        let _ = self.send(Job::Unawaited(record));
+    /// If the writer has ended, the next start closes what is open.
+    fn hold(&self, closed: Closed) {
+        self.0.shared.tally.queued();
+        if self.0.shared.held.push(Record::Closed(closed)) {
+            let _ = self.0.jobs.send(Job::Look);
+        }
     }
 
     fn send(&self, job: Job) -> Result<(), NoRecord> {
@@ -244,7 +259,7 @@ impl Receipt {
         let duration = self.journal.0.clock.now().since(self.opened_at);
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let closed = Closed { reference: self.reference.clone(), status, bytes_up, bytes_down, duration_ms, end };
-        self.journal.enqueue_unawaited(Record::Closed(closed));
+        self.journal.hold(closed);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, oneshot};
 
+use super::held::Held;
 use super::tally::Tally;
 use super::writer::{Job, Shared};
 use super::{Handle, Journal, Receipt, State};
@@ -15,6 +16,7 @@ use crate::model::{Closed, Record, Reference};
 pub struct Script {
     durable: Mutex<Option<oneshot::Sender<()>>>,
     jobs: Receiver<Job>,
+    shared: Arc<Shared>,
 }
 
 impl Receipt {
@@ -22,11 +24,12 @@ impl Receipt {
         let (jobs, written) = mpsc::channel();
         let (durable, waiting) = oneshot::channel();
         let clock = Clock::manual(Time::from_millis(0));
-        let shared = Arc::new(Shared { room: Semaphore::new(1), failure: OnceLock::new(), tally: Tally::new().unwrap() });
-        let journal = Journal(Arc::new(Handle { jobs, shared, clock: clock.clone() }));
+        let shared =
+            Arc::new(Shared { room: Semaphore::new(1), held: Held::default(), failure: OnceLock::new(), tally: Tally::new().unwrap() });
+        let journal = Journal(Arc::new(Handle { jobs, shared: Arc::clone(&shared), clock: clock.clone() }));
         let state = State::Waiting(waiting);
         let receipt = Receipt { journal, reference: Reference::new([7; 10]), opened_at: clock.now(), state, is_closed: false };
-        (receipt, Script { durable: Mutex::new(Some(durable)), jobs: written })
+        (receipt, Script { durable: Mutex::new(Some(durable)), jobs: written, shared })
     }
 }
 
@@ -43,8 +46,13 @@ impl Script {
     pub async fn closing(self) -> Closed {
         let mut found = None;
         loop {
-            match self.jobs.try_recv() {
-                Ok(Job::Unawaited(Record::Closed(closed))) => assert_eq!(found.replace(closed), None, "closed twice"),
+            // Before the look at what is held: then nothing can be missed when nobody is left.
+            let next = self.jobs.try_recv();
+            for record in self.shared.held.take() {
+                let Record::Closed(closed) = record else { panic!("something else was recorded") };
+                assert_eq!(found.replace(closed), None, "closed twice");
+            }
+            match next {
                 Ok(_) => panic!("something else was recorded"),
                 // A sleep, not a yield: a paused clock moves on only when every task waits.
                 Err(TryRecvError::Empty) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,

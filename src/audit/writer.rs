@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::disk::Disk;
+use super::held::Held;
 use super::segment::{Appender, Failure};
 use super::tally::Tally;
 use crate::clock::{Clock, Time};
@@ -19,22 +20,28 @@ use crate::model::Record;
 
 /// Records that are written with one sync at most.
 const MOST_AT_ONCE: usize = 1024;
+/// Ends of accesses are written at the latest after this time.
+const LONGEST_HELD: Duration = Duration::from_millis(100);
 /// A record that nobody waits for is synced at the latest after this time.
 const LONGEST_UNSYNCED: Duration = Duration::from_secs(1);
 
 pub(super) enum Job {
     /// From the bounded lane: it holds a place in the queue, which the writer gives back.
     Awaited { record: Record, durable: oneshot::Sender<()> },
-    /// Nobody waits for it. Closed records come this way, so there are never more than opened ones.
+    /// Nobody waits for it.
     Unawaited(Record),
-    /// Dropped, and so answered, when everything is written.
-    Stop(oneshot::Sender<()>),
+    /// Something is held, and the writer was asleep.
+    Look,
+    /// Dropped, and so answered, when everything is written, the record that comes with it last.
+    Stop { last: Option<Record>, done: oneshot::Sender<()> },
 }
 
 /// What the thread and the handles share.
 pub(super) struct Shared {
     /// Places in the queue; closed when the thread has ended.
     pub(super) room: Semaphore,
+    /// Ends of accesses; there are never more than opened ones.
+    pub(super) held: Held,
     pub(super) failure: OnceLock<String>,
     pub(super) tally: Tally,
 }
@@ -68,10 +75,15 @@ pub(super) struct Writer<D: Disk, L: LastWords> {
 #[derive(Default)]
 struct Batch {
     jobs: VecDeque<Job>,
+    /// Ends of accesses that were taken and are not written yet.
+    ends: Vec<Record>,
     waiting: Vec<oneshot::Sender<()>>,
     stops: Vec<oneshot::Sender<()>>,
+    last: Vec<Record>,
     /// Since when something is written that is not synced.
     unsynced_since: Option<Time>,
+    /// Something was written in the last round, so more may come soon.
+    is_busy: bool,
 }
 
 impl<D: Disk, L: LastWords> Writer<D, L> {
@@ -90,12 +102,12 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
 
     fn serve(&mut self, batch: &mut Batch) -> Result<(), Failure> {
         loop {
-            match self.wait(batch.unsynced_since) {
+            match self.wait(batch) {
                 Ok(job) => {
                     batch.jobs.push_back(job);
                     self.write(batch)?;
                 }
-                Err(RecvTimeoutError::Timeout) => self.sync(batch)?,
+                Err(RecvTimeoutError::Timeout) => self.look(batch)?,
                 Err(RecvTimeoutError::Disconnected) => return self.finish(batch),
             }
             if !batch.stops.is_empty() {
@@ -104,15 +116,28 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         }
     }
 
-    fn wait(&self, unsynced_since: Option<Time>) -> Result<Job, RecvTimeoutError> {
-        match unsynced_since {
-            None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(since) => self.queue.recv_timeout(LONGEST_UNSYNCED.saturating_sub(self.clock.now().since(since))),
+    /// Sleeps only when nothing is left to be done by the clock.
+    fn wait(&self, batch: &Batch) -> Result<Job, RecvTimeoutError> {
+        match batch.unsynced_since {
+            None if !batch.is_busy && self.shared.held.may_sleep() => {
+                let job = self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected);
+                self.shared.held.awake();
+                job
+            }
+            _ => self.queue.recv_timeout(LONGEST_HELD),
         }
+    }
+
+    /// Nothing came for a while: what is held is written, and what is written is synced.
+    fn look(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        self.write(batch)?;
+        if batch.unsynced_since.is_some() { self.sync(batch) } else { Ok(()) }
     }
 
     /// Takes what else waits, writes it, and syncs if somebody waits for that.
     fn write(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        // Before the queue: whatever these end was queued earlier, so it is written before them.
+        batch.ends.append(&mut self.shared.held.take());
         while batch.jobs.len() < MOST_AT_ONCE
             && let Ok(job) = self.queue.try_recv()
         {
@@ -120,7 +145,8 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         }
         let places = batch.jobs.iter().filter(|job| matches!(job, Job::Awaited { .. })).count();
         self.shared.room.add_permits(places);
-        self.shared.tally.taken(batch.jobs.iter().filter(|job| !matches!(job, Job::Stop(_))).count());
+        self.shared.tally.taken(batch.jobs.iter().filter(|job| !matches!(job, Job::Stop { .. } | Job::Look)).count());
+        let is_all = batch.jobs.len() < MOST_AT_ONCE;
         let before = self.appender.last();
         let time = self.clock.wall();
         // What a failure leaves in the batch is dropped, and so denied, after the failure is on view.
@@ -131,16 +157,32 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
                     self.appender.append(time, record)?;
                 }
                 Job::Unawaited(record) => self.appender.append(time, record)?,
-                Job::Stop(done) => batch.stops.push(done),
+                Job::Look => {}
+                Job::Stop { last, done } => {
+                    batch.last.extend(last);
+                    batch.stops.push(done);
+                }
             }
         }
-        self.appender.flush()?;
-        self.shared.tally.wrote(self.appender.last().saturating_sub(before), self.appender.last());
-        let since = *batch.unsynced_since.get_or_insert(self.clock.now());
-        if !batch.waiting.is_empty() || self.clock.now().since(since) >= LONGEST_UNSYNCED {
-            self.sync(batch)?;
+        if is_all {
+            for record in batch.ends.drain(..) {
+                self.shared.tally.taken(1);
+                self.appender.append(time, record)?;
+            }
         }
-        Ok(())
+        self.flush(batch, before)
+    }
+
+    fn flush(&mut self, batch: &mut Batch, before: u64) -> Result<(), Failure> {
+        let written = self.appender.last().saturating_sub(before);
+        batch.is_busy = written > 0;
+        if batch.is_busy {
+            self.appender.flush()?;
+            self.shared.tally.wrote(written, self.appender.last());
+            batch.unsynced_since.get_or_insert(self.clock.now());
+        }
+        let is_due = batch.unsynced_since.is_some_and(|since| self.clock.now().since(since) >= LONGEST_UNSYNCED);
+        if !batch.waiting.is_empty() || is_due { self.sync(batch) } else { Ok(()) }
     }
 
     fn sync(&mut self, batch: &mut Batch) -> Result<(), Failure> {
@@ -161,6 +203,11 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             batch.jobs.push_back(job);
             self.write(batch)?;
         }
+        self.write(batch)?;
+        for record in batch.last.drain(..) {
+            self.appender.append(self.clock.wall(), record)?;
+        }
+        self.appender.flush()?;
         self.appender.finish()
     }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -108,9 +108,25 @@ impl AsyncRead for Wire {
         }
         loop {
             ready!(self.tcp.poll_read_ready(context))?;
-            match self.tcp.try_read(buffer.initialize_unfilled()) {
+            let unfilled = buffer.initialize_unfilled();
+            let mut short = 0;
+            let read = self.tcp.try_io(Interest::READABLE, || {
+                let count = rustix::io::read(&*self.tcp, &mut *unfilled)?;
+                // Less than there was room for: the socket is empty, and need not be asked to say so. What comes from now on
+                // makes it ready again, for the kernel tells of every arrival.
+                if (1..unfilled.len()).contains(&count) {
+                    short = count;
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                Ok(count)
+            });
+            match read {
                 Ok(count) => {
                     buffer.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock && short > 0 => {
+                    buffer.advance(short);
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -136,8 +136,7 @@ impl Gateway {
                 tracing::warn!(%error, "idle times could not be written back");
             }
             self.strangers.finish().await;
-            self.house.journal.note(Event::done(Action::Stop));
-            self.house.journal.shut_down().await;
+            self.house.journal.shut_down_with(Event::done(Action::Stop)).await;
             self.house.store.close().await;
         });
         self.back.shutdown_timeout(Duration::from_secs(2));
@@ -243,8 +242,7 @@ async fn hurry(house: Arc<House>) {
     for counted in chores::drained_to_the_end(&house) {
         house.journal.note(counted);
     }
-    house.journal.note(Event::done(Action::Stop).with("hurried", true));
-    house.journal.shut_down().await;
+    house.journal.shut_down_with(Event::done(Action::Stop).with("hurried", true)).await;
     std::process::exit(130);
 }
 

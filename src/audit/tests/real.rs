@@ -84,6 +84,32 @@ async fn a_copy_taken_at_any_instant_has_all_that_was_acknowledged_before() {
 }
 
 #[tokio::test]
+async fn an_end_stands_behind_its_beginning_however_long_the_queue_and_the_stop_behind_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let (journal, _) = open(directory.path());
+    let mut receipts = Vec::new();
+    for number in 0..3_000 {
+        receipts.push(journal.open_access(access(number)).await.unwrap());
+        // Most end before the writer can have taken their beginnings.
+        if number % 100 == 99 {
+            receipts.drain(..).for_each(|receipt| receipt.close(200, 0, 0, End::Complete));
+        }
+    }
+    journal.shut_down_with(Event::done(Action::Stop)).await;
+    let entries = entries(&RealDisk::open(directory.path()).unwrap());
+    assert_eq!(opened_and_closed_once(&entries).len(), 3_000);
+    let mut begun = HashSet::new();
+    for entry in &entries {
+        match &entry.record {
+            Record::Opened(opened) => assert!(begun.insert(opened.reference.clone())),
+            Record::Closed(closed) => assert!(begun.contains(&closed.reference), "{closed:?} ended before it began"),
+            Record::Event(_) | Record::StillOpen { .. } => {}
+        }
+    }
+    assert!(matches!(&entries.last().unwrap().record, Record::Event(event) if event.action == Action::Stop));
+}
+
+#[tokio::test]
 async fn a_journal_left_without_shutting_down_is_taken_up_with_its_accesses_cut_off() {
     let directory = tempfile::tempdir().unwrap();
     let (journal, _) = open(directory.path());

@@ -6,6 +6,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
@@ -50,6 +51,8 @@ pub(super) fn first_sequence(name: &str) -> Option<u64> {
 pub(super) struct RealDisk {
     directory: PathBuf,
     handle: File,
+    /// A descriptor to give up when there is none left for the next segment.
+    reserve: Mutex<Option<File>>,
 }
 
 impl RealDisk {
@@ -61,7 +64,8 @@ impl RealDisk {
             permissions.set_mode(0o700);
             fs::set_permissions(directory, permissions)?;
         }
-        Ok(Self { directory: directory.to_owned(), handle: File::open(directory)? })
+        let reserve = Mutex::new(File::open(directory).ok());
+        Ok(Self { directory: directory.to_owned(), handle: File::open(directory)?, reserve })
     }
 }
 
@@ -100,7 +104,15 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<RealFile> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.directory.join(name))?;
+        let create = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.directory.join(name));
+        let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match create() {
+            Err(error) if is_out_of_descriptors(&error) && reserve.take().is_some() => create()?,
+            created => created?,
+        };
+        if reserve.is_none() {
+            *reserve = File::open(&self.directory).ok();
+        }
         Ok(RealFile(file))
     }
 
@@ -111,6 +123,11 @@ impl Disk for RealDisk {
     fn sync_directory(&self) -> io::Result<()> {
         self.handle.sync_all()
     }
+}
+
+/// The process has as many files open as it may, or the machine has.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// The names in a directory; those that are not text are nobody's segments.
@@ -207,7 +224,7 @@ mod tests {
         // A pipe cannot be synced, and only the kernel says so (fdatasync(2), EINVAL).
         let pipe = || File::from(std::os::fd::OwnedFd::from(io::pipe().unwrap().1));
         assert!(RealFile(pipe()).sync().is_err());
-        assert!(RealDisk { directory: PathBuf::new(), handle: pipe() }.sync_directory().is_err());
+        assert!(RealDisk { directory: PathBuf::new(), handle: pipe(), reserve: Mutex::default() }.sync_directory().is_err());
         let temporary = tempfile::tempdir().unwrap();
         let disk = RealDisk::open(temporary.path()).unwrap();
         disk.create("x").unwrap().sync().unwrap();

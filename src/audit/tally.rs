@@ -46,12 +46,17 @@ impl Tally {
     }
 
     pub(super) fn queued(&self) {
-        self.queued.fetch_add(1, Ordering::Relaxed);
+        self.queued.fetch_add(1, Ordering::SeqCst);
     }
 
     /// So many left the queue.
     pub(super) fn taken(&self, records: usize) {
         self.queued.fetch_sub(i64::try_from(records).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// How many records wait, or a few more: each is counted before it is queued.
+    pub(super) fn waiting(&self) -> u64 {
+        u64::try_from(self.queued.load(Ordering::SeqCst)).unwrap_or(0)
     }
 
     pub(super) fn wrote(&self, records: u64, sequence: u64) {

@@ -77,6 +77,8 @@ struct Batch {
     jobs: VecDeque<Job>,
     /// Ends of accesses that were taken and are not written yet.
     ends: Vec<Record>,
+    /// So many of the queue must be written before them.
+    ends_behind: u64,
     waiting: Vec<oneshot::Sender<()>>,
     stops: Vec<oneshot::Sender<()>>,
     last: Vec<Record>,
@@ -136,8 +138,11 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
 
     /// Takes what else waits, writes it, and syncs if somebody waits for that.
     fn write(&mut self, batch: &mut Batch) -> Result<(), Failure> {
-        // Before the queue: whatever these end was queued earlier, so it is written before them.
-        batch.ends.append(&mut self.shared.held.take());
+        if batch.ends.is_empty() {
+            // Taken before the queue is counted: whatever these end stands in it, if it is not written already.
+            batch.ends = self.shared.held.take();
+            batch.ends_behind = self.shared.tally.waiting();
+        }
         while batch.jobs.len() < MOST_AT_ONCE
             && let Ok(job) = self.queue.try_recv()
         {
@@ -146,7 +151,8 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         let places = batch.jobs.iter().filter(|job| matches!(job, Job::Awaited { .. })).count();
         self.shared.room.add_permits(places);
         self.shared.tally.taken(batch.jobs.iter().filter(|job| !matches!(job, Job::Stop { .. } | Job::Look)).count());
-        let is_all = batch.jobs.len() < MOST_AT_ONCE;
+        batch.ends_behind = batch.ends_behind.saturating_sub(u64::try_from(batch.jobs.len()).unwrap_or(u64::MAX));
+        let may_end = batch.jobs.len() < MOST_AT_ONCE || batch.ends_behind == 0;
         let before = self.appender.last();
         let time = self.clock.wall();
         // What a failure leaves in the batch is dropped, and so denied, after the failure is on view.
@@ -164,7 +170,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
                 }
             }
         }
-        if is_all {
+        if may_end {
             for record in batch.ends.drain(..) {
                 self.shared.tally.taken(1);
                 self.appender.append(time, record)?;

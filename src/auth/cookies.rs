@@ -58,8 +58,13 @@ pub fn forget(name: &str) -> String {
     set(name, "", Duration::ZERO)
 }
 
-/// Takes the gateway's cookies out of a request that goes upstream; the others follow in one field.
+/// Takes the gateway's cookies out of a request that goes upstream; the others keep their order, in one field as HTTP/1.1 wants it
+/// (RFC 9113, section 8.2.3).
 pub fn strip(headers: &mut HeaderMap) {
+    let several = headers.get_all(COOKIE).iter().nth(1).is_some();
+    if !several && !pairs(headers).any(is_ours) {
+        return;
+    }
     let mut kept: Vec<u8> = Vec::new();
     for pair in pairs(headers).filter(|pair| !is_ours(pair)) {
         if !kept.is_empty() {

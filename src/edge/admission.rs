@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Caps;
-use crate::model::Network;
+use crate::model::{Network, Site};
+
+/// How much wider the share of an IPv6 site is than that of one of its networks. Whoever has a /48 has 65,536 networks.
+const SITE_TIMES: usize = 8;
 
 /// Shared by all workers; looked at once per connection, never on a request's way.
 #[derive(Default)]
@@ -15,6 +19,7 @@ pub(super) struct Turnstile(Mutex<Open>);
 struct Open {
     all: usize,
     by_network: HashMap<Network, usize>,
+    by_site: HashMap<Site, usize>,
 }
 
 /// A place within the caps, given back when dropped.
@@ -51,10 +56,15 @@ impl Admission {
     pub fn count_for(&mut self, network: Network, caps: &Caps) -> bool {
         let mut open = self.turnstile.0.lock().unwrap_or_else(PoisonError::into_inner);
         let here = open.by_network.get(&network).copied().unwrap_or(0);
-        if self.network.is_some() || here >= caps.per_address {
+        let around = network.site().map(|site| (site, open.by_site.get(&site).copied().unwrap_or(0)));
+        let is_full = around.is_some_and(|(_, count)| count >= caps.per_address.saturating_mul(SITE_TIMES));
+        if self.network.is_some() || here >= caps.per_address || is_full {
             return false;
         }
         open.by_network.insert(network, here.saturating_add(1));
+        if let Some((site, count)) = around {
+            open.by_site.insert(site, count.saturating_add(1));
+        }
         self.network = Some(network);
         true
     }
@@ -65,12 +75,20 @@ impl Drop for Admission {
         let mut open = self.turnstile.0.lock().unwrap_or_else(PoisonError::into_inner);
         open.all = open.all.saturating_sub(1);
         let Some(network) = self.network else { return };
-        if let Entry::Occupied(mut here) = open.by_network.entry(network) {
-            if *here.get() <= 1 {
-                here.remove();
-            } else {
-                *here.get_mut() = here.get().saturating_sub(1);
-            }
+        one_less(&mut open.by_network, network);
+        if let Some(site) = network.site() {
+            one_less(&mut open.by_site, site);
+        }
+    }
+}
+
+/// Forgets whoever has none left.
+fn one_less<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: K) {
+    if let Entry::Occupied(mut count) = counts.entry(key) {
+        if *count.get() <= 1 {
+            count.remove();
+        } else {
+            *count.get_mut() = count.get().saturating_sub(1);
         }
     }
 }
@@ -94,6 +112,18 @@ mod tests {
         assert!(turnstile.admit(of("192.0.2.2"), &caps).is_none(), "full in all");
         drop(first);
         turnstile.admit(of("2001:db8::3"), &caps).unwrap();
+    }
+
+    #[test]
+    fn the_networks_of_one_ipv6_site_have_a_share_together() {
+        let turnstile = Arc::new(Turnstile::default());
+        let caps = Caps { connections: 100, per_address: 1, streams: 1 };
+        let from = |number: usize| turnstile.admit(of(&format!("2001:db8:0:{number:x}::1")), &caps);
+        let mut inside: Vec<_> = (0..SITE_TIMES).map(|number| from(number).unwrap()).collect();
+        assert!(from(99).is_none());
+        let _other = turnstile.admit(of("2001:db8:1::1"), &caps).unwrap();
+        inside.pop();
+        let _next = from(99).unwrap();
     }
 
     #[test]

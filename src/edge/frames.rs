@@ -19,6 +19,11 @@ pub struct Frames {
     resets: Budget,
     /// Bytes sent that have not paid for a frame yet.
     sent: u64,
+    /// How many heads of requests have begun, and whether the last one has not ended.
+    heads: u64,
+    in_head: bool,
+    /// The frame under way is the last of a head.
+    ends_head: bool,
 }
 
 /// Too much of what nobody needs so often.
@@ -34,6 +39,11 @@ enum At {
     /// So many bytes of its payload are still to come.
     Payload(u32),
 }
+
+const HEADERS: u8 = 1;
+const CONTINUATION: u8 = 9;
+const END_HEADERS: u8 = 4;
+const PADDED: u8 = 8;
 
 const PREFACE: usize = 24;
 const HEAD: usize = 9;
@@ -92,7 +102,16 @@ impl Budget {
 
 impl Frames {
     pub fn new(now: Time) -> Self {
-        Self { at: At::Preface(PREFACE), head: [0; HEAD], control: Budget::new(CONTROL, now), resets: Budget::new(RESETS, now), sent: 0 }
+        Self {
+            at: At::Preface(PREFACE),
+            head: [0; HEAD],
+            control: Budget::new(CONTROL, now),
+            resets: Budget::new(RESETS, now),
+            sent: 0,
+            heads: 0,
+            in_head: false,
+            ends_head: false,
+        }
     }
 
     /// The client was sent so many bytes.
@@ -102,6 +121,11 @@ impl Frames {
             self.sent = self.sent.checked_rem(BYTES_A_FRAME).unwrap_or(0);
             self.control.earn(u32::try_from(frames).unwrap_or(u32::MAX));
         }
+    }
+
+    /// Which head, if one has begun and not ended: its fields may come in many frames (RFC 9113, section 4.3).
+    pub fn open_head(&self) -> Option<u64> {
+        self.in_head.then_some(self.heads)
     }
 
     /// Judges what came next.
@@ -138,7 +162,7 @@ impl Frames {
             At::Payload(left) => {
                 let here = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
                 let taken = left.min(here);
-                self.at = if taken == left { At::Head(0) } else { At::Payload(left.saturating_sub(taken)) };
+                self.at = if taken == left { self.end_frame() } else { At::Payload(left.saturating_sub(taken)) };
                 Ok(usize::try_from(taken).unwrap_or(bytes.len()))
             }
         }
@@ -151,7 +175,8 @@ impl Frames {
         let control = |cost| (cost, "more HTTP/2 control frames than anybody needs");
         let (cost, what) = match kind {
             // DATA: the last one of a body may be small, or empty.
-            0 if length < SMALL_DATA && flags & 1 == 0 => control(1),
+            // Padding makes a small piece look large, and no browser pads.
+            0 if (length < SMALL_DATA || flags & PADDED != 0) && flags & 1 == 0 => control(1),
             // DATA and HEADERS: bodies and requests have limits of their own.
             0 | 1 => (0, ""),
             3 => (1, "more HTTP/2 resets than anybody needs"),
@@ -162,7 +187,19 @@ impl Frames {
         if cost > 0 && !budget.spend(cost, now) {
             return Err(Flood(what));
         }
-        Ok(if length == 0 { At::Head(0) } else { At::Payload(length) })
+        if kind == HEADERS {
+            self.heads = self.heads.wrapping_add(1);
+            self.in_head = true;
+        }
+        self.ends_head = matches!(kind, HEADERS | CONTINUATION) && flags & END_HEADERS != 0;
+        Ok(if length == 0 { self.end_frame() } else { At::Payload(length) })
+    }
+
+    fn end_frame(&mut self) -> At {
+        if self.ends_head {
+            self.in_head = false;
+        }
+        At::Head(0)
     }
 }
 
@@ -213,6 +250,22 @@ mod tests {
         (0..1_000).for_each(|_| frames.judge(&ping, START).unwrap());
         (0..128).for_each(|_| frames.sent(1_024));
         assert_eq!(taken(&mut frames, &ping, START), 64);
+    }
+
+    #[test]
+    fn a_head_is_open_from_its_first_frame_to_the_end_of_its_last() {
+        let mut frames = connection();
+        assert_eq!(frames.open_head(), None);
+        let mut open_after = |bytes: &[u8]| {
+            frames.judge(bytes, START).unwrap();
+            frames.open_head()
+        };
+        let whole = frame(1, 4, 20);
+        assert_eq!((open_after(&whole[..15]), open_after(&whole[15..])), (Some(1), None));
+        assert_eq!(open_after(&frame(1, 0, 20)), Some(2), "more is to come");
+        assert_eq!(open_after(&frame(9, 0, 20)), Some(2));
+        assert_eq!(open_after(&frame(9, 4, 0)), None);
+        assert_eq!(open_after(&frame(0, 4, 20)), None, "a body is no head");
     }
 
     #[test]

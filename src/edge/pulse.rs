@@ -43,6 +43,8 @@ pub(super) struct Pulse {
     phase: AtomicU8,
     since: AtomicI64,
     in_flight: AtomicUsize,
+    /// When an HTTP/2 head began that has not ended; 0: there is none.
+    head: AtomicI64,
     /// When a write began to wait for the client; 0: none does.
     stalled: AtomicI64,
     /// Answers with a piece that the client has no room for (HTTP/2: its window is closed).
@@ -59,6 +61,7 @@ impl Pulse {
             phase: AtomicU8::new(Phase::FirstByte as u8),
             since,
             in_flight: AtomicUsize::new(0),
+            head: AtomicI64::new(0),
             stalled: AtomicI64::new(0),
             waiting: AtomicUsize::new(0),
             taken: AtomicI64::new(0),
@@ -85,6 +88,12 @@ impl Pulse {
             (Phase::FirstByte, Framing::Frames) => self.enter(Phase::Idle),
             _ => {}
         }
+    }
+
+    /// A head began that comes in pieces, or the one that did has ended. Other requests may be under way meanwhile.
+    pub fn head(&self, is_open: bool) {
+        let since = if is_open { self.clock.now().millis().max(1) } else { 0 };
+        self.head.store(since, Ordering::Relaxed);
     }
 
     pub fn closing(&self) {
@@ -149,7 +158,9 @@ impl Pulse {
         let stall = (stalled != 0).then(|| (Time::from_millis(stalled).plus(timers.write_stall), Late::Slow));
         let taken = Time::from_millis(self.taken.load(Ordering::Relaxed));
         let untaken = (self.waiting.load(Ordering::Relaxed) > 0).then(|| (taken.plus(timers.write_stall), Late::Slow));
-        phase.into_iter().chain(stall).chain(untaken).min_by_key(|(due, _)| *due)
+        let head = self.head.load(Ordering::Relaxed);
+        let head = (head != 0).then(|| (Time::from_millis(head).plus(timers.head), Late::Slow));
+        phase.into_iter().chain(head).chain(stall).chain(untaken).min_by_key(|(due, _)| *due)
     }
 
     /// Resolves when the client is late; may be awaited again. Meant to be polled in the task that does the

@@ -194,7 +194,7 @@ pub(super) type Verdict = Arc<OnceLock<&'static str>>;
 
 enum Judge {
     Heads(Heads),
-    Frames(Box<Frames>),
+    Frames { frames: Box<Frames>, open_head: Option<u64> },
 }
 
 /// What no parser takes, in a head or in a chunk's size: it stands for whatever was not let through, so that hyper answers 400.
@@ -205,7 +205,7 @@ impl<T> Heard<T> {
         let verdict = Verdict::default();
         let judge = match framing {
             Framing::Heads => Judge::Heads(Heads::default()),
-            Framing::Frames => Judge::Frames(Box::new(Frames::new(pulse.now()))),
+            Framing::Frames => Judge::Frames { frames: Box::new(Frames::new(pulse.now())), open_head: None },
         };
         (Self { inner, pulse, judge, verdict: Arc::clone(&verdict) }, verdict)
     }
@@ -224,18 +224,23 @@ impl<T> Heard<T> {
                 }
                 Ok(())
             }
-            Judge::Frames(frames) => {
+            Judge::Frames { frames, open_head } => {
                 self.pulse.heard(Framing::Frames);
                 frames.judge(new, self.pulse.now()).map_err(|Flood(what)| {
                     let _ = self.verdict.set(what);
                     io::Error::new(ErrorKind::InvalidData, what)
-                })
+                })?;
+                if frames.open_head() != *open_head {
+                    *open_head = frames.open_head();
+                    self.pulse.head(open_head.is_some());
+                }
+                Ok(())
             }
         }
     }
 
     fn sent(&mut self, written: &Poll<io::Result<usize>>) {
-        if let (Judge::Frames(frames), Poll::Ready(Ok(count))) = (&mut self.judge, written) {
+        if let (Judge::Frames { frames, .. }, Poll::Ready(Ok(count))) = (&mut self.judge, written) {
             frames.sent(u64::try_from(*count).unwrap_or(u64::MAX));
         }
     }

@@ -24,6 +24,7 @@ use crate::proxy::{self, Backend};
 use crate::store::Store;
 use crate::web;
 
+use super::descriptors;
 use super::house::{AppSite, House, Map, PortalSite, StartError};
 use super::metrics::Metrics;
 use super::standing::Standing;
@@ -44,8 +45,11 @@ pub async fn house(
         idle: timeouts.idle,
         write_stall: timeouts.write_stall,
     };
-    let caps =
-        Caps { connections: settings.caps.connections, per_address: settings.caps.connections_per_address, streams: settings.caps.streams };
+    let caps = Caps {
+        connections: descriptors::connections_that_fit(settings.caps.connections),
+        per_address: settings.caps.connections_per_address,
+        streams: settings.caps.streams,
+    };
     let front = Front::new(clock.clone(), certificates, timers, caps)
         .map_err(|why| StartError::Tls(why.to_string()))?
         .behind(settings.proxy_protocol_from.clone());

@@ -8,6 +8,7 @@ mod body;
 mod build;
 mod chores;
 mod control;
+mod descriptors;
 mod entrance;
 mod exposition;
 mod flows;

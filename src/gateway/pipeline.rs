@@ -130,12 +130,16 @@ impl Worker {
         path: &CanonicalPath,
         now: Time,
     ) -> Result<(Grant, Pass), Refusal> {
+        // First, because whatever follows may be refused, and each refusal of somebody known is a record.
+        let pass = match visitor {
+            Visitor::Known(identity) => Some(self.house.limits.admit(identity.account(), &site.app.id, now)?),
+            Visitor::Stranger => None,
+        };
         access::origin_check(flows::crossing(inbound), &inbound.headers, &site.app)?;
         let question = Question { method: &inbound.method, path };
         let wall = self.house.clock.wall();
         let grant = access::decide(visitor, &site.app, &question, inbound.origin.address, now, wall)?;
-        let pass = self.house.limits.admit(grant.identity().account(), &site.app.id, now)?;
-        Ok((grant, pass))
+        Ok((grant, pass.ok_or(Refusal::SignInNeeded)?))
     }
 
     /// Who asks, by the one cookie of this host.
@@ -207,7 +211,9 @@ fn is_activity(rule: Activity, inbound: &Inbound) -> bool {
 }
 
 pub(super) fn is_navigation(inbound: &Inbound) -> bool {
-    inbound.is_unsafe() || inbound.sole("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
+    let says = |field: &str, person: &str| inbound.sole(field).is_none_or(|value| value == person);
+    // A frame navigates too, but nobody need look at it.
+    inbound.is_unsafe() || says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document")
 }
 
 /// Paths of the portal and of the reserved corner have no allowances.

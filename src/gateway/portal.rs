@@ -11,6 +11,7 @@ use tower::ServiceExt;
 use crate::audit::{NoRecord, Receipt};
 use crate::auth::Visitor;
 use crate::clock::Time;
+use crate::limit::Pass;
 use crate::model::{CanonicalPath, End, Inbound, Reference, Refusal};
 use crate::web::{self, Visit};
 
@@ -36,6 +37,10 @@ impl Worker {
         if inbound.is_unsafe() && inbound.sole(http::header::ORIGIN) != Some(map.portal.origin.as_str()) {
             return self.house.refuse(map, &facts, &visitor, Refusal::ForeignOrigin).await;
         }
+        let _pass = match self.portal_pass(&visitor, &facts, now) {
+            Ok(pass) => pass,
+            Err(refusal) => return self.house.refuse(map, &facts, &visitor, refusal).await,
+        };
         if super::pipeline::is_navigation(&inbound)
             && !is_passage(&facts.path)
             && let Visitor::Known(identity) = &visitor
@@ -46,6 +51,16 @@ impl Worker {
             self.serve_form(map, inbound, visitor, &facts).await
         } else {
             self.serve_page(map, inbound, visitor, &facts).await
+        }
+    }
+
+    /// A person's rates hold here too, but for what only takes away.
+    fn portal_pass(&self, visitor: &Visitor, facts: &Facts, now: Time) -> Result<Option<Pass>, Refusal> {
+        match visitor {
+            Visitor::Known(identity) if !web::only_takes_away(&facts.path) => {
+                self.house.limits.admit_to_portal(identity.account(), now).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -81,9 +81,10 @@ impl House {
         });
     }
 
-    /// Puts an access on record. `None`: a stranger past the quota, who is counted instead.
+    /// Puts an access on record. `None`: past the quota a stranger, or somebody who asks past her rate, is counted instead.
     pub async fn open(&self, facts: &Facts, visitor: &Visitor, verdict: Result<&str, &Refusal>) -> Result<Option<Receipt>, NoRecord> {
-        if matches!(visitor, Visitor::Stranger) && !self.strangers.admit(Network::of(facts.origin.address), self.clock.wall()) {
+        let endless = matches!(visitor, Visitor::Stranger) || matches!(verdict, Err(Refusal::TooMany { .. }));
+        if endless && !self.strangers.admit(Network::of(facts.origin.address), self.clock.wall()) {
             return if self.journal.is_ready() { Ok(None) } else { Err(NoRecord) };
         }
         let opened = opened(facts, known(visitor), verdict);

@@ -174,8 +174,7 @@ impl Limits {
     /// Counts a request of `person` to `app`, and that it is under way. One who is refused for herself does not use up what the app can take.
     pub fn admit(&self, person: AccountId, app: &AppId, now: Time) -> Result<Pass, Refusal> {
         self.ticks.advance(now);
-        let under_way =
-            self.at_once.begin(person).ok_or(Refusal::TooMany { retry_after: SOON, limit: "requests of one person at once" })?;
+        let under_way = self.begin(person)?;
         let own = self.own.load();
         let own = own.get(app);
         let persons = own.and_then(|own| own.persons.as_ref()).map_or(&self.persons, |own| &own.limiter);
@@ -186,6 +185,18 @@ impl Limits {
         }
         .map_err(|retry_after| Refusal::TooMany { retry_after, limit: "requests to one app" })?;
         Ok(Pass(under_way))
+    }
+
+    /// Counts a request of `person` to the portal, as one more of hers.
+    pub fn admit_to_portal(&self, person: AccountId, now: Time) -> Result<Pass, Refusal> {
+        self.ticks.advance(now);
+        let under_way = self.begin(person)?;
+        check(&self.persons, &person).map_err(|retry_after| Refusal::TooMany { retry_after, limit: "requests of one person" })?;
+        Ok(Pass(under_way))
+    }
+
+    fn begin(&self, person: AccountId) -> Result<UnderWay, Refusal> {
+        self.at_once.begin(person).ok_or(Refusal::TooMany { retry_after: SOON, limit: "requests of one person at once" })
     }
 
     /// Whether somebody at `network` may try to sign in as `name` now; counts the attempt. `name` is the canonical

@@ -10,7 +10,7 @@ use super::growing::GrowingWaits;
 use super::ticks::Ticks;
 use crate::clock::Time;
 use crate::crypto;
-use crate::model::Network;
+use crate::model::{Network, Site};
 
 const AFTER_FAILURES: &str = "sign-in after failures";
 const OF_ONE_ACCOUNT: &str = "sign-ins of one account";
@@ -74,7 +74,21 @@ pub struct Wait {
 /// People type passwords where names belong, so a name is kept only as a hash.
 pub(super) type NameHash = [u8; 32];
 
-type Waits = Mutex<GrowingWaits<(NameHash, Network)>>;
+/// An IPv6 site waits as one, or each of its networks would have guesses of its own.
+type Waits = Mutex<GrowingWaits<(NameHash, Hand)>>;
+
+/// What belongs to one hand: an IPv4 address, or an IPv6 site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Hand {
+    Network(Network),
+    Site(Site),
+}
+
+impl Hand {
+    fn of(network: Network) -> Self {
+        network.site().map_or(Self::Network(network), Self::Site)
+    }
+}
 
 /// An attempt under way. It counts until it is settled, so that guesses at once are not worth more than one after the
 /// other; one that is never settled was wrong.
@@ -82,7 +96,7 @@ type Waits = Mutex<GrowingWaits<(NameHash, Network)>>;
 #[must_use = "an attempt that is not settled counts as a failure"]
 pub struct Attempt {
     waits: Arc<Waits>,
-    key: (NameHash, Network),
+    key: (NameHash, Hand),
     /// When it failed, if nobody says otherwise.
     at: Option<Time>,
 }
@@ -133,7 +147,7 @@ impl SignIns {
 
     pub(super) fn attempt(&self, network: Network, name: &str, now: Time) -> Result<Attempt, Wait> {
         let name = crypto::sha256(name.as_bytes());
-        let key = (name, network);
+        let key = (name, Hand::of(network));
         lock(&self.waits).begin(key, now).map_err(|retry_after| Wait { retry_after, limit: AFTER_FAILURES })?;
         let attempt = Attempt { waits: Arc::clone(&self.waits), key, at: Some(now) };
         match self.within_rates(network, name, now) {
@@ -161,7 +175,7 @@ impl SignIns {
 
     pub(super) fn succeeded(&self, network: Network, name: &str, now: Time) {
         let name = crypto::sha256(name.as_bytes());
-        lock(&self.waits).forgive(&(name, network));
+        lock(&self.waits).forgive(&(name, Hand::of(network)));
         lock(&self.familiar).remember(network, name, now, self.settings.cap);
     }
 

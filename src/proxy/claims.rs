@@ -72,7 +72,7 @@ const NAMES: [&str; 58] = [
 ];
 
 /// Families: every name that begins so.
-const PREFIXES: [&str; 47] = [
+const PREFIXES: [&str; 50] = [
     "cf-",
     "client-cert",
     "client-verify",
@@ -87,6 +87,7 @@ const PREFIXES: [&str; 47] = [
     "sm-",
     "ssl-",
     "tailscale-user-",
+    "x-accel-",
     "x-amzn-ava-",
     "x-amzn-mtls-",
     "x-amzn-oidc-",
@@ -108,6 +109,7 @@ const PREFIXES: [&str; 47] = [
     "x-forwarded",
     "x-goog-authenticated-user",
     "x-goog-iap-",
+    "x-middleware-",
     "x-ms-client-principal-",
     "x-ms-token-",
     "x-original-",
@@ -116,6 +118,7 @@ const PREFIXES: [&str; 47] = [
     "x-real-",
     "x-remote-",
     "x-rewrite-",
+    "x-sendfile-",
     "x-ssl-",
     "x-vouch-",
     "x-webauth-",

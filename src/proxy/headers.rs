@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
-    ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, SET_COOKIE, TE, TRAILER,
+    ALT_SVC, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, PROXY_AUTHENTICATE, SET_COOKIE, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
@@ -14,7 +14,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::backend::{Backend, UpstreamHost};
 use super::claims::is_claim;
-use crate::auth::Identity;
+use crate::auth::{Identity, cookies};
 use crate::model::Refusal;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -24,9 +24,6 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 const X_FORWARDED_USER: HeaderName = HeaderName::from_static("x-forwarded-user");
 const X_FORWARDED_EMAIL: HeaderName = HeaderName::from_static("x-forwarded-email");
 const X_FORWARDED_GROUPS: HeaderName = HeaderName::from_static("x-forwarded-groups");
-
-/// Every cookie of the gateway begins so, in lower case.
-const GATEWAY_COOKIE: &[u8] = b"__host-yumen";
 
 /// Fields of one connection (RFC 9110, section 7.6.1), besides those that `Connection` lists.
 /// `HTTP2-Settings` belongs to an upgrade that is never forwarded.
@@ -56,7 +53,7 @@ pub(super) fn for_upstream(headers: &mut HeaderMap, backend: &Backend, asker: &A
     headers.remove(EXPECT);
     headers.remove(CONTENT_LENGTH);
     strip_claims(headers);
-    strip_gateway_cookies(headers);
+    cookies::strip(headers);
     introduce(headers, backend, asker)
 }
 
@@ -65,6 +62,8 @@ pub(super) fn for_client(headers: &mut HeaderMap, no_store: bool) {
     clean_answer(headers);
     // It advertises other ways to this host, where no gateway stands.
     headers.remove(ALT_SVC);
+    // Cookies are cleared for the whole domain: one app would sign everybody out of all others.
+    headers.remove("clear-site-data");
     add_via(headers, Version::HTTP_11);
     if no_store {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -77,13 +76,8 @@ pub(super) fn clean_answer(headers: &mut HeaderMap) {
     for name in &OF_PROXIES {
         headers.remove(name);
     }
-    let ours = |value: &HeaderValue| {
-        // A cookie without a name is sent back as its bare value, which could then pass for one with a name.
-        let start = value.as_bytes().iter().position(|byte| !byte.is_ascii_whitespace() && *byte != b'=');
-        start.and_then(|start| value.as_bytes().get(start..)).is_some_and(is_gateway_cookie)
-    };
-    if headers.get_all(SET_COOKIE).iter().any(ours) {
-        let kept: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|value| !ours(value)).cloned().collect();
+    if headers.get_all(SET_COOKIE).iter().any(cookies::sets_ours) {
+        let kept: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|value| !cookies::sets_ours(value)).cloned().collect();
         headers.remove(SET_COOKIE);
         for value in kept {
             headers.append(SET_COOKIE, value);
@@ -130,27 +124,6 @@ fn strip_claims(headers: &mut HeaderMap) {
     for name in claims {
         headers.remove(name);
     }
-}
-
-/// The other cookies keep their order, in one field as HTTP/1.1 wants it (RFC 9113, section 8.2.3).
-fn strip_gateway_cookies(headers: &mut HeaderMap) {
-    let pairs = || headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
-    let several = headers.get_all(COOKIE).iter().nth(1).is_some();
-    if !several && !pairs().any(is_gateway_cookie) {
-        return;
-    }
-    let kept: Vec<&[u8]> = pairs().filter(|pair| !pair.is_empty() && !is_gateway_cookie(pair)).collect();
-    let joined = HeaderValue::from_bytes(&kept.join(b"; ".as_slice()));
-    headers.remove(COOKIE);
-    if let Ok(joined) = joined
-        && !joined.is_empty()
-    {
-        headers.insert(COOKIE, joined);
-    }
-}
-
-fn is_gateway_cookie(pair: &[u8]) -> bool {
-    pair.get(..GATEWAY_COOKIE.len()).is_some_and(|start| start.eq_ignore_ascii_case(GATEWAY_COOKIE))
 }
 
 fn introduce(headers: &mut HeaderMap, backend: &Backend, asker: &Asker<'_>) -> Result<(), Refusal> {

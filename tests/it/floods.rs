@@ -46,6 +46,11 @@ burst = 100000
 connections = 6000
 "#;
 
+/// As long as nothing but the flood itself can end a connection within [`PATIENCE`].
+fn never_idle() -> String {
+    CONFIG.replace("idle = \"15s\"", "idle = \"10m\"")
+}
+
 /// A besieged gateway, and somebody who works in it.
 struct Siege {
     gateway: Arc<Process>,
@@ -228,7 +233,7 @@ async fn two_thousand_windows_of_nothing_keep_nobody_from_work() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rapid_resets_are_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     let fields = siege.request("/reset");
     siege
         .flood(preface(&[]), |number| {
@@ -243,7 +248,7 @@ async fn rapid_resets_are_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resets_that_the_client_provokes_are_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     let fields = siege.request("/provoked");
     siege
         .flood(preface(&[]), |number| {
@@ -257,7 +262,7 @@ async fn resets_that_the_client_provokes_are_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_control_frames_are_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     siege.flood(preface(&[]), |_| frame(PING, 0, 0, &[0; 8])).await;
     siege.flood(preface(&[]), |_| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100])).await;
     siege.flood(preface(&[]), |_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])).await;
@@ -267,7 +272,7 @@ async fn floods_of_control_frames_are_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_without_end_is_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     let opening = [preface(&[]), frame(HEADERS, END_STREAM, 1, &siege.request("/endless"))].concat();
     let fields = literal("x-more", &"y".repeat(200));
     siege.flood(opening.clone(), |_| frame(CONTINUATION, 0, 1, &fields)).await;
@@ -278,7 +283,7 @@ async fn a_head_without_end_is_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_in_empty_pieces_is_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     let fields =
         [request("POST", SITES, "/crumbs"), literal("cookie", &siege.cookie), literal("origin", &format!("https://{SITES}"))].concat();
     let opening = [preface(&[]), frame(HEADERS, END_HEADERS, 1, &fields)].concat();
@@ -318,13 +323,33 @@ async fn small_heads_that_grow_large_are_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn running_out_of_descriptors_is_survived() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
-    siege.gateway.limit_descriptors(300);
+    // Segments so small that the log needs new files all the while.
+    let siege = Siege::begin(&format!("{CONFIG}[log]\nsegment = \"64KiB\"\n")).await;
+    let mut kept = siege.browser.connect(SITES).await;
+    let cookie = siege.browser.cookie_field(SITES);
+    let mut ask = async || {
+        let ask = format!("GET /kept HTTP/1.1\r\nHost: {SITES}\r\nCookie: {cookie}\r\n\r\n");
+        kept.write_all(ask.as_bytes()).await.unwrap();
+        let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&answer).contains("x-forwarded-user") {
+            let count = tokio::time::timeout(Duration::from_secs(30), kept.read(&mut piece)).await.expect("an answer").unwrap();
+            assert!(count > 0, "{}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&piece[..count]);
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&answer));
+    };
+    ask().await;
+    siege.gateway.limit_descriptors(siege.gateway.descriptors() + 40);
     let mut attackers = Vec::new();
-    for number in 0..600 {
+    for number in 0..200 {
         attackers.extend(siege.gateway.attack(number).await);
     }
-    assert!(attackers.len() > 300, "{} attackers", attackers.len());
+    assert!(attackers.len() > 100, "{} attackers", attackers.len());
+    // Who is connected goes on working, and all of it goes on record.
+    for _ in 0..400 {
+        ask().await;
+    }
+    assert!(siege.gateway.segments() > 3, "the log began new files meanwhile");
     drop(attackers);
     // As soon as they are gone, everybody else comes in again.
     siege.withstand(32 * 1024 * 1024, async { tokio::time::sleep(Duration::from_secs(1)).await }).await;

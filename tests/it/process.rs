@@ -75,6 +75,15 @@ impl Process {
         prlimit(Some(self.pid()), Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) }).unwrap();
     }
 
+    pub fn descriptors(&self) -> u64 {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count() as u64
+    }
+
+    /// How many files of the log there are.
+    pub fn segments(&self) -> usize {
+        std::fs::read_dir(self.data.path().join("audit/journal")).unwrap().count()
+    }
+
     pub fn resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the gateway lives");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

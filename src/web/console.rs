@@ -18,10 +18,9 @@ use super::call::{Answer, Asked, Posted, Refused};
 use super::own::{name_of, session_row};
 use super::view::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, Alert, AllSessionsView, ConfirmView, ConfirmedAct,
-    InvitationView, InviteForm, KeyRow, SessionsFilter, UnitRow, UnitsView,
+    InvitationView, InviteForm, KeyRow, Paging, SessionsFilter, UnitRow, UnitsView,
 };
 
-const MOST_LISTED: usize = 200;
 const LIST: &str = "/console/accounts";
 const SESSIONS: &str = "/console/sessions";
 
@@ -44,11 +43,11 @@ async fn list(asked: &Asked, alert: Option<Alert>, form: InviteForm) -> Answer {
     found.retain(|account| filter.role.is_none_or(|role| account.role == role) && filter.state.is_none_or(|state| account.state == state));
     let units = units_of(asked, &actor).await?;
     let status = if alert.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let paging = Paging::new(with_query(asked, LIST, &["q", "unit", "role", "state"]), found.len(), asked.query.text("page"));
     let view = AccountsView {
-        frame: asked.frame_at(&with_query(asked, LIST, &["q", "unit", "role", "state"]), alert),
-        accounts: found.iter().take(MOST_LISTED).map(|account| account_row(asked, account)).collect(),
-        found: found.len(),
-        more: found.len() > MOST_LISTED,
+        frame: asked.frame_at(&paging.here(), alert),
+        accounts: paging.of(&found).iter().map(|account| account_row(asked, account)).collect(),
+        paging,
         units: units.into_iter().map(|unit| unit.name).collect(),
         filter,
         form,
@@ -216,12 +215,14 @@ async fn list_sessions(asked: &Asked, alert: Option<Alert>) -> Answer {
         let told = format!("{} {} {}", session.who.name, session.who.unit, session.address).to_lowercase();
         told.contains(&sought) && (filter.app.is_empty() || host.is_some_and(|host| session.hosts.contains(host)))
     };
-    let rows = sessions.iter().filter(fits).map(|session| session_row(asked, session, own)).collect();
+    let found: Vec<&SessionRow> = sessions.iter().filter(fits).collect();
+    let paging = Paging::new(with_query(asked, SESSIONS, &["q", "app"]), found.len(), asked.query.text("page"));
     let view = AllSessionsView {
-        frame: asked.frame_at(&with_query(asked, SESSIONS, &["q", "app"]), alert),
+        frame: asked.frame_at(&paging.here(), alert),
         apps: apps.iter().map(|app| (app.id.to_string(), name_of(app, asked.visit.language).to_owned())).collect(),
         filter,
-        sessions: rows,
+        sessions: paging.of(&found).iter().map(|session| session_row(asked, session, own)).collect(),
+        paging,
     };
     asked.show(&view)
 }

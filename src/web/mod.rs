@@ -7,6 +7,8 @@ mod agent;
 pub mod assets;
 mod call;
 mod console;
+#[cfg(test)]
+mod contrast;
 mod denial;
 mod enrol;
 mod files;

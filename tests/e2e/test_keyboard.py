@@ -1,18 +1,27 @@
-"""Everything by keyboard alone: what has the focus is seen to have it, in an order that follows the page."""
+"""Everything by keyboard alone: what has the focus is seen to have it, in an order that follows the page and its script."""
 
 import pytest
+from house.eyes import asking_for
 from house.layout import LOCALHOST
+from house.people import Person, put_away
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-pytestmark = pytest.mark.parametrize("layout", [LOCALHOST], indirect=True, ids=["localhost"])
+pytestmark = [
+    pytest.mark.parametrize("layout", [LOCALHOST], indirect=True, ids=["localhost"]),
+    pytest.mark.parametrize("language", ["zh-Hans", "ug", "en"]),
+]
 
-# What has the focus: its id, whether one sees that it has it, whether it stands within the window, and whether it comes after
-# what had the focus before (in the page's order, which is also the order in which it is laid out).
+# What has the focus: whether one sees that it has it, whether it stands within the window, and whether it comes after what had
+# the focus before: in the page, and for the eye, which goes along the line (from right to left in Uyghur) or down to another one.
+# The link past the head of the page lies over it and is in no line.
 FOCUS = """
-const one = document.activeElement, before = window.focusBefore;
+const one = document.activeElement, before = window.focusBefore, from = window.focusPlace;
 window.focusBefore = one;
 const style = getComputedStyle(one), box = one.getBoundingClientRect();
+const rtl = document.documentElement.dir === 'rtl';
+const place = {along: rtl ? -box.right - scrollX : box.left + scrollX, top: box.top + scrollY, bottom: box.bottom + scrollY};
+window.focusPlace = one.matches('.skip') ? null : place;
 const follows = !before || !before.isConnected || before === document.body || before === one ||
   Boolean(before.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING);
 return {
@@ -21,14 +30,15 @@ return {
   seen: one.matches(':focus-visible') && style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2,
   within: box.width > 0 && box.top >= -1 && box.left >= -1 && box.bottom <= innerHeight + 1 && box.right <= innerWidth + 1,
   follows,
+  onward: !from || !before || place.along >= from.along - 1 || place.top >= from.bottom - 1,
   text: one.outerHTML.slice(0, 120),
 };
 """
 
 
 class Keyboard:
-    def __init__(self, browser):
-        self.browser = browser
+    def __init__(self, browser, language):
+        self.browser, self.language = browser, language
 
     def press(self, *keys):
         ActionChains(self.browser.driver).send_keys(*keys).perform()
@@ -47,6 +57,7 @@ class Keyboard:
             assert stop["seen"], f"one does not see that this has the focus: {stop['text']}"
             assert stop["within"], f"what has the focus is out of sight: {stop['text']}"
             assert stop["follows"], f"the focus jumped back: {stop['text']}"
+            assert stop["onward"], f"the focus went against the script: {stop['text']}"
             if stop["is"]:
                 return
         raise AssertionError(f"{css} is not reached by {most} tabs")
@@ -55,10 +66,25 @@ class Keyboard:
         return self.browser.until(lambda: self.focus(css)["is"], what=f"{css} has the focus")
 
 
+@pytest.fixture
+def desk(hands, language):
+    """The desk of somebody who reads `language`."""
+    with asking_for(hands.browser, language):
+        yield hands
+
+
+@pytest.fixture
+def office(house, language):
+    office = house.hands("office")
+    with asking_for(office.browser, language):
+        yield office
+
+
 def signs_in(house, hands, keyboard, person, to):
     browser = hands.browser
     browser.forget()
     browser.open(house.url("portal", to)).see("form#sign-in")
+    assert browser.has(f"html[lang='{keyboard.language}'][dir='{'rtl' if keyboard.language == 'ug' else 'ltr'}']")
     keyboard.has("input#name")
     keyboard.press(person.name)
     keyboard.go("input#password", most=1)
@@ -69,9 +95,34 @@ def signs_in(house, hands, keyboard, person, to):
     keyboard.press(Keys.ENTER)
 
 
-def test_sign_in_portal_and_app_by_keyboard_alone(house, hands, member):
-    browser, keyboard = hands.browser, Keyboard(hands.browser)
-    signs_in(house, hands, keyboard, member, "/")
+def test_an_account_is_set_up_by_keyboard_alone(house, desk, language):
+    browser, keyboard, person = desk.browser, Keyboard(desk.browser, language), Person()
+    link = house.gateway.invite(person.name, person.unit)
+    browser.forget()
+    browser.open("about:blank").open(link)
+    keyboard.go("button#enrol-begin:enabled")
+    keyboard.press(Keys.ENTER)
+    keyboard.go("input#password")
+    keyboard.press(person.password)
+    keyboard.go("input#again", most=1)
+    keyboard.press(person.password, Keys.ENTER)
+    browser.see("#webauthn-status[data-state=ready]")
+    desk.hold(person)
+    keyboard.go("input#key_name")
+    keyboard.go("button#use-key", most=1)
+    keyboard.press(Keys.ENTER)
+    keyboard.go("button#enrol-finish-submit")
+    keyboard.press(Keys.ENTER)
+    keyboard.go("a#to-sign-in")
+    keyboard.press(Keys.ENTER)
+    browser.see("form#sign-in")
+    signs_in(house, desk, keyboard, person, "/")
+    browser.see("ul#apps")
+
+
+def test_sign_in_portal_and_app_by_keyboard_alone(house, desk, member, language):
+    browser, keyboard = desk.browser, Keyboard(desk.browser, language)
+    signs_in(house, desk, keyboard, member, "/")
     browser.see("ul#apps")
     # Past the head of the page in one step.
     keyboard.go("a.skip", most=1)
@@ -97,14 +148,14 @@ def test_sign_in_portal_and_app_by_keyboard_alone(house, hands, member):
     browser.see("h1#site")
 
 
-def test_a_key_that_fails_is_tried_again_by_keyboard_alone(house, hands, member):
-    browser, keyboard = hands.browser, Keyboard(hands.browser)
+def test_a_key_that_fails_is_tried_again_by_keyboard_alone(house, desk, member, language):
+    browser, keyboard = desk.browser, Keyboard(desk.browser, language)
     browser.forget()
     browser.open(house.url("sites", "/seen/?by=keyboard")).see("form#sign-in")
     keyboard.has("input#name")
     keyboard.press(member.name, Keys.TAB, member.password, Keys.ENTER)
     browser.see("#webauthn-status[data-state=ready]")
-    hands.hold(member)
+    desk.hold(member)
     browser.verifies(False)
     keyboard.has("button#use-key")
     keyboard.press(Keys.ENTER)
@@ -117,10 +168,75 @@ def test_a_key_that_fails_is_tried_again_by_keyboard_alone(house, hands, member)
     browser.at(house.url("sites", "/seen/?by=keyboard"))
 
 
-def test_an_account_is_disabled_by_keyboard_alone(house, hands, warden):
+def test_a_second_key_is_added_and_removed_by_keyboard_alone(house, desk, language):
+    browser, keyboard, person = desk.browser, Keyboard(desk.browser, language), house.person()
+    signs_in(house, desk, keyboard, person, "/keys")
+    keyboard.go("button#key-add-submit")
+    keyboard.press(Keys.ENTER)
+    proves(browser, keyboard)
+    browser.see("form#webauthn [name=key_name]")
+    # The second key is another one.
+    put_away(person)
+    browser.plug_in()
+    keyboard.go("input#key_name")
+    keyboard.go("button#use-key", most=1)
+    keyboard.press(Keys.ENTER)
+    browser.until(lambda: len(browser.all("#keys > li")) == 2, what="two keys")
+    browser.unplug()
+    desk.hold(person)
+    keyboard.go("#keys > li:last-child form.key-remove button")
+    keyboard.press(Keys.ENTER)
+    proves(browser, keyboard)
+    browser.see("#only-key")
+
+
+def proves(browser, keyboard):
+    browser.see("form#webauthn:not(:has([name=key_name])) #webauthn-status[data-state=ready]")
+    keyboard.has("button#use-key")
+    keyboard.press(Keys.ENTER)
+
+
+def test_sessions_are_ended_by_keyboard_alone(house, desk, language):
+    browser, keyboard, person = desk.browser, Keyboard(desk.browser, language), house.person()
+    # One that this browser forgets.
+    desk.sign_in(person)
+    signs_in(house, desk, keyboard, person, "/sessions")
+    browser.see("ul#sessions")
+    while others := len(browser.all("form.session-end")):
+        keyboard.go("form.session-end button")
+        keyboard.press(Keys.ENTER)
+        browser.until(lambda: len(browser.all("form.session-end")) == others - 1, what="one session fewer")  # noqa: B023
+    keyboard.go("button#sign-out-everywhere-submit")
+    keyboard.press(Keys.ENTER)
+    keyboard.go("a#sign-in-again")
+    keyboard.press(Keys.ENTER)
+    browser.see("form#sign-in")
+
+
+def test_somebodys_session_is_ended_in_the_console_by_keyboard_alone(house, desk, office, warden, language):
     person = house.person()
-    office = house.hands("office")
-    browser, keyboard = office.browser, Keyboard(office.browser)
+    desk.sign_in(person)
+    browser, keyboard = office.browser, Keyboard(office.browser, language)
+    signs_in(house, office, keyboard, warden, "/console/sessions")
+    keyboard.go("input#q")
+    keyboard.press(person.name)
+    # Every stop of the form, then the row.
+    for stop in ("select#app", "button#filter-submit"):
+        keyboard.go(stop, most=1)
+    keyboard.press(Keys.ENTER)
+    browser.until(lambda: "q=" in browser.url and len(browser.all("table#sessions tbody tr")) == 1, what="the list is narrowed")
+    keyboard.go("tbody a.session-end")
+    keyboard.press(Keys.ENTER)
+    browser.see("form#confirm")
+    keyboard.go("button#confirm-submit")
+    keyboard.press(Keys.ENTER)
+    browser.see("#alert.done")
+    desk.browser.open(desk.portal).see("form#sign-in")
+
+
+def test_an_account_is_disabled_by_keyboard_alone(house, office, warden, language):
+    person = house.person()
+    browser, keyboard = office.browser, Keyboard(office.browser, language)
     signs_in(house, office, keyboard, warden, "/console/accounts")
     browser.see("form#filter")
     keyboard.go("input#q")

@@ -25,6 +25,9 @@ TOWN = [
     ("周强", "信息中心", "system-administrator"),
 ]
 
+# A unit with more people than a page of a list has rows.
+CROWD, CROWD_SIZE = "ئۈرۈمچى شەھەرلىك ئارخىپ ئىدارىسى", 43
+
 # Who walks through the pages, who has no app, and who is invited at the console.
 NAMES = {
     "zh-Hans": ("马晓燕", "吴丹", "赵敏"),
@@ -37,6 +40,8 @@ NAMES = {
 def town(house):
     for name, unit, role in TOWN:
         house.gateway.invite(name, unit, role)
+    for number in range(CROWD_SIZE):
+        house.gateway.invite(f"archive{number}", CROWD)
     house.gateway.account("disable", "孙丽")
     return house
 
@@ -188,6 +193,14 @@ def test_the_pages_of_the_console(house, chief, shots, language, direction):
         office.sign_in(chief, house.url("portal", "/console/accounts"))
         see.look("console-accounts")
         see.on_paper("console-accounts", "table#accounts")
+        browser.open(house.url("portal", f"/console/accounts?unit={quote(CROWD)}")).see("a#next-page")
+        assert browser.text("#accounts-found") == str(CROWD_SIZE) and not browser.has("a#previous-page")
+        first = {one.text for one in browser.all("table#accounts tbody th bdi")}
+        browser.click("a#next-page")
+        browser.see("a#previous-page")
+        see.look("console-accounts-next")
+        rest = {one.text for one in browser.all("table#accounts tbody th bdi")}
+        assert len(first) == 40 and len(rest) == CROWD_SIZE - 40 and not first & rest and not browser.has("a#next-page")
         browser.open(house.url("portal", "/console/accounts?q=zzz")).see("#no-accounts")
         see.look("console-accounts-none")
         browser.open(house.url("portal", "/console/units")).see("table#units")
@@ -226,7 +239,7 @@ def test_the_pages_of_the_console(house, chief, shots, language, direction):
         browser.click("a#account-end-sessions")
         browser.see("form#confirm")
         see.look("console-confirm-end-sessions")
-    assert len(see.seen) == len(set(see.seen)) == 12
+    assert len(see.seen) == len(set(see.seen)) == 13
     see.tell("console")
 
 

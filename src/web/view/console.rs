@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use super::{Frame, KeyRow, Moment, SessionRow};
+use super::{Frame, KeyRow, Moment, Paging, SessionRow};
 use crate::model::{AccountState, Role};
 
 #[derive(Clone, Debug, Template)]
@@ -12,13 +12,11 @@ use crate::model::{AccountState, Role};
 pub struct AccountsView {
     pub frame: Frame,
     pub filter: AccountsFilter,
+    /// Those of this page.
     pub accounts: Vec<AccountRow>,
-    /// How many fit, also where not all are listed.
-    pub found: usize,
+    pub paging: Paging,
     /// All units that have accounts.
     pub units: Vec<String>,
-    /// There are more than are listed.
-    pub more: bool,
     pub form: InviteForm,
 }
 
@@ -148,7 +146,9 @@ pub struct AllSessionsView {
     pub filter: SessionsFilter,
     /// Id and name of what sessions can be filtered by.
     pub apps: Vec<(String, String)>,
+    /// Those of this page.
     pub sessions: Vec<SessionRow>,
+    pub paging: Paging,
 }
 
 #[derive(Clone, Debug, Default)]

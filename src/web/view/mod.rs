@@ -7,6 +7,9 @@ mod console;
 mod enrol;
 mod error;
 mod icon;
+#[cfg(test)]
+mod long_lists;
+mod paging;
 mod portal;
 #[cfg(test)]
 mod samples;
@@ -21,6 +24,7 @@ pub use console::{
 };
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
 pub use error::{ErrorKind, ErrorView};
+pub use paging::Paging;
 pub use portal::{AppCard, KeyRow, KeysProveView, KeysRegisterView, KeysView, PortalView, ProvePurpose, SessionRow, SessionsView};
 pub use sign_in::{KeyFirst, SignInKeyView, SignInView, SignedOutView};
 

@@ -10,11 +10,11 @@ pub(super) const OPTIONS: &str = r#"{"publicKey":{"challenge":"p5aV2uHXr0AOqUk7H
 /// What the texts of a page that people or apps chose are.
 #[derive(Clone, Copy)]
 pub(super) struct Typed {
-    name: &'static str,
-    unit: &'static str,
-    app: &'static str,
-    key: &'static str,
-    browser: &'static str,
+    pub(super) name: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) app: &'static str,
+    pub(super) key: &'static str,
+    pub(super) browser: &'static str,
 }
 
 pub(super) const ATTACK: Typed = Typed { name: HOSTILE, unit: HOSTILE, app: HOSTILE, key: HOSTILE, browser: HOSTILE };
@@ -34,7 +34,7 @@ pub(super) fn key(typed: Typed, id: &str, used: bool) -> KeyRow {
     KeyRow { id: id.into(), name: typed.key.into(), added: moment(), last_used: used.then(moment) }
 }
 
-fn session(typed: Typed, current: bool) -> SessionRow {
+pub(super) fn session(typed: Typed, current: bool) -> SessionRow {
     SessionRow {
         id: "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d".into(),
         current,
@@ -49,7 +49,7 @@ fn session(typed: Typed, current: bool) -> SessionRow {
     }
 }
 
-fn account(typed: Typed, state: AccountState, role: Role) -> AccountRow {
+pub(super) fn account(typed: Typed, state: AccountState, role: Role) -> AccountRow {
     AccountRow {
         id: "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d".into(),
         name: typed.name.into(),
@@ -90,10 +90,11 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         portal: portal.map(str::to_owned),
         retry_after_s: Some(30),
     };
-    let all_sessions = |sessions, search: &str| AllSessionsView {
+    let all_sessions = |sessions: Vec<SessionRow>, search: &str| AllSessionsView {
         frame: staff("/console/sessions"),
         filter: SessionsFilter { search: search.into(), app: String::new() },
         apps: vec![("sites".into(), typed.app.into())],
+        paging: Paging::new(format!("/console/sessions?q={search}"), sessions.len(), ""),
         sessions,
     };
     let confirm = |act| ConfirmView {
@@ -192,7 +193,6 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
             AccountsView {
                 frame: staff("/console/accounts").alert(Some(Alert::NameTaken)),
                 filter: AccountsFilter { search: typed.unit.into(), unit: typed.unit.into(), role: Some(Role::Auditor), state: None },
-                found: 4,
                 units: vec![typed.unit.into()],
                 accounts: vec![
                     account(typed, AccountState::Active, Role::SecurityAdministrator),
@@ -200,7 +200,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                     account(typed, AccountState::Disabled, Role::Auditor),
                     account(typed, AccountState::Suspended, Role::SystemAdministrator),
                 ],
-                more: true,
+                paging: Paging::new(format!("/console/accounts?q={}", typed.unit), 1_234, "2"),
                 form: InviteForm { name: typed.name.into(), unit: typed.unit.into(), role: Some(Role::Auditor), email: String::new() },
             }
             .render(),
@@ -210,10 +210,9 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
             AccountsView {
                 frame: staff("/console/accounts"),
                 filter: AccountsFilter { search: typed.name.into(), ..AccountsFilter::default() },
-                found: 0,
                 units: vec![],
                 accounts: vec![],
-                more: false,
+                paging: Paging::new("/console/accounts".into(), 0, ""),
                 form: InviteForm::default(),
             }
             .render(),

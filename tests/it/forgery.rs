@@ -132,7 +132,8 @@ impl Forger {
 
 /// The values of all attributes of a name.
 fn attributes(html: &str, name: &str) -> Vec<String> {
-    let values = html.split(&format!("{name}=\"")).skip(1);
+    let mark = format!("{name}=\"");
+    let values = html.split(&mark).skip(1);
     values.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 

@@ -239,6 +239,7 @@ async fn no_field_of_a_client_says_who_she_is_or_where_from_over_http_2_too() {
 
 #[tokio::test]
 async fn cookies_in_crumbs_are_one_field_without_the_gateways_own() {
+    // What she holds beside the gateway's own is the app's `theirs=1`.
     let (house, cookie) = house().await;
     let start = request("GET", SITES, "/crumbs");
     let crumbs = |crumbs: &[&str]| crumbs.iter().flat_map(|crumb| literal("cookie", crumb)).collect::<Vec<u8>>();
@@ -246,7 +247,7 @@ async fn cookies_in_crumbs_are_one_field_without_the_gateways_own() {
     assert_eq!(outcome(&house, &good).await, Outcome::Answered(STATUS_200));
     let head = house.upstream.requests().pop().unwrap().to_ascii_lowercase();
     assert_eq!(head.matches("cookie:").count(), 1, "{head}");
-    assert!(head.contains("cookie: a=b; c=d; e=f\r\n") && !head.contains("yumen="), "{head}");
+    assert!(head.contains("cookie: a=b; theirs=1; c=d; e=f\r\n") && !head.contains("yumen="), "{head}");
 }
 
 #[tokio::test]

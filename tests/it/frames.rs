@@ -27,8 +27,8 @@ pub fn preface(settings: &[(u16, u32)]) -> Vec<u8> {
 }
 
 /// A field that no table remembers (RFC 7541, section 6.2.2).
-pub fn literal(name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Vec<u8> {
-    [&[0][..], &string(name.as_ref()), &string(value.as_ref())].concat()
+pub fn literal(name: &str, value: &(impl AsRef<[u8]> + ?Sized)) -> Vec<u8> {
+    [&[0][..], &string(name.as_bytes()), &string(value.as_ref())].concat()
 }
 
 /// A field that the dynamic table remembers as its newest (RFC 7541, section 6.2.1).
@@ -58,6 +58,6 @@ fn string(text: &[u8]) -> Vec<u8> {
 }
 
 /// The fields that every request begins with.
-pub fn request(method: &str, host: &str, path: impl AsRef<[u8]>) -> Vec<u8> {
+pub fn request(method: &str, host: &str, path: &(impl AsRef<[u8]> + ?Sized)) -> Vec<u8> {
     [literal(":method", method), literal(":scheme", "https"), literal(":authority", host), literal(":path", path)].concat()
 }

@@ -188,12 +188,12 @@ async fn a_hundred_fields_are_taken_and_one_more_is_not_crumbs_of_cookies_counte
 #[tokio::test]
 async fn every_address_has_one_reading_or_none_over_http_2_too() {
     let (house, browser) = roomy().await;
-    let cookie = literal("cookie", browser.cookie_field(SITES));
+    let cookie = literal("cookie", &browser.cookie_field(SITES));
     let (mut failures, mut count) = (Vec::new(), 0);
     for Case { sent: address, http2: outcome_wanted, .. } in cases(PATHS) {
         count += 1;
         let before = house.upstream.requests().len();
-        let got = outcome(&house, &whole(&[&request("GET", SITES, bytes_of(address)), &cookie])).await;
+        let got = outcome(&house, &whole(&[&request("GET", SITES, &bytes_of(address)), &cookie])).await;
         let reached = house.upstream.requests().split_off(before);
         let seen = reached.first().and_then(|head| head.split(' ').nth(1)?.split('?').next());
         let right = match outcome_wanted {
@@ -210,7 +210,7 @@ async fn every_address_has_one_reading_or_none_over_http_2_too() {
 #[tokio::test]
 async fn no_field_of_a_client_says_who_she_is_or_where_from_over_http_2_too() {
     let (house, browser) = roomy().await;
-    let start = [request("GET", SITES, "/"), literal("cookie", browser.cookie_field(SITES))].concat();
+    let start = [request("GET", SITES, "/"), literal("cookie", &browser.cookie_field(SITES))].concat();
     let (mut failures, mut count) = (Vec::new(), 0);
     for Case { sent, http2: outcome_wanted, .. } in cases(FIELDS) {
         count += 1;
@@ -242,7 +242,7 @@ async fn cookies_in_crumbs_are_one_field_without_the_gateways_own() {
     // What she holds beside the gateway's own is the app's `theirs=1`.
     let (house, cookie) = house().await;
     let start = request("GET", SITES, "/crumbs");
-    let crumbs = |crumbs: &[&str]| crumbs.iter().flat_map(|crumb| literal("cookie", crumb)).collect::<Vec<u8>>();
+    let crumbs = |crumbs: &[&str]| crumbs.iter().flat_map(|crumb| literal("cookie", *crumb)).collect::<Vec<u8>>();
     let good = whole(&[&start, &crumbs(&["a=b", &cookie, "c=d; e=f"])]);
     assert_eq!(outcome(&house, &good).await, Outcome::Answered(STATUS_200));
     let head = house.upstream.requests().pop().unwrap().to_ascii_lowercase();
@@ -261,7 +261,7 @@ async fn a_second_session_cookie_is_refused_in_whatever_crumb_it_comes() {
         &["a=b", &format!("{cookie}; __Host-yumen=tossed")],
         &[&cookie, "a=b; __Host-yumen="],
     ] {
-        let fields: Vec<u8> = crumbs.iter().flat_map(|crumb| literal("cookie", crumb)).collect();
+        let fields: Vec<u8> = crumbs.iter().flat_map(|crumb| literal("cookie", *crumb)).collect();
         assert_eq!(outcome(&house, &whole(&[&start, &fields])).await, Outcome::Answered(STATUS_400), "{crumbs:?}");
     }
 }

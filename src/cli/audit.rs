@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use crate::audit::{Filter, Tail};
 use crate::clock::{Clock, Time};
-use crate::model::{AccountName, AppId, Closed, Entry, Event, Opened, Record, Who};
+use crate::model::{AccountName, AppId, Closed, Entry, Event, Opened, Record, Who, visible};
 
 use super::control::Which;
 
@@ -161,18 +161,6 @@ fn word(value: &impl serde::Serialize) -> String {
         Ok(serde_json::Value::String(word)) => word,
         _ => "?".to_owned(),
     }
-}
-
-/// Escapes what could move the cursor or turn the text of a terminal around.
-fn visible(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-        out
-    })
 }
 
 #[cfg(test)]

@@ -17,5 +17,5 @@ pub use inbound::{Inbound, Line};
 pub use name::{AccountName, NotAName, UnitName};
 pub use origin::{Network, Origin, Site, TlsFacts};
 pub use path::{CanonicalPath, NotCanonical, PathAllowance};
-pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped};
+pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped, visible};
 pub use refusal::Refusal;

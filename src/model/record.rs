@@ -1,7 +1,7 @@
 //! One line of the audit log.
 //!
-//! Invariant: no record holds a secret, a cookie, a one-time code or a body; every text is capped, and escaped when
-//! it is written (JSON).
+//! Invariant: no record holds a secret, a cookie, a one-time code or a body; every text is capped, and no detail holds a
+//! character that a terminal would obey (JSON alone leaves DEL, C1 and the marks that turn a line around).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -207,10 +207,10 @@ impl Event {
         self
     }
 
-    /// Adds a detail; its text is capped.
+    /// Adds a detail; its text is made visible and capped.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
-        self.details.insert(name.to_owned(), capped(&value.to_string(), 256));
+        self.details.insert(name.to_owned(), capped(&visible(&value.to_string()), 256));
         self
     }
 }
@@ -231,6 +231,18 @@ pub fn capped(text: &str, longest: usize) -> String {
     kept
 }
 
+/// Escapes what could move the cursor or turn the text of a terminal around.
+pub fn visible(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
 impl Entry {
     pub fn stamp(sequence: u64, time: Time, salt: [u8; 16], record: Record) -> Self {
         Self { sequence, time: time.to_string(), salt: BASE32_NOPAD.encode(&salt), record }
@@ -246,6 +258,14 @@ mod tests {
         assert_eq!(capped("short", 10), "short");
         assert_eq!(capped("信息公开", 7), "信息…");
         assert_eq!(capped("", 0), "");
+    }
+
+    #[test]
+    fn what_could_trick_a_terminal_is_escaped() {
+        assert_eq!(visible("a\u{1b}[2Jb\u{202e}c\n"), "a\\u{1b}[2Jb\\u{202e}c\\n");
+        assert_eq!(visible("王丽"), "王丽");
+        let event = Event::failed(Action::SignIn).with("name", "x\u{7f}\u{9b}2J\u{2066}y");
+        assert_eq!(event.details["name"], "x\\u{7f}\\u{9b}2J\\u{2066}y");
     }
 
     #[test]

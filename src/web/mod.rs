@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::{HeaderMap, HeaderValue, header};
 
 pub use call::{Fields, Visit};
@@ -88,40 +88,65 @@ impl Pages {
 }
 
 fn router() -> Router<Arc<Portal>> {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(own::portal))
         .route("/open/{app}", get(own::open))
         .route("/enter", get(own::enter))
-        .route("/sign-in", get(sign_in::page).post(sign_in::first_factor))
-        .route("/sign-in/key", get(sign_in::key_page).post(sign_in::second_factor))
-        .route("/sign-in/key-first", get(sign_in::page).post(sign_in::key_first))
-        .route("/sign-in/key-first/finish", get(sign_in::page).post(sign_in::key_first_finish))
-        .route("/sign-out", post(own::sign_out))
-        .route("/sign-out/everywhere", post(own::sign_out_everywhere))
+        .route("/sign-in", get(sign_in::page))
+        .route("/sign-in/key", get(sign_in::key_page))
+        .route("/sign-in/key-first", get(sign_in::page))
+        .route("/sign-in/key-first/finish", get(sign_in::page))
         .route("/signed-out", get(own::signed_out))
         .route("/enrol", get(enrol::page))
-        .route("/enrol/open", post(enrol::open))
-        .route("/enrol/password", get(enrol::password_page).post(enrol::password))
-        .route("/enrol/key", get(enrol::key_page).post(enrol::key))
-        .route("/enrol/finish", post(enrol::finish))
+        .route("/enrol/password", get(enrol::password_page))
+        .route("/enrol/key", get(enrol::key_page))
         .route("/keys", get(keys::page))
-        .route("/keys/add", get(keys::page).post(keys::add))
-        .route("/keys/remove", get(keys::page).post(keys::remove))
-        .route("/keys/prove", get(keys::page).post(keys::prove))
-        .route("/keys/register", get(keys::register_page).post(keys::register))
+        .route("/keys/add", get(keys::page))
+        .route("/keys/remove", get(keys::page))
+        .route("/keys/prove", get(keys::page))
+        .route("/keys/register", get(keys::register_page))
         .route("/sessions", get(own::sessions))
-        .route("/sessions/end", get(own::sessions).post(own::end_session))
+        .route("/sessions/end", get(own::sessions))
         .route("/console/accounts", get(console::accounts))
-        .route("/console/accounts/invite", get(console::accounts).post(console::invite))
+        .route("/console/accounts/invite", get(console::accounts))
         .route("/console/accounts/{id}", get(console::account))
-        .route("/console/accounts/{id}/{change}", get(console::confirm).post(console::change))
+        .route("/console/accounts/{id}/{change}", get(console::confirm))
         .route("/console/units", get(console::units))
         .route("/console/sessions", get(console::sessions))
-        .route("/console/sessions/end", get(console::confirm_end).post(console::end_session))
+        .route("/console/sessions/end", get(console::confirm_end))
         .route("/language/{tag}", get(language::switch))
-        .route("/assets/{name}", get(files::asset))
-        .fallback(files::missing)
-        .method_not_allowed_fallback(files::missing)
+        .route("/assets/{name}", get(files::asset));
+    let routes = forms().into_iter().fold(pages, |routes, (address, form)| routes.route(address, form));
+    routes.fallback(files::missing).method_not_allowed_fallback(files::missing)
+}
+
+/// Everything that takes a form, by its address: whatever changes something is here, and the other routes only show.
+fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
+    vec![
+        ("/sign-in", post(sign_in::first_factor)),
+        ("/sign-in/key", post(sign_in::second_factor)),
+        ("/sign-in/key-first", post(sign_in::key_first)),
+        ("/sign-in/key-first/finish", post(sign_in::key_first_finish)),
+        ("/sign-out", post(own::sign_out)),
+        ("/sign-out/everywhere", post(own::sign_out_everywhere)),
+        ("/enrol/open", post(enrol::open)),
+        ("/enrol/password", post(enrol::password)),
+        ("/enrol/key", post(enrol::key)),
+        ("/enrol/finish", post(enrol::finish)),
+        ("/keys/add", post(keys::add)),
+        ("/keys/remove", post(keys::remove)),
+        ("/keys/prove", post(keys::prove)),
+        ("/keys/register", post(keys::register)),
+        ("/sessions/end", post(own::end_session)),
+        ("/console/accounts/invite", post(console::invite)),
+        ("/console/accounts/{id}/{change}", post(console::change)),
+        ("/console/sessions/end", post(console::end_session)),
+    ]
+}
+
+/// The addresses that take forms, as they are routed.
+pub fn form_addresses() -> Vec<&'static str> {
+    forms().into_iter().map(|(address, _)| address).collect()
 }
 
 /// Forms that only take something away (a session, an account's right to sign in): they are heard where the log takes no record.
@@ -160,7 +185,18 @@ pub fn protect(headers: &mut HeaderMap, form_action: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::only_takes_away;
+    use super::{form_addresses, only_takes_away};
+
+    #[test]
+    fn nothing_but_the_list_of_forms_hears_more_than_get() {
+        let source = include_str!("mod.rs");
+        let (code, _) = source.split_once("#[cfg(test)]").unwrap();
+        assert_eq!(code.matches("post(").count(), form_addresses().len());
+        for other in ["put(", "delete(", "patch(", "any(", "on(", "MethodFilter", "merge(", "nest("] {
+            let called = code.match_indices(other).filter(|(at, _)| !code[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+            assert_eq!(called.count(), 0, "{other}");
+        }
+    }
 
     #[test]
     fn only_forms_that_end_something_need_no_log() {

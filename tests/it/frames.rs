@@ -27,19 +27,19 @@ pub fn preface(settings: &[(u16, u32)]) -> Vec<u8> {
 }
 
 /// A field that no table remembers (RFC 7541, section 6.2.2).
-pub fn literal(name: &str, value: &str) -> Vec<u8> {
-    [&[0][..], &string(name), &string(value)].concat()
+pub fn literal(name: &str, value: &(impl AsRef<[u8]> + ?Sized)) -> Vec<u8> {
+    [&[0][..], &string(name.as_bytes()), &string(value.as_ref())].concat()
 }
 
 /// A field that the dynamic table remembers as its newest (RFC 7541, section 6.2.1).
 pub fn remembered(name: &str, value: &str) -> Vec<u8> {
-    [&[0x40][..], &string(name), &string(value)].concat()
+    [&[0x40][..], &string(name.as_bytes()), &string(value.as_bytes())].concat()
 }
 
 /// The newest entry of the dynamic table, in one byte.
 pub const NEWEST: u8 = 0x80 | 62;
 
-fn string(text: &str) -> Vec<u8> {
+fn string(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     match text.len() {
         short @ 0..127 => bytes.push(u8::try_from(short).unwrap()),
@@ -53,14 +53,11 @@ fn string(text: &str) -> Vec<u8> {
             bytes.push(u8::try_from(rest).unwrap());
         }
     }
-    bytes.extend_from_slice(text.as_bytes());
+    bytes.extend_from_slice(text);
     bytes
 }
 
 /// The fields that every request begins with.
-pub fn request(method: &str, host: &str, path: &str) -> Vec<u8> {
-    [(":method", method), (":scheme", "https"), (":authority", host), (":path", path)]
-        .iter()
-        .flat_map(|(name, value)| literal(name, value))
-        .collect()
+pub fn request(method: &str, host: &str, path: &(impl AsRef<[u8]> + ?Sized)) -> Vec<u8> {
+    [literal(":method", method), literal(":scheme", "https"), literal(":authority", host), literal(":path", path)].concat()
 }

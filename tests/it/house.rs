@@ -3,17 +3,19 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::{Method, StatusCode};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use tempfile::TempDir;
+use url::Url;
 use yumen::admin::{Actor, NewAccount};
 use yumen::audit::{Filter, Tail};
 use yumen::clock::Clock;
 use yumen::config;
 use yumen::gateway::{Gateway, Options};
-use yumen::model::{AccountName, Entry, Record, Role, UnitName};
+use yumen::model::{AccountName, AccountState, Entry, Record, Role, UnitName};
 
 use crate::browser::{Browser, Reply};
-use crate::upstream::Upstream;
+use crate::upstream::{Forbidden, Upstream};
 
 pub const PORTAL: &str = "gate.city.test";
 pub const SITES: &str = "sites.city.test";
@@ -25,8 +27,8 @@ pub struct House {
     gateway: Option<Gateway>,
     pub address: SocketAddr,
     pub upstream: Upstream,
-    /// Behind the app that nobody here may enter.
-    pub forbidden: Upstream,
+    /// Behind the app that nobody here may enter; in a house that refuses, behind every app.
+    forbidden: Forbidden,
     pub data: TempDir,
     pub tls: Arc<rustls::ClientConfig>,
     config: Arc<std::sync::Mutex<String>>,
@@ -54,11 +56,27 @@ impl House {
         Self::open_with(Changes::default()).await
     }
 
+    /// A house in which every request to an app is to be refused: whoever reaches a back office fails the test.
+    pub async fn refusing() -> Self {
+        Self::refusing_with(Changes::default()).await
+    }
+
+    pub async fn refusing_with(changes: Changes<'_>) -> Self {
+        let (upstream, forbidden) = (Upstream::recording().await, Forbidden::start());
+        let behind = forbidden.address;
+        Self::between(&changes, behind, upstream, forbidden).await
+    }
+
     pub async fn open_with(changes: Changes<'_>) -> Self {
+        let (upstream, forbidden) = (Upstream::recording().await, Forbidden::start());
+        let behind = upstream.address;
+        Self::between(&changes, behind, upstream, forbidden).await
+    }
+
+    async fn between(changes: &Changes<'_>, behind: SocketAddr, upstream: Upstream, forbidden: Forbidden) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let (upstream, forbidden) = (Upstream::recording().await, Upstream::recording().await);
         let tls = certificates(data.path());
-        let config = Arc::new(std::sync::Mutex::new(config_text(&changes, &upstream, &forbidden)));
+        let config = Arc::new(std::sync::Mutex::new(config_text(changes, behind, forbidden.address)));
         let base = data.path().to_owned();
         let text = config.clone();
         let read = move || config::parse(&text.lock().unwrap(), "test.toml", &base).map_err(|problems| problems.render(false));
@@ -113,6 +131,11 @@ impl House {
         desk.disable(&machine, account.id).await.unwrap();
     }
 
+    pub async fn state_of(&self, name: &str) -> AccountState {
+        let desk = &self.gateway().house().desk;
+        desk.account_named(&Actor::Machine { uid: 0 }, &AccountName::parse(name).unwrap()).await.unwrap().state
+    }
+
     /// A browser whose person has enrolled and is not signed in.
     pub async fn enrolled(&self, name: &str, role: Role) -> Browser {
         let link = self.invite(name, role).await;
@@ -134,6 +157,20 @@ impl House {
         let mut browser = self.signed_in(name, Role::Member).await;
         let page = browser.open(&format!("https://{SITES}/")).await;
         assert_eq!(page.status, 200, "{}", page.text());
+        browser
+    }
+
+    /// The same, but nothing was asked of the app yet: she only has its session.
+    pub async fn at_the_app(&self, name: &str) -> Browser {
+        let mut browser = self.signed_in(name, Role::Member).await;
+        let mut url = Url::parse(&format!("https://{SITES}/")).unwrap();
+        for _ in 0..2 {
+            let reply = browser.navigate(Method::GET, &url, None).await;
+            url = Url::parse(reply.header("location")).unwrap();
+        }
+        let entered = browser.navigate(Method::GET, &url, None).await;
+        assert_eq!((entered.status, entered.header("location")), (StatusCode::SEE_OTHER, "/"), "{}", entered.text());
+        assert!(browser.cookie(SITES, "__Host-yumen").is_some());
         browser
     }
 
@@ -177,10 +214,15 @@ impl House {
         self.gateway = Some(gateway);
     }
 
-    /// Stops the gateway and gives the whole log.
-    pub async fn close(mut self) -> Vec<Entry> {
+    /// Stops the gateway; its data stays until the house is gone.
+    pub async fn stop(&mut self) {
         let gateway = self.gateway.take().unwrap();
         tokio::task::spawn_blocking(|| gateway.shut_down()).await.unwrap();
+    }
+
+    /// Stops the gateway and gives the whole log.
+    pub async fn close(mut self) -> Vec<Entry> {
+        self.stop().await;
         self.log()
     }
 }
@@ -195,7 +237,7 @@ impl Drop for House {
             }
         }
         if !std::thread::panicking() {
-            assert_eq!(self.forbidden.connections(), 0, "a back office was reached past a refusal: {}", self.forbidden.seen());
+            self.forbidden.was_never_reached();
         }
     }
 }
@@ -226,7 +268,7 @@ pub async fn first_factor(browser: &mut Browser, page: &Reply, name: &str, passw
     browser.submit(page, &form).await
 }
 
-pub fn config_text(changes: &Changes<'_>, upstream: &Upstream, forbidden: &Upstream) -> String {
+pub fn config_text(changes: &Changes<'_>, upstream: SocketAddr, forbidden: SocketAddr) -> String {
     format!(
         r#"
 listen = ["{listen}:0"]
@@ -268,9 +310,8 @@ roles = ["auditor"]
         app = changes.app,
         rule = changes.rule,
         monitoring = if changes.monitoring.is_empty() { "listen = \"127.0.0.1:0\"" } else { changes.monitoring },
-        upstreams =
-            if changes.app.contains("upstreams") { String::new() } else { format!("upstreams = [\"http://{}\"]", upstream.address) },
-        no = forbidden.address,
+        upstreams = if changes.app.contains("upstreams") { String::new() } else { format!("upstreams = [\"http://{upstream}\"]") },
+        no = forbidden,
     )
 }
 

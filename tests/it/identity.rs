@@ -44,56 +44,14 @@ async fn the_session_cookie_changes_at_each_step_and_is_for_its_host_alone() {
 
 #[tokio::test]
 async fn two_cookies_of_the_gateways_name_are_refused() {
-    let house = House::open().await;
-    let browser = house.in_the_app("wang").await;
+    let house = House::refusing().await;
+    let browser = house.at_the_app("wang").await;
     let mine = browser.cookie_field(SITES);
     for cookies in [format!("{mine}; __Host-yumen=tossed"), format!("__Host-yumen=tossed\r\nCookie: {mine}")] {
         let head = format!("GET / HTTP/1.1\r\nHost: {SITES}\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n");
         let answer = crate::headers::raw(&browser, SITES, &head).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     }
-}
-
-#[tokio::test]
-async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin() {
-    let house = House::open().await;
-    let mut browser = house.signed_in("admin", Role::SecurityAdministrator).await;
-    let page = browser.open(&format!("https://{PORTAL}/console/accounts")).await;
-    let invite = page.form("invite").with("name", "li").with("unit", "x").with("role", "member");
-    let own = format!("https://{PORTAL}");
-    let forms = [
-        ("/console/accounts/invite", invite.clone()),
-        ("/sign-out", page.form("sign-out")),
-        ("/sign-out/everywhere", page.form("sign-out")),
-        ("/keys/add", page.form("sign-out")),
-        ("/enrol/open", page.form("sign-out")),
-    ];
-    for (path, form) in &forms {
-        for origin in ["https://sites.city.test", "null", "https://gate.city.test.evil.test", "http://gate.city.test"] {
-            let reply = browser.navigate(Method::POST, &portal(path), Some((origin.to_owned(), form.encoded()))).await;
-            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path} from {origin}");
-        }
-        for csrf in ["", "AAAA", &"A".repeat(43)] {
-            let forged = form.clone().with("csrf", csrf);
-            let reply = browser.navigate(Method::POST, &portal(path), Some((own.clone(), forged.encoded()))).await;
-            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path} with {csrf:?}");
-        }
-        let reply = browser.send(Method::POST, &portal(path), &[("accept", "text/html")], form.encoded()).await;
-        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path} without an origin");
-    }
-    let reply = browser.navigate(Method::POST, &portal("/console/accounts/invite"), Some((own, invite.encoded()))).await;
-    assert!(reply.status.is_success() && reply.text().contains("invitation-link"), "{}", reply.text());
-}
-
-#[tokio::test]
-async fn a_form_token_of_another_person_is_refused() {
-    let house = House::open().await;
-    let mut wang = house.signed_in("wang", Role::Member).await;
-    let mut li = house.signed_in("li", Role::Member).await;
-    let stolen = wang.open(&format!("https://{PORTAL}/sessions")).await.form("sign-out-everywhere");
-    let reply = li.navigate(Method::POST, &portal("/sign-out/everywhere"), Some((format!("https://{PORTAL}"), stolen.encoded()))).await;
-    assert_eq!(reply.status, StatusCode::FORBIDDEN);
-    assert_eq!(li.open(&format!("https://{PORTAL}/sessions")).await.url.path(), "/sessions");
 }
 
 #[tokio::test]

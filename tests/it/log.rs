@@ -1,30 +1,112 @@
 //! The log of a whole gateway.
 
+use std::path::Path;
+
 use http::{Method, StatusCode};
 use url::Url;
 use yumen::model::{Action, End, Event, Outcome, Record, Role};
 
-use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor};
+use crate::browser::Browser;
+use crate::house::{Changes, House, LEDGER, PASSWORD, PORTAL, SITES, first_factor};
+
+/// Every byte that was written to the files of the log, without the zeros that were laid out ahead.
+fn raw(data: &Path) -> Vec<u8> {
+    let mut files: Vec<_> = std::fs::read_dir(data.join("audit/journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let written = files.iter().flat_map(|file| {
+        let mut bytes = std::fs::read(file).unwrap();
+        bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+        bytes
+    });
+    written.collect()
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    assert!(text.len() >= 6, "{text:?} is no secret");
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// Every text in a JSON value that is long enough to be told from chance.
+fn texts(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) if text.len() >= 16 => found.push(text.clone()),
+        serde_json::Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
+        serde_json::Value::Object(fields) => fields.values().for_each(|value| texts(value, found)),
+        _ => {}
+    }
+}
+
+/// The values of all cookies that a browser holds.
+fn cookies(browser: &Browser) -> Vec<String> {
+    let pairs = [PORTAL, SITES].map(|host| browser.cookie_field(host)).join("; ");
+    pairs.split("; ").filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).filter(|value| value.len() >= 16).collect()
+}
 
 #[tokio::test]
 async fn no_secret_is_ever_in_the_log() {
-    let house = House::open().await;
+    let mut house = House::open().await;
     let link = house.invite("li", Role::Member).await;
-    let mut browser = house.in_the_app("wang").await;
-    browser.open(&format!("https://{SITES}/search?password=hunter2hunter2")).await;
-    let mut secrets = vec![PASSWORD.to_owned(), "hunter2hunter2".to_owned(), link.split('#').nth(1).unwrap().to_owned()];
-    for host in [PORTAL, SITES] {
-        secrets.extend(browser.cookie(host, "__Host-yumen"));
-    }
-    let text = serde_json::to_string(&house.close().await).unwrap();
+    let mut browser = house.enrolled("wang", Role::Member).await;
+    let mut secrets = vec![PASSWORD.to_owned(), link.split('#').nth(1).unwrap().to_owned()];
+
+    // Her way in, and everything that passes on it.
+    let url = Url::parse(&format!("https://{SITES}/work?password=hunter2hunter2")).unwrap();
+    let asked = browser.navigate(Method::GET, &url, None).await;
+    secrets.extend(["hunter2hunter2".to_owned(), browser.cookie(SITES, "__Host-yumen-nonce").unwrap()]);
+    let page = browser.open(asked.header("location")).await;
+    secrets.extend(cookies(&browser));
+    let page = first_factor(&mut browser, &page, "wang", "four grey geese, going").await;
+    let page = first_factor(&mut browser, &page, "a name like a passw0rd", "five grey geese, gone").await;
+    secrets.extend(["four grey geese, going", "five grey geese, gone", "a name like a passw0rd"].map(str::to_owned));
+    secrets.push(page.form("sign-in").field("csrf").to_owned());
+    let page = first_factor(&mut browser, &page, "wang", PASSWORD).await;
+    secrets.extend(cookies(&browser));
+    let wrong = page.form("webauthn").with("credential", "{\"id\":\"not-a-credential-at-all\"}");
+    secrets.push("not-a-credential-at-all".to_owned());
+    let page = browser.submit(&page, &wrong).await;
+    let form = browser.answer_key(&page);
+    secrets.extend([form.field("csrf").to_owned(), form.field("challenge").to_owned()]);
+    let options: serde_json::Value = serde_json::from_str(form.options.as_deref().unwrap()).unwrap();
+    secrets.push(options["publicKey"]["challenge"].as_str().unwrap().to_owned());
+    let credential: serde_json::Value = serde_json::from_str(form.field("credential")).unwrap();
+    texts(&credential, &mut secrets);
+    let target = page.url.join(&form.action).unwrap();
+    let entered = browser.navigate(Method::POST, &target, Some((format!("https://{PORTAL}"), form.encoded()))).await;
+    let handed = browser.navigate(Method::GET, &target.join(entered.header("location")).unwrap(), None).await;
+    let code = Url::parse(handed.header("location")).unwrap();
+    secrets.push(code.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned());
+    browser.navigate(Method::GET, &code, None).await;
+    secrets.extend([PORTAL, SITES].map(|host| browser.cookie(host, "__Host-yumen").unwrap()));
+    // Spent, it is refused, and is a secret still.
+    house.browser().navigate(Method::GET, &code, None).await;
+
+    // Her work, and a cookie that is none of the gateway's.
+    browser.set_cookie(SITES, "sessionid", "the-session-of-the-app");
+    let origin = format!("https://{SITES}");
+    let fields = [("origin", origin.as_str()), ("authorization", "Basic d2FuZzpzd29yZGZpc2g="), ("x-api-key", "the-key-of-a-program")];
+    let body = "a body that is nobody else's";
+    let reply = browser.send(Method::POST, &Url::parse(&format!("https://{SITES}/logged")).unwrap(), &fields, body).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    let refused = browser.send(Method::POST, &Url::parse(&format!("https://{LEDGER}/logged")).unwrap(), &fields, body).await;
+    assert_ne!(refused.status, StatusCode::OK);
+    secrets.extend(["the-session-of-the-app", "d2FuZzpzd29yZGZpc2g=", "the-key-of-a-program", body].map(str::to_owned));
+
+    house.stop().await;
+    let log = raw(house.data.path());
+    assert!(holds(&log, "/logged\"") && holds(&log, "\"wang\""), "what belongs there is found");
+    assert!(secrets.len() > 20, "{secrets:?}");
     for secret in &secrets {
-        assert!(!text.contains(secret), "{secret} is in the log");
+        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let quoted = serde_json::to_string(secret).unwrap();
+        for form in [secret.as_str(), &encoded, quoted.trim_matches('"')] {
+            assert!(!holds(&log, form), "{form} is in the log");
+        }
     }
 }
 
 #[tokio::test]
 async fn what_a_client_writes_cannot_forge_a_line() {
-    let house = House::open().await;
+    let mut house = House::open().await;
     let mut browser = house.in_the_app("wang").await;
     let path = format!("https://{SITES}/%22%7D%20{}", "x".repeat(3000));
     let reply = browser.send(Method::GET, &Url::parse(&path).unwrap(), &[("user-agent", "a\tb\u{ff}")], "").await;
@@ -37,6 +119,32 @@ async fn what_a_client_writes_cannot_forge_a_line() {
         })
         .await;
     assert!(path.len() < 2100 && path.ends_with('…'), "{path}");
+
+    // Where a text of hers does go on record: lines, ends of strings, and what moves a terminal.
+    let forged = "x\"}\n00000000 {\"sequence\":1,\"forged\":true}\r\u{0}\u{1b}[2J\u{7f}\u{85}\u{9b}\u{2028}\u{202e}";
+    let mut enter = Url::parse(&format!("https://{PORTAL}/enter")).unwrap();
+    enter.query_pairs_mut().append_pair("app", forged).append_pair("path", forged).append_pair("nonce", &"A".repeat(43));
+    assert_eq!(browser.navigate(Method::GET, &enter, None).await.status, StatusCode::FORBIDDEN);
+    let page = browser.open(&format!("https://{PORTAL}/keys")).await;
+    let page = browser.submit(&page, &page.form("key-add")).await;
+    let page = browser.use_key(&page).await;
+    let form = browser.answer_key(&page).with("key_name", forged);
+    browser.submit(&page, &form).await;
+    house.stop().await;
+
+    let log = raw(house.data.path());
+    assert!(holds(&log, "forged"), "the texts are on record");
+    let entries = house.log().len();
+    let text = String::from_utf8(log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), entries, "each line is one entry");
+    for (line, sequence) in lines.iter().zip(1_u64..) {
+        let (checksum, json) = line.split_once(' ').unwrap();
+        assert!(checksum.len() == 8 && checksum.bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
+        let entry: serde_json::Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(entry["sequence"], sequence, "{line}");
+        assert!(!line.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{202e}')), "{line:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,10 +9,12 @@ mod process;
 mod upstream;
 
 mod access;
+mod alike;
 mod bodies;
 mod corpora;
 mod corpus;
 mod floods;
+mod forgery;
 mod headers;
 mod http2;
 mod identity;

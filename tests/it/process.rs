@@ -14,13 +14,13 @@ use tokio_rustls::client::TlsStream;
 
 use crate::browser::Browser;
 use crate::house::{Changes, SITES, certificates, config_text, enrol, sign_in};
-use crate::upstream::Upstream;
+use crate::upstream::{Forbidden, Upstream};
 
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
     pub upstream: Upstream,
-    _forbidden: Upstream,
+    forbidden: Forbidden,
     data: TempDir,
     tls: Arc<rustls::ClientConfig>,
 }
@@ -28,9 +28,9 @@ pub struct Process {
 impl Process {
     pub async fn start(changes: Changes<'_>) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let (upstream, forbidden) = (Upstream::recording().await, Upstream::recording().await);
+        let (upstream, forbidden) = (Upstream::recording().await, Forbidden::start());
         let tls = certificates(data.path());
-        std::fs::write(data.path().join("yumen.toml"), config_text(&changes, &upstream, &forbidden)).unwrap();
+        std::fs::write(data.path().join("yumen.toml"), config_text(&changes, upstream.address, forbidden.address)).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_yumen"))
             .args(["serve", "--config"])
             .arg(data.path().join("yumen.toml"))
@@ -51,7 +51,7 @@ impl Process {
         std::thread::spawn(move || {
             let _ = words.read_to_end(&mut Vec::new());
         });
-        Self { child, address, upstream, _forbidden: forbidden, data, tls }
+        Self { child, address, upstream, forbidden, data, tls }
     }
 
     /// A browser whose person has a session on the app's host.
@@ -114,5 +114,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            self.forbidden.was_never_reached();
+        }
     }
 }

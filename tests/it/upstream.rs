@@ -1,7 +1,9 @@
 //! Back offices for tests: one that records what reaches it, one that must never be reached.
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -64,6 +66,44 @@ impl Upstream {
 
     pub fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
+    }
+}
+
+/// Must never be reached: a thread of its own sees every connection, also while the test's runtime stands still.
+pub struct Forbidden {
+    pub address: SocketAddr,
+    reached: Arc<Mutex<Vec<String>>>,
+}
+
+/// What the test itself says when it asks.
+const LAST: &[u8] = b"was anybody here before me?";
+
+impl Forbidden {
+    pub fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, reached) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<String>>>::default());
+        let seen = reached.clone();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+                let mut chunk = [0; 4096];
+                let count = stream.read(&mut chunk).unwrap_or_default();
+                if &chunk[..count] == LAST {
+                    return;
+                }
+                seen.lock().unwrap().push(String::from_utf8_lossy(&chunk[..count]).into_owned());
+            }
+        });
+        Self { address, reached }
+    }
+
+    /// Asks as the last in the line, so that whoever came before has been seen; fails if anybody did. Once only.
+    pub fn was_never_reached(&self) {
+        let mut stream = std::net::TcpStream::connect(self.address).unwrap();
+        stream.write_all(LAST).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+        let reached = self.reached.lock().unwrap();
+        assert!(reached.is_empty(), "a back office was reached past a refusal: {reached:?}");
     }
 }
 

@@ -1,0 +1,208 @@
+//! Forms that another site made, or that carry another browser's token, at every address that takes a form.
+
+use std::collections::BTreeSet;
+
+use http::{Method, StatusCode};
+use url::Url;
+use webauthn_authenticator_rs::softpasskey::SoftPasskey;
+use yumen::model::Role;
+
+use crate::browser::{Browser, Reply};
+use crate::forms::Form;
+use crate::house::{Changes, House, PASSWORD, PORTAL, sign_in};
+
+const FOREIGN: [&str; 6] =
+    ["https://sites.city.test", "null", "", "https://gate.city.test.evil.test", "https://gate.city.test:444", "http://gate.city.test"];
+
+fn portal(path: &str) -> String {
+    format!("https://{PORTAL}{path}")
+}
+
+/// Tries each form that a person is about to send in every forged way first. That her own then does what it is for shows that
+/// nothing else was wrong with the forged ones, and that none of them was taken.
+struct Forger {
+    /// Of a stranger's browser, and of somebody else who is signed in.
+    tokens: Vec<String>,
+    tried: BTreeSet<String>,
+}
+
+impl Forger {
+    async fn beside(house: &House) -> Self {
+        let mut stranger = house.browser();
+        let mut somebody = house.signed_in("forger", Role::Member).await;
+        let tokens = vec![
+            stranger.open(&portal("/sign-in")).await.form("sign-in").field("csrf").to_owned(),
+            somebody.open(&portal("/")).await.form("sign-out").field("csrf").to_owned(),
+            String::new(),
+            "A".repeat(43),
+        ];
+        assert!(tokens.iter().take(2).all(|token| token.len() > 20), "{tokens:?}");
+        Self { tokens, tried: BTreeSet::new() }
+    }
+
+    async fn submit(&mut self, browser: &mut Browser, page: &Reply, form: &Form) -> Reply {
+        let url = page.url.join(&form.action).unwrap();
+        self.tried.insert(url.path().to_owned());
+        let cookies = browser.cookie_field(PORTAL);
+        for origin in FOREIGN {
+            let reply = browser.navigate(Method::POST, &url, Some((origin.to_owned(), form.encoded()))).await;
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{url} from {origin:?}");
+        }
+        let fields = [("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+        let reply = browser.send(Method::POST, &url, &fields, form.encoded()).await;
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{url} without an origin");
+        for token in &self.tokens {
+            let forged = form.clone().with("csrf", token);
+            let reply = browser.navigate(Method::POST, &url, Some((portal(""), forged.encoded()))).await;
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{url} with the token {token:?}");
+        }
+        let mut without = form.clone();
+        without.fields.retain(|(name, _)| name != "csrf");
+        let reply = browser.navigate(Method::POST, &url, Some((portal(""), without.encoded()))).await;
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{url} without a token");
+        assert_eq!(browser.cookie_field(PORTAL), cookies, "{url} changed what the browser holds");
+        browser.submit(page, form).await
+    }
+
+    /// The form of a page, by what it is called.
+    async fn press(&mut self, browser: &mut Browser, page: &Reply, which: &str) -> Reply {
+        self.submit(browser, page, &page.form(which)).await
+    }
+
+    async fn use_key(&mut self, browser: &mut Browser, page: &Reply) -> Reply {
+        let form = browser.answer_key(page);
+        self.submit(browser, page, &form).await
+    }
+
+    async fn enrol(&mut self, browser: &mut Browser, link: &str) {
+        let (page, token) = link.split_once('#').unwrap();
+        let page = browser.open(page).await;
+        let page = self.submit(browser, &page, &page.form("enrol-open").with("token", token)).await;
+        let form = page.form("enrol-password").with("password", PASSWORD).with("again", PASSWORD);
+        let page = self.submit(browser, &page, &form).await;
+        let page = self.use_key(browser, &page).await;
+        let page = self.press(browser, &page, "enrol-finish").await;
+        assert!(page.text().contains("to-sign-in"), "{}", page.text());
+    }
+
+    async fn sign_in(&mut self, browser: &mut Browser, name: &str) {
+        let page = browser.open(&portal("/sign-in")).await;
+        let page = self.submit(browser, &page, &page.form("sign-in").with("name", name).with("password", PASSWORD)).await;
+        let page = self.use_key(browser, &page).await;
+        assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/"), "{}", page.text());
+    }
+
+    async fn key_first(&mut self, browser: &mut Browser) {
+        let page = browser.open(&portal("/sign-in")).await;
+        let page = self.press(browser, &page, "key-first").await;
+        let page = self.use_key(browser, &page).await;
+        assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/"), "{}", page.text());
+    }
+
+    /// Adds a second key, and takes it away with a proof by the first.
+    async fn change_keys(&mut self, browser: &mut Browser) {
+        let page = browser.open(&portal("/keys")).await;
+        let first = attributes(&page.text(), "data-key");
+        let page = self.press(browser, &page, "key-add").await;
+        let page = self.use_key(browser, &page).await;
+        assert_eq!(page.url.path(), "/keys/register", "{}", page.text());
+        let mut second = SoftPasskey::new(true);
+        std::mem::swap(&mut browser.key, &mut second);
+        let page = self.use_key(browser, &page).await;
+        std::mem::swap(&mut browser.key, &mut second);
+        let both = attributes(&page.text(), "data-key");
+        let new = both.iter().find(|key| !first.contains(key)).unwrap_or_else(|| panic!("{}", page.text()));
+        let form = page.form("/keys/remove").with("key", new);
+        let page = self.submit(browser, &page, &form).await;
+        let page = self.use_key(browser, &page).await;
+        assert_eq!((both.len(), attributes(&page.text(), "data-key")), (2, first), "{}", page.text());
+    }
+
+    /// What the console does with an account of that state; each change shows on the page that answers.
+    async fn change(&mut self, browser: &mut Browser, account: &str, change: &str, shows: &str) {
+        let page = browser.open(&portal(&format!("/console/accounts/{account}/{change}"))).await;
+        let form = match change {
+            "disable" | "end-sessions" => page.form("confirm"),
+            _ => page.form(&format!("/console/accounts/{account}/{change}")),
+        };
+        let page = self.submit(browser, &page, &form).await;
+        assert!(page.status.is_success() && page.text().contains(shows), "{change}: {}", page.text());
+    }
+}
+
+/// The values of all attributes of a name.
+fn attributes(html: &str, name: &str) -> Vec<String> {
+    let mark = format!("{name}=\"");
+    let values = html.split(&mark).skip(1);
+    values.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin() {
+    let top = "[sign_in]\nnameless_per_address_per_minute = 1000\nper_address_per_minute = 1000\nper_account_per_minute = 1000\n";
+    let house = House::open_with(Changes { top, ..Changes::default() }).await;
+    let mut forger = Forger::beside(&house).await;
+    let link = house.invite("wang", Role::SecurityAdministrator).await;
+    let mut wang = house.browser();
+    forger.enrol(&mut wang, &link).await;
+    forger.key_first(&mut wang).await;
+    let page = wang.open(&portal("/")).await;
+    let page = forger.press(&mut wang, &page, "sign-out").await;
+    assert_eq!(page.url.path(), "/signed-out");
+    forger.sign_in(&mut wang, "wang").await;
+
+    let page = wang.open(&portal("/console/accounts")).await;
+    let form = page.form("invite").with("name", "zhao").with("unit", "x").with("role", "member");
+    let page = forger.submit(&mut wang, &page, &form).await;
+    assert!(page.text().contains("invitation-link"), "{}", page.text());
+    let mut li = house.signed_in("li", Role::Member).await;
+    let accounts = wang.open(&portal("/console/accounts")).await.text();
+    let id_of = |name: &str| {
+        let row = accounts.split("data-account=\"").skip(1).find(|row| row.contains(&format!("<bdi>{name}</bdi>")));
+        row.unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (zhao, her) = (id_of("zhao"), id_of("li"));
+    forger.change(&mut wang, &zhao, "invite", "invitation-link").await;
+    forger.change(&mut wang, &her, "end-sessions", "data-state=\"active\"").await;
+    assert_eq!(li.open(&portal("/keys")).await.url.path(), "/sign-in");
+    assert_eq!(sign_in(&mut li, &portal("/keys"), "li").await.url.path(), "/keys");
+    let page = wang.open(&portal("/console/sessions?q=li")).await;
+    let sessions = attributes(&page.text(), "data-session");
+    let page = wang.open(&portal(&format!("/console/sessions/end?session={}", sessions[0]))).await;
+    forger.press(&mut wang, &page, "confirm").await;
+    assert_eq!(li.open(&portal("/keys")).await.url.path(), "/sign-in");
+    forger.change(&mut wang, &her, "disable", "data-state=\"disabled\"").await;
+    forger.change(&mut wang, &her, "enable", "data-state=\"active\"").await;
+
+    // Her other machine, with the same key, has a session that she ends from here.
+    let mut other = house.browser();
+    std::mem::swap(&mut wang.key, &mut other.key);
+    assert_eq!(sign_in(&mut other, &portal("/keys"), "wang").await.url.path(), "/keys");
+    std::mem::swap(&mut wang.key, &mut other.key);
+    let page = wang.open(&portal("/sessions")).await;
+    forger.press(&mut wang, &page, "/sessions/end").await;
+    assert_eq!(other.open(&portal("/keys")).await.url.path(), "/sign-in");
+    forger.change_keys(&mut wang).await;
+    let page = wang.open(&portal("/sessions")).await;
+    let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;
+    assert_eq!(page.url.path(), "/signed-out");
+
+    let routed = |path: &String| path.replace(&zhao, "{id}").replace(&her, "{id}");
+    let tried: BTreeSet<String> = forger.tried.iter().map(routed).collect();
+    let mut expected: BTreeSet<String> = yumen::web::form_addresses().into_iter().map(str::to_owned).collect();
+    assert!(expected.remove("/console/accounts/{id}/{change}"));
+    expected.extend(["invite", "enable", "disable", "end-sessions"].map(|change| format!("/console/accounts/{{id}}/{change}")));
+    assert_eq!(tried, expected, "every address that takes a form is tried, and no other");
+}
+
+#[tokio::test]
+async fn a_form_token_of_another_person_is_refused() {
+    let house = House::open().await;
+    let mut wang = house.signed_in("wang", Role::Member).await;
+    let mut li = house.signed_in("li", Role::Member).await;
+    let stolen = wang.open(&portal("/sessions")).await.form("sign-out-everywhere");
+    let target = Url::parse(&portal("/sign-out/everywhere")).unwrap();
+    let reply = li.navigate(Method::POST, &target, Some((portal(""), stolen.encoded()))).await;
+    assert_eq!(reply.status, StatusCode::FORBIDDEN);
+    assert_eq!(li.open(&portal("/sessions")).await.url.path(), "/sessions");
+}

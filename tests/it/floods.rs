@@ -20,14 +20,18 @@ use crate::process::Process;
 
 const SLOW: usize = 2_000;
 /// Connections of one kind of flood, and the frames that each would send.
-const FLOODING: usize = 100;
+const FLOODING: usize = 2_000;
 const FRAMES: usize = 2_000;
+/// Connections of the kinds that cost the gateway more than a look: requests that are reset at once, small heads that grow large.
+const BOMBS: usize = 100;
+/// How many of them at the same time.
+const AT_ONCE: usize = 64;
 /// What one attacker may cost at most, in all that the process holds.
 const MOST_BYTES_EACH: u64 = 160 * 1024;
 /// Longer than the gateway waits for a client to take anything: then what lies in the sockets is gone with the connection.
 const READERS_PAUSE: Duration = Duration::from_secs(30);
 /// For what must end; far more than it takes.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
@@ -110,10 +114,10 @@ impl Siege {
     }
 
     /// Some connections, each of which sends `opening` and then `again` over and over, until the gateway has had enough.
-    async fn flood(&self, opening: Vec<u8>, again: impl Fn(usize) -> Vec<u8>) {
+    async fn flood(&self, connections: usize, opening: Vec<u8>, again: impl Fn(usize) -> Vec<u8>) {
         let frames: Vec<u8> = (0..FRAMES).flat_map(&again).collect();
-        self.withstand(FLOODING as u64 * 512 * 1024, async {
-            let attack = stream::iter(0..FLOODING).for_each_concurrent(16, async |number| {
+        self.withstand(AT_ONCE as u64 * 512 * 1024, async {
+            let attack = stream::iter(0..connections).for_each_concurrent(AT_ONCE, async |number| {
                 let mut connection = self.gateway.attack_tls(number, "h2").await.unwrap();
                 let _ = connection.write_all(&opening).await;
                 // Whoever is cut off while sending has what she deserves.
@@ -236,13 +240,13 @@ async fn rapid_resets_are_cut_off() {
     let siege = Siege::begin(&never_idle()).await;
     let fields = siege.request("/reset");
     siege
-        .flood(preface(&[]), |number| {
+        .flood(BOMBS, preface(&[]), |number| {
             let stream = u32::try_from(number * 2 + 1).unwrap();
             [frame(HEADERS, END_HEADERS | END_STREAM, stream, &fields), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])].concat()
         })
         .await;
     let reached = siege.gateway.upstream.requests().iter().filter(|head| head.contains("/reset")).count();
-    assert!(reached < FLOODING * FRAMES / 4, "{reached} requests that nobody waited for reached the back office");
+    assert!(reached < BOMBS * FRAMES / 4, "{reached} requests that nobody waited for reached the back office");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -251,7 +255,7 @@ async fn resets_that_the_client_provokes_are_cut_off() {
     let siege = Siege::begin(&never_idle()).await;
     let fields = siege.request("/provoked");
     siege
-        .flood(preface(&[]), |number| {
+        .flood(FLOODING, preface(&[]), |number| {
             let stream = u32::try_from(number * 2 + 1).unwrap();
             // A window that grows by nothing is an error of the stream (RFC 9113, section 6.9).
             [frame(HEADERS, END_HEADERS | END_STREAM, stream, &fields), frame(WINDOW_UPDATE, 0, stream, &[0, 0, 0, 0])].concat()
@@ -263,10 +267,10 @@ async fn resets_that_the_client_provokes_are_cut_off() {
 async fn floods_of_control_frames_are_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
     let siege = Siege::begin(&never_idle()).await;
-    siege.flood(preface(&[]), |_| frame(PING, 0, 0, &[0; 8])).await;
-    siege.flood(preface(&[]), |_| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100])).await;
-    siege.flood(preface(&[]), |_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])).await;
-    siege.flood(preface(&[]), |_| frame(0xfa, 0, 0, &[0; 8])).await;
+    siege.flood(FLOODING, preface(&[]), |_| frame(PING, 0, 0, &[0; 8])).await;
+    siege.flood(FLOODING, preface(&[]), |_| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100])).await;
+    siege.flood(FLOODING, preface(&[]), |_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])).await;
+    siege.flood(FLOODING, preface(&[]), |_| frame(0xfa, 0, 0, &[0; 8])).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -275,8 +279,8 @@ async fn a_head_without_end_is_cut_off() {
     let siege = Siege::begin(&never_idle()).await;
     let opening = [preface(&[]), frame(HEADERS, END_STREAM, 1, &siege.request("/endless"))].concat();
     let fields = literal("x-more", &"y".repeat(200));
-    siege.flood(opening.clone(), |_| frame(CONTINUATION, 0, 1, &fields)).await;
-    siege.flood(opening, |_| frame(CONTINUATION, 0, 1, &[])).await;
+    siege.flood(FLOODING, opening.clone(), |_| frame(CONTINUATION, 0, 1, &fields)).await;
+    siege.flood(FLOODING, opening, |_| frame(CONTINUATION, 0, 1, &[])).await;
     assert!(!siege.gateway.upstream.seen().contains("/endless"));
 }
 
@@ -287,7 +291,7 @@ async fn a_body_in_empty_pieces_is_cut_off() {
     let fields =
         [request("POST", SITES, "/crumbs"), literal("cookie", &siege.cookie), literal("origin", &format!("https://{SITES}"))].concat();
     let opening = [preface(&[]), frame(HEADERS, END_HEADERS, 1, &fields)].concat();
-    siege.flood(opening, |_| frame(DATA, 0, 1, &[])).await;
+    siege.flood(FLOODING, opening, |_| frame(DATA, 0, 1, &[])).await;
 }
 
 /// One entry of four thousand bytes, and thousands of references of one byte to it; and as many crumbs of a cookie.
@@ -302,8 +306,8 @@ async fn small_heads_that_grow_large_are_refused() {
         let opening = [preface(&[]), frame(HEADERS, END_HEADERS | END_STREAM, 1, &first)].concat();
         let references = [siege.request("/bomb"), vec![NEWEST; 12_000]].concat();
         siege
-            .withstand(FLOODING as u64 * 512 * 1024, async {
-                let attack = stream::iter(0..FLOODING).for_each_concurrent(16, async |number| {
+            .withstand(AT_ONCE as u64 * 512 * 1024, async {
+                let attack = stream::iter(0..BOMBS).for_each_concurrent(AT_ONCE, async |number| {
                     let mut connection = siege.gateway.attack_tls(number, "h2").await.unwrap();
                     let _ = connection.write_all(&opening).await;
                     for stream in 1..50_u32 {
@@ -317,7 +321,7 @@ async fn small_heads_that_grow_large_are_refused() {
     }
     // The first of each is an ordinary request; those that grow never arrive.
     let reached = siege.gateway.upstream.requests().iter().filter(|head| head.contains("/bomb")).count();
-    assert!(reached <= 3 * FLOODING, "{reached}");
+    assert!(reached <= 3 * BOMBS, "{reached}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -209,6 +209,8 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             batch.jobs.push_back(job);
             self.write(batch)?;
         }
+        // Once for the ends that were taken, and once for those that came since.
+        self.write(batch)?;
         self.write(batch)?;
         for record in batch.last.drain(..) {
             self.appender.append(self.clock.wall(), record)?;

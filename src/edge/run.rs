@@ -63,9 +63,11 @@ pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
 
 async fn accept<S: Service>(worker: Rc<Worker<S>>, listener: TcpListener) {
     let mut reserve = File::open("/dev/null").ok();
+    let mut short = false;
     loop {
         match listener.accept().await {
             Ok((tcp, peer)) => {
+                short = false;
                 let Some(mut admission) = worker.front.admit(peer.ip()) else { continue };
                 let worker = Rc::clone(&worker);
                 spawn_local(async move {
@@ -76,12 +78,14 @@ async fn accept<S: Service>(worker: Rc<Worker<S>>, listener: TcpListener) {
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                if reserve.take().is_some() {
-                    // With the descriptor given up, the one who waits can be let in and turned away.
+                // A shortage that outlives a pause: with the descriptor given up, the one who waits can be let in and turned away. One that
+                // does not is over before she notices.
+                if short && reserve.take().is_some() {
                     let _ = listener.accept().now_or_never();
                 }
+                short = true;
                 sleep(PAUSE).await;
-                reserve = File::open("/dev/null").ok();
+                reserve = reserve.or_else(|| File::open("/dev/null").ok());
             }
         }
     }

@@ -50,6 +50,11 @@ burst = 100000
 connections = 6000
 "#;
 
+/// Nothing but the flood itself can end a connection before [`PATIENCE`] is at its end.
+fn never_idle() -> String {
+    CONFIG.replace("idle = \"15s\"", "idle = \"10m\"")
+}
+
 /// A besieged gateway, and somebody who works in it.
 struct Siege {
     gateway: Arc<Process>,
@@ -232,7 +237,7 @@ async fn two_thousand_windows_of_nothing_keep_nobody_from_work() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rapid_resets_are_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     let fields = siege.request("/reset");
     siege
         .flood(BOMBS, preface(&[]), |number| {
@@ -247,7 +252,7 @@ async fn rapid_resets_are_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resets_that_the_client_provokes_are_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     let fields = siege.request("/provoked");
     siege
         .flood(FLOODING, preface(&[]), |number| {
@@ -261,7 +266,7 @@ async fn resets_that_the_client_provokes_are_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_control_frames_are_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     siege.flood(FLOODING, preface(&[]), |_| frame(PING, 0, 0, &[0; 8])).await;
     siege.flood(FLOODING, preface(&[]), |_| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100])).await;
     siege.flood(FLOODING, preface(&[]), |_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])).await;
@@ -271,7 +276,7 @@ async fn floods_of_control_frames_are_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_without_end_is_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     let opening = [preface(&[]), frame(HEADERS, END_STREAM, 1, &siege.request("/endless"))].concat();
     let fields = literal("x-more", &"y".repeat(200));
     siege.flood(FLOODING, opening.clone(), |_| frame(CONTINUATION, 0, 1, &fields)).await;
@@ -282,7 +287,7 @@ async fn a_head_without_end_is_cut_off() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_in_empty_pieces_is_cut_off() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let siege = Siege::begin(CONFIG).await;
+    let siege = Siege::begin(&never_idle()).await;
     let fields =
         [request("POST", SITES, "/crumbs"), literal("cookie", &siege.cookie), literal("origin", &format!("https://{SITES}"))].concat();
     let opening = [preface(&[]), frame(HEADERS, END_HEADERS, 1, &fields)].concat();

@@ -22,6 +22,7 @@ pub mod crypto;
 // Floor 1
 pub mod lang;
 pub mod model;
+pub mod oath;
 pub mod pki;
 // Floor 2
 pub mod store;

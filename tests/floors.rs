@@ -39,6 +39,7 @@ pub const FLOORS: &[(&str, u8)] = &[
     ("incident", 3),
     ("store", 2),
     ("model", 1),
+    ("oath", 1),
     ("pki", 1),
     ("lang", 1),
     ("crypto", 0),

@@ -22,9 +22,9 @@ pub mod crypto;
 // Floor 1
 pub mod lang;
 pub mod model;
-pub mod oath;
 pub mod pki;
 // Floor 2
+pub mod oath;
 pub mod store;
 // Floor 3
 pub mod audit;

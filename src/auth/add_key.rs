@@ -112,7 +112,7 @@ impl KeyChanges {
     pub async fn remove(&self, identity: &Identity, proof: &Token, key: KeyId, now: Time) -> Result<Vec<Ended>, KeyChangeError> {
         let account = self.account(identity, now).await?;
         self.spend(identity, proof, now).await?;
-        match self.store.remove_key(account.id, key).await? {
+        match self.store.remove_key(account.id, key, now).await? {
             KeyRemoval::Removed => Ok(self.sessions.end_of_key(key).await?),
             KeyRemoval::LastOne => Err(KeyChangeError::LastOne),
             KeyRemoval::NoSuch => Err(KeyChangeError::NoSuchKey),

@@ -121,6 +121,34 @@ words! {
     }
 }
 
+words! {
+    TokenKind {
+        /// A certificate and its key on a PKCS#11 token.
+        UsbKey = "usb-key",
+        /// A security key.
+        WebAuthn = "webauthn",
+        /// Shows codes (HOTP, TOTP).
+        Oath = "oath",
+    }
+}
+
+words! {
+    /// Where a token is in its life.
+    TokenState {
+        /// In the drawer.
+        InStock = "in-stock",
+        /// Handed to its holder, who has not shown yet that she has it.
+        Issued = "issued",
+        /// Opens doors; in no other state does it.
+        Active = "active",
+        /// For the time being; it may become active again.
+        Suspended = "suspended",
+        Lost = "lost",
+        Revoked = "revoked",
+        Expired = "expired",
+    }
+}
+
 /// The name of an app in the config: lower-case letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

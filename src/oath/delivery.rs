@@ -8,15 +8,15 @@ use super::code::{Scheme, Seed, WrongScheme};
 use super::xml_encryption::{TransportKey, Undecipherable};
 use super::{pskc, seed_csv};
 use crate::clock::Time;
+use crate::model::{NotASerial, Serial};
 
 /// More than a city has; a file that is larger is not what it is taken for.
 const LARGEST_BYTES: usize = 32 * 1024 * 1024;
-const LONGEST_SERIAL: usize = 64;
 
 /// A token as its maker describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
-    pub serial: String,
+    pub serial: Serial,
     pub scheme: Scheme,
     pub seed: Seed,
     /// Of a token that counts: the first code that it will show.
@@ -50,10 +50,10 @@ pub enum Reason {
     Value { element: &'static str, found: String, expected: &'static str },
     #[error("the algorithm {found:?} is not known here; expected {expected}")]
     Algorithm { found: String, expected: &'static str },
-    #[error("the serial number {0:?} has to be 1 to 64 letters, digits, hyphens, dots or underscores")]
+    #[error("the serial number {0:?} {NotASerial}")]
     Serial(String),
     #[error("the serial number {serial} stands in line {first} already")]
-    Twice { serial: String, first: u64 },
+    Twice { serial: Serial, first: u64 },
     #[error("the seed has {0} bytes; expected 16 to 128 (RFC 4226, section 4)")]
     SeedLength(usize),
     #[error("the seed is neither hexadecimal nor base32")]
@@ -96,9 +96,9 @@ fn twice(tokens: &[Delivered]) -> Vec<Problem> {
     let mut first = HashMap::new();
     let mut problems = Vec::new();
     for token in tokens {
-        match first.get(token.serial.as_str()) {
+        match first.get(&token.serial) {
             None => {
-                first.insert(token.serial.as_str(), token.line);
+                first.insert(&token.serial, token.line);
             }
             Some(line) => {
                 problems.push(Problem { line: token.line, reason: Reason::Twice { serial: token.serial.clone(), first: *line } });
@@ -123,11 +123,8 @@ impl Lines {
     }
 }
 
-pub(super) fn serial(text: &str) -> Result<String, Reason> {
-    let text = text.trim();
-    let fits =
-        (1..=LONGEST_SERIAL).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    if fits { Ok(text.to_owned()) } else { Err(Reason::Serial(text.chars().take(LONGEST_SERIAL).collect())) }
+pub(super) fn serial(text: &str) -> Result<Serial, Reason> {
+    Serial::parse(text).map_err(|NotASerial| Reason::Serial(text.chars().take(64).collect()))
 }
 
 pub(super) fn seed(bytes: Vec<u8>) -> Result<Seed, Reason> {

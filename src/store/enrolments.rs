@@ -3,6 +3,7 @@
 
 use sqlx::Row;
 
+use super::keys::TOKEN_OF_KEY;
 use super::rows::{account, account_columns, bytes, hash, parsed, time};
 use super::{KeyAddition, NewKey, Store, StoreError, Write, is_taken};
 use crate::clock::Time;
@@ -157,6 +158,11 @@ async fn copy_keys(write: &mut Write, enrolment: TokenHash, account: &Account, n
     .bind(now.millis())
     .execute(&mut **write)
     .await?;
+    let keys: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM enrolment_keys WHERE enrolment = $1").bind(bytes(&enrolment)).fetch_all(&mut **write).await?;
+    for key in keys {
+        sqlx::query(TOKEN_OF_KEY).bind(key).bind(account.id.to_string()).bind(now.millis()).execute(&mut **write).await?;
+    }
     Ok(())
 }
 

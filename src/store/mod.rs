@@ -1,4 +1,4 @@
-//! What must outlive the process: accounts, keys, invitations, challenges, sessions, one-time codes.
+//! What must outlive the process: accounts, keys, tokens, invitations, challenges, sessions, one-time codes.
 //!
 //! Invariant: SQL stands nowhere else, and every verb is atomic: it happened whole, or not at all. A secret is
 //! stored only as a hash (tokens with SHA-256, passwords with argon2id).
@@ -9,10 +9,12 @@ mod codes;
 mod enrolments;
 mod keys;
 mod rows;
+mod seeds;
 mod sessions;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,8 +28,10 @@ pub use challenges::{NewChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
+pub use seeds::{NewSeed, SealedSeed, Spending, StoredSeed};
 pub use sessions::{Session, StoredSession, Touch};
 pub use steps::{Step, StepKind};
+pub use tokens::{Holder, StoredToken, TokenChange, TokenFilter};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

@@ -51,7 +51,7 @@ fn said(file: &str, key: Option<&str>) -> String {
 fn the_encrypted_seed_of_the_rfc_is_opened() {
     let tokens = read_with(&of_the_rfc(), Some(KEY)).unwrap();
     assert_eq!(tokens.len(), 1);
-    assert_eq!(tokens[0].serial, "987654321");
+    assert_eq!(tokens[0].serial.as_str(), "987654321");
     assert_eq!(tokens[0].seed.bytes(), b"12345678901234567890");
     assert_eq!(tokens[0].scheme, Scheme::new(Kind::Hotp, Hash::Sha1, 8).unwrap());
 }

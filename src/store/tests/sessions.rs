@@ -10,7 +10,7 @@ fn host(name: &str) -> Host {
     Host::parse(name).unwrap()
 }
 
-fn session(account: &Account, key: KeyId) -> Session {
+pub(super) fn session(account: &Account, key: KeyId) -> Session {
     Session {
         id: SessionId::fresh(),
         account: account.id,

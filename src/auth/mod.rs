@@ -5,6 +5,7 @@
 
 mod add_key;
 mod ceremony;
+mod codes;
 pub mod cookies;
 mod csrf;
 mod denied;
@@ -34,6 +35,7 @@ use crate::store::Store;
 
 pub use add_key::{KeyChangeError, KeyChanges};
 pub use ceremony::{CHALLENGE_LIFE, CeremonyError, Challenge};
+pub use codes::{CodeError, Codes};
 pub use csrf::Csrf;
 pub use denied::{Denied, Told, Why};
 pub use enrolment::{Enrolling, EnrolmentError};

@@ -105,6 +105,16 @@ impl Store {
         rows.iter().map(seed).collect()
     }
 
+    /// Any of them, to see whether it can be opened.
+    pub async fn any_seed(&self) -> Result<Option<StoredSeed>, StoreError> {
+        let row = sqlx::query(
+            "SELECT tokens.serial, tokens.state, oath_seeds.* FROM tokens JOIN oath_seeds ON oath_seeds.token = tokens.id LIMIT 1",
+        )
+        .fetch_optional(&self.read)
+        .await?;
+        row.as_ref().map(seed).transpose()
+    }
+
     /// Spends a code of an active token. `false`: it is spent already, or the token is active no more.
     pub async fn spend_oath(&self, spending: &Spending, now: Time) -> Result<bool, StoreError> {
         self.spend_in(spending, TokenState::Active, now).await

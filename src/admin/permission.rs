@@ -24,17 +24,41 @@ pub enum Change {
     DisableAccount,
     EnableAccount,
     EndSession,
+    ReadTokens,
+    ImportTokens,
+    IssueToken,
+    ResumeToken,
+    StopToken,
 }
 
 impl Change {
-    pub const ALL: &[Change] =
-        &[Self::ReadAccounts, Self::ReadSessions, Self::Invite, Self::DisableAccount, Self::EnableAccount, Self::EndSession];
+    pub const ALL: &[Change] = &[
+        Self::ReadAccounts,
+        Self::ReadSessions,
+        Self::Invite,
+        Self::DisableAccount,
+        Self::EnableAccount,
+        Self::EndSession,
+        Self::ReadTokens,
+        Self::ImportTokens,
+        Self::IssueToken,
+        Self::ResumeToken,
+        Self::StopToken,
+    ];
 
     fn allows(self, role: Role) -> bool {
         match self {
-            Self::ReadAccounts | Self::ReadSessions | Self::Invite | Self::DisableAccount | Self::EnableAccount | Self::EndSession => {
-                role == Role::SecurityAdministrator
-            }
+            Self::ReadAccounts
+            | Self::ReadSessions
+            | Self::Invite
+            | Self::DisableAccount
+            | Self::EnableAccount
+            | Self::EndSession
+            | Self::ReadTokens
+            | Self::ImportTokens
+            | Self::IssueToken
+            | Self::ResumeToken
+            | Self::StopToken => role == Role::SecurityAdministrator,
         }
     }
 }

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::*;
 use crate::clock::{Clock, Time};
-use crate::crypto::{Token, random, sha256};
+use crate::crypto::{SealingKey, Token, random, sha256};
 use crate::model::{Account, AccountId, AccountName, AccountState, Host, Role, UnitName};
 use crate::store::Store;
 
@@ -102,7 +102,7 @@ impl World {
 
 async fn wire(store: &Store, passwords: &Passwords, now: Time) -> Auth {
     let sessions = Sessions::load(store.clone(), host("gate.localhost"), SessionLimits::default(), now).await.unwrap();
-    Auth::new(store, Arc::new(sessions), passwords.clone(), authenticators(), FailureLimit::default())
+    Auth::new(store, Arc::new(sessions), passwords.clone(), authenticators(), SealingKey::new(&[7; 32]).unwrap(), FailureLimit::default())
 }
 
 pub(super) fn authenticators() -> Authenticators {

@@ -31,6 +31,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::crypto::SealingKey;
 use crate::store::Store;
 
 pub use add_key::{KeyChangeError, KeyChanges};
@@ -61,6 +62,7 @@ pub struct Auth {
     pub enrolment: Enrolling,
     pub keys: KeyChanges,
     pub handover: Handover,
+    pub codes: Codes,
 }
 
 impl Auth {
@@ -69,9 +71,11 @@ impl Auth {
         sessions: Arc<Sessions>,
         passwords: Passwords,
         authenticators: Authenticators,
+        sealing: SealingKey,
         failure_limit: FailureLimit,
     ) -> Self {
         let store = store.clone();
+        let codes = Codes::new(store.clone(), sealing);
         let ceremonies = Ceremonies::new(store.clone(), authenticators);
         let failures = Failures { store: store.clone(), sessions: Arc::clone(&sessions), limit: failure_limit };
         Self {
@@ -87,6 +91,7 @@ impl Auth {
             keys: KeyChanges { store: store.clone(), ceremonies, sessions: Arc::clone(&sessions), failures },
             handover: Handover { store, sessions: Arc::clone(&sessions) },
             sessions,
+            codes,
         }
     }
 }

@@ -149,6 +149,16 @@ pub enum Action {
     KeyProof,
     /// A key's signature counter went back: it may have been copied.
     KeyCounterWentBack,
+    TokensImported,
+    TokenIssued,
+    /// Its holder showed that she has it.
+    TokenActivated,
+    TokenSuspended,
+    TokenResumed,
+    TokenLost,
+    TokenRevoked,
+    /// Two codes in a row brought it back.
+    TokenResynchronised,
     /// Refusals of strangers past their quota, counted together per network and minute.
     StrangersRefused,
     Malformed,

@@ -87,6 +87,20 @@ impl Store {
         row.as_ref().map(token).transpose()
     }
 
+    /// Which of these there are already.
+    pub async fn known_serials(&self, serials: &[Serial]) -> Result<Vec<Serial>, StoreError> {
+        let mut read = self.read.begin().await?;
+        let mut known = Vec::new();
+        for serial in serials {
+            let count: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM tokens WHERE serial = $1").bind(serial.as_str()).fetch_one(&mut *read).await?;
+            if count > 0 {
+                known.push(serial.clone());
+            }
+        }
+        Ok(known)
+    }
+
     /// Those that she holds or held, the oldest first.
     pub async fn tokens_of(&self, account: AccountId) -> Result<Vec<StoredToken>, StoreError> {
         let rows = sqlx::query(token_query!("WHERE tokens.account = $1 ORDER BY tokens.issued, tokens.id"))

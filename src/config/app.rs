@@ -52,11 +52,13 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
     let max_body = section.or("max_body", AppSettings::DEFAULT_MAX_BODY, |value| value.size(1 << 10..=1 << 40));
     let allow_underscores = section.or("allow_underscores", false, |value| value.boolean());
     let rate = section.get("rate").and_then(|value| rate(&value));
+    let demand = rule::demand(section);
     let (host, label) = (host?, label?);
     let limits = surroundings.labels.of(label);
     let origin = origin_of(&host, surroundings.public_port);
     let (idle, overall) = (limits.idle, limits.overall);
-    let policy = App { id: id?, names: names?, host, label, rules, paths, redact, origins, origin, allow_underscores, idle, overall };
+    let policy =
+        App { id: id?, names: names?, host, label, rules, paths, redact, origins, origin, allow_underscores, idle, overall, demand };
     Some(AppSettings { policy: Arc::new(policy), upstream: upstream?, websocket, max_body, rate })
 }
 

@@ -118,6 +118,8 @@ words! {
         SecurityKey = "security-key",
         /// A password, then a WebAuthn key with user verification.
         PasswordAndSecurityKey = "password+security-key",
+        /// A password, then a code of an OATH token.
+        PasswordAndOath = "password+oath",
     }
 }
 

@@ -113,6 +113,7 @@ async fn invited(asked: &Asked, actor: &Actor, new: NewAccount, kept: InviteForm
             name: invitation.account.name.to_string(),
             link: invitation.link,
             minutes: invitation.expires.since(asked.now).as_secs().div_ceil(60),
+            until: asked.portal.moment(invitation.expires),
         }),
         Err(AdminError::NameTaken) => list(asked, Some(Alert::NameTaken), kept).await,
         Err(error) => Err(refused(error)),

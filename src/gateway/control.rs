@@ -227,7 +227,17 @@ pub fn told(error: &(dyn std::error::Error + 'static)) -> String {
         }
         cause = inner.source();
     }
-    text
+    without_numbers(&text)
+}
+
+/// The numbers that the system gives its errors say nothing beside their words: "(os error 2)".
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |said, part| match part.split_once(')') {
+        Some((number, rest)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => said + rest,
+        _ => said + " (os error " + part,
+    })
 }
 
 #[cfg(test)]

@@ -94,6 +94,9 @@ fn print_last(tail: &mut Tail, keep: usize, out: &mut impl Write, json: bool) ->
             }
         }
     }
+    if last.is_empty() {
+        eprintln!("yumen: no record fits");
+    }
     last.iter().try_for_each(|entry| line(out, entry, json))
 }
 

@@ -52,6 +52,8 @@ fn told(text: &str, span: Range<usize>, message: &str) -> Problem {
         return problem(span, "a backslash has a meaning of its own in double quotes", found, help);
     }
     if is_bare(piece) && line.split_once('=').is_some_and(|(_, value)| value.trim_start().starts_with(piece)) {
+        // What the parser took it for would mislead.
+        let found = format!("found {piece}");
         return match piece.to_lowercase().as_str() {
             truth @ ("true" | "false") => {
                 problem(span, "`true` and `false` are written in small letters", found, format!("write `{truth}`"))
@@ -59,10 +61,12 @@ fn told(text: &str, span: Range<usize>, message: &str) -> Problem {
             _ => problem(span, "this text has no quotes", found, format!("write it in double quotes: \"{piece}\"")),
         };
     }
-    // As YAML has it.
+    // As YAML has it; the parser stumbles over such a line twice.
     if let Some((key, value)) = line.split_once(':').filter(|(key, _)| is_bare(key.trim())) {
+        let begins = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |index| index.saturating_add(1));
+        let colon = text.get(begins..).and_then(|line| line.find(':')).map_or(span.start, |index| begins.saturating_add(index));
         let help = format!("write `{} = {}`", key.trim(), value.trim());
-        return problem(span, "between a key and its value stands an equals sign", found, help);
+        return problem(colon..colon.saturating_add(1), "between a key and its value stands an equals sign", String::new(), help);
     }
     problem(span, "this is not TOML", found, GENERAL)
 }

@@ -117,6 +117,41 @@ fn a_config_that_cannot_be_read_is_reported_without_a_second_name_before_it() {
     assert!(found == Some(2) && told.contains("is not a whole number"), "{told}");
 }
 
+#[tokio::test]
+async fn what_an_account_verb_cannot_do_is_said_in_a_sentence() {
+    let house = House::open().await;
+    let data = house.data.path().to_str().unwrap().to_owned();
+    let run = move |words: &[&str]| {
+        let mut command = yumen();
+        command.args(words).args(["--data", &data]);
+        async move {
+            let answer = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            (answer.status.code(), text(answer.stdout), text(answer.stderr))
+        }
+    };
+    let invite = ["account", "invite", "李伟", "--unit", "IT", "--role", "member"];
+    let (code, link, told) = run(&invite).await;
+    assert!(code == Some(0) && link.starts_with("https://") && told.ends_with(" UTC:\n"), "{told}");
+    let (code, _, told) = run(&[&invite[..], &["--email", "nonsense"]].concat()).await;
+    assert!(code == Some(2) && told.contains("is not an e-mail address"), "{told}");
+    for (words, why) in [
+        (["account", "disable", "nobody"], "there is no account \"nobody\"; `yumen account list` names all that there are"),
+        (["account", "enable", "nobody"], "there is no account \"nobody\""),
+        (["account", "sign-out", "nobody"], "there is no account \"nobody\""),
+        (["account", "enable", "李伟"], "the account is invited, and to such an account this cannot be done"),
+    ] {
+        let (code, _, told) = run(&words).await;
+        assert!(code == Some(1) && told.starts_with(&format!("yumen: {why}")) && told.lines().count() == 1, "{words:?}: {told}");
+    }
+    let (code, list, _) = run(&["account", "list"]).await;
+    let lines: Vec<&str> = list.lines().collect();
+    assert!(code == Some(0) && lines[0].trim_start().starts_with("name") && !list.contains('\u{1b}'), "{list}");
+    assert!(lines.iter().any(|line| line.contains("李伟") && line.contains("invited") && line.ends_with("IT")), "{list}");
+    let (code, found, told) = run(&["audit", "tail", "--account", "nobody"]).await;
+    assert_eq!((code, found.as_str(), told.as_str()), (Some(0), "", "yumen: no record fits\n"));
+}
+
 /// A demo that ends with the test.
 struct Demo(Child);
 

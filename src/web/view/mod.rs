@@ -126,8 +126,8 @@ impl Frame {
         assets::url(self.assets, name)
     }
 
-    /// What parts a colon from what follows it; that of Han has its own air.
-    fn after_colon(&self) -> &'static str {
+    /// What parts a colon or a sentence from what follows; the marks of Han have air of their own.
+    fn blank(&self) -> &'static str {
         if self.language == Language::Chinese { "" } else { " " }
     }
 

@@ -34,6 +34,12 @@ const out = Array.from(document.querySelectorAll('body *')).filter(one => {
 return [document.documentElement.scrollWidth - width, out.slice(0, 5).map(one => one.outerHTML.slice(0, 160))];
 """
 
+# What is wider than the place that it has, so that it lies over its neighbour.
+CRAMPED = """
+const wide = one => one.checkVisibility() && one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1;
+return Array.from(document.querySelectorAll('td, th, dd, dt, :is(td, th, dd) > *')).filter(wide).slice(0, 5).map(one => one.outerHTML.slice(0, 160));
+"""
+
 RULES = """
 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 axe.run(document, {runOnly: tags, resultTypes: ['violations'], preload: false}).then(
@@ -97,6 +103,8 @@ class Eyes:
             beyond, what = browser.driver.execute_script(BEYOND)
             self.shoot(page, "-narrow")
             assert beyond <= 0 and not what, f"{page} goes {beyond} pixels beyond a narrow screen: {what}"
+            cramped = browser.driver.execute_script(CRAMPED)
+            assert not cramped, f"{page} has what lies over its neighbour on a narrow screen: {cramped}"
             self.judge(page, "narrow")
         self.seen.append(page)
 

@@ -64,8 +64,8 @@ impl BadConfig {
 }
 
 /// Reads a config and the files that it names.
-pub fn load(path: &Path) -> Result<Settings, BadConfig> {
-    config::load(path).map_err(|problems| BadConfig::new(problems, path))
+pub fn load(path: &Path) -> anyhow::Result<Settings> {
+    config::load(path).map_err(|problems| BadConfig::new(problems, path).into())
 }
 
 #[cfg(test)]

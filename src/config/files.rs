@@ -157,9 +157,9 @@ fn read_key(path: &Path, span: &Span) -> Result<PrivateKeyDer<'static>, Problem>
 /// What to do about a file without a key, by what it holds instead.
 fn no_key(text: &[u8]) -> &'static str {
     let text = String::from_utf8_lossy(text);
-    if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
         "its key is encrypted: take the passphrase off (openssl pkey -in … -out …); the file's mode protects it"
-    } else if text.contains("BEGIN CERTIFICATE") {
+    } else if text.contains("-----BEGIN CERTIFICATE") {
         "it holds a certificate: `chain` names the certificate, `key` its private key"
     } else {
         "it holds a private key that is not encrypted (PEM)"

@@ -11,7 +11,7 @@ mod path;
 mod record;
 mod refusal;
 
-pub use account::{Account, AccountId, AccountState, AppId, Factor, KeyId, Label, Role, SessionId, Who};
+pub use account::{Account, AccountId, AccountState, AppId, Factor, KeyId, Label, Role, SessionId, Who, is_email};
 pub use host::{Host, NotAHost};
 pub use inbound::{Inbound, Line};
 pub use name::{AccountName, NotAName, UnitName};

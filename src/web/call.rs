@@ -177,7 +177,9 @@ impl Asked {
     pub fn frame_at(&self, path: &str, alert: Option<Alert>) -> Frame {
         let frame = Frame::portal(self.visit.language, path, self.portal.csrf.token(self.browser, FORM)).alert(alert);
         match &self.visit.visitor {
-            Visitor::Known(identity) => frame.signed_in(identity.who().name.as_str(), identity.who().role),
+            Visitor::Known(identity) => {
+                frame.signed_in(identity.who().name.as_str(), identity.who().role).zone(self.portal.zone_name(self.now))
+            }
             Visitor::Stranger => frame,
         }
     }

@@ -161,6 +161,14 @@ pub fn only_takes_away(path: &str) -> bool {
 }
 
 impl Portal {
+    /// How far the zone in which times are shown is from UTC.
+    fn zone_name(&self, now: Time) -> String {
+        match now.timestamp().to_zoned(self.zone.clone()).strftime("UTC%:z").to_string() {
+            utc if utc == "UTC+00:00" => "UTC".to_owned(),
+            away => away,
+        }
+    }
+
     fn moment(&self, time: Time) -> Moment {
         let zoned = time.timestamp().to_zoned(self.zone.clone());
         Moment { shown: zoned.strftime("%Y-%m-%d %H:%M").to_string(), iso: time.to_string() }

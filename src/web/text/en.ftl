@@ -10,6 +10,7 @@ nav-console = Console
 nav-sign-out = Sign out
 language-label = Language
 footer-notice = Every access is recorded.
+footer-zone = Times are in { $zone }.
 none = None
 never = Never
 print = Print
@@ -201,6 +202,7 @@ invitation-hint =
         [one] The link is shown only now, works once, and expires in 1 minute.
        *[other] The link is shown only now, works once, and expires in { $minutes } minutes.
     } Hand it over yourself or by a channel that you trust: whoever has it can set up the account.
+invitation-until = The link works until { $time } ({ $zone }).
 copy = Copy
 copied = Copied.
 copy-failed = Copying did not work. Select the link and copy it by hand.

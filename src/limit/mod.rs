@@ -71,6 +71,14 @@ impl Rate {
         }
     }
 
+    /// What one hand may take of it: so many parts of the rate in the long run, and of what may come at once.
+    fn share(self, rate: u32, burst: u32) -> Self {
+        Self {
+            every: self.every.saturating_mul(rate.max(1)),
+            burst: self.burst.get().checked_div(burst).and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+
     fn quota(self) -> Quota {
         let quota = Quota::with_period(self.every).unwrap_or(Quota::per_second(NonZeroU32::MAX));
         quota.allow_burst(self.burst)

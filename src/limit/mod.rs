@@ -228,7 +228,12 @@ impl Limits {
         self.sign_ins.succeeded(network, name, now);
     }
 
-    /// `name` was at `network` with a session at that time: what a restart has forgotten, from what the store still knows.
+    /// A place where nobody signed in since then is strange again.
+    pub fn familiar_since(&self, now: Time) -> Time {
+        self.sign_ins.familiar_since(now)
+    }
+
+    /// `name` signed in at `network` at that time: what a restart has forgotten, from what the store still knows.
     pub fn seen(&self, network: Network, name: &str, at: Time) {
         self.sign_ins.seen(network, name, at);
     }

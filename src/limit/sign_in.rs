@@ -76,7 +76,7 @@ impl Default for SignInSettings {
             nameless: Rate::per_minute(120, 120),
             account: Rate::per_minute(30, 60),
             overall: Rate::per_second(20, 60),
-            familiar_for: Duration::from_secs(30 * 24 * 3600),
+            familiar_for: Duration::from_secs(90 * 24 * 3600),
             cap: 65_536,
         }
     }
@@ -194,7 +194,7 @@ impl SignIns {
 
     pub(super) fn sweep(&self, now: Time) {
         lock(&self.waits).sweep(now);
-        lock(&self.familiar).sweep(now.minus(self.settings.familiar_for));
+        lock(&self.familiar).sweep(self.familiar_since(now));
         self.named.sweep();
         self.nameless.sweep();
         self.accounts.sweep();
@@ -202,7 +202,11 @@ impl SignIns {
     }
 
     fn place(&self, network: Network, name: Option<NameHash>, now: Time) -> Place {
-        lock(&self.familiar).place(network, name, now.minus(self.settings.familiar_for))
+        lock(&self.familiar).place(network, name, self.familiar_since(now))
+    }
+
+    pub(super) fn familiar_since(&self, now: Time) -> Time {
+        now.minus(self.settings.familiar_for)
     }
 
     #[cfg(test)]

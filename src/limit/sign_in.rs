@@ -154,9 +154,7 @@ impl SignIns {
 
     pub(super) fn attempt(&self, network: Network, name: &str, now: Time) -> Result<Attempt, Wait> {
         let name = crypto::sha256(name.as_bytes());
-        let key = (name, network.hand());
-        lock(&self.waits).begin(key, now).map_err(|retry_after| Wait { retry_after, limit: AFTER_FAILURES })?;
-        let attempt = Attempt { waits: Arc::clone(&self.waits), key, at: Some(now) };
+        let attempt = self.begin(network, name, now)?;
         match self.within_rates(network, name, now) {
             Ok(()) => Ok(attempt),
             Err(wait) => {
@@ -164,6 +162,12 @@ impl SignIns {
                 Err(wait)
             }
         }
+    }
+
+    pub(super) fn begin(&self, network: Network, name: NameHash, now: Time) -> Result<Attempt, Wait> {
+        let key = (name, network.hand());
+        lock(&self.waits).begin(key, now).map_err(|retry_after| Wait { retry_after, limit: AFTER_FAILURES })?;
+        Ok(Attempt { waits: Arc::clone(&self.waits), key, at: Some(now) })
     }
 
     fn within_rates(&self, network: Network, name: NameHash, now: Time) -> Result<(), Wait> {
@@ -203,6 +207,10 @@ impl SignIns {
 
     fn place(&self, network: Network, name: Option<NameHash>, now: Time) -> Place {
         lock(&self.familiar).place(network, name, self.familiar_since(now))
+    }
+
+    pub(super) fn is_familiar(&self, network: Network, now: Time) -> bool {
+        self.place(network, None, now) != Place::Strange
     }
 
     pub(super) fn familiar_since(&self, now: Time) -> Time {

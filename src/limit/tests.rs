@@ -332,6 +332,27 @@ fn one_hand_tries_some_eight_passwords_at_an_account_in_a_minute_and_a_hundred_i
 }
 
 #[test]
+fn wrong_keys_make_the_same_hand_wait_as_wrong_passwords_and_no_rate_holds_for_them() {
+    let limits = limits(|settings| {
+        settings.sign_in.network = Rate::per_minute(1, 1);
+        settings.sign_in.account = Rate::per_minute(1, 1);
+    });
+    let (thief, home) = (network("203.0.113.7"), network("192.0.2.1"));
+    for _ in 0..3 {
+        limits.attempt_with_key(thief, "wang", START).unwrap().failed(START);
+    }
+    let wait = Wait { retry_after: Duration::from_secs(1), limit: "sign-in after failures" };
+    assert_eq!(limits.attempt_with_key(thief, "wang", START).unwrap_err(), wait);
+    assert_eq!(limits.attempt(thief, "wang", START).unwrap_err(), wait);
+    for _ in 0..9 {
+        limits.attempt_with_key(home, "wang", START).unwrap().take_back();
+        limits.attempt_with_key(thief, "li", START).unwrap().take_back();
+    }
+    limits.succeeded(thief, "wang", START);
+    limits.attempt_with_key(thief, "wang", START).unwrap().take_back();
+}
+
+#[test]
 fn memory_stays_bounded_under_a_flood_and_the_limit_holds_for_those_past_the_cap() {
     let limits = limits(|settings| {
         settings.sign_in.cap = 50;

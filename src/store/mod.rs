@@ -22,7 +22,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
-pub use accounts::{AccountFilter, InviteError};
+pub use accounts::{AccountFilter, InviteError, WrongAnswer};
 pub use challenges::{NewChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};

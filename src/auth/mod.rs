@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use crate::store::Store;
 
-pub use add_key::{KeyChangeError, KeyChanges};
+pub use add_key::{CheckedKey, KeyChangeError, KeyChanges, RemovableKey};
 pub use ceremony::{CHALLENGE_LIFE, CeremonyError, Challenge};
 pub use csrf::Csrf;
 pub use denied::{Denied, Told, Why};

@@ -8,6 +8,7 @@ mod challenges;
 mod codes;
 mod enrolments;
 mod keys;
+mod places;
 mod rows;
 mod sessions;
 mod steps;
@@ -21,11 +22,12 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
-pub use accounts::{AccountFilter, InviteError};
+pub use accounts::{AccountFilter, InviteError, WrongAnswer};
 pub use challenges::{NewChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
+pub use places::FamiliarPlace;
 pub use sessions::{Session, StoredSession, Touch};
 pub use steps::{Step, StepKind};
 

@@ -164,7 +164,7 @@ impl Asked {
             Visitor::Known(identity) => Ok(identity),
             Visitor::Stranger => {
                 let back = ReturnTo { path: self.wanted.clone(), ..ReturnTo::default() };
-                Err(Refused::Elsewhere(back.sign_in_link()))
+                Err(Refused::Elsewhere(back.at("/sign-in")))
             }
         }
     }
@@ -224,7 +224,7 @@ impl Asked {
 
     fn finish(&self, response: &mut Response) {
         let headers = response.headers_mut();
-        protect(headers, "'self'");
+        protect(headers);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         for cookie in self.cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
             headers.append(header::SET_COOKIE, cookie);

@@ -6,11 +6,11 @@ use super::super::*;
 use super::{NOW, enrolled, hash, later, store};
 use crate::model::{Account, AccountState, Factor, Host, KeyId, SessionId};
 
-fn host(name: &str) -> Host {
+pub(super) fn host(name: &str) -> Host {
     Host::parse(name).unwrap()
 }
 
-fn session(account: &Account, key: KeyId) -> Session {
+pub(super) fn session(account: &Account, key: KeyId) -> Session {
     Session {
         id: SessionId::fresh(),
         account: account.id,

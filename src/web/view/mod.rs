@@ -26,7 +26,7 @@ pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, En
 pub use error::{ErrorKind, ErrorView};
 pub use paging::Paging;
 pub use portal::{AppCard, KeyRow, KeysProveView, KeysRegisterView, KeysView, PortalView, ProvePurpose, SessionRow, SessionsView};
-pub use sign_in::{KeyFirst, SignInKeyView, SignInView, SignedOutView};
+pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView};
 
 use std::borrow::Cow;
 
@@ -189,12 +189,12 @@ impl SignedIn {
 }
 
 impl ReturnTo {
-    /// The address of the sign-in page that goes on to the same place.
-    pub fn sign_in_link(&self) -> String {
+    /// The address of a page of sign-in that goes on to the same place.
+    pub fn at(&self, page: &str) -> String {
         if self.app.is_empty() && self.path.is_empty() {
-            return "/sign-in".to_owned();
+            return page.to_owned();
         }
-        format!("/sign-in?app={}&path={}&nonce={}", escaped(&self.app), escaped(&self.path), escaped(&self.nonce))
+        format!("{page}?app={}&path={}&nonce={}", escaped(&self.app), escaped(&self.path), escaped(&self.nonce))
     }
 }
 

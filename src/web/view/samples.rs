@@ -107,13 +107,32 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         sessions: 2,
     };
     let mut pages = vec![
-        ("sign-in", SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()) }.render()),
+        (
+            "sign-in",
+            SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()), name: String::new() }
+                .render(),
+        ),
+        (
+            "sign-in-again",
+            SignInView {
+                frame: stranger("/sign-in").alert(Some(Alert::WrongSignIn)),
+                return_to: ReturnTo::default(),
+                going_to: None,
+                name: typed.name.into(),
+            }
+            .render(),
+        ),
+        (
+            "sign-in-onward",
+            OnwardView { frame: member("/sign-in/onward"), going_to: typed.app.into(), link: return_to.at("/enter") }.render(),
+        ),
         (
             "sign-in-wait",
             SignInView {
                 frame: stranger("/sign-in").alert(Some(Alert::Wait { seconds: 30 })),
                 return_to: ReturnTo::default(),
                 going_to: None,
+                name: String::new(),
             }
             .render(),
         ),

@@ -1,4 +1,4 @@
-//! Where somebody goes on to never leaves the origin, whether it came as an address or in the fields of a form.
+//! Where somebody goes on to never leaves the origin, as an address of sign-in carries it.
 
 use url::Url;
 use yumen::auth::ReturnPath;
@@ -13,10 +13,9 @@ pub fn run(bytes: &[u8]) {
     path(&wanted.path);
     path(fields.text("return"));
 
-    let link = wanted.sign_in_link();
-    for link in [link.clone(), link.replacen("/sign-in", "/enter", 1)] {
+    for link in [wanted.at("/sign-in"), wanted.at("/sign-in/onward"), wanted.at("/enter")] {
         let there = stays(&link);
-        assert!(["/sign-in", "/enter"].contains(&there.path()), "{link}");
+        assert!(["/sign-in", "/sign-in/onward", "/enter"].contains(&there.path()), "{link}");
         let again = Fields::parse(there.query().unwrap_or_default().as_bytes()).return_to();
         let all = |to: &yumen::web::view::ReturnTo| (to.app.clone(), to.path.clone(), to.nonce.clone());
         assert!(all(&again) == all(&wanted) || wanted.app.is_empty() && wanted.path.is_empty(), "{link}");

@@ -30,7 +30,7 @@ pub enum AdminError {
         "its sessions were ended at once, but the store failed, so that a restart may bring them back and no account was switched off: ask again when the store works"
     )]
     OnlyInMemory(#[source] StoreError),
-    #[error("the account is {0} already, or was never so that this could be done to it")]
+    #[error("the account is {0}, and to such an account this cannot be done")]
     WrongState(AccountState),
     #[error("nothing was imported; the file has {} problems:{}", .0.len(), listed(.0))]
     BadDelivery(Vec<Problem>),

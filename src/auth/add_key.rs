@@ -44,6 +44,24 @@ pub enum KeyChangeError {
     NoRandomness(#[from] NoRandomness),
 }
 
+/// A new key that answered rightly and may be added; it is not added yet.
+#[derive(Debug)]
+pub struct CheckedKey(NewKey);
+
+/// A key that may be removed; it is still there.
+#[derive(Debug)]
+pub struct RemovableKey(KeyId);
+
+impl KeyChangeError {
+    /// There if a key was shown and found wrong.
+    pub fn denied(&self) -> Option<&Denied> {
+        match self {
+            Self::WrongProof(denied) => Some(denied),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct KeyChanges {
     pub(super) store: Store,
@@ -70,7 +88,7 @@ impl KeyChanges {
         let answer = Answer { challenge, binding: identity.token_hash(), purpose: Purpose::FreshProof, credential };
         match self.ceremonies.key(&answer, account.id, now).await {
             Ok(_) => self.store.clear_failures(account.id).await?,
-            Err(CeremonyError::Key(error)) if counts(&error) => return Err(self.wrong_proof(account, error).await?),
+            Err(CeremonyError::Key(error)) if counts(&error) => return Err(self.wrong_proof(identity, account, error).await?),
             Err(error) => return Err(error.into()),
         }
         let proof = Token::random()?;
@@ -82,13 +100,14 @@ impl KeyChanges {
     /// Asks for a new key, other than those that the account has.
     pub async fn new_key_options(&self, identity: &Identity, proof: &Token, now: Time) -> Result<Challenge, KeyChangeError> {
         let account = self.account(identity, now).await?;
-        let step = self.store.step(proof.hash(), StepKind::KeyAnswered, now).await?;
-        proves(step, identity)?;
+        self.holds(identity, proof, now).await?;
         let known: Vec<Vec<u8>> = self.store.keys(account.id).await?.into_iter().map(|key| key.credential).collect();
         Ok(self.ceremonies.ask_new_key(proof.hash(), &account, &known, Purpose::AddKey, now).await?)
     }
 
-    pub async fn add(
+    /// Whatever can refuse a new key, refuses it here: so what is put on record before it is done will be done, unless somebody
+    /// else was first or the store fails meanwhile.
+    pub async fn check(
         &self,
         identity: &Identity,
         proof: &Token,
@@ -96,21 +115,37 @@ impl KeyChanges {
         credential: &str,
         label: &str,
         now: Time,
-    ) -> Result<NewKey, KeyChangeError> {
+    ) -> Result<CheckedKey, KeyChangeError> {
         let account = self.account(identity, now).await?;
+        self.holds(identity, proof, now).await?;
         let answer = Answer { challenge, binding: proof.hash(), purpose: Purpose::AddKey, credential };
         let key = self.ceremonies.new_key(&answer, account.id, label, now).await?;
+        added(self.store.could_add_key(account.id, &key.credential).await?)?;
+        Ok(CheckedKey(key))
+    }
+
+    pub async fn add(&self, identity: &Identity, proof: &Token, key: CheckedKey, now: Time) -> Result<NewKey, KeyChangeError> {
+        let (account, CheckedKey(key)) = (self.account(identity, now).await?, key);
         self.spend(identity, proof, now).await?;
-        match self.store.add_key(account.id, &key, now).await? {
-            KeyAddition::Added => Ok(key),
-            KeyAddition::Taken => Err(KeyChangeError::KeyTaken),
-            KeyAddition::TooMany => Err(KeyChangeError::TooManyKeys),
+        added(self.store.add_key(account.id, &key, now).await?)?;
+        Ok(key)
+    }
+
+    /// Whatever can refuse to remove a key, refuses it here, as with a new one.
+    pub async fn check_removal(&self, identity: &Identity, proof: &Token, key: KeyId, now: Time) -> Result<RemovableKey, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        self.holds(identity, proof, now).await?;
+        let keys = self.store.keys(account.id).await?;
+        match keys.iter().any(|known| known.id == key) {
+            false => Err(KeyChangeError::NoSuchKey),
+            true if keys.len() == 1 => Err(KeyChangeError::LastOne),
+            true => Ok(RemovableKey(key)),
         }
     }
 
     /// Removes a key and ends the sessions that it opened, perhaps this one too.
-    pub async fn remove(&self, identity: &Identity, proof: &Token, key: KeyId, now: Time) -> Result<Vec<Ended>, KeyChangeError> {
-        let account = self.account(identity, now).await?;
+    pub async fn remove(&self, identity: &Identity, proof: &Token, key: RemovableKey, now: Time) -> Result<Vec<Ended>, KeyChangeError> {
+        let (account, RemovableKey(key)) = (self.account(identity, now).await?, key);
         self.spend(identity, proof, now).await?;
         match self.store.remove_key(account.id, key, now).await? {
             KeyRemoval::Removed => Ok(self.sessions.end_of_key(key).await?),
@@ -119,17 +154,22 @@ impl KeyChanges {
         }
     }
 
-    async fn wrong_proof(&self, account: Account, error: KeyError) -> Result<KeyChangeError, StoreError> {
-        let suspended = match self.failures.count(&account).await? {
-            Counted::MayTryAgain => None,
-            Counted::Suspended(ended) => ended,
-        };
-        Ok(KeyChangeError::WrongProof(Box::new(Denied::new(Why::Key(error), Some(account)).with_suspension(suspended))))
+    async fn wrong_proof(&self, identity: &Identity, account: Account, error: KeyError) -> Result<KeyChangeError, StoreError> {
+        let counted = self.failures.count(&account, &error).await?;
+        if matches!(counted, Counted::Alarm(_)) {
+            // Whoever sits before this session has no key: the owner, who has one, can sign in anew.
+            self.sessions.end(identity.session_id()).await?;
+        }
+        Ok(KeyChangeError::WrongProof(Box::new(Denied::new(Why::Key(error), Some(account)).counted(counted))))
+    }
+
+    async fn holds(&self, identity: &Identity, proof: &Token, now: Time) -> Result<(), KeyChangeError> {
+        proves(self.store.step(proof.hash(), StepKind::KeyAnswered, now).await?, identity)
     }
 
     async fn spend(&self, identity: &Identity, proof: &Token, now: Time) -> Result<(), KeyChangeError> {
         // Looked at first, so that showing another session's proof does not use it up.
-        proves(self.store.step(proof.hash(), StepKind::KeyAnswered, now).await?, identity)?;
+        self.holds(identity, proof, now).await?;
         proves(self.store.spend_step(proof.hash(), StepKind::KeyAnswered, now).await?, identity)
     }
 
@@ -137,6 +177,14 @@ impl KeyChanges {
         let open = self.sessions.is_open(identity.session_id(), now);
         let account = self.store.account(identity.account()).await?;
         account.filter(|account| open && account.state == AccountState::Active).ok_or(KeyChangeError::NotSignedIn)
+    }
+}
+
+fn added(addition: KeyAddition) -> Result<(), KeyChangeError> {
+    match addition {
+        KeyAddition::Added => Ok(()),
+        KeyAddition::Taken => Err(KeyChangeError::KeyTaken),
+        KeyAddition::TooMany => Err(KeyChangeError::TooManyKeys),
     }
 }
 

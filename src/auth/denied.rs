@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use super::failures::Counted;
 use super::keys::KeyError;
 use super::session::Ended;
 use crate::model::Account;
@@ -50,16 +51,16 @@ impl Told {
 pub struct Denied {
     why: Why,
     account: Option<Account>,
-    suspended: Option<Vec<Ended>>,
+    counted: Counted,
 }
 
 impl Denied {
     pub(super) fn new(why: Why, account: Option<Account>) -> Self {
-        Self { why, account, suspended: None }
+        Self { why, account, counted: Counted::MayTryAgain }
     }
 
-    pub(super) fn with_suspension(self, suspended: Option<Vec<Ended>>) -> Self {
-        Self { suspended, ..self }
+    pub(super) fn counted(self, counted: Counted) -> Self {
+        Self { counted, ..self }
     }
 
     pub(super) fn broken(error: impl Error + Send + Sync + 'static) -> Self {
@@ -77,7 +78,23 @@ impl Denied {
 
     /// There if this failure suspended the account: the sessions that ended with that.
     pub fn suspended(&self) -> Option<&[Ended]> {
-        self.suspended.as_deref()
+        match &self.counted {
+            Counted::Suspended(ended) => ended.as_deref(),
+            Counted::MayTryAgain | Counted::Alarm(_) => None,
+        }
+    }
+
+    /// There if it is time to tell somebody: how many answers in a row no key had signed.
+    pub fn alarm(&self) -> Option<u32> {
+        match self.counted {
+            Counted::Alarm(in_row) => Some(in_row),
+            Counted::MayTryAgain | Counted::Suspended(_) => None,
+        }
+    }
+
+    /// Whether a key may be shown once more with what was proved before.
+    pub fn may_try_again(&self) -> bool {
+        self.told() == Told::Refused && self.counted.may_try_again()
     }
 
     pub fn told(&self) -> Told {

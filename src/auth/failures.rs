@@ -1,18 +1,19 @@
-//! Failures of the second factor in a row: too many suspend the account.
+//! Failures of the second factor in a row: those that a key signed suspend the account, all others raise an alarm.
 //!
-//! Invariant: only somebody who has the password or a session can cause one, so strangers lock nobody out.
+//! Invariant: whoever has no key of an account cannot suspend it, though she has its password or sits before its open session;
+//! so nobody is locked out by what anybody can make up.
 
 use std::sync::Arc;
 
 use super::keys::KeyError;
 use super::session::{Ended, Sessions};
 use crate::model::{Account, AccountState, Role};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, WrongAnswer};
 
 /// Staff may fail at most this often (GM/T 0025).
 const STAFF_FAILURES: u32 = 8;
 
-/// How many failures of the second factor in a row suspend an account.
+/// How many failures of the second factor in a row suspend an account, or raise an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailureLimit(pub u32);
 
@@ -37,6 +38,20 @@ pub(super) fn counts(error: &KeyError) -> bool {
     !matches!(error, KeyError::Settings(_))
 }
 
+/// What is said of verification, hardware and counter is said of an answer whose signature was right for this challenge and
+/// origin: whoever gave it holds the key, or a copy. All else takes no key: made-up bytes, an old answer, one for another site.
+fn kind(error: &KeyError) -> WrongAnswer {
+    match error {
+        KeyError::UserNotVerified | KeyError::NotHardware | KeyError::CounterWentBack(_) => WrongAnswer::Signed,
+        KeyError::Malformed(_)
+        | KeyError::WrongOrigin
+        | KeyError::WrongChallenge
+        | KeyError::UnknownKey
+        | KeyError::Wrong(_)
+        | KeyError::Settings(_) => WrongAnswer::Unsigned,
+    }
+}
+
 /// The one count of an account, wherever its key is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Failures {
@@ -49,20 +64,32 @@ pub(super) struct Failures {
 #[derive(Debug)]
 pub(super) enum Counted {
     MayTryAgain,
+    /// So many in a row that no key had signed: what had been proved before is worth nothing any more, and somebody is to be told.
+    Alarm(u32),
     /// The account is suspended: by this failure if there are sessions that ended with it, or else by another one meanwhile.
     Suspended(Option<Vec<Ended>>),
 }
 
 impl Failures {
-    pub(super) async fn count(&self, account: &Account) -> Result<Counted, StoreError> {
-        let count = self.store.count_failure(account.id).await?;
-        if count < self.limit.of(account.role) {
-            return Ok(Counted::MayTryAgain);
+    pub(super) async fn count(&self, account: &Account, error: &KeyError) -> Result<Counted, StoreError> {
+        let (kind, limit) = (kind(error), self.limit.of(account.role));
+        let count = self.store.count_failure(account.id, kind).await?;
+        match kind {
+            WrongAnswer::Unsigned if count > 0 && count.is_multiple_of(limit) => return Ok(Counted::Alarm(count)),
+            WrongAnswer::Signed if count >= limit => {}
+            WrongAnswer::Signed | WrongAnswer::Unsigned => return Ok(Counted::MayTryAgain),
         }
         if self.store.set_state(account.id, &[AccountState::Active], AccountState::Suspended).await?.is_none() {
             return Ok(Counted::Suspended(None));
         }
         // The store ended them with the change of state, so nothing that can fail is left to do.
         Ok(Counted::Suspended(Some(self.sessions.revoke_all_of(account.id))))
+    }
+}
+
+impl Counted {
+    /// Whether the password, or the session, that came before still lets a key be asked for.
+    pub(super) fn may_try_again(&self) -> bool {
+        matches!(self, Self::MayTryAgain)
     }
 }

@@ -10,6 +10,7 @@ use webauthn_rs::prelude::{
     RegisterPublicKeyCredential, Uuid, Webauthn, WebauthnBuilder, WebauthnError,
 };
 
+use crate::crypto::sha256;
 use crate::model::{Account, AccountId, KeyId, capped};
 use crate::store::{NewKey, StoredKey};
 
@@ -119,6 +120,10 @@ impl Authenticators {
             .iter()
             .find(|key| handle_fits && key.account == account && key.credential == answer.get_credential_id())
             .ok_or(KeyError::UnknownKey)?;
+        // First: so what the library says of verification, hardware and counter is said of an answer that the key gave.
+        if !is_signed(key, &answer)? {
+            return Err(KeyError::Wrong("the signature is not the key's".to_owned()));
+        }
         let result = self.0.finish_passkey_authentication(&answer, &state).map_err(|error| wrong_with(key.id, error))?;
         right(key, &result)
     }
@@ -151,6 +156,14 @@ impl Authenticators {
         let result = self.0.finish_discoverable_authentication_v2(&answer, state, &passkey).map_err(|error| wrong_with(key.id, error))?;
         right(key, &result)
     }
+}
+
+/// Whether the key signed this very answer (WebAuthn, section 7.2, steps 19 and 20).
+fn is_signed(key: &StoredKey, answer: &PublicKeyCredential) -> Result<bool, KeyError> {
+    let public = Credential::from(read_state::<Passkey>(&key.passkey)?).cred;
+    let mut signed = answer.response.authenticator_data.to_vec();
+    signed.extend(sha256(&answer.response.client_data_json));
+    Ok(public.verify_signature(&answer.response.signature, &signed).unwrap_or(false))
 }
 
 fn right(key: &StoredKey, result: &webauthn_rs::prelude::AuthenticationResult) -> Result<RightAnswer, KeyError> {

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use crate::crypto::SealingKey;
 use crate::store::Store;
 
-pub use add_key::{KeyChangeError, KeyChanges};
+pub use add_key::{CheckedKey, KeyChangeError, KeyChanges, RemovableKey};
 pub use ceremony::{CHALLENGE_LIFE, CeremonyError, Challenge};
 pub use codes::{CodeError, Codes};
 pub use csrf::Csrf;

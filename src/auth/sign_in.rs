@@ -13,7 +13,7 @@ use super::failures::{Counted, Failures, counts};
 use super::identity::Identity;
 use super::keys::KeyError;
 use super::password::{PasswordError, Passwords};
-use super::session::{Browser, Ended, Sessions};
+use super::session::{Browser, Sessions};
 use super::tally::SignInTally;
 use crate::clock::Time;
 use crate::crypto::Token;
@@ -84,7 +84,12 @@ impl SignIn {
         asked.map_err(|error| refused(error, Some(account)))
     }
 
-    /// The second factor. A wrong one counts; too many suspend the account.
+    /// Whose password was right before.
+    pub async fn who_is_pending(&self, pending: &Token, now: Time) -> Result<Account, Denied> {
+        self.pending(pending, now).await
+    }
+
+    /// The second factor. A wrong one counts.
     pub(super) async fn check_key(
         &self,
         pending: &Token,
@@ -161,25 +166,23 @@ impl SignIn {
     }
 
     async fn failed(&self, account: Account, pending: &Token, error: KeyError, now: Time) -> Denied {
-        match self.count_failure(&account, pending, now).await {
-            Ok(suspended) => Denied::new(Why::Key(error), Some(account)).with_suspension(suspended),
+        match self.count_failure(&account, pending, &error, now).await {
+            Ok(counted) => Denied::new(Why::Key(error), Some(account)).counted(counted),
             // A failure that could not be counted is the gateway's problem.
             Err(broken) => Denied::broken(broken),
         }
     }
 
-    /// Counts; returns the sessions that ended with the suspension, if that was the failure too many.
-    async fn count_failure(&self, account: &Account, pending: &Token, now: Time) -> Result<Option<Vec<Ended>>, StoreError> {
-        match self.failures.count(account).await? {
-            Counted::MayTryAgain => Ok(None),
-            Counted::Suspended(ended) => {
-                if let Err(error) = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await {
-                    // The step opens nothing, for the account is not active any more; the suspension must still go on record.
-                    tracing::warn!(%error, "a step of a suspended account could not be removed");
-                }
-                Ok(ended)
-            }
+    /// Counts; after one too many the password must be given again.
+    async fn count_failure(&self, account: &Account, pending: &Token, error: &KeyError, now: Time) -> Result<Counted, StoreError> {
+        let counted = self.failures.count(account, error).await?;
+        if !counted.may_try_again()
+            && let Err(error) = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await
+        {
+            // It ends by itself within minutes; what was counted must still go on record.
+            tracing::warn!(%error, "a step that was tried too often could not be removed");
         }
+        Ok(counted)
     }
 }
 

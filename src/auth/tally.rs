@@ -84,7 +84,7 @@ impl SignIn {
         checked
     }
 
-    /// The second factor, counted. A wrong one may suspend the account.
+    /// The second factor, counted. One that a key signed and that is still wrong may suspend the account.
     pub async fn second_factor(
         &self,
         pending: &Token,

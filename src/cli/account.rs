@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::gateway::{Ask, ControlAnswer};
-use crate::model::Role;
+use crate::gateway::{AccountLine, Ask, ControlAnswer};
+use crate::model::{Role, is_email};
 
 use super::control::Which;
+use super::paint::{Cell, Paint, Tint, columns};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -28,7 +29,7 @@ enum Verb {
         #[arg(long, value_parser = role, help = "member, system-administrator, security-administrator or auditor")]
         role: Role,
         /// Told to back offices as X-Forwarded-Email
-        #[arg(long)]
+        #[arg(long, value_parser = email)]
         email: Option<String>,
         #[command(flatten)]
         which: Which,
@@ -68,6 +69,10 @@ fn role(word: &str) -> Result<Role, String> {
     })
 }
 
+fn email(text: &str) -> Result<String, &'static str> {
+    if is_email(text) { Ok(text.to_owned()) } else { Err("is not an e-mail address, such as li.wei@example.org") }
+}
+
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let answer = match arguments.verb {
         Verb::Invite { name, unit, role, email, which } => which.ask(&Ask::Invite { name, unit, role, email })?,
@@ -78,7 +83,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     match answer {
         ControlAnswer::Invited { link, expires } => {
-            eprintln!("Hand this link to the person herself; it works once, until {expires}:");
+            eprintln!("Hand this link to the person herself; it works once, until {}:", minute(&expires));
             writeln!(std::io::stdout(), "{link}")?;
         }
         ControlAnswer::Done { message } => writeln!(std::io::stdout(), "{message}")?,
@@ -95,8 +100,16 @@ fn list(answer: &ControlAnswer, json: bool) -> anyhow::Result<ExitCode> {
         writeln!(out)?;
         return Ok(ExitCode::SUCCESS);
     }
-    for account in accounts {
-        writeln!(out, "{:<24} {:<22} {:<10} {:<24} {}", account.name, account.role.word(), account.state, account.created, account.unit)?;
-    }
+    let head = ["name", "role", "state", "created", "unit"].map(|word| Cell::new(Tint::Faint, word)).to_vec();
+    let row = |account: &AccountLine| {
+        [&account.name, account.role.word(), &account.state, &minute(&account.created), &account.unit].map(Cell::plain).to_vec()
+    };
+    let rows: Vec<Vec<Cell>> = std::iter::once(head).chain(accounts.iter().map(row)).collect();
+    out.write_all(columns(&rows, Paint::of_stdout()).as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A time of the gateway's answer, for people.
+fn minute(rfc3339: &str) -> String {
+    rfc3339.parse::<jiff::Timestamp>().map_or_else(|_| rfc3339.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }

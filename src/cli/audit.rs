@@ -24,7 +24,7 @@ enum Verb {
     /// Print records, the newest last
     Tail {
         /// Only accesses to this app
-        #[arg(long, value_parser = |text: &str| AppId::parse(text).ok_or("is not the id of an app"))]
+        #[arg(long, value_parser = |text: &str| AppId::parse(text).ok_or("is not the id of an app, such as sites"))]
         app: Option<AppId>,
         /// Only what this account did (its name or id)
         #[arg(long)]
@@ -36,7 +36,7 @@ enum Verb {
         #[arg(long)]
         json: bool,
         /// At most so many; without it, all that --since names, or the last 100
-        #[arg(short = 'n', long, value_name = "COUNT")]
+        #[arg(short = 'n', long, value_name = "COUNT", value_parser = count)]
         lines: Option<usize>,
         /// Go on and print records as they come
         #[arg(short, long)]
@@ -44,6 +44,10 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+}
+
+fn count(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "is not a whole number, such as 100")
 }
 
 fn since(text: &str) -> Result<Time, String> {
@@ -89,6 +93,9 @@ fn print_last(tail: &mut Tail, keep: usize, out: &mut impl Write, json: bool) ->
                 last.pop_front();
             }
         }
+    }
+    if last.is_empty() {
+        eprintln!("yumen: no record fits");
     }
     last.iter().try_for_each(|entry| line(out, entry, json))
 }

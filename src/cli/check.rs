@@ -4,9 +4,8 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::anyhow;
-
-use crate::config::{self, Settings};
+use crate::clock::Clock;
+use crate::config::{self, Problems, Settings};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -17,7 +16,14 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let settings = load(&arguments.config)?;
-    println!("{} is good: {}", arguments.config.display(), told(&settings));
+    let warnings = settings.warnings(Clock::machine().wall());
+    let good = if warnings.is_empty() {
+        "good".to_owned()
+    } else {
+        eprintln!("{}\n", warnings.render(std::io::stderr().is_terminal()));
+        format!("good, with {}", counted(warnings.iter().count(), "warning"))
+    };
+    println!("{} is {good}: {}", arguments.config.display(), told(&settings));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -37,13 +43,29 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// A config that is not taken, with everything that is wrong with it; several lines that begin with their own "error:".
+#[derive(Debug, thiserror::Error)]
+#[error("{}\n\n{}: {}", .problems.render(false), .path.display(), counted(.problems.iter().count(), "problem"))]
+pub struct BadConfig {
+    problems: Problems,
+    path: PathBuf,
+}
+
+impl BadConfig {
+    pub fn new(problems: Problems, path: &Path) -> Self {
+        Self { problems, path: path.to_owned() }
+    }
+
+    /// On standard error, in colour where a terminal shows it.
+    pub fn say(&self) {
+        let report = self.problems.render(std::io::stderr().is_terminal());
+        eprintln!("{report}\n\n{}: {}", self.path.display(), counted(self.problems.iter().count(), "problem"));
+    }
+}
+
 /// Reads a config and the files that it names.
 pub fn load(path: &Path) -> anyhow::Result<Settings> {
-    let colour = std::io::stderr().is_terminal();
-    config::load(path).map_err(|problems| {
-        let count = counted(problems.iter().count(), "problem");
-        anyhow!("{}\n\n{}: {count}", problems.render(colour), path.display())
-    })
+    config::load(path).map_err(|problems| BadConfig::new(problems, path).into())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use super::check::BadConfig;
 use crate::gateway::{Ask, ControlAnswer, MAX_MESSAGE_BYTES};
 
 /// Where the running gateway is found: by its data directory, or by the config that names it.
@@ -23,14 +24,14 @@ pub struct Which {
 
 /// Nobody listens on the control socket.
 #[derive(Debug, thiserror::Error)]
-#[error("no gateway is running on {}; start it, or name its data directory with --data", .0.display())]
+#[error("no gateway is running on {}; start it, or name its data directory with --data DIR or its config with --config FILE", .0.display())]
 pub struct NotRunning(PathBuf);
 
 impl Which {
     pub fn data(&self) -> anyhow::Result<PathBuf> {
         match (&self.data, &self.config) {
             (Some(data), _) => Ok(data.clone()),
-            (None, Some(config)) => Ok(super::check::load(config)?.data),
+            (None, Some(config)) => crate::config::data_directory(config).map_err(|problems| BadConfig::new(problems, config).into()),
             (None, None) => Ok(PathBuf::from("data")),
         }
     }
@@ -47,7 +48,7 @@ impl Which {
 fn converse(socket: &Path, ask: &Ask) -> anyhow::Result<ControlAnswer> {
     let mut stream = match UnixStream::connect(socket) {
         Ok(stream) => stream,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused) => {
             return Err(NotRunning(socket.to_owned()).into());
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {

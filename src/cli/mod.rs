@@ -61,9 +61,17 @@ pub fn run() -> ExitCode {
         // Whoever reads has seen enough (`| head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("yumen: {}", crate::gateway::told(error.as_ref()));
+            say(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What went wrong, on standard error: a sentence, or the report of a config.
+fn say(error: &anyhow::Error) {
+    match error.downcast_ref::<check::BadConfig>() {
+        Some(config) => config.say(),
+        None => eprintln!("yumen: {}", crate::gateway::told(error.as_ref())),
     }
 }
 

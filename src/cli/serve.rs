@@ -1,9 +1,12 @@
 //! `yumen serve`: the gateway with an operator's config.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::clock::Clock;
+use crate::config::Settings;
 use crate::gateway::{self, Gateway, Options};
 
 use super::logging::Logging;
@@ -19,14 +22,15 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     arguments.logging.begin()?;
-    let settings = super::check::load(&arguments.config)?;
-    let path = arguments.config;
-    let options = Options { clock: None, reload: Some(Arc::new(move || super::check::load(&path).map_err(|error| error.to_string()))) };
+    let (path, json) = (arguments.config, arguments.logging.is_json());
+    let load = move || super::check::load(&path).inspect(|settings| warn(settings, json));
+    let settings = load()?;
+    let options = Options { clock: None, reload: Some(Arc::new(move || load().map_err(|error| error.to_string()))) };
     let portal = settings.portal.origin.clone();
     let lock = gateway::lock(&settings.data)?;
     let gateway = Gateway::start(settings, lock, options)?;
     let addresses: Vec<String> = gateway.addresses().iter().map(ToString::to_string).collect();
-    if arguments.logging.is_json() {
+    if json {
         let metrics = gateway.monitoring().map(|address| format!("http://{address}/metrics")).unwrap_or_default();
         tracing::info!(%portal, %metrics, addresses = %addresses.join(", "), "serving");
     } else {
@@ -34,4 +38,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     gateway.run();
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is worth saying although the config is good.
+fn warn(settings: &Settings, json: bool) {
+    let warnings = settings.warnings(Clock::machine().wall());
+    if json {
+        warnings.iter().for_each(|warning| tracing::warn!(help = %warning.help, "{}", warning.what));
+    } else if !warnings.is_empty() {
+        eprintln!("{}\n", warnings.render(std::io::stderr().is_terminal()));
+    }
 }

@@ -12,7 +12,7 @@ mod told;
 
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Exit code: 0 when people are let through, 1 when they are not, 2 when no gateway runs.
+Exit code: 0 when people are let through, 1 when they are not, 2 when no gateway runs, 3 when it could not be asked.
 
 The JSON object has the keys version, since, up_seconds, ready, not_ready[], portal, listeners[], monitoring,
 apps[] (id, name, label, address, upstreams[] (address, state: unused | up | failing, answered, failed, last_failure)),
@@ -29,6 +29,7 @@ pub struct Arguments {
 
 const NOT_READY: u8 = 1;
 const NOT_RUNNING: u8 = 2;
+const NOT_ASKED: u8 = 3;
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let status = match arguments.which.ask(&Ask::Status) {
@@ -38,7 +39,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             eprintln!("yumen: {error}");
             return Ok(ExitCode::from(NOT_RUNNING));
         }
-        Err(error) => return Err(error),
+        Err(error) => {
+            super::say(&error);
+            return Ok(ExitCode::from(NOT_ASKED));
+        }
     };
     let mut out = std::io::stdout().lock();
     if arguments.json {

@@ -196,7 +196,10 @@ fn client_certificate(section: &Section<'_>, base: &Path) -> Option<Pair> {
 fn address(value: &Value<'_>) -> Option<(bool, UpstreamAddress)> {
     let expected = "write a scheme, a host and a port, such as \"http://127.0.0.1:9001\" or \"https://sites.internal\"";
     value.meaning(expected, |text| {
-        let url = Url::parse(text).map_err(|_| "is not an address of a server")?;
+        let url = Url::parse(text).map_err(|error| match error {
+            url::ParseError::InvalidPort => "has a port that is none, from 1 to 65535",
+            _ => "is not an address of a server",
+        })?;
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,

@@ -15,6 +15,8 @@ use rustls::sign::CertifiedKey;
 use super::problem::{Problem, Problems, reason};
 use super::read::Span;
 use super::settings::{CertificateFiles, Settings};
+use super::validity;
+use crate::clock::Time;
 use crate::crypto::tls_provider;
 use crate::model::Host;
 
@@ -48,6 +50,11 @@ impl Settings {
     /// Checks the certificates and keys that the config names, which [`super::parse`] alone does not.
     pub fn check_files(&self) -> Problems {
         Problems::new(&self.files.file_name, &self.files.text, self.files.check())
+    }
+
+    /// Certificates that are not valid now, or not for long.
+    pub fn warnings(&self, now: Time) -> Problems {
+        Problems::warnings(&self.files.file_name, &self.files.text, validity::warnings(&self.files, now))
     }
 }
 
@@ -118,7 +125,7 @@ fn read_chain(path: &Path, span: &Span) -> Result<Vec<CertificateDer<'static>>, 
         return Err(problem(
             span,
             format!("the file {shown} holds no certificate"),
-            "it holds the certificate first, then those that lead to its authority (PEM)",
+            "`chain` names a file with the certificate first, then those that lead to its authority (PEM); `key` its private key",
         ));
     };
     ParsedCertificate::try_from(first).map_err(|_| {
@@ -136,16 +143,27 @@ fn read_key(path: &Path, span: &Span) -> Result<PrivateKeyDer<'static>, Problem>
     let unreadable = |error| unreadable("key", path, span, &error);
     let text = zeroize::Zeroizing::new(fs::read(path).map_err(unreadable)?);
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
+    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+        pem::Error::NoItemsFound => problem(span, format!("the file {shown} holds no private key"), no_key(&text)),
+        _ => problem(span, format!("the file {shown} is not PEM"), "it holds lines between BEGIN PRIVATE KEY and END PRIVATE KEY"),
+    })?;
     if mode & 0o077 != 0 {
         let what = format!("the key {shown} is open to others than its owner (mode {:04o})", mode & 0o7777);
         return Err(problem(span, what, &format!("chmod 600 {shown}")));
     }
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound => {
-            problem(span, format!("the file {shown} holds no private key"), "it holds a private key that is not encrypted (PEM)")
-        }
-        _ => problem(span, format!("the file {shown} is not PEM"), "it holds lines between BEGIN PRIVATE KEY and END PRIVATE KEY"),
-    })
+    Ok(key)
+}
+
+/// What to do about a file without a key, by what it holds instead.
+fn no_key(text: &[u8]) -> &'static str {
+    let text = String::from_utf8_lossy(text);
+    if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+        "its key is encrypted: take the passphrase off (openssl pkey -in … -out …); the file's mode protects it"
+    } else if text.contains("-----BEGIN CERTIFICATE") {
+        "it holds a certificate: `chain` names the certificate, `key` its private key"
+    } else {
+        "it holds a private key that is not encrypted (PEM)"
+    }
 }
 
 fn check_authority(path: &Path, span: &Span) -> Result<(), Problem> {

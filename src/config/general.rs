@@ -14,6 +14,7 @@ use super::rule::network;
 use super::settings::{
     Activity, Caps, CertificateFiles, Labels, Limits, LogSettings, Portal, Rate, Session, Settings, SignIn, Timeouts, default_listen,
 };
+use super::value::parse_address;
 use crate::access::Names;
 use crate::model::Host;
 
@@ -116,7 +117,7 @@ fn addresses(value: &Value<'_>) -> Vec<SocketAddr> {
     let mut seen = Vec::new();
     value
         .list(|item| {
-            let address = item.meaning(expected, |text| text.parse::<SocketAddr>().map_err(|_| "is not an address with a port"))?;
+            let address = item.meaning(expected, parse_address)?;
             Some((address, item.clone()))
         })
         .into_iter()

@@ -11,12 +11,14 @@ mod problem;
 mod read;
 mod rule;
 mod settings;
+mod syntax;
+mod validity;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use problem::{Problem, Problems};
 pub use settings::{
@@ -31,12 +33,32 @@ use read::Reader;
 
 /// Reads and checks the file with the certificates that it names.
 pub fn load(path: &Path) -> Result<Settings, Problems> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| Problems::unreadable(&name, &error))?;
-    let base = path.parent().unwrap_or(Path::new("."));
-    let mut checked = check(&text, &name, base);
+    let (text, name) = read_text(path)?;
+    let mut checked = check(&text, &name, base_of(path));
     checked.problems.extend(checked.files.check());
     checked.finish()
+}
+
+/// Where the gateway of this config keeps its data, whatever else is wrong in the file: who must switch an account off in a hurry
+/// need not mend it first.
+pub fn data_directory(path: &Path) -> Result<PathBuf, Problems> {
+    let (text, name) = read_text(path)?;
+    let (document, _) = toml::de::DeTable::parse_recoverable(&text);
+    match document.get_ref().get("data").and_then(|value| value.get_ref().as_str()) {
+        Some(data) if !data.is_empty() => Ok(base_of(path).join(data)),
+        _ => check(&text, &name, base_of(path)).finish().map(|settings| settings.data),
+    }
+}
+
+fn read_text(path: &Path) -> Result<(String, String), Problems> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| Problems::unreadable(&name, &error))?;
+    let text = String::from_utf8(bytes).map_err(|error| Problems::not_utf8(&name, &error))?;
+    Ok((text, name))
+}
+
+fn base_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 /// Checks the text of a config, but not the files that it names; their paths are relative to `base`.
@@ -64,7 +86,7 @@ fn check(text: &str, file_name: &str, base: &Path) -> Checked {
     let (document, errors) = toml::de::DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         // What follows a mistake in the syntax cannot be judged.
-        return Checked { settings: None, files, problems: Problems::of_syntax(file_name, text, &errors) };
+        return Checked { settings: None, files, problems: Problems::new(file_name, text, syntax::problems(text, &errors)) };
     }
     let reader = Reader::default();
     let settings = general::read(&reader.root(&document), base, &mut files);

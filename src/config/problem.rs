@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::string::FromUtf8Error;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
@@ -24,11 +25,12 @@ pub struct Problems {
     file_name: String,
     text: String,
     list: Vec<Problem>,
+    level: Level<'static>,
 }
 
 impl Problems {
     pub(super) fn new(file_name: &str, text: &str, list: Vec<Problem>) -> Self {
-        let mut problems = Self { file_name: file_name.to_owned(), text: text.to_owned(), list: Vec::new() };
+        let mut problems = Self { file_name: file_name.to_owned(), text: text.to_owned(), list: Vec::new(), level: Level::ERROR };
         problems.extend(list);
         problems
     }
@@ -38,14 +40,24 @@ impl Problems {
         Self::new(file_name, "", vec![Problem { span: None, what, found: String::new(), help: String::new() }])
     }
 
-    pub(super) fn of_syntax(file_name: &str, text: &str, errors: &[toml::de::Error]) -> Self {
-        let problem = |error: &toml::de::Error| Problem {
-            span: error.span().or(Some(0..0)),
-            what: "this is not TOML".to_owned(),
-            found: error.message().trim().replace('\n', ", "),
-            help: "write `key = value`, text in double quotes, lists in brackets; see https://toml.io".to_owned(),
-        };
-        Self::new(file_name, text, errors.iter().map(problem).collect())
+    /// The place is that of the first byte that is none of UTF-8; what stands before it is shown.
+    pub(super) fn not_utf8(file_name: &str, error: &FromUtf8Error) -> Self {
+        let help = "save the file as UTF-8; an editor names its encoding and changes it where it saves under another name".to_owned();
+        let bytes = error.as_bytes();
+        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+            let what = format!("the config file {file_name} is UTF-16");
+            return Self::new(file_name, "", vec![Problem { span: None, what, found: String::new(), help }]);
+        }
+        let at = error.utf8_error().valid_up_to();
+        let found = bytes.get(at).map(|byte| format!("found the byte 0x{byte:02X}")).unwrap_or_default();
+        let end = at.saturating_add(char::REPLACEMENT_CHARACTER.len_utf8());
+        let problem = Problem { span: Some(at..end), what: "the file is not UTF-8".to_owned(), found, help };
+        Self::new(file_name, &String::from_utf8_lossy(bytes), vec![problem])
+    }
+
+    /// What is worth saying although the config is good.
+    pub(super) fn warnings(file_name: &str, text: &str, list: Vec<Problem>) -> Self {
+        Self { level: Level::WARNING, ..Self::new(file_name, text, list) }
     }
 
     pub(super) fn extend(&mut self, more: Vec<Problem>) {
@@ -76,7 +88,7 @@ impl Problems {
     }
 
     fn render_one(&self, renderer: &Renderer, problem: &Problem) -> String {
-        let title = Level::ERROR.primary_title(problem.what.as_str());
+        let title = self.level.clone().primary_title(problem.what.as_str());
         let mut group = match problem.span.clone().map(|span| self.first_line_of(span)) {
             Some(span) => {
                 let place = AnnotationKind::Primary.span(span);

@@ -20,7 +20,7 @@ pub type Span = Range<usize>;
 #[derive(Default)]
 pub struct Reader {
     problems: RefCell<Vec<Problem>>,
-    /// Every key that was asked for, with its section: a test compares it with the example.
+    /// Every key that was asked for so far, with its section; a test compares it with the example.
     known: RefCell<BTreeSet<String>>,
 }
 
@@ -82,7 +82,12 @@ impl<'r> Section<'r> {
         let value = self.get(key);
         if value.is_none() {
             let name = self.name_of(key);
-            self.reader.report(&self.span, format!("`{name}` is missing"), String::new(), format!("add `{key} = …`: {expected}"));
+            let help = match self.table {
+                _ if self.name.is_empty() => format!("add `{key} = …` above the first line in brackets: {expected}"),
+                None => format!("add `[{}]` with `{key} = …`: {expected}", self.name),
+                Some(_) => format!("add `{key} = …`: {expected}"),
+            };
+            self.reader.report(&self.span, format!("`{name}` is missing"), String::new(), help);
         }
         value
     }
@@ -117,6 +122,11 @@ impl<'r> Section<'r> {
         Section { reader: self.reader, name: self.name_of(key), table: None, span: self.span.clone(), asked: RefCell::default() }
     }
 
+    /// Whether the file knows this key, but not in any table.
+    fn belongs_above(&self, key: &str) -> bool {
+        !self.name.is_empty() && self.reader.known.borrow().contains(key)
+    }
+
     fn name_of(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
@@ -129,6 +139,9 @@ impl Drop for Section<'_> {
             let name: &str = key.get_ref();
             let help = match did_you_mean(name, asked.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
+                None if self.belongs_above(name) => {
+                    "move it above the first line in brackets: what follows such a line belongs to it".to_owned()
+                }
                 None => format!("take it out; known here: {}", asked.join(", ")),
             };
             self.reader.report(&key.span(), format!("nobody knows the key `{}`", self.name_of(&capped(name, 40))), String::new(), help);

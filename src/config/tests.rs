@@ -178,7 +178,7 @@ hours = { days = ["mon", "someday"], from = "8:00", to = "18:00", zone = "Asia/N
         told(&problems),
         [
             "1: `data` is missing",
-            "1: `listen` is not an address with a port",
+            "1: `listen` has no port",
             "2: nobody knows the key `wokers`",
             "3: `hsts` must be a yes or a no",
             "5: `portal.host` is not a host name (letters, digits, hyphens and dots; RFC 1123, section 2.1)",
@@ -235,11 +235,9 @@ fn a_problem_names_file_line_finding_expectation_and_remedy() {
 #[test]
 fn mistakes_of_syntax_are_told_with_their_lines() {
     let problems = read("data = \"x\"\nportal = {\nhsts = tru\ndata = \"y\"\n").unwrap_err();
-    assert!(problems.iter().all(|problem| problem.what == "this is not TOML"), "{problems}");
     assert!(problems.iter().any(|problem| problems.line(problem) > Some(1)), "{problems}");
     let twice = read("data = \"x\"\ndata = \"y\"\n").unwrap_err();
-    assert_eq!(told(&twice), ["2: this is not TOML"]);
-    assert!(twice.to_string().contains("duplicate key"), "{twice}");
+    assert_eq!(told(&twice), ["2: `data` is there already"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Durations and sizes as people write them, and which word somebody may have meant.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 const DURATION_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
@@ -28,6 +29,17 @@ fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (number, unit) = text.split_at_checked(digits)?;
     let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
     number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+/// An address with its port; the error reads on after the key's name.
+pub fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
+    let port =
+        text.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    text.parse().map_err(|_| match port {
+        _ if text.parse::<IpAddr>().is_ok() => "has no port",
+        Some(port) if port.parse::<u16>().is_err() => "has a port beyond 65535",
+        _ => "is not an address with a port",
+    })
 }
 
 /// In the largest unit that leaves no remainder.
@@ -85,6 +97,23 @@ mod tests {
         }
         for bad in ["", "16", "16MB", "16mib", "16 MiB", "20000000TiB"] {
             assert_eq!(parse_size(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_port_says_what_it_lacks() {
+        assert_eq!(parse_address("[::]:443"), Ok("[::]:443".parse().unwrap()));
+        for (text, why) in [
+            ("127.0.0.1:70000", "has a port beyond 65535"),
+            ("[::1]:99999999999", "has a port beyond 65535"),
+            ("127.0.0.1", "has no port"),
+            ("::1", "has no port"),
+            ("localhost:443", "is not an address with a port"),
+            (":443", "is not an address with a port"),
+            ("127.0.0.1:", "is not an address with a port"),
+            ("", "is not an address with a port"),
+        ] {
+            assert_eq!(parse_address(text), Err(why), "{text}");
         }
     }
 

@@ -34,7 +34,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Refusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::NoRecord | Refusal::DoneUnrecorded | Refusal::Broken { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Crowded { .. } | Refusal::NoRecord | Refusal::DoneUnrecorded | Refusal::Broken { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::UpstreamUnreachable { .. } => StatusCode::BAD_GATEWAY,
         Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
@@ -50,11 +50,11 @@ impl House {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        web::protect(headers, "'self'");
-        if let Refusal::TooMany { retry_after, .. } = refusal {
+        web::protect(headers);
+        if let Refusal::TooMany { retry_after, .. } | Refusal::Crowded { retry_after, .. } = refusal {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
         }
-        if matches!(refusal, Refusal::BodyTooLarge { .. } | Refusal::BodyTooSlow) {
+        if matches!(refusal, Refusal::BodyTooLarge { .. } | Refusal::BodyTooSlow | Refusal::Crowded { .. }) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let closing = ending.map(|Ending { receipt, bytes_up, end }| Closing { receipt, status: status.as_u16(), bytes_up, end });

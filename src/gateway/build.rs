@@ -73,6 +73,9 @@ pub async fn house(
         return Err(StartError::OtherSecret(key));
     }
     let limits = Arc::new(Limits::new(limits(settings)));
+    for place in store.familiar_places().await? {
+        limits.seen(place.network, place.account.as_str(), place.seen);
+    }
     for session in auth.sessions.list_all() {
         limits.seen(Network::of(session.address), session.who.name.as_str(), session.last_active);
     }

@@ -92,5 +92,8 @@ async fn each_half_minute(house: &House) {
     if let Err(error) = house.store.sweep(now).await {
         tracing::warn!(%error, "expired codes and challenges could not be removed");
     }
+    if let Err(error) = house.store.forget_places(house.limits.familiar_since(now)).await {
+        tracing::warn!(%error, "places where nobody signs in any more could not be removed");
+    }
     house.limits.sweep(now);
 }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::admin::{Actor, Disabled, NewAccount};
+use crate::admin::{Actor, AdminError, Disabled, NewAccount};
 use crate::model::{AccountName, Role, TokenKind, TokenState, UnitName};
 use crate::store::{AccountFilter, TokenFilter};
 
@@ -221,19 +221,20 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
         }
         Ask::Disable { name } => {
             let name = account_name(&name)?;
-            let id = desk.id_of(actor, &name).await.map_err(|error| told(&error))?;
+            let id = desk.id_of(actor, &name).await.map_err(|error| unknown(&name, &error))?;
             let Disabled { was_already, ended } = desk.disable(actor, id).await.map_err(|error| told(&error))?;
             let state = if was_already { "was disabled already" } else { "is disabled" };
             Ok(done(format!("{name} {state}; {ended} of its sessions ended")))
         }
         Ask::Enable { name } => {
-            let account = desk.account_named(actor, &account_name(&name)?).await.map_err(|error| told(&error))?;
+            let name = account_name(&name)?;
+            let account = desk.account_named(actor, &name).await.map_err(|error| unknown(&name, &error))?;
             desk.enable(actor, account.id).await.map_err(|error| told(&error))?;
             Ok(done(format!("{} is enabled", account.name)))
         }
         Ask::EndSessions { name } => {
             let name = account_name(&name)?;
-            let id = desk.id_of(actor, &name).await.map_err(|error| told(&error))?;
+            let id = desk.id_of(actor, &name).await.map_err(|error| unknown(&name, &error))?;
             let ended = desk.end_sessions_of(actor, id).await.map_err(|error| told(&error))?;
             Ok(done(format!("{ended} sessions of {name} ended")))
         }
@@ -248,6 +249,14 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
 
 fn done(message: String) -> ControlAnswer {
     ControlAnswer::Done { message }
+}
+
+/// Why an account could not be looked up; a name that none has may be a slip.
+fn unknown(name: &AccountName, error: &AdminError) -> String {
+    match error {
+        AdminError::NoSuchAccount => format!("there is no account \"{name}\"; `yumen account list` names all that there are"),
+        error => told(error),
+    }
 }
 
 fn account_name(text: &str) -> Result<AccountName, String> {
@@ -266,7 +275,17 @@ pub fn told(error: &(dyn std::error::Error + 'static)) -> String {
         }
         cause = inner.source();
     }
-    text
+    without_numbers(&text)
+}
+
+/// The numbers that the system gives its errors say nothing beside their words: "(os error 2)".
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |said, part| match part.split_once(')') {
+        Some((number, rest)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => said + rest,
+        _ => said + " (os error " + part,
+    })
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ const NONCE_LIVES: Duration = Duration::from_secs(60 * 60);
 const LONGEST_RETURN: usize = 2048;
 
 impl Worker {
-    /// Redirects a person who must sign in; it is recorded as the refusal that it is.
+    /// Redirects a person who must sign in, or do so again; it is recorded as the refusal that it is.
     pub(super) async fn send_to_sign_in(
         &self,
         map: &Map,
@@ -50,6 +50,7 @@ impl Worker {
         inbound: &Inbound,
         facts: &Facts,
         visitor: &Visitor,
+        refusal: Refusal,
     ) -> Response<Body> {
         let nonce = match cookies::sole(&inbound.headers, cookies::NONCE) {
             // A second tab uses the nonce of the first, so that both find their way back.
@@ -65,12 +66,12 @@ impl Worker {
             .append_pair("nonce", &nonce.hash().base64url())
             .finish();
         let location = format!("{}/enter?{query}", map.portal.origin);
-        let receipt = match self.house.open(facts, visitor, Err(&Refusal::SignInNeeded)).await {
+        let receipt = match self.house.open(facts, visitor, Err(&refusal)).await {
             Ok(receipt) => receipt,
             Err(_) => return self.house.answer(map, facts, Refusal::NoRecord, None),
         };
         let mut response = redirect(&location, &[cookies::set(cookies::NONCE, &nonce.reveal(), NONCE_LIVES)]);
-        response.extensions_mut().insert(Verdict::of(&Refusal::SignInNeeded));
+        response.extensions_mut().insert(Verdict::of(&refusal));
         self.deliver(map, facts, response, receipt, End::Refused).await
     }
 

@@ -76,8 +76,8 @@ impl Worker {
         let Judged { visitor, verdict } = self.judge(site, &inbound, &mut facts, now);
         let (grant, pass, path) = match verdict {
             Ok(granted) => granted,
-            Err(Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded) if facts.wants_page => {
-                return self.send_to_sign_in(map, site, &inbound, &facts, &visitor).await;
+            Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded)) if facts.wants_page => {
+                return self.send_to_sign_in(map, site, &inbound, &facts, &visitor, refusal).await;
             }
             Err(refusal) => return self.house.refuse(map, &facts, &visitor, refusal).await,
         };

@@ -5,14 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use crate::audit::{NoRecord, Receipt};
 use crate::auth::Visitor;
 use crate::clock::Time;
-use crate::limit::Pass;
-use crate::model::{CanonicalPath, End, Inbound, Reference, Refusal};
+use crate::limit::{Held, Pass};
+use crate::model::{CanonicalPath, End, Inbound, Network, Reference, Refusal};
 use crate::web::{self, Visit};
 
 use super::answer::Ending;
@@ -133,7 +133,11 @@ impl Worker {
 
     /// What a page answers, and how many bytes of a form it was given.
     async fn page(&self, mut inbound: Inbound, visitor: Visitor, facts: &Facts) -> (Result<Response<Bytes>, Refusal>, u64) {
-        match read_form(&mut inbound.body).await {
+        // Whoever is signed in has so many requests under way and no more; of all others together only the bytes are bounded.
+        let network = Network::of(inbound.origin.address);
+        let mut held = visitor.known().is_none().then(|| self.house.limits.body(network, self.house.clock.now()));
+        let form = tokio::time::timeout(SLOWEST_FORM, read_form(&mut inbound.body, held.as_mut()));
+        match form.await.unwrap_or(Err(Refusal::BodyTooSlow)) {
             Ok(form) => {
                 let bytes_up = form.len() as u64;
                 (self.ask_pages(inbound, form, visitor, facts).await, bytes_up)
@@ -170,10 +174,27 @@ impl Worker {
     }
 }
 
-async fn read_form(body: &mut hyper::body::Incoming) -> Result<Bytes, Refusal> {
-    let form = tokio::time::timeout(SLOWEST_FORM, Limited::new(body, LARGEST_FORM_BYTES).collect()).await;
-    let form = form.map_err(|_| Refusal::BodyTooSlow)?;
-    Ok(form.map_err(|_| Refusal::BodyTooLarge { limit: LARGEST_FORM_BYTES as u64 })?.to_bytes())
+/// Copied together as it comes, so that a body in tiny pieces takes no more memory than it counts for.
+async fn read_form<B>(body: &mut B, mut held: Option<&mut Held>) -> Result<Bytes, Refusal>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    let too_large = Refusal::BodyTooLarge { limit: LARGEST_FORM_BYTES as u64 };
+    if body.size_hint().lower() > LARGEST_FORM_BYTES as u64 {
+        return Err(too_large);
+    }
+    let mut form = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Refusal::BodyBrokenOff)?.into_data() else { continue };
+        if form.len().saturating_add(data.len()) > LARGEST_FORM_BYTES {
+            return Err(too_large);
+        }
+        if let Some(held) = held.as_mut() {
+            held.more(data.len())?;
+        }
+        form.extend_from_slice(&data);
+    }
+    Ok(form.into())
 }
 
 /// On the way to an app nobody is at the portal: if passing through counted as activity, the tighter idle limit of an app would never hold.
@@ -187,4 +208,42 @@ fn with_path(path: &str, query: Option<&str>) -> Result<http::Uri, Refusal> {
         None => path.to_owned(),
     };
     target.parse().map_err(|_| Refusal::Malformed("the request target is not a URI"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+    use crate::limit::{BodySettings, LimitSettings, Limits};
+
+    fn pieces(count: usize, size: usize) -> impl http_body::Body<Data = Bytes, Error = std::io::Error> + Unpin {
+        let piece = move |_| Ok(http_body::Frame::data(Bytes::from(vec![b'x'; size])));
+        StreamBody::new(futures_util::stream::iter((0..count).map(piece)))
+    }
+
+    #[tokio::test]
+    async fn a_form_is_read_whole_up_to_its_cap_and_refused_past_it_however_it_comes() {
+        assert_eq!(read_form(&mut pieces(LARGEST_FORM_BYTES, 1), None).await.unwrap().len(), LARGEST_FORM_BYTES);
+        let too_large = Err(Refusal::BodyTooLarge { limit: LARGEST_FORM_BYTES as u64 });
+        assert_eq!(read_form(&mut pieces(LARGEST_FORM_BYTES + 1, 1), None).await, too_large);
+        assert_eq!(read_form(&mut Full::new(Bytes::from(vec![b'x'; LARGEST_FORM_BYTES + 1])), None).await, too_large);
+        let broken = futures_util::stream::iter([Ok(http_body::Frame::data(Bytes::from_static(b"a"))), Err(std::io::Error::other("gone"))]);
+        assert_eq!(read_form(&mut StreamBody::new(broken), None).await, Err(Refusal::BodyBrokenOff));
+    }
+
+    #[tokio::test]
+    async fn the_forms_of_those_who_are_not_signed_in_hold_no_more_than_is_set() {
+        let bodies = BodySettings { overall: 1_000, hand: 600 };
+        let limits = Limits::new(LimitSettings { bodies, ..LimitSettings::default() });
+        let of = |last: u8| limits.body(Network::of(std::net::Ipv4Addr::new(192, 0, 2, last).into()), Time::from_millis(0));
+        let (mut first, mut second, mut third) = (of(1), of(2), of(3));
+        assert_eq!(read_form(&mut pieces(6, 100), Some(&mut first)).await.unwrap().len(), 600);
+        let crowded = |limit| Err(Refusal::Crowded { retry_after: Duration::from_secs(5), limit });
+        assert_eq!(read_form(&mut pieces(1, 1), Some(&mut of(1))).await, crowded("forms of one network under way"));
+        assert_eq!(read_form(&mut pieces(4, 100), Some(&mut second)).await.unwrap().len(), 400);
+        assert_eq!(read_form(&mut pieces(1, 1), Some(&mut third)).await, crowded("forms under way"));
+        drop(first);
+        assert_eq!(read_form(&mut pieces(1, 1), Some(&mut third)).await.unwrap().len(), 1);
+    }
 }

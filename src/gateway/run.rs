@@ -249,7 +249,11 @@ async fn hurry(house: Arc<House>) {
 /// Makes the data directory if it is not there (mode 0700) and takes it for this process alone.
 pub fn lock(directory: &Path) -> Result<DataLock, StartError> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-    let failed = |why| StartError::Data { directory: directory.to_owned(), why };
+    let failed = |why: std::io::Error| {
+        let no_directory = matches!(why.kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory);
+        let why = if no_directory { std::io::Error::other("it is not a directory") } else { why };
+        StartError::Data { directory: directory.to_owned(), why }
+    };
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(directory.join("lock")).map_err(failed)?;
     match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {

@@ -1,10 +1,11 @@
-//! How often somebody may ask: rates of requests per person and per app, and the limits of sign-in.
+//! How often somebody may ask: rates of requests per person and per app, and the limits of sign-in and of strangers' forms.
 //!
 //! Invariants: only [`Limits::admit`] makes a [`Pass`]. Memory is bounded, whatever strangers do: requests are counted by
 //! account and app (both are few), sign-ins in maps that are capped. Counts live in memory alone, so a restart
 //! forgives; which places are familiar is told again at the start, by [`Limits::seen`].
 
 mod at_once;
+mod bodies;
 mod door;
 mod familiar;
 mod growing;
@@ -27,8 +28,11 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::clock::Time;
+use crate::crypto;
 use crate::model::{AccountId, AppId, Network, Refusal};
 use at_once::{AtOnce, UnderWay};
+use bodies::Bodies;
+pub use bodies::{BodySettings, Held};
 use sign_in::SignIns;
 pub use sign_in::{Attempt, SignInSettings, Wait};
 use ticks::Ticks;
@@ -71,6 +75,14 @@ impl Rate {
         }
     }
 
+    /// What one hand may take of it: so many parts of the rate in the long run, and of what may come at once.
+    fn share(self, rate: u32, burst: u32) -> Self {
+        Self {
+            every: self.every.saturating_mul(rate.max(1)),
+            burst: self.burst.get().checked_div(burst).and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+
     fn quota(self) -> Quota {
         let quota = Quota::with_period(self.every).unwrap_or(Quota::per_second(NonZeroU32::MAX));
         quota.allow_burst(self.burst)
@@ -96,6 +108,7 @@ pub struct LimitSettings {
     pub app: Rate,
     pub apps: HashMap<AppId, AppRates>,
     pub sign_in: SignInSettings,
+    pub bodies: BodySettings,
 }
 
 impl Default for LimitSettings {
@@ -106,6 +119,7 @@ impl Default for LimitSettings {
             app: Rate::per_second(1_000, 4_000),
             apps: HashMap::new(),
             sign_in: SignInSettings::default(),
+            bodies: BodySettings::default(),
         }
     }
 }
@@ -121,6 +135,7 @@ pub struct Limits {
     apps: Keyed<AppId>,
     own: ArcSwap<HashMap<AppId, OwnRates>>,
     sign_ins: SignIns,
+    bodies: Arc<Bodies>,
 }
 
 #[derive(Default)]
@@ -153,6 +168,7 @@ impl Limits {
             at_once: AtOnce::new(settings.at_once),
             apps: keyed(settings.app, &ticks),
             sign_ins: SignIns::new(settings.sign_in, &ticks),
+            bodies: Arc::new(Bodies::new(settings.bodies)),
             ticks,
         };
         limits.set_app_rates(&settings.apps);
@@ -208,6 +224,12 @@ impl Limits {
         self.sign_ins.attempt(network, name, now)
     }
 
+    /// Whether somebody at `network`, who has proved something else as `name` before, may show a key now. Its failures make the
+    /// same hand wait as wrong passwords do; no rate holds, since what came before had one.
+    pub fn attempt_with_key(&self, network: Network, name: &str, now: Time) -> Result<Attempt, Wait> {
+        self.sign_ins.begin(network, crypto::sha256(name.as_bytes()), now)
+    }
+
     /// Whether somebody at `network` who gives no name may go on now: with a key first, or with an enrolment link. Counts
     /// it. It is a plain rate; no failure makes it longer.
     pub fn attempt_without_name(&self, network: Network, now: Time) -> Result<(), Wait> {
@@ -215,12 +237,22 @@ impl Limits {
         self.sign_ins.nameless(network, now)
     }
 
+    /// The body of somebody at `network` who is not signed in; the memory that it takes is counted as it comes.
+    pub fn body(&self, network: Network, now: Time) -> Held {
+        self.bodies.begin((!self.sign_ins.is_familiar(network, now)).then(|| network.hand()))
+    }
+
     /// The sign-in succeeded: its failures are forgiven, and the place is familiar from now on.
     pub fn succeeded(&self, network: Network, name: &str, now: Time) {
         self.sign_ins.succeeded(network, name, now);
     }
 
-    /// `name` was at `network` with a session at that time: what a restart has forgotten, from what the store still knows.
+    /// A place where nobody signed in since then is strange again.
+    pub fn familiar_since(&self, now: Time) -> Time {
+        self.sign_ins.familiar_since(now)
+    }
+
+    /// `name` signed in at `network` at that time: what a restart has forgotten, from what the store still knows.
     pub fn seen(&self, network: Network, name: &str, at: Time) {
         self.sign_ins.seen(network, name, at);
     }

@@ -178,7 +178,10 @@ fn what_comes_without_a_name_has_a_plain_rate_of_its_own() {
 
 #[test]
 fn the_networks_of_one_ipv6_site_share_a_wider_limit_and_other_sites_have_their_own() {
-    let limits = limits(|settings| settings.sign_in.network = Rate::per_minute(1, 2));
+    let limits = limits(|settings| {
+        settings.sign_in.network = Rate::per_minute(1, 2);
+        settings.sign_in.overall = Rate::per_second(1_000, 1_000);
+    });
     let of_site = |site: u32, number: u32| network(&format!("2001:db8:{site:x}:{number:x}::1"));
     for number in 0..16 {
         limits.attempt(of_site(7, number), &number.to_string(), START).unwrap().take_back();
@@ -246,6 +249,110 @@ fn a_flood_of_strangers_leaves_room_for_networks_that_are_known() {
 }
 
 #[test]
+fn one_hand_takes_no_more_than_its_share_of_what_strangers_have_and_leaves_the_others_their_turn() {
+    let limits = limits(|settings| settings.sign_in.overall = Rate::per_minute(60, 50));
+    let site = |number: u32| network(&format!("2001:db8:7:{number:x}::1"));
+    for (from, of_one) in [(site as fn(u32) -> Network, 10), ((|_| network("203.0.113.1")) as fn(u32) -> Network, 10)] {
+        let taken = (0..200).take_while(|number| limits.attempt_without_name(from(*number), START).is_ok()).count();
+        assert_eq!(taken, of_one);
+    }
+    let wait = limits.attempt_without_name(site(300), START).unwrap_err();
+    assert_eq!(wait, Wait { retry_after: Duration::from_secs(5), limit: "sign-ins without a name of one network among strangers" });
+    limits.attempt_without_name(network("2001:db8:8::1"), START).unwrap();
+    limits.attempt_without_name(network("192.0.2.1"), START).unwrap();
+    limits.attempt_without_name(site(301), after(5)).unwrap();
+}
+
+#[test]
+fn one_hand_takes_no_more_than_its_share_of_sign_ins_with_a_name_either() {
+    let limits = limits(|settings| settings.sign_in.overall = Rate::per_minute(60, 50));
+    let names =
+        |from: Network| (0..100).take_while(|n| limits.attempt(from, &n.to_string(), START).map(Attempt::take_back).is_ok()).count();
+    assert_eq!(names(network("203.0.113.1")), 10);
+    assert_eq!(limits.attempt(network("203.0.113.1"), "wang", START).unwrap_err().limit, "sign-ins of one network among strangers");
+    limits.attempt(network("192.0.2.1"), "wang", START).unwrap().take_back();
+    limits.succeeded(network("203.0.113.2"), "li", START);
+    assert_eq!(names(network("203.0.113.2")), 50, "an office where people belong has no share but all that such places have");
+}
+
+#[test]
+fn a_share_is_a_part_of_its_rate_and_never_nothing() {
+    assert_eq!(Rate::per_minute(60, 50).share(5, 2), Rate { every: Duration::from_secs(5), burst: NonZeroU32::new(25).unwrap() });
+    assert_eq!(Rate::per_minute(60, 1).share(5, 5).burst.get(), 1);
+    assert_eq!(Rate::per_minute(60, 7).share(0, 0), Rate { every: Duration::from_secs(1), burst: NonZeroU32::MIN });
+}
+
+/// A thief of the password: what is right makes no wait grow.
+fn right(limits: &Limits, network: Network, now: Time) -> Option<&'static str> {
+    limits.attempt(network, "wang", now).map(Attempt::take_back).err().map(|wait| wait.limit)
+}
+
+#[test]
+fn no_network_alone_keeps_the_owner_of_an_account_out_at_a_place_that_is_new() {
+    let limits = limits(|settings| settings.sign_in.account = Rate::per_minute(10, 10));
+    let (hotel, thief) = (network("192.0.2.1"), network("203.0.113.7"));
+    for second in 0..600 {
+        right(&limits, thief, after(second));
+        if second % 60 == 59 {
+            assert_eq!(right(&limits, hotel, after(second)), None, "{second}");
+        }
+    }
+    assert_eq!(right(&limits, thief, after(599)), Some("sign-ins of one account from one network"));
+    let site = |number: u32| network(&format!("2001:db8:7:{number:x}::1"));
+    let taken = (0..50).filter(|number| right(&limits, site(*number), after(600)).is_none()).count();
+    assert_eq!(taken, 5, "all networks of an IPv6 site are one hand");
+}
+
+#[test]
+fn all_strange_places_together_try_no_more_passwords_than_the_account_allows() {
+    let limits = limits(|settings| settings.sign_in.account = Rate::per_minute(10, 10));
+    let tried = |minute: u64| {
+        (0..3_000u32)
+            .filter(|n| limits.attempt(Network::of(std::net::IpAddr::V4((n + 9).into())), "wang", after(minute * 60)).is_ok())
+            .count()
+    };
+    assert_eq!((0..5).map(tried).collect::<Vec<_>>(), [10; 5]);
+}
+
+#[test]
+fn one_hand_tries_some_eight_passwords_at_an_account_in_a_minute_and_a_hundred_in_a_day() {
+    let limits = limits(|settings| settings.sign_in.account = Rate::per_minute(1_000, 1_000));
+    let within = |seconds: std::ops::Range<u64>| {
+        let tried = |second: &u64| match limits.attempt(network("203.0.113.7"), "wang", after(*second)) {
+            Ok(attempt) => {
+                attempt.failed(after(*second));
+                true
+            }
+            Err(_) => false,
+        };
+        seconds.filter(tried).count()
+    };
+    assert!((6..=8).contains(&within(0..60)));
+    assert!((90..=110).contains(&within(60..86_400)));
+}
+
+#[test]
+fn wrong_keys_make_the_same_hand_wait_as_wrong_passwords_and_no_rate_holds_for_them() {
+    let limits = limits(|settings| {
+        settings.sign_in.network = Rate::per_minute(1, 1);
+        settings.sign_in.account = Rate::per_minute(1, 1);
+    });
+    let (thief, home) = (network("203.0.113.7"), network("192.0.2.1"));
+    for _ in 0..3 {
+        limits.attempt_with_key(thief, "wang", START).unwrap().failed(START);
+    }
+    let wait = Wait { retry_after: Duration::from_secs(1), limit: "sign-in after failures" };
+    assert_eq!(limits.attempt_with_key(thief, "wang", START).unwrap_err(), wait);
+    assert_eq!(limits.attempt(thief, "wang", START).unwrap_err(), wait);
+    for _ in 0..9 {
+        limits.attempt_with_key(home, "wang", START).unwrap().take_back();
+        limits.attempt_with_key(thief, "li", START).unwrap().take_back();
+    }
+    limits.succeeded(thief, "wang", START);
+    limits.attempt_with_key(thief, "wang", START).unwrap().take_back();
+}
+
+#[test]
 fn memory_stays_bounded_under_a_flood_and_the_limit_holds_for_those_past_the_cap() {
     let limits = limits(|settings| {
         settings.sign_in.cap = 50;
@@ -263,5 +370,5 @@ fn memory_stays_bounded_under_a_flood_and_the_limit_holds_for_those_past_the_cap
     }
     assert_eq!(admitted, 51, "each with a bucket of its own, and one in the bucket that the others share");
     limits.sweep(after(86_400));
-    assert_eq!(limits.sign_ins.sizes(), [0; 6]);
+    assert_eq!(limits.sign_ins.sizes(), [0; 9]);
 }

@@ -199,3 +199,8 @@ pub struct Who {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub session: Option<Arc<str>>,
 }
+/// Whether it fits into a header field and looks like an e-mail address (RFC 5321 leaves more room than any mail system).
+pub fn is_email(text: &str) -> bool {
+    let (local, domain) = text.rsplit_once('@').unwrap_or_default();
+    text.len() <= 254 && !local.is_empty() && domain.contains('.') && text.chars().all(|c| !c.is_control() && !c.is_whitespace())
+}

@@ -12,11 +12,11 @@ mod record;
 mod refusal;
 mod token;
 
-pub use account::{Account, AccountId, AccountState, AppId, Factor, KeyId, Label, Role, SessionId, TokenKind, TokenState, Who};
+pub use account::{Account, AccountId, AccountState, AppId, Factor, KeyId, Label, Role, SessionId, TokenKind, TokenState, Who, is_email};
 pub use host::{Host, NotAHost};
 pub use inbound::{Inbound, Line};
 pub use name::{AccountName, NotAName, UnitName};
-pub use origin::{Network, Origin, Site, TlsFacts};
+pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};
 pub use path::{CanonicalPath, NotCanonical, PathAllowance};
 pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped, visible};
 pub use refusal::Refusal;

@@ -39,11 +39,30 @@ impl Network {
     }
 }
 
+/// How many places of an account are remembered as those where it signs in.
+pub const FAMILIAR_PLACES: usize = 8;
+
+/// What belongs to one hand, as far as an address tells: an IPv4 address, or an IPv6 site with all its networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Hand {
+    Network(Network),
+    Site(Site),
+}
+
 /// The /48 that one IPv6 site has (RFC 6177, section 2): up to 65,536 networks that one hand may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Site(Ipv6Addr);
 
 impl Network {
+    /// The first address of it.
+    pub fn base(self) -> IpAddr {
+        self.0
+    }
+
+    pub fn hand(self) -> Hand {
+        self.site().map_or(Hand::Network(self), Hand::Site)
+    }
+
     /// `None`: an IPv4 address, which has nothing wider that belongs to one hand.
     pub fn site(self) -> Option<Site> {
         match self.0 {
@@ -83,5 +102,19 @@ mod tests {
         assert_ne!(site("2001:db8:7::1"), site("2001:db8:8::1"));
         assert_eq!(site("192.0.2.1"), None);
         assert_eq!(site("::ffff:192.0.2.1"), None);
+    }
+
+    #[test]
+    fn a_hand_holds_one_ipv4_address_or_one_ipv6_site() {
+        let hand = |text: &str| Network::of(text.parse().unwrap()).hand();
+        assert_eq!(hand("2001:db8:7:1::1"), hand("2001:db8:7:ffff::1"));
+        assert_ne!(hand("2001:db8:7::1"), hand("2001:db8:8::1"));
+        assert_ne!(hand("192.0.2.1"), hand("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_network_is_known_by_its_first_address() {
+        let network = Network::of("2001:db8::7:1".parse().unwrap());
+        assert_eq!((network.base().to_string().as_str(), Network::of(network.base())), ("2001:db8::", network));
     }
 }

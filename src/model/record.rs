@@ -149,6 +149,8 @@ pub enum Action {
     KeyProof,
     /// A key's signature counter went back: it may have been copied.
     KeyCounterWentBack,
+    /// Many answers in a row, after a right password or in a session, that no key had signed: somebody without the key has the rest.
+    KeyAnswersMadeUp,
     TokensImported,
     TokenIssued,
     /// Its holder showed that she has it.

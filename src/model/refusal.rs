@@ -44,6 +44,11 @@ pub enum Refusal {
         retry_after: Duration,
         limit: &'static str,
     },
+    /// Others have taken the room that there is for now.
+    Crowded {
+        retry_after: Duration,
+        limit: &'static str,
+    },
     /// The log cannot take a record: no record, no access.
     NoRecord,
     /// Something was taken away, as it was asked for, but the log could not record it.
@@ -80,6 +85,7 @@ impl Refusal {
             Self::BodyTooSlow => "body-too-slow",
             Self::BodyBrokenOff => "body-broken-off",
             Self::TooMany { .. } => "too-many-requests",
+            Self::Crowded { .. } => "crowded",
             Self::NoRecord => "no-record",
             Self::DoneUnrecorded => "done-unrecorded",
             Self::Broken { .. } => "unavailable",
@@ -96,7 +102,9 @@ impl Refusal {
             Self::Path(why) => why.to_string(),
             Self::NotAllowed { rule } => rule.clone(),
             Self::BodyTooLarge { limit } => format!("limit {limit} bytes"),
-            Self::TooMany { retry_after, limit } => format!("{limit}, retry after {} s", retry_after.as_secs()),
+            Self::TooMany { retry_after, limit } | Self::Crowded { retry_after, limit } => {
+                format!("{limit}, retry after {} s", retry_after.as_secs())
+            }
             Self::Broken { what } | Self::HandOverFailed { why: what } => (*what).to_owned(),
             Self::UpstreamUnreachable { why } => why.clone(),
             Self::Misdirected

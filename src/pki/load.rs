@@ -79,6 +79,13 @@ pub fn not_after(certificate: &CertificateDer<'_>) -> Result<Time, PkiError> {
     Ok(Time::from_millis(certificate.validity().not_after.timestamp().saturating_mul(1000)))
 }
 
+/// The first and the last second in which the certificate is valid.
+pub fn validity(certificate: &CertificateDer<'_>) -> Result<(Time, Time), PkiError> {
+    let parsed = parse(certificate).map_err(PkiError::NotX509)?;
+    let begins = Time::from_millis(parsed.validity().not_before.timestamp().saturating_mul(1000));
+    Ok((begins, not_after(certificate)?))
+}
+
 pub(super) fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, String> {
     match X509Certificate::from_der(certificate) {
         Ok(([], parsed)) => Ok(parsed),

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use rustls::sign::CertifiedKey;
 
 pub use development::{DevelopmentCa, Issued};
-pub use load::{certified_key, dns_names, load_chain, load_key, load_pair, not_after};
+pub use load::{certified_key, dns_names, load_chain, load_key, load_pair, not_after, validity};
 pub use upstream::upstream_client_config;
 
 #[derive(Debug, thiserror::Error)]

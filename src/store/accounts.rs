@@ -22,6 +22,15 @@ impl From<sqlx::Error> for InviteError {
     }
 }
 
+/// What was wrong with an answer that should have been a key's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongAnswer {
+    /// A key of the account signed it, and still it does not count.
+    Signed,
+    /// Anybody can have made it up.
+    Unsigned,
+}
+
 /// Which accounts a list shows; the default is all.
 #[derive(Clone, Debug, Default)]
 pub struct AccountFilter {
@@ -147,11 +156,14 @@ impl Store {
         }
         let enrolled: bool = row.try_get("enrolled")?;
         let to = if to == AccountState::Active && !enrolled { AccountState::Invited } else { to };
-        sqlx::query("UPDATE accounts SET state = $2, key_failures = CASE WHEN $2 = 'active' THEN 0 ELSE key_failures END WHERE id = $1")
-            .bind(id.to_string())
-            .bind(to.word())
-            .execute(&mut *write)
-            .await?;
+        sqlx::query(
+            "UPDATE accounts SET state = $2, key_failures = CASE WHEN $2 = 'active' THEN 0 ELSE key_failures END,
+             unsigned_answers = CASE WHEN $2 = 'active' THEN 0 ELSE unsigned_answers END WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .bind(to.word())
+        .execute(&mut *write)
+        .await?;
         if matches!(to, AccountState::Disabled | AccountState::Suspended) {
             sqlx::query("DELETE FROM sessions WHERE account = $1").bind(id.to_string()).execute(&mut *write).await?;
         }
@@ -159,21 +171,23 @@ impl Store {
         Ok(Some(to))
     }
 
-    /// Counts a failure of the second factor after a right password; returns how many there are in a row.
-    pub async fn count_failure(&self, id: AccountId) -> Result<u32, StoreError> {
-        let count: Option<i64> =
-            sqlx::query_scalar("UPDATE accounts SET key_failures = key_failures + 1 WHERE id = $1 RETURNING key_failures")
-                .bind(id.to_string())
-                .fetch_optional(&self.write)
-                .await?;
+    /// Counts a failure of the second factor after a right password; returns how many of its kind there are in a row.
+    pub async fn count_failure(&self, id: AccountId, what: WrongAnswer) -> Result<u32, StoreError> {
+        let count = match what {
+            WrongAnswer::Signed => "UPDATE accounts SET key_failures = key_failures + 1 WHERE id = $1 RETURNING key_failures",
+            WrongAnswer::Unsigned => "UPDATE accounts SET unsigned_answers = unsigned_answers + 1 WHERE id = $1 RETURNING unsigned_answers",
+        };
+        let count: Option<i64> = sqlx::query_scalar(count).bind(id.to_string()).fetch_optional(&self.write).await?;
         Ok(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
     }
 
     pub async fn clear_failures(&self, id: AccountId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE accounts SET key_failures = 0 WHERE id = $1 AND key_failures <> 0")
-            .bind(id.to_string())
-            .execute(&self.write)
-            .await?;
+        sqlx::query(
+            "UPDATE accounts SET key_failures = 0, unsigned_answers = 0 WHERE id = $1 AND (key_failures <> 0 OR unsigned_answers <> 0)",
+        )
+        .bind(id.to_string())
+        .execute(&self.write)
+        .await?;
         Ok(())
     }
 

@@ -130,7 +130,7 @@ impl Store {
         let (Some(password), false) = (found.password, found.enrolment.keys.is_empty()) else { return Ok(Completion::Unfinished) };
         let account = found.enrolment.account;
         let changed =
-            sqlx::query("UPDATE accounts SET state = 'active', password = $2, key_failures = 0 WHERE id = $1 AND state = 'invited'")
+            sqlx::query("UPDATE accounts SET state = 'active', password = $2, key_failures = 0, unsigned_answers = 0 WHERE id = $1 AND state = 'invited'")
                 .bind(account.id.to_string())
                 .bind(password)
                 .execute(&mut *write)

@@ -83,6 +83,23 @@ impl Store {
         row.as_ref().map(key).transpose()
     }
 
+    /// What adding a key of this credential would come to now.
+    pub async fn could_add_key(&self, account: AccountId, credential: &[u8]) -> Result<KeyAddition, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT count(*) FROM keys WHERE account = $1) AS held, EXISTS (SELECT 1 FROM keys WHERE credential = $2) AS taken",
+        )
+        .bind(account.to_string())
+        .bind(credential)
+        .fetch_one(&self.read)
+        .await?;
+        let (held, taken): (i64, bool) = (row.try_get("held")?, row.try_get("taken")?);
+        Ok(match taken {
+            _ if held >= KEYS_PER_ACCOUNT => KeyAddition::TooMany,
+            true => KeyAddition::Taken,
+            false => KeyAddition::Added,
+        })
+    }
+
     /// Adds a key to an active account.
     pub async fn add_key(&self, account: AccountId, new: &NewKey, now: Time) -> Result<KeyAddition, StoreError> {
         let mut write = self.begin().await?;

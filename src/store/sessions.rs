@@ -7,10 +7,10 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::{account, account_columns, bytes, hash, parsed, time, word};
-use super::{Store, StoreError};
+use super::{Store, StoreError, places};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountId, Factor, Host, KeyId, SessionId};
+use crate::model::{Account, AccountId, Factor, Host, KeyId, Network, SessionId};
 
 /// Tokens of one session for one host: two tabs may enter at once. The oldest gives way.
 const TOKENS_PER_HOST: i64 = 4;
@@ -50,7 +50,7 @@ pub struct Touch {
 }
 
 impl Store {
-    /// Creates a session with its token for the portal. `false`: the account is not active, or the key is gone.
+    /// Creates a session with its token for the portal, and makes its place familiar. `false`: the account is not active, or the key is gone.
     pub async fn create_session(&self, new: &Session, portal: &Host, token: TokenHash) -> Result<bool, StoreError> {
         let mut write = self.begin().await?;
         let created = sqlx::query(
@@ -79,6 +79,7 @@ impl Store {
             .bind(new.signed_in.millis())
             .execute(&mut *write)
             .await?;
+        places::remember(&mut write, new.account, Network::of(new.address), new.signed_in).await?;
         write.commit().await?;
         Ok(true)
     }

@@ -1,5 +1,6 @@
 //! The store's contract, against a real SQLite file. Whatever else may become a store has to pass the same.
 
+mod places;
 mod sessions;
 mod tokens;
 
@@ -214,17 +215,23 @@ async fn accounts_are_listed_by_unit_and_part_of_a_name_and_roles_are_counted() 
 }
 
 #[tokio::test]
-async fn failures_are_counted_until_they_are_cleared() {
+async fn failures_of_each_kind_are_counted_until_they_are_cleared() {
     let (_directory, store) = store().await;
     let (account, _) = enrolled(&store, "wang li", 1).await;
-    assert_eq!(store.count_failure(account.id).await.unwrap(), 1);
-    assert_eq!(store.count_failure(account.id).await.unwrap(), 2);
+    let count = async |what| store.count_failure(account.id, what).await.unwrap();
+    let (signed, unsigned) = (WrongAnswer::Signed, WrongAnswer::Unsigned);
+    assert_eq!([count(signed).await, count(signed).await, count(unsigned).await], [1, 2, 1], "each by itself");
     store.clear_failures(account.id).await.unwrap();
-    assert_eq!(store.count_failure(account.id).await.unwrap(), 1);
+    assert_eq!([count(signed).await, count(unsigned).await], [1, 1]);
     store.set_state(account.id, &[AccountState::Active], AccountState::Suspended).await.unwrap();
-    assert_eq!(store.count_failure(account.id).await.unwrap(), 2);
+    assert_eq!([count(signed).await, count(unsigned).await], [2, 2]);
     store.set_state(account.id, &[AccountState::Suspended], AccountState::Active).await.unwrap();
-    assert_eq!(store.count_failure(account.id).await.unwrap(), 1);
+    assert_eq!([count(signed).await, count(unsigned).await], [1, 1]);
+    store.clear_failures(account.id).await.unwrap();
+    assert_eq!(count(unsigned).await, 1);
+    store.clear_failures(account.id).await.unwrap();
+    assert_eq!(count(unsigned).await, 1, "also where only these were counted");
+    assert_eq!(store.count_failure(AccountId::fresh(), signed).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -245,7 +252,11 @@ async fn a_credential_belongs_to_one_account_and_the_last_key_stays() {
     for n in 10..19 {
         assert_eq!(store.add_key(wang.id, &new_key(n), NOW).await.unwrap(), KeyAddition::Added);
     }
+    let could = async |account, n: u8| store.could_add_key(account, &[n; 16]).await.unwrap();
+    assert_eq!(could(wang.id, 19).await, KeyAddition::TooMany);
     assert_eq!(store.add_key(wang.id, &new_key(19), NOW).await.unwrap(), KeyAddition::TooMany);
+    let (li, _) = enrolled(&store, "zhao yun", 30).await;
+    assert_eq!([could(li.id, 10).await, could(li.id, 19).await], [KeyAddition::Taken, KeyAddition::Added]);
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ impl Asked {
             Visitor::Known(identity) => Ok(identity),
             Visitor::Stranger => {
                 let back = ReturnTo { path: self.wanted.clone(), ..ReturnTo::default() };
-                Err(Refused::Elsewhere(back.sign_in_link()))
+                Err(Refused::Elsewhere(back.at("/sign-in")))
             }
         }
     }
@@ -177,7 +177,9 @@ impl Asked {
     pub fn frame_at(&self, path: &str, alert: Option<Alert>) -> Frame {
         let frame = Frame::portal(self.visit.language, path, self.portal.csrf.token(self.browser, FORM)).alert(alert);
         match &self.visit.visitor {
-            Visitor::Known(identity) => frame.signed_in(identity.who().name.as_str(), identity.who().role),
+            Visitor::Known(identity) => {
+                frame.signed_in(identity.who().name.as_str(), identity.who().role).zone(self.portal.zone_name(self.now))
+            }
             Visitor::Stranger => frame,
         }
     }
@@ -222,7 +224,7 @@ impl Asked {
 
     fn finish(&self, response: &mut Response) {
         let headers = response.headers_mut();
-        protect(headers, "'self'");
+        protect(headers);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         for cookie in self.cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
             headers.append(header::SET_COOKIE, cookie);

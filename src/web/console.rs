@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use crate::admin::{Actor, AdminError, NewAccount};
 use crate::auth::{Identity, SessionRow};
-use crate::model::{Account, AccountId, AccountName, AccountState, Refusal, Role, SessionId, UnitName};
+use crate::model::{Account, AccountId, AccountName, AccountState, Refusal, Role, SessionId, UnitName, is_email};
 use crate::store::{AccountFilter, StoredKey};
 
 use super::call::{Answer, Asked, Posted, Refused};
@@ -113,16 +113,11 @@ async fn invited(asked: &Asked, actor: &Actor, new: NewAccount, kept: InviteForm
             name: invitation.account.name.to_string(),
             link: invitation.link,
             minutes: invitation.expires.since(asked.now).as_secs().div_ceil(60),
+            until: asked.portal.moment(invitation.expires),
         }),
         Err(AdminError::NameTaken) => list(asked, Some(Alert::NameTaken), kept).await,
         Err(error) => Err(refused(error)),
     }
-}
-
-/// Only so much as makes it fit into a header field and look like an address (RFC 5321 leaves more room than any mail system).
-fn is_email(text: &str) -> bool {
-    let (local, domain) = text.rsplit_once('@').unwrap_or_default();
-    text.len() <= 254 && !local.is_empty() && domain.contains('.') && text.chars().all(|c| !c.is_control() && !c.is_whitespace())
 }
 
 pub async fn account(Path(id): Path<String>, asked: Asked) -> Answer {

@@ -40,19 +40,24 @@ pub async fn note(asked: &Asked, denied: &Denied, what: Event, typed: &str) -> R
     if let Why::Key(KeyError::CounterWentBack(key)) = denied.why() {
         record(asked, named(event(asked, Action::KeyCounterWentBack), denied.account()).with("key", key)).await?;
     }
+    if let Some(in_row) = denied.alarm() {
+        tracing::warn!(in_row, "answers that no key had signed came after a right password, or in a session: see the log");
+        record(asked, named(event(asked, Action::KeyAnswersMadeUp), denied.account()).with("in-a-row", in_row)).await?;
+    }
     if let Some(ended) = denied.suspended() {
         record(asked, named(event(asked, Action::AccountSuspended), denied.account()).with("sessions-ended", ended.len())).await?;
     }
     Ok(())
 }
 
-/// Puts on record that a limit refused; gives the seconds to wait.
-pub async fn note_wait(asked: &Asked, wait: &Wait, typed: &str) -> Result<u64, Refused> {
+/// Puts on record that a limit refused `what`, the event as it would have been; gives the seconds to wait. `account` is whose it was, if
+/// a right password or a session came before.
+pub async fn note_wait(asked: &Asked, wait: &Wait, what: Event, account: Option<&Account>, typed: &str) -> Result<u64, Refused> {
     let seconds = wait.retry_after.as_secs().saturating_add(1);
     if within_quota(asked) {
-        let refused = Event { outcome: Outcome::Failed, ..event(asked, Action::SignIn) };
+        let refused = Event { outcome: Outcome::Failed, ..what };
         let refused = refused.with("why", "must-wait").with("limit", wait.limit).with("seconds", seconds);
-        record(asked, with_name(refused, stranger_name(asked, None, typed))).await?;
+        record(asked, with_name(refused, stranger_name(asked, account, typed))).await?;
     }
     Ok(seconds)
 }

@@ -8,14 +8,15 @@ use http::StatusCode;
 
 use crate::auth::{Identity, KeyChangeError, cookies};
 use crate::crypto::Token;
-use crate::model::{Action, KeyId, Refusal};
+use crate::model::{Action, Event, KeyId, Outcome, Refusal};
 use crate::store::StoredKey;
 
 use super::call::{Answer, Asked, Posted, Refused};
 use super::console::key_row;
-use super::denial;
+use super::denial::{self, network};
 use super::enrol::ceremony_alert;
 use super::own::{own_event, record};
+use super::sign_in::{settle, status_of, told_to_wait, wait_of};
 use super::view::{Alert, Ceremony, KeysProveView, KeysRegisterView, KeysView, ProvePurpose, Tone};
 
 /// What a proof is for, as the form carries it.
@@ -59,9 +60,10 @@ async fn ask_for_proof(asked: &Asked, next: &str, alert: Option<Alert>) -> Answe
         Ok(challenge) => challenge,
         Err(error) => return failed(asked, error).await,
     };
-    let status = if alert.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
     let ceremony = Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() };
-    asked.show_with(status, &KeysProveView { frame: asked.frame_at("/keys", alert), ceremony, purpose, next: next.to_owned() })
+    let view = KeysProveView { frame: asked.frame_at("/keys", alert), ceremony, purpose, next: next.to_owned() };
+    told_to_wait(asked.show_with(status, &view)?, wait)
 }
 
 pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
@@ -70,7 +72,16 @@ pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
     let Some(challenge) = Token::parse(form.text("challenge")) else {
         return ask_for_proof(&asked, &next, Some(Alert::ChallengeExpired)).await;
     };
-    let proof = match asked.portal.auth.keys.prove(&identity, &challenge, form.text("credential"), asked.now).await {
+    let attempt = match asked.portal.limits.attempt_with_key(network(&asked), identity.who().name.as_str(), asked.now) {
+        Ok(attempt) => attempt,
+        Err(wait) => {
+            let seconds = denial::note_wait(&asked, &wait, own_event(&asked, Action::KeyProof)?, None, "").await?;
+            return ask_for_proof(&asked, &next, Some(Alert::Wait { seconds })).await;
+        }
+    };
+    let proven = asked.portal.auth.keys.prove(&identity, &challenge, form.text("credential"), asked.now).await;
+    settle(&asked, attempt, proven.as_ref().err().and_then(KeyChangeError::denied));
+    let proof = match proven {
         Ok(proof) => proof,
         // Whoever sits before her open session may be somebody else, so this is a second factor as at sign-in.
         Err(KeyChangeError::WrongProof(denied)) => {
@@ -93,18 +104,28 @@ pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
 }
 
 async fn take_away(asked: &Asked, identity: &Identity, proof: &Token, key: KeyId) -> Answer {
-    record(asked, own_event(asked, Action::KeyRemoved)?.with("key", key)).await?;
-    match asked.portal.auth.keys.remove(identity, proof, key, asked.now).await {
+    let (keys, what) = (&asked.portal.auth.keys, own_event(asked, Action::KeyRemoved)?.with("key", key));
+    let removable = match keys.check_removal(identity, proof, key, asked.now).await {
+        Ok(removable) => removable,
+        Err(error) => {
+            refused(asked, what, &error).await?;
+            return failed(asked, error).await;
+        }
+    };
+    record(asked, what.clone()).await?;
+    match keys.remove(identity, proof, removable, asked.now).await {
         Ok(_) if identity.is_revoked() => asked.redirect("/sign-in"),
         Ok(_) => list(asked, Some(Alert::KeyRemoved)).await,
         Err(error) => {
-            asked.portal.journal.note(crate::model::Event {
-                outcome: crate::model::Outcome::Failed,
-                ..own_event(asked, Action::KeyRemoved)?.with("key", key).with("why", &error)
-            });
+            refused(asked, what, &error).await?;
             failed(asked, error).await
         }
     }
+}
+
+/// A change that was not made, on record as such.
+async fn refused(asked: &Asked, what: Event, error: &KeyChangeError) -> Result<(), Refused> {
+    record(asked, Event { outcome: Outcome::Failed, ..what }.with("why", error)).await
 }
 
 pub async fn register_page(asked: Asked) -> Answer {
@@ -131,25 +152,31 @@ pub async fn register(Posted { mut asked, form }: Posted) -> Answer {
         return ask_for_new_key(&asked, Some(Alert::ChallengeExpired)).await;
     };
     let (credential, label) = (form.text("credential"), form.text("key_name"));
-    record(&asked, own_event(&asked, Action::KeyAdded)?.with("name", label)).await?;
-    match asked.portal.auth.keys.add(&identity, &proof, &challenge, credential, label, asked.now).await {
+    let what = own_event(&asked, Action::KeyAdded)?.with("name", label);
+    let keys = &asked.portal.auth.keys;
+    let checked = match keys.check(&identity, &proof, &challenge, credential, label, asked.now).await {
+        Ok(checked) => checked,
+        Err(error) => return not_added(&asked, what, error).await,
+    };
+    // Recorded before it is done, as every change is, and after all that could refuse it.
+    record(&asked, what.clone()).await?;
+    match keys.add(&identity, &proof, checked, asked.now).await {
         Ok(_) => {
             asked.set_cookie(cookies::forget(cookies::STEP));
             list(&asked, Some(Alert::KeyAdded)).await
         }
-        Err(error) => {
-            asked.portal.journal.note(crate::model::Event {
-                outcome: crate::model::Outcome::Failed,
-                ..own_event(&asked, Action::KeyAdded)?.with("name", label).with("why", &error)
-            });
-            match error {
-                KeyChangeError::Ceremony(error) => match ceremony_alert(&error) {
-                    Some(alert) => ask_for_new_key(&asked, Some(alert)).await,
-                    None => failed(&asked, KeyChangeError::Ceremony(error)).await,
-                },
-                error => failed(&asked, error).await,
-            }
-        }
+        Err(error) => not_added(&asked, what, error).await,
+    }
+}
+
+async fn not_added(asked: &Asked, what: Event, error: KeyChangeError) -> Answer {
+    refused(asked, what, &error).await?;
+    match error {
+        KeyChangeError::Ceremony(error) => match ceremony_alert(&error) {
+            Some(alert) => ask_for_new_key(asked, Some(alert)).await,
+            None => failed(asked, KeyChangeError::Ceremony(error)).await,
+        },
+        error => failed(asked, error).await,
     }
 }
 

@@ -96,6 +96,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/sign-in/key", get(sign_in::key_page))
         .route("/sign-in/key-first", get(sign_in::page))
         .route("/sign-in/key-first/finish", get(sign_in::page))
+        .route("/sign-in/onward", get(sign_in::onward))
         .route("/signed-out", get(own::signed_out))
         .route("/enrol", get(enrol::page))
         .route("/enrol/password", get(enrol::password_page))
@@ -161,21 +162,27 @@ pub fn only_takes_away(path: &str) -> bool {
 }
 
 impl Portal {
+    /// How far the zone in which times are shown is from UTC.
+    fn zone_name(&self, now: Time) -> String {
+        match now.timestamp().to_zoned(self.zone.clone()).strftime("UTC%:z").to_string() {
+            utc if utc == "UTC+00:00" => "UTC".to_owned(),
+            away => away,
+        }
+    }
+
     fn moment(&self, time: Time) -> Moment {
         let zoned = time.timestamp().to_zoned(self.zone.clone());
         Moment { shown: zoned.strftime("%Y-%m-%d %H:%M").to_string(), iso: time.to_string() }
     }
 }
 
-/// What every page of the gateway's own says to browsers (CSP3; no inline script or style anywhere). `form_action` is where its
-/// forms may lead: `'self'`, and on the pages of sign-in the one app that they go on to.
-pub fn protect(headers: &mut HeaderMap, form_action: &str) {
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
-    );
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
+/// Forms lead nowhere but to the portal: whoever goes on to an app after one does so by a navigation of its own.
+const POLICY: &str =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// What every page of the gateway's own says to browsers (CSP3; no inline script or style anywhere).
+pub fn protect(headers: &mut HeaderMap) {
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));

@@ -80,7 +80,7 @@ pub async fn enter(asked: Asked) -> Answer {
     // A stranger is asked to sign in whatever app she names, and who is signed in is told of one that is not there what she
     // is told of one that is not hers: only the log knows which.
     if asked.visit.visitor.known().is_none() {
-        return asked.redirect(&wanted.sign_in_link());
+        return asked.redirect(&wanted.at("/sign-in"));
     }
     let apps = asked.portal.apps.load();
     let no_such_app = || Refusal::NotAllowed { rule: format!("no app is called {:?}", capped(&wanted.app, 64)) };
@@ -88,7 +88,7 @@ pub async fn enter(asked: Asked) -> Answer {
     let wall = asked.portal.clock.wall();
     match access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall) {
         Ok(()) => {}
-        Err(Refusal::SignInNeeded | Refusal::SignInAgain) => return asked.redirect(&wanted.sign_in_link()),
+        Err(Refusal::SignInNeeded | Refusal::SignInAgain) => return asked.redirect(&wanted.at("/sign-in")),
         Err(refusal) => return Err(refusal.into()),
     }
     let path = ReturnPath::parse(&wanted.path).unwrap_or_else(ReturnPath::root);

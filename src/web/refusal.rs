@@ -26,7 +26,7 @@ pub fn refusal_page(page: &RefusalPage<'_>) -> String {
         AssetPrefix::AppHost => Frame::app_host(page.language),
     };
     let retry_after_s = match page.refusal {
-        Refusal::TooMany { retry_after, .. } => Some(retry_after.as_secs().max(1)),
+        Refusal::TooMany { retry_after, .. } | Refusal::Crowded { retry_after, .. } => Some(retry_after.as_secs().max(1)),
         _ => None,
     };
     let view = ErrorView {

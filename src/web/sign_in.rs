@@ -1,28 +1,31 @@
-//! Signing in: a password and then a key, or a key alone. Where she wanted to go travels in the forms, so that two tabs each keep
-//! their own way.
+//! Signing in: a password and then a key, or a key alone. Where she wanted to go travels in the addresses, so that two tabs each keep
+//! their own way, and so does a page that is asked for again.
 
 use std::sync::Arc;
 
+use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::access::App;
 use crate::auth::{Browser, Denied, SignedIn, Told, Visitor, cookies};
 use crate::crypto::Token;
-use crate::limit::Wait;
+use crate::limit::{Attempt, Wait};
 use crate::model::{AccountName, Action, Refusal};
 
 use super::call::{Answer, Asked, Fields, Posted, Unverified};
 use super::denial::{self, event, key_alert, network};
 use super::own::{name_of, record};
-use super::protect;
-use super::view::{Alert, Ceremony, KeyFirst, ReturnTo, SignInKeyView, SignInView};
+use super::view::{Alert, Ceremony, KeyFirst, OnwardView, ReturnTo, SignInKeyView, SignInView};
+
+/// As much as the field takes.
+const LONGEST_NAME_SHOWN: usize = 256;
 
 pub async fn page(asked: Asked) -> Answer {
     let return_to = asked.query.return_to();
     match &asked.visit.visitor {
         // Somebody who is signed in already only goes on; unless an app wants a newer sign-in than hers.
         Visitor::Known(_) if !must_sign_in_again(&asked, &return_to) => go_on(&asked, &return_to),
-        _ => show(&asked, return_to, None),
+        _ => show(&asked, return_to, None, ""),
     }
 }
 
@@ -42,29 +45,32 @@ fn app_of(asked: &Asked, return_to: &ReturnTo) -> Option<Arc<App>> {
     asked.portal.apps.load().iter().find(|app| app.id.as_str() == return_to.app).cloned()
 }
 
-/// Browsers hold the redirects that follow a form to `form-action` (CSP3, section 6.4.1), and sign-in goes on to the app.
-fn leading_on(asked: &Asked, return_to: &ReturnTo, answer: Answer) -> Answer {
-    let mut response = answer?;
-    if let Some(app) = app_of(asked, return_to) {
-        protect(response.headers_mut(), &format!("'self' {}", app.origin));
-    }
-    Ok(response)
+/// The page again, with the name as it was typed.
+fn show(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>, typed: &str) -> Answer {
+    let going_to = app_of(asked, &return_to).map(|app| name_of(&app, asked.visit.language).to_owned());
+    let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
+    let name = typed.chars().filter(|c| !c.is_control()).take(LONGEST_NAME_SHOWN).collect();
+    let view = SignInView { frame: asked.frame_at(&return_to.at("/sign-in"), alert), return_to, going_to, name };
+    told_to_wait(asked.show_with(status, &view)?, wait)
 }
 
-fn show(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
-    let going_to = app_of(asked, &return_to).map(|app| name_of(&app, asked.visit.language).to_owned());
-    let status = match &alert {
+pub(super) fn status_of(alert: Option<&Alert>) -> StatusCode {
+    match alert {
         None => StatusCode::OK,
         Some(Alert::Wait { .. }) => StatusCode::TOO_MANY_REQUESTS,
         Some(Alert::Busy) => StatusCode::SERVICE_UNAVAILABLE,
         Some(_) => StatusCode::FORBIDDEN,
-    };
-    let wait = match &alert {
+    }
+}
+
+pub(super) fn wait_of(alert: Option<&Alert>) -> Option<u64> {
+    match alert {
         Some(Alert::Wait { seconds }) => Some(*seconds),
         _ => None,
-    };
-    let view = SignInView { frame: asked.frame_at(&return_to.sign_in_link(), alert), return_to, going_to };
-    let mut response = leading_on(asked, &view.return_to, asked.show_with(status, &view))?;
+    }
+}
+
+pub(super) fn told_to_wait(mut response: Response, wait: Option<u64>) -> Answer {
     if let Some(seconds) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -73,22 +79,40 @@ fn show(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
 
 fn go_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
     if !return_to.app.is_empty() {
-        return asked.redirect(&return_to.sign_in_link().replacen("/sign-in", "/enter", 1));
+        return asked.redirect(&return_to.at("/enter"));
     }
     let path = crate::auth::ReturnPath::parse(&return_to.path).unwrap_or_else(crate::auth::ReturnPath::root);
     asked.redirect(path.as_str())
 }
 
+/// After a form: by way of a page of the portal's own, where the form's chain of redirects ends.
+fn lead_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
+    if return_to.app.is_empty() { go_on(asked, return_to) } else { asked.redirect(&return_to.at("/sign-in/onward")) }
+}
+
+/// The page from which an app is entered.
+pub async fn onward(asked: Asked) -> Answer {
+    let return_to = asked.query.return_to();
+    match app_of(&asked, &return_to).filter(|_| asked.visit.visitor.known().is_some()) {
+        Some(app) => {
+            let going_to = name_of(&app, asked.visit.language).to_owned();
+            let frame = asked.frame_at(&return_to.at("/sign-in/onward"), None);
+            asked.show(&OnwardView { frame, going_to, link: return_to.at("/enter") })
+        }
+        None => go_on(&asked, &return_to),
+    }
+}
+
 /// What every step of sign-in does with its form. One that came too late loses nothing: she goes on, or begins again on her way.
 fn begin(unverified: Unverified) -> Result<(Asked, Fields, ReturnTo), Box<Answer>> {
-    let return_to = unverified.form.return_to();
+    let return_to = unverified.asked.query.return_to();
     if unverified.asked.visit.visitor.known().is_some() && !must_sign_in_again(&unverified.asked, &return_to) {
         // Another tab signed in meanwhile.
-        return Err(Box::new(go_on(&unverified.asked, &return_to)));
+        return Err(Box::new(lead_on(&unverified.asked, &return_to)));
     }
     match unverified.verify() {
         Ok(Posted { asked, form }) => Ok((asked, form, return_to)),
-        Err(unverified) => Err(Box::new(show(&unverified.asked, return_to, Some(Alert::FormExpired)))),
+        Err(unverified) => Err(Box::new(show(&unverified.asked, return_to, Some(Alert::FormExpired), unverified.form.text("name")))),
     }
 }
 
@@ -103,21 +127,15 @@ pub async fn first_factor(unverified: Unverified) -> Answer {
         Ok(attempt) => attempt,
         Err(wait) => return refuse_for_now(&asked, return_to, &wait, typed).await,
     };
-    match asked.portal.auth.sign_in.first_factor(typed, form.text("password"), asked.now).await {
+    let checked = asked.portal.auth.sign_in.first_factor(typed, form.text("password"), asked.now).await;
+    settle(&asked, attempt, checked.as_ref().err());
+    match checked {
         Ok(pending) => {
-            attempt.take_back();
             record(&asked, event(&asked, Action::FirstFactor).with("name", &pending.account.name)).await?;
             asked.change_step(pending.token);
-            asked.redirect(&return_to.sign_in_link().replacen("/sign-in", "/sign-in/key", 1))
+            asked.redirect(&return_to.at("/sign-in/key"))
         }
-        Err(denied) => {
-            if denied.told().is_failure() {
-                attempt.failed(asked.portal.clock.now());
-            } else {
-                attempt.take_back();
-            }
-            deny(&asked, return_to, &denied, typed).await
-        }
+        Err(denied) => deny(&asked, return_to, &denied, typed).await,
     }
 }
 
@@ -127,18 +145,17 @@ pub async fn key_page(asked: Asked) -> Answer {
 }
 
 async fn ask_for_key(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
-    let Some(pending) = &asked.step else { return asked.redirect(&return_to.sign_in_link()) };
+    let Some(pending) = &asked.step else { return asked.redirect(&return_to.at("/sign-in")) };
     match asked.portal.auth.sign_in.key_options(pending, asked.now).await {
         Ok(challenge) => {
-            let status = if alert.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
-            let here = return_to.sign_in_link().replacen("/sign-in", "/sign-in/key", 1);
+            let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
             let view = SignInKeyView {
-                frame: asked.frame_at(&here, alert),
+                frame: asked.frame_at(&return_to.at("/sign-in/key"), alert),
                 return_to,
                 ceremony: Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() },
                 key_first: KeyFirst::No,
             };
-            leading_on(asked, &view.return_to, asked.show_with(status, &view))
+            told_to_wait(asked.show_with(status, &view)?, wait)
         }
         Err(denied) => deny(asked, return_to, &denied, "").await,
     }
@@ -149,20 +166,43 @@ pub async fn second_factor(unverified: Unverified) -> Answer {
         Ok(begun) => begun,
         Err(answer) => return *answer,
     };
-    let Some(pending) = asked.step.clone() else { return go_on(&asked, &return_to) };
+    let Some(pending) = asked.step.clone() else { return lead_on(&asked, &return_to) };
     let Some(challenge) = Token::parse(form.text("challenge")) else {
-        return show(&asked, return_to, Some(Alert::ChallengeExpired));
+        return show(&asked, return_to, Some(Alert::ChallengeExpired), "");
+    };
+    let account = match asked.portal.auth.sign_in.who_is_pending(&pending, asked.now).await {
+        Ok(account) => account,
+        Err(denied) => return deny(&asked, return_to, &denied, "").await,
+    };
+    let attempt = match asked.portal.limits.attempt_with_key(network(&asked), account.name.as_str(), asked.now) {
+        Ok(attempt) => attempt,
+        Err(wait) => {
+            asked.portal.auth.sign_in.tally().must_wait();
+            let seconds = denial::note_wait(&asked, &wait, event(&asked, Action::SignIn), Some(&account), "").await?;
+            return ask_for_key(&asked, return_to, Some(Alert::Wait { seconds })).await;
+        }
     };
     let (browser, credential) = (browser(&asked), form.text("credential"));
-    match asked.portal.auth.sign_in.second_factor(&pending, &challenge, credential, browser, asked.now).await {
+    let answered = asked.portal.auth.sign_in.second_factor(&pending, &challenge, credential, browser, asked.now).await;
+    settle(&asked, attempt, answered.as_ref().err());
+    match answered {
         Ok(signed_in) => enter(&mut asked, signed_in, &return_to).await,
-        // The right password still counts: she may try the key again, until too many failures suspend the account.
-        Err(denied) if denied.told() == Told::Refused && denied.suspended().is_none() => {
+        // The right password still counts: she may try the key again, until there were too many.
+        Err(denied) if denied.may_try_again() => {
             denial::note(&asked, &denied, event(&asked, Action::SignIn), "").await?;
             let alert = key_alert(denied.why());
             ask_for_key(&asked, return_to, Some(alert)).await
         }
         Err(denied) => deny(&asked, return_to, &denied, "").await,
+    }
+}
+
+/// What was found wrong makes the next attempt wait; what was right, or never judged, does not.
+pub(super) fn settle(asked: &Asked, attempt: Attempt, denied: Option<&Denied>) {
+    if denied.is_some_and(|denied| denied.told().is_failure()) {
+        attempt.failed(asked.portal.clock.now());
+    } else {
+        attempt.take_back();
     }
 }
 
@@ -186,12 +226,12 @@ pub async fn key_first(unverified: Unverified) -> Answer {
     match asked.portal.auth.sign_in.key_first_options(&step, asked.now).await {
         Ok(challenge) => {
             let view = SignInKeyView {
-                frame: asked.frame_at(&return_to.sign_in_link(), None),
+                frame: asked.frame_at(&return_to.at("/sign-in"), None),
                 return_to,
                 ceremony: Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() },
                 key_first: KeyFirst::Yes,
             };
-            leading_on(&asked, &view.return_to, asked.show(&view))
+            asked.show(&view)
         }
         Err(denied) => deny(&asked, return_to, &denied, "").await,
     }
@@ -206,7 +246,7 @@ pub async fn key_first_finish(unverified: Unverified) -> Answer {
         return refuse_for_now(&asked, return_to, &wait, "").await;
     }
     let (Some(step), Some(challenge)) = (asked.step.clone(), Token::parse(form.text("challenge"))) else {
-        return show(&asked, return_to, Some(Alert::ChallengeExpired));
+        return show(&asked, return_to, Some(Alert::ChallengeExpired), "");
     };
     let (browser, credential) = (browser(&asked), form.text("credential"));
     match asked.portal.auth.sign_in.key_first(&step, &challenge, credential, browser, asked.now).await {
@@ -230,7 +270,7 @@ async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &ReturnTo) -> 
     asked.portal.limits.succeeded(network(asked), identity.who().name.as_str(), asked.now);
     asked.set_cookie(cookies::set(cookies::SESSION, &token.reveal(), asked.portal.cookie_lives));
     asked.set_cookie(cookies::forget(cookies::STEP));
-    go_on(asked, return_to)
+    lead_on(asked, return_to)
 }
 
 /// One public answer for every wrong name, password and state.
@@ -242,13 +282,13 @@ async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) 
         Told::BeginAgain => Alert::ChallengeExpired,
         Told::Broken => return Err(Refusal::Broken { what: "sign-in failed" }.into()),
     };
-    show(asked, return_to, Some(alert))
+    show(asked, return_to, Some(alert), typed)
 }
 
 async fn refuse_for_now(asked: &Asked, return_to: ReturnTo, wait: &Wait, typed: &str) -> Answer {
     asked.portal.auth.sign_in.tally().must_wait();
-    let seconds = denial::note_wait(asked, wait, typed).await?;
-    show(asked, return_to, Some(Alert::Wait { seconds }))
+    let seconds = denial::note_wait(asked, wait, event(asked, Action::SignIn), None, typed).await?;
+    show(asked, return_to, Some(Alert::Wait { seconds }), typed)
 }
 
 fn browser(asked: &Asked) -> Browser {
@@ -256,7 +296,7 @@ fn browser(asked: &Asked) -> Browser {
 }
 
 impl Fields {
-    /// Where the form or query wants to go on to.
+    /// Where the query wants to go on to.
     pub fn return_to(&self) -> ReturnTo {
         ReturnTo { app: self.text("app").to_owned(), path: self.text("path").to_owned(), nonce: self.text("nonce").to_owned() }
     }

@@ -83,6 +83,15 @@ def browsers(tmp_path):
         one.close()
 
 
+def beyond_a_phone(browser):
+    """How many pixels of the page one would have to push aside on a window that is 320 wide."""
+    narrow = {"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    beyond = browser.driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    return beyond
+
+
 def test_a_newcomer_follows_what_is_printed_and_works_in_all_three_samples(demos, browsers):
     demo = demos()
     assert str(demo.data / "certs" / "ca.pem") in "\n".join(demo.process.out)
@@ -94,6 +103,7 @@ def test_a_newcomer_follows_what_is_printed_and_works_in_all_three_samples(demos
         browser.open(demo.url("gate")).click(f"a#app-{sample}")
         browser.at(demo.url(sample))
         assert person.name in browser.text(WHO)
+        assert beyond_a_phone(browser) <= 0, f"{sample} goes beyond a narrow screen"
         browser.fill(field, "你好 ياخشىمۇسىز <b>")
         browser.submit(form)
         browser.until(lambda: "你好 ياخشىمۇسىز <b>" in browser.text("body"), what="the note on the page")

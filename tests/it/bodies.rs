@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 use yumen::model::{End, Record};
 
-use crate::house::{Changes, House, LEDGER, SITES};
+use crate::house::{Changes, House, LEDGER, PORTAL, SITES};
 
 #[tokio::test]
 async fn a_body_over_the_cap_is_refused_before_the_back_office_sees_anything() {
@@ -107,4 +107,43 @@ pub fn upgrade(host: &str, origin: &str, cookies: &str) -> String {
         "GET /live HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nCookie: {cookies}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
+}
+
+#[tokio::test]
+async fn the_forms_of_strangers_hold_so_much_and_no_more_and_others_still_get_their_turn() {
+    let house = House::open().await;
+    let mut flood = house.browser();
+    flood.from = Some([127, 0, 0, 2].into());
+    let head = format!(
+        "POST /sign-in HTTP/1.1\r\nhost: {PORTAL}\r\norigin: https://{PORTAL}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 65536\r\n\r\n"
+    );
+    let mut held = Vec::new();
+    // One byte short of whole, so that each stays under way; thirty-two of them are what one hand may hold.
+    for _ in 0..40 {
+        let mut stream = flood.connect(PORTAL).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Those past the share are answered while they still write.
+        let _ = stream.write_all(&[b'a'; 65535]).await;
+        held.push(stream);
+    }
+    let url = Url::parse(&format!("https://{PORTAL}/sign-in")).unwrap();
+    let form = || Some((format!("https://{PORTAL}"), format!("name={}", "w".repeat(100))));
+    let mut turned_away = None;
+    for _ in 0..300 {
+        let answer = flood.navigate(Method::POST, &url, form()).await;
+        if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+            turned_away = Some(answer);
+            break;
+        }
+    }
+    assert_eq!(turned_away.expect("the flood holds all that it likes").header("retry-after"), "5");
+    let mut other = house.browser();
+    assert_eq!(other.navigate(Method::POST, &url, form()).await.status, StatusCode::FORBIDDEN, "read, and found to lack its token");
+    drop(held);
+    for _ in 0..300 {
+        if flood.navigate(Method::POST, &url, form()).await.status == StatusCode::FORBIDDEN {
+            return;
+        }
+    }
+    panic!("what was held is not given back");
 }

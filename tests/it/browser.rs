@@ -56,6 +56,8 @@ pub struct Browser {
     pub key: SoftPasskey,
     /// What the browser says its origin is when it asks the key; `None`: the truth.
     pub claimed_origin: Option<String>,
+    /// The key answers without asking for a PIN.
+    pub careless: bool,
     /// The address that it connects from; `None`: whatever the system chooses.
     pub from: Option<Ipv4Addr>,
     /// What the key made and for whom: the software key keeps neither, so that it could not be found without a name.
@@ -75,6 +77,7 @@ impl Browser {
             cookies: HashMap::new(),
             key: SoftPasskey::new(true),
             claimed_origin: None,
+            careless: false,
             from: None,
             registered: None,
             language: "en",
@@ -185,10 +188,14 @@ impl Browser {
 
     async fn follow(&mut self, mut reply: Reply) -> Reply {
         for _ in 0..10 {
-            if reply.status != StatusCode::SEE_OTHER && reply.status != StatusCode::FOUND {
-                return reply;
-            }
-            let to = reply.url.join(reply.header("location")).unwrap();
+            let to = match reply.status {
+                StatusCode::SEE_OTHER | StatusCode::FOUND => reply.header("location").to_owned(),
+                _ => match forms::leads_on_to(&reply.text()) {
+                    Some(to) => to,
+                    None => return reply,
+                },
+            };
+            let to = reply.url.join(&to).unwrap();
             reply = self.navigate(Method::GET, &to, None).await;
         }
         panic!("redirected for ever: {}", reply.url);
@@ -215,6 +222,9 @@ impl Browser {
         let nameless = options.get("rp").is_none() && options["allowCredentials"].as_array().is_none_or(Vec::is_empty);
         if let (true, Some((credential, _))) = (nameless, &self.registered) {
             options["allowCredentials"] = json!([{ "type": "public-key", "id": credential }]);
+        }
+        if self.careless {
+            options["userVerification"] = "preferred".into();
         }
         let creating = options.get("rp").is_some();
         let kind = if creating { "webauthn.create" } else { "webauthn.get" };

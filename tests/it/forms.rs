@@ -43,6 +43,12 @@ pub fn form(html: &str, which: &str) -> Option<Form> {
     None
 }
 
+/// Where a page leads on to by itself.
+pub fn leads_on_to(html: &str) -> Option<String> {
+    let (_, rest) = html.split_once("<meta http-equiv=\"refresh\" content=\"0; url=")?;
+    Some(unescape(rest.split('"').next()?))
+}
+
 /// The text of the first element that has this id.
 pub fn text_of(html: &str, id: &str) -> Option<String> {
     let at = html.find(&format!("id=\"{id}\""))?;

@@ -72,7 +72,9 @@ async fn no_secret_is_ever_in_the_log() {
     texts(&credential, &mut secrets);
     let target = page.url.join(&form.action).unwrap();
     let entered = browser.navigate(Method::POST, &target, Some((format!("https://{PORTAL}"), form.encoded()))).await;
-    let handed = browser.navigate(Method::GET, &target.join(entered.header("location")).unwrap(), None).await;
+    let onward = browser.navigate(Method::GET, &target.join(entered.header("location")).unwrap(), None).await;
+    let enter = target.join(&crate::forms::leads_on_to(&onward.text()).unwrap()).unwrap();
+    let handed = browser.navigate(Method::GET, &enter, None).await;
     let code = Url::parse(handed.header("location")).unwrap();
     secrets.push(code.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned());
     browser.navigate(Method::GET, &code, None).await;

@@ -269,10 +269,10 @@ async fn where_somebody_is_signed_in_is_still_familiar_after_a_restart() {
         let page = browser.open(&format!("https://{PORTAL}/sign-in")).await;
         crate::house::first_factor(&mut browser, &page, "wang", "a wrong password").await.status
     };
-    for _ in 0..2 {
-        assert_eq!(try_from(Some([127, 0, 0, 2])).await, StatusCode::FORBIDDEN);
+    for last in [2, 3] {
+        assert_eq!(try_from(Some([127, 0, 0, last])).await, StatusCode::FORBIDDEN);
     }
-    assert_eq!(try_from(Some([127, 0, 0, 3])).await, StatusCode::TOO_MANY_REQUESTS, "strange networks used up what the account has");
+    assert_eq!(try_from(Some([127, 0, 0, 4])).await, StatusCode::TOO_MANY_REQUESTS, "strange networks used up what the account has");
     assert_eq!(try_from(None).await, StatusCode::FORBIDDEN, "but not where its owner is");
     drop(owner);
 }
@@ -303,4 +303,43 @@ async fn a_session_too_old_for_an_app_is_renewed_by_a_key_alone_too() {
     let page = browser.use_key(&page).await;
     assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/again"), "{}", page.text());
     assert_ne!(browser.cookie(PORTAL, "__Host-yumen"), before);
+}
+
+#[tokio::test]
+async fn on_record_is_whether_somebody_must_sign_in_or_only_do_so_again() {
+    let house = House::open_with(Changes { top: "[labels.internal]\nidle = \"5m\"\n", ..Changes::default() }).await;
+    let mut browser = house.in_the_app("wang").await;
+    house.clock.advance(Duration::from_secs(6 * 60));
+    let url = Url::parse(&format!("https://{SITES}/again")).unwrap();
+    for (who, reason) in [(browser, "sign-in-again"), (house.browser(), "sign-in-needed")] {
+        browser = who;
+        let sent = browser.navigate(Method::GET, &url, None).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER);
+        let rule = house.recorded(|record| match record {
+            Record::Opened(opened) if opened.reference.as_str() == sent.reference() => Some(opened.rule.clone()),
+            _ => None,
+        });
+        assert_eq!(rule.await, reason);
+    }
+}
+
+#[tokio::test]
+async fn where_somebody_signed_in_is_known_after_her_session_and_a_restart() {
+    let top = "[sign_in]\nper_account_per_minute = 1\n";
+    let mut house = House::open_with(Changes { top, ..Changes::default() }).await;
+    let mut owner = house.signed_in("wang", Role::Member).await;
+    let page = owner.open(&format!("https://{PORTAL}/")).await;
+    let form = page.form("sign-out");
+    owner.submit(&page, &form).await;
+    house.restart().await;
+    let mut answers = Vec::new();
+    for last in [2, 3] {
+        let mut stranger = house.browser();
+        stranger.from = Some([127, 0, 0, last].into());
+        let page = stranger.open(&format!("https://{PORTAL}/sign-in")).await;
+        answers.push(crate::house::first_factor(&mut stranger, &page, "wang", "a wrong password").await.status);
+    }
+    assert_eq!(answers, [StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS], "the account's quota is spent");
+    owner.address = house.address;
+    assert_eq!(sign_in(&mut owner, &format!("https://{SITES}/"), "wang").await.status, StatusCode::OK);
 }

@@ -1,7 +1,7 @@
 //! Sign-in as an attacker sees it.
 
 use http::StatusCode;
-use yumen::model::{AccountState, Action, Outcome, Record, Role};
+use yumen::model::{Action, Outcome, Record, Role};
 
 use crate::forms;
 use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor};
@@ -73,40 +73,6 @@ async fn failures_in_a_row_make_the_next_try_wait_and_say_how_long() {
 }
 
 #[tokio::test]
-async fn failures_after_a_right_password_suspend_the_account_and_a_strangers_do_not() {
-    let changes = Changes {
-        top: "[sign_in]\nfailures_until_suspended = 3\nper_address_per_minute = 1000\nper_account_per_minute = 1000\n",
-        ..Changes::default()
-    };
-    let house = House::open_with(changes).await;
-    let mut browser = house.enrolled("wang", Role::Member).await;
-    for _ in 0..3 {
-        let page = browser.open(&sign_in_page()).await;
-        let page = first_factor(&mut browser, &page, "wang", PASSWORD).await;
-        let form = page.form("webauthn").with("credential", "{}");
-        browser.submit(&page, &form).await;
-    }
-    house
-        .recorded(|record| match record {
-            Record::Event(event) if event.action == Action::AccountSuspended => Some(()),
-            _ => None,
-        })
-        .await;
-    let page = browser.open(&sign_in_page()).await;
-    let page = first_factor(&mut browser, &page, "wang", PASSWORD).await;
-    assert!(forms::form(&page.text(), "webauthn").is_none());
-
-    let mut owner = house.enrolled("li", Role::Member).await;
-    for _ in 0..4 {
-        let mut stranger = house.browser();
-        let page = stranger.open(&sign_in_page()).await;
-        first_factor(&mut stranger, &page, "li", "a wrong password").await;
-    }
-    assert_eq!(house.state_of("li").await, AccountState::Active);
-    let _ = owner.open(&sign_in_page()).await;
-}
-
-#[tokio::test]
 async fn a_name_that_no_account_has_is_on_record_only_as_a_keyed_hash() {
     let house = House::open().await;
     let mut browser = house.browser();
@@ -123,7 +89,7 @@ async fn a_name_that_no_account_has_is_on_record_only_as_a_keyed_hash() {
 }
 
 /// A failed event of an action, and why.
-fn why_failed(record: &Record, action: Action) -> Option<String> {
+pub fn why_failed(record: &Record, action: Action) -> Option<String> {
     match record {
         Record::Event(event) if event.action == action && event.outcome == Outcome::Failed => event.details.get("why").cloned(),
         _ => None,
@@ -137,7 +103,7 @@ async fn a_key_that_knows_its_account_signs_in_without_a_name() {
     let page = browser.open(&format!("https://{SITES}/here")).await;
     let form = page.form("key-first");
     let page = browser.submit(&page, &form).await;
-    assert_eq!(page.form("webauthn").action, "/sign-in/key-first/finish");
+    assert!(page.form("webauthn").action.starts_with("/sign-in/key-first/finish?app=sites&"));
     let page = browser.use_key(&page).await;
     assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/here"), "{}", page.text());
 
@@ -248,60 +214,4 @@ async fn a_double_click_with_the_right_password_is_refused_nothing() {
     }
     browser.use_key(&one).await;
     assert!(browser.cookie(PORTAL, "__Host-yumen").is_some());
-}
-
-#[tokio::test]
-async fn wrong_proofs_of_somebody_signed_in_are_on_record_and_suspend_the_account() {
-    let top = "[sign_in]\nfailures_until_suspended = 3\n";
-    let house = House::open_with(Changes { top, ..Changes::default() }).await;
-    let mut browser = house.signed_in("wang", Role::Member).await;
-    let keys = format!("https://{PORTAL}/keys");
-    let page = browser.open(&keys).await;
-    let add = page.form("/keys/add");
-    for _ in 0..2 {
-        let page = browser.submit(&page, &add).await;
-        let form = page.form("webauthn").with("credential", "{}");
-        assert_eq!(browser.submit(&page, &form).await.status, StatusCode::FORBIDDEN);
-    }
-    let proven = browser.submit(&page, &add).await;
-    let proven = browser.use_key(&proven).await;
-    assert_eq!(proven.url.path(), "/keys/register", "a right one is taken, and forgets those before");
-    for _ in 0..3 {
-        assert_eq!(browser.open(&keys).await.url.path(), "/keys");
-        let page = browser.submit(&page, &add).await;
-        let form = page.form("webauthn").with("credential", "{}");
-        browser.submit(&page, &form).await;
-    }
-    assert_eq!(browser.open(&keys).await.url.path(), "/sign-in");
-    let log = house.log();
-    assert_eq!(log.iter().filter(|entry| why_failed(&entry.record, Action::KeyProof).as_deref() == Some("wrong-key")).count(), 5);
-    let who = log.iter().find_map(|entry| match &entry.record {
-        Record::Event(event) if event.action == Action::KeyProof => event.who.clone(),
-        _ => None,
-    });
-    assert_eq!(who.map(|who| who.name.to_string()).as_deref(), Some("wang"));
-    assert!(log.iter().any(|entry| matches!(&entry.record, Record::Event(event) if event.action == Action::AccountSuspended)));
-}
-
-fn may_lead_to(page: &crate::browser::Reply) -> String {
-    let policy = page.header("content-security-policy");
-    policy.split("; ").find_map(|part| part.strip_prefix("form-action ")).unwrap().to_owned()
-}
-
-#[tokio::test]
-async fn only_the_app_that_sign_in_goes_on_to_is_named_to_strangers() {
-    let house = House::open().await;
-    let mut browser = house.enrolled("wang", Role::Member).await;
-    assert_eq!(may_lead_to(&browser.open(&sign_in_page()).await), "'self'");
-    assert_eq!(may_lead_to(&browser.open(&format!("https://{PORTAL}/sign-in?app=made-up&path=/")).await), "'self'");
-    assert_eq!(may_lead_to(&browser.open(&format!("https://{PORTAL}/enrol")).await), "'self'");
-    let sites = format!("'self' https://{SITES}");
-    let page = browser.open(&format!("https://{SITES}/")).await;
-    assert_eq!(may_lead_to(&page), sites);
-    let key_first = page.form("key-first");
-    assert_eq!(may_lead_to(&browser.submit(&page, &key_first).await), sites);
-    let page = first_factor(&mut browser, &page, "wang", PASSWORD).await;
-    assert_eq!(may_lead_to(&page), sites);
-    browser.use_key(&page).await;
-    assert_eq!(may_lead_to(&browser.open(&format!("https://{PORTAL}/")).await), "'self'");
 }

@@ -73,6 +73,85 @@ async fn the_exit_code_says_whether_people_are_let_through() {
     assert!(told.starts_with("yumen: no gateway is running on ") && told.lines().count() == 1, "{told}");
 }
 
+/// Runs the program with these words; its exit code and what it says on standard error.
+fn said(words: &[&str]) -> (Option<i32>, String) {
+    let answer = yumen().args(words).output().unwrap();
+    (answer.status.code(), String::from_utf8(answer.stderr).unwrap())
+}
+
+#[test]
+fn a_verb_that_finds_no_gateway_says_so_in_a_sentence() {
+    let place = tempfile::tempdir().unwrap();
+    let (empty, file) = (place.path().to_str().unwrap(), place.path().join("file"));
+    std::fs::write(&file, "").unwrap();
+    let config = place.path().join("broken.toml");
+    std::fs::write(&config, format!("data = {empty:?}\nthis is wrong")).unwrap();
+    for which in [["--data", empty], ["--data", file.to_str().unwrap()], ["--config", config.to_str().unwrap()]] {
+        for (verb, code) in [(&["status"][..], 2), (&["reload"], 1), (&["account", "list"], 1), (&["account", "disable", "wang"], 1)] {
+            let (found, told) = said(&[verb, &which].concat());
+            assert_eq!((found, told.lines().count()), (Some(code), 1), "{verb:?} {which:?}: {told}");
+            assert!(told.starts_with("yumen: no gateway is running on ") && told.contains("--data DIR"), "{told}");
+        }
+        if which[0] == "--data" {
+            let (found, told) = said(&[&["audit", "tail"][..], &which].concat());
+            assert!(found == Some(1) && told.lines().count() == 1 && told.contains("cannot read the log at"), "{told}");
+            assert!(!told.contains("os error"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_config_that_cannot_be_read_is_reported_without_a_second_name_before_it() {
+    let place = tempfile::tempdir().unwrap();
+    let nowhere = place.path().join("nowhere.toml");
+    let nowhere = nowhere.to_str().unwrap();
+    for (verb, code) in [("check", 1), ("serve", 1), ("status", 3), ("reload", 1)] {
+        let (found, told) = said(&[verb, "--config", nowhere]);
+        assert_eq!(found, Some(code), "{verb}: {told}");
+        assert!(told.starts_with(&format!("error: the config file {nowhere} cannot be read: no such file")), "{verb}: {told}");
+        assert!(told.ends_with(&format!("{nowhere}: 1 problem\n")), "{verb}: {told}");
+    }
+    let (found, told) = said(&["demo", "--data", nowhere, "--listen", "127.0.0.1:70000"]);
+    assert!(found == Some(2) && told.contains("write an address with its port"), "{told}");
+    let (found, told) = said(&["audit", "tail", "-n", "many"]);
+    assert!(found == Some(2) && told.contains("is not a whole number"), "{told}");
+}
+
+#[tokio::test]
+async fn what_an_account_verb_cannot_do_is_said_in_a_sentence() {
+    let house = House::open().await;
+    let data = house.data.path().to_str().unwrap().to_owned();
+    let run = move |words: &[&str]| {
+        let mut command = yumen();
+        command.args(words).args(["--data", &data]);
+        async move {
+            let answer = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            (answer.status.code(), text(answer.stdout), text(answer.stderr))
+        }
+    };
+    let invite = ["account", "invite", "李伟", "--unit", "IT", "--role", "member"];
+    let (code, link, told) = run(&invite).await;
+    assert!(code == Some(0) && link.starts_with("https://") && told.ends_with(" UTC:\n"), "{told}");
+    let (code, _, told) = run(&[&invite[..], &["--email", "nonsense"]].concat()).await;
+    assert!(code == Some(2) && told.contains("is not an e-mail address"), "{told}");
+    for (words, why) in [
+        (["account", "disable", "nobody"], "there is no account \"nobody\"; `yumen account list` names all that there are"),
+        (["account", "enable", "nobody"], "there is no account \"nobody\""),
+        (["account", "sign-out", "nobody"], "there is no account \"nobody\""),
+        (["account", "enable", "李伟"], "the account is invited, and to such an account this cannot be done"),
+    ] {
+        let (code, _, told) = run(&words).await;
+        assert!(code == Some(1) && told.starts_with(&format!("yumen: {why}")) && told.lines().count() == 1, "{words:?}: {told}");
+    }
+    let (code, list, _) = run(&["account", "list"]).await;
+    let lines: Vec<&str> = list.lines().collect();
+    assert!(code == Some(0) && lines[0].trim_start().starts_with("name") && !list.contains('\u{1b}'), "{list}");
+    assert!(lines.iter().any(|line| line.contains("李伟") && line.contains("invited") && line.ends_with("IT")), "{list}");
+    let (code, found, told) = run(&["audit", "tail", "--account", "nobody"]).await;
+    assert_eq!((code, found.as_str(), told.as_str()), (Some(0), "", "yumen: no record fits\n"));
+}
+
 /// A demo that ends with the test.
 struct Demo(Child);
 

@@ -239,7 +239,8 @@ async fn a_key_that_was_removed_meanwhile_is_refused() {
     let proof = world.prove(&signed_in.identity, &mut first).await.unwrap();
     let challenge = world.auth.keys.new_key_options(&signed_in.identity, &proof, world.now()).await.unwrap();
     let credential = second.create(&challenge.options);
-    world.auth.keys.add(&signed_in.identity, &proof, &challenge.id, &credential, "red", world.now()).await.unwrap();
+    let checked = world.auth.keys.check(&signed_in.identity, &proof, &challenge.id, &credential, "red", world.now()).await.unwrap();
+    world.auth.keys.add(&signed_in.identity, &proof, checked, world.now()).await.unwrap();
     let pending = world.auth.sign_in.first_factor("wang li", PASSWORD, world.now()).await.unwrap().token;
     let challenge = world.auth.sign_in.key_options(&pending, world.now()).await.unwrap();
     let credential = first.get(&challenge.options);

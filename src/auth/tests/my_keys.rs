@@ -8,7 +8,13 @@ use crate::model::AccountState;
 async fn add(world: &World, identity: &Identity, proof: &Token, device: &mut Device) -> Result<crate::model::KeyId, KeyChangeError> {
     let challenge = world.auth.keys.new_key_options(identity, proof, world.now()).await?;
     let credential = device.create(&challenge.options);
-    Ok(world.auth.keys.add(identity, proof, &challenge.id, &credential, "red", world.now()).await?.id)
+    let checked = world.auth.keys.check(identity, proof, &challenge.id, &credential, "red", world.now()).await?;
+    Ok(world.auth.keys.add(identity, proof, checked, world.now()).await?.id)
+}
+
+async fn remove(world: &World, identity: &Identity, proof: &Token, key: crate::model::KeyId) -> Result<Vec<Ended>, KeyChangeError> {
+    let removable = world.auth.keys.check_removal(identity, proof, key, world.now()).await?;
+    world.auth.keys.remove(identity, proof, removable, world.now()).await
 }
 
 #[tokio::test]
@@ -40,7 +46,7 @@ async fn no_proof_or_an_old_or_foreign_one_changes_nothing() {
     let proof = world.prove(&here, &mut blue).await.unwrap();
     for foreign in [&elsewhere, &li] {
         assert!(matches!(add(&world, foreign, &proof, &mut Device::new()).await, Err(KeyChangeError::NoProof)));
-        assert!(matches!(world.auth.keys.remove(foreign, &proof, key, world.now()).await, Err(KeyChangeError::NoProof)));
+        assert!(matches!(remove(&world, foreign, &proof, key).await, Err(KeyChangeError::NoProof)));
     }
     assert!(matches!(world.prove(&here, &mut other).await, Err(KeyChangeError::WrongProof(_))));
     world.pass(299);
@@ -61,14 +67,14 @@ async fn removing_a_key_ends_the_sessions_that_it_opened_and_the_last_one_stays(
     let with_red = world.sign_in("wang li", &mut red).await.identity;
 
     let proof = world.prove(&with_red, &mut red).await.unwrap();
-    let ended = world.auth.keys.remove(&with_red, &proof, with_blue.key(), world.now()).await.unwrap();
+    let ended = remove(&world, &with_red, &proof, with_blue.key()).await.unwrap();
     assert_eq!(ended.iter().map(|ended| ended.id).collect::<Vec<_>>(), [with_blue.session_id()]);
     assert!(with_blue.is_revoked() && !with_red.is_revoked());
 
     let proof = world.prove(&with_red, &mut red).await.unwrap();
-    assert!(matches!(world.auth.keys.remove(&with_red, &proof, red_key, world.now()).await, Err(KeyChangeError::LastOne)));
+    assert!(matches!(remove(&world, &with_red, &proof, red_key).await, Err(KeyChangeError::LastOne)));
     let proof = world.prove(&with_red, &mut red).await.unwrap();
-    assert!(matches!(world.auth.keys.remove(&with_red, &proof, with_blue.key(), world.now()).await, Err(KeyChangeError::NoSuchKey)));
+    assert!(matches!(remove(&world, &with_red, &proof, with_blue.key()).await, Err(KeyChangeError::NoSuchKey)));
 }
 
 #[tokio::test]
@@ -86,36 +92,80 @@ async fn who_is_signed_out_or_disabled_can_change_nothing() {
     assert!(matches!(world.prove(&identity, &mut blue).await, Err(KeyChangeError::NotSignedIn)));
 }
 
+async fn wrong(world: &World, identity: &Identity, device: &mut Device) -> Box<Denied> {
+    let error = world.prove(identity, device).await.unwrap_err();
+    assert_eq!(error.denied().is_some(), matches!(error, KeyChangeError::WrongProof(_)));
+    let KeyChangeError::WrongProof(denied) = error else { panic!("{error}") };
+    denied
+}
+
 #[tokio::test]
-async fn wrong_proofs_count_with_the_failures_of_sign_in_and_a_right_one_forgets_them() {
+async fn wrong_proofs_that_a_key_signed_count_with_those_of_sign_in_and_a_right_one_forgets_them() {
     let world = World::new().await;
     let mut blue = Device::new();
     let account = world.enrol("wang li", &mut blue).await;
     let identity = world.sign_in("wang li", &mut blue).await.identity;
-    let wrong = async |device: &mut Device| {
-        device.break_signature = true;
-        let error = world.prove(&identity, device).await.unwrap_err();
-        device.break_signature = false;
-        let KeyChangeError::WrongProof(denied) = error else { panic!("{error}") };
-        denied
-    };
+    blue.user_verified = false;
     for _ in 0..9 {
-        assert!(wrong(&mut blue).await.suspended().is_none());
+        assert!(wrong(&world, &identity, &mut blue).await.suspended().is_none());
     }
+    blue.user_verified = true;
     world.prove(&identity, &mut blue).await.unwrap();
     let pending = world.password("wang li").await;
+    blue.user_verified = false;
     for _ in 0..5 {
-        assert!(wrong(&mut blue).await.suspended().is_none());
+        assert!(wrong(&world, &identity, &mut blue).await.suspended().is_none());
     }
-    blue.break_signature = true;
     for _ in 0..4 {
         assert!(world.second(&pending, &mut blue).await.unwrap_err().suspended().is_none());
     }
-    let last = wrong(&mut blue).await;
+    let last = wrong(&world, &identity, &mut blue).await;
     assert_eq!(last.account().map(|account| account.id), Some(account.id));
     assert_eq!(last.suspended().map(|ended| ended.iter().map(|ended| ended.id).collect::<Vec<_>>()), Some(vec![identity.session_id()]));
     assert!(identity.is_revoked());
     assert_eq!(world.store.account(account.id).await.unwrap().unwrap().state, AccountState::Suspended);
+}
+
+#[tokio::test]
+async fn made_up_proofs_end_the_session_that_they_came_in_and_nothing_else() {
+    let world = World::new().await;
+    let mut blue = Device::new();
+    let account = world.enrol("wang li", &mut blue).await;
+    let (stolen, own) = (world.sign_in("wang li", &mut blue).await.identity, world.sign_in("wang li", &mut blue).await.identity);
+    blue.break_signature = true;
+    for _ in 0..9 {
+        assert_eq!(wrong(&world, &stolen, &mut blue).await.alarm(), None);
+    }
+    assert!(!stolen.is_revoked());
+    assert_eq!(wrong(&world, &stolen, &mut blue).await.alarm(), Some(10));
+    assert!(stolen.is_revoked() && !own.is_revoked());
+    assert_eq!(world.store.account(account.id).await.unwrap().unwrap().state, AccountState::Active);
+    blue.break_signature = false;
+    world.prove(&own, &mut blue).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_would_refuse_a_change_refuses_it_when_it_is_checked_and_changes_nothing() {
+    let world = World::new().await;
+    let (mut blue, mut red) = (Device::new(), Device::new());
+    let account = world.enrol("wang li", &mut blue).await;
+    let identity = world.sign_in("wang li", &mut blue).await.identity;
+    let proof = world.prove(&identity, &mut blue).await.unwrap();
+    let (keys, now) = (&world.auth.keys, world.now());
+    assert!(matches!(keys.check_removal(&identity, &proof, identity.key(), now).await, Err(KeyChangeError::LastOne)));
+    assert!(matches!(keys.check_removal(&identity, &proof, crate::model::KeyId::fresh(), now).await, Err(KeyChangeError::NoSuchKey)));
+    let challenge = keys.new_key_options(&identity, &proof, now).await.unwrap();
+    let malformed = keys.check(&identity, &proof, &challenge.id, "{}", "red", now).await;
+    assert!(matches!(malformed, Err(KeyChangeError::Ceremony(_))), "{malformed:?}");
+    let challenge = keys.new_key_options(&identity, &proof, now).await.unwrap();
+    let credential = red.create(&challenge.options);
+    let made_up = Token::random().unwrap();
+    let no_proof = keys.check(&identity, &made_up, &challenge.id, &credential, "red", now).await;
+    assert!(matches!(no_proof, Err(KeyChangeError::NoProof)));
+    let checked = keys.check(&identity, &proof, &challenge.id, &credential, "red", now).await.unwrap();
+    assert_eq!(world.store.keys(account.id).await.unwrap().len(), 1, "a check adds nothing");
+    keys.add(&identity, &proof, checked, now).await.unwrap();
+    assert_eq!(world.store.keys(account.id).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -111,24 +111,25 @@ async fn another_accounts_key_is_refused() {
 }
 
 #[tokio::test]
-async fn ten_wrong_keys_after_a_right_password_suspend_and_end_what_was_open() {
+async fn ten_answers_of_the_key_itself_that_do_not_count_suspend_and_end_what_was_open() {
     let world = World::new().await;
     let mut device = Device::new();
     let account = world.enrol("wang li", &mut device).await;
     let open = world.sign_in("wang li", &mut device).await;
     let pending = world.password("wang li").await;
-    device.break_signature = true;
+    // Whoever has the password and the key, but not the PIN.
+    device.user_verified = false;
     for _ in 0..9 {
         let denied = world.second(&pending, &mut device).await.unwrap_err();
-        assert!(denied.suspended().is_none());
+        assert!(denied.suspended().is_none() && denied.may_try_again());
     }
     let last = world.second(&pending, &mut device).await.unwrap_err();
-    assert_eq!(last.told(), Told::Refused);
+    assert_eq!((last.told(), last.may_try_again()), (Told::Refused, false));
     let ended: Vec<_> = last.suspended().unwrap().iter().map(|ended| ended.id).collect();
     assert_eq!(ended, [open.identity.session_id()]);
     assert!(open.identity.is_revoked());
     assert_eq!(world.store.account(account.id).await.unwrap().unwrap().state, AccountState::Suspended);
-    device.break_signature = false;
+    device.user_verified = true;
     assert_eq!(world.second(&pending, &mut device).await.unwrap_err().why().word(), "nothing-pending");
 }
 
@@ -138,11 +139,65 @@ async fn staff_are_suspended_after_eight() {
     let mut device = Device::new();
     world.enrol_as("zhao yun", Role::Auditor, &mut device).await;
     let pending = world.password("zhao yun").await;
-    device.break_signature = true;
+    device.user_verified = false;
     for _ in 0..7 {
         assert!(world.second(&pending, &mut device).await.unwrap_err().suspended().is_none());
     }
     assert!(world.second(&pending, &mut device).await.unwrap_err().suspended().is_some());
+}
+
+/// An answer to what is asked, as whoever has no key of the account can make it up.
+type MadeUp = fn(&mut Device, &serde_json::Value) -> String;
+
+#[tokio::test]
+async fn whoever_has_the_password_and_no_key_suspends_nobody_but_raises_an_alarm_and_must_begin_again() {
+    let rubbish: MadeUp = |_, _| "{}".to_owned();
+    let unsigned: MadeUp = |device, options| {
+        device.break_signature = true;
+        device.get(options)
+    };
+    // What would count if it were signed does not where it is not.
+    let unsigned_and_unverified: MadeUp = |device, options| {
+        (device.break_signature, device.user_verified, device.backed_up, device.backup_eligible) = (true, false, true, true);
+        device.get(options)
+    };
+    let elsewhere: MadeUp = |device, options| {
+        device.origin = "https://gate.localhost.example".to_owned();
+        device.get(options)
+    };
+    let old: MadeUp =
+        |device, _| device.get(&serde_json::json!({"publicKey": {"challenge": "b2xk", "rpId": "gate.localhost", "allowCredentials": []}}));
+    for (role, limit) in [(Role::Member, 10), (Role::SecurityAdministrator, 8)] {
+        for made_up in [rubbish, unsigned, unsigned_and_unverified, elsewhere, old] {
+            let world = World::new().await;
+            let mut device = Device::new();
+            let account = world.enrol_as("wang li", role, &mut device).await;
+            let open = world.sign_in("wang li", &mut device).await;
+            let mut alarms = Vec::new();
+            for count in 1..=limit * 2 {
+                // The thief begins again where she must, and copies what is public of the key.
+                let pending = world.password("wang li").await;
+                let challenge = world.auth.sign_in.key_options(&pending, world.now()).await.unwrap();
+                let credential = made_up(&mut device, &challenge.options);
+                let denied =
+                    world.auth.sign_in.second_factor(&pending, &challenge.id, &credential, browser(), world.now()).await.unwrap_err();
+                assert!(denied.suspended().is_none());
+                assert_eq!(denied.alarm().is_none(), denied.may_try_again());
+                assert_eq!(world.auth.sign_in.who_is_pending(&pending, world.now()).await.is_ok(), denied.may_try_again());
+                alarms.extend(denied.alarm().map(|in_row| (count, in_row)));
+            }
+            assert_eq!(alarms, [(limit, limit), (limit * 2, limit * 2)]);
+            assert_eq!(world.store.account(account.id).await.unwrap().unwrap().state, AccountState::Active);
+            assert!(!open.identity.is_revoked());
+            let counter = device.counter;
+            (device.break_signature, device.user_verified, device.backed_up, device.backup_eligible) = (false, true, false, false);
+            (device.origin, device.counter) = (super::super::fixture::ORIGIN.to_owned(), counter);
+            world.sign_in("wang li", &mut device).await;
+            let pending = world.password("wang li").await;
+            let denied = world.auth.sign_in.key_options(&pending, world.now()).await;
+            assert!(denied.is_ok());
+        }
+    }
 }
 
 #[tokio::test]
@@ -152,11 +207,14 @@ async fn a_right_key_forgets_the_failures_before_it() {
     world.enrol("wang li", &mut device).await;
     for _ in 0..2 {
         let pending = world.password("wang li").await;
-        device.break_signature = true;
-        for _ in 0..9 {
-            world.second(&pending, &mut device).await.unwrap_err();
+        for (break_signature, user_verified) in [(true, true), (false, false)] {
+            (device.break_signature, device.user_verified) = (break_signature, user_verified);
+            for _ in 0..9 {
+                let denied = world.second(&pending, &mut device).await.unwrap_err();
+                assert!(denied.alarm().is_none() && denied.suspended().is_none());
+            }
         }
-        device.break_signature = false;
+        (device.break_signature, device.user_verified) = (false, true);
         world.second(&pending, &mut device).await.unwrap();
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
-use super::super::load;
+use super::super::{data_directory, load};
+use crate::clock::Time;
 
 /// A directory with a config in which all is well; tests spoil it.
 fn good() -> TempDir {
@@ -19,9 +20,17 @@ fn good() -> TempDir {
 }
 
 fn write_pair(directory: &Path, name: &str, hosts: &[&str]) {
+    write_pair_of(directory, name, hosts, [(2020, 1), (2040, 1)]);
+}
+
+/// Valid from and to the first of these months.
+fn write_pair_of(directory: &Path, name: &str, hosts: &[&str], [from, to]: [(i32, u8); 2]) {
     let key = KeyPair::generate().unwrap();
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-    let certificate = CertificateParams::new(hosts).unwrap().self_signed(&key).unwrap();
+    let mut parameters = CertificateParams::new(hosts).unwrap();
+    parameters.not_before = rcgen::date_time_ymd(from.0, from.1, 1);
+    parameters.not_after = rcgen::date_time_ymd(to.0, to.1, 1);
+    let certificate = parameters.self_signed(&key).unwrap();
     fs::write(directory.join(format!("{name}.pem")), certificate.pem()).unwrap();
     let key_file = directory.join(format!("{name}.key"));
     fs::write(&key_file, key.serialize_pem()).unwrap();
@@ -137,4 +146,100 @@ fn what_is_no_certificate_or_key_is_told() {
         fs::write(directory.path().join(file), text).unwrap();
         assert_eq!(told(&directory), [expected], "{file}");
     }
+}
+
+#[test]
+fn a_certificate_where_its_key_should_be_is_told_as_one_whatever_its_mode() {
+    let directory = good();
+    let config = directory.path().join("yumen.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("chain = \"server.pem\"\nkey = \"server.key\"", "chain = \"server.key\"\nkey = \"server.pem\""))
+        .unwrap();
+    assert_eq!(told(&directory), ["5: the file server.key holds no certificate", "6: the file server.pem holds no private key"]);
+    let report = load(&config).unwrap_err().to_string();
+    assert!(report.contains("`key` its private key") && !report.contains("chmod"), "{report}");
+    fs::write(directory.path().join("server.pem"), "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n")
+        .unwrap();
+    assert!(load(&config).unwrap_err().to_string().contains("take the passphrase off"));
+}
+
+/// What the certificates of the config are worth in that month of 2026, as `line: what`.
+fn warned(directory: &TempDir, month: i8, day: i8) -> Vec<String> {
+    let settings = load(&directory.path().join("yumen.toml")).unwrap_or_else(|problems| panic!("{problems}"));
+    let now = jiff::civil::date(2026, month, day).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    let warnings = settings.warnings(Time::from_millis(now.as_millisecond()));
+    let base = format!("{}/", directory.path().display());
+    let line = |problem| warnings.line(problem).unwrap_or(0);
+    warnings.iter().map(|problem| format!("{}: {}", line(problem), problem.what.replace(&base, ""))).collect()
+}
+
+#[test]
+fn certificates_that_are_not_valid_now_are_warned_of_and_not_refused() {
+    let directory = good();
+    assert_eq!(warned(&directory, 6, 1), [""; 0]);
+    write_pair_of(directory.path(), "server", &["gate.example.cn", "*.apps.example.cn"], [(2026, 3), (2026, 9)]);
+    write_pair_of(directory.path(), "ca", &["ca.internal"], [(2020, 1), (2026, 9)]);
+    assert_eq!(warned(&directory, 6, 1), [""; 0]);
+    assert_eq!(
+        warned(&directory, 2, 1),
+        ["5: a certificate in server.pem is valid only from 2026-03-01 00:00 UTC on: browsers refuse it till then"]
+    );
+    assert_eq!(
+        warned(&directory, 8, 28),
+        [
+            "5: a certificate in server.pem ends on 2026-09-01 00:00 UTC, in less than a week",
+            "12: a certificate in ca.pem ends on 2026-09-01 00:00 UTC, in less than a week",
+        ]
+    );
+    assert_eq!(
+        warned(&directory, 10, 1),
+        [
+            "5: a certificate in server.pem ended on 2026-09-01 00:00 UTC: browsers refuse it",
+            "12: a certificate in ca.pem ended on 2026-09-01 00:00 UTC: no connection that needs it is made",
+        ]
+    );
+}
+
+#[test]
+fn a_chain_is_valid_while_every_certificate_of_it_is() {
+    let directory = good();
+    write_pair_of(directory.path(), "old", &["authority"], [(2020, 1), (2026, 5)]);
+    let chain = ["server.pem", "old.pem"].map(|file| fs::read_to_string(directory.path().join(file)).unwrap()).concat();
+    fs::write(directory.path().join("server.pem"), chain).unwrap();
+    assert_eq!(warned(&directory, 6, 1), ["5: a certificate in server.pem ended on 2026-05-01 00:00 UTC: browsers refuse it"]);
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_told_with_the_line_and_the_byte() {
+    let directory = good();
+    let config = directory.path().join("yumen.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let latin: Vec<u8> =
+        text.replace("name = \"A\"", "name = \"B\u{fc}ro\"").chars().map(|sign| u8::try_from(u32::from(sign)).unwrap()).collect();
+    fs::write(&config, latin).unwrap();
+    assert_eq!(told(&directory), ["9: the file is not UTF-8"]);
+    let report = load(&config).unwrap_err().to_string();
+    assert!(report.contains("0xFC") && report.contains("save the file as UTF-8"), "{report}");
+    let wide: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    fs::write(&config, wide).unwrap();
+    assert_eq!(told(&directory), ["0: the config file yumen.toml is UTF-16"]);
+}
+
+#[test]
+fn the_data_directory_of_a_config_is_found_whatever_else_is_wrong_in_it() {
+    let directory = good();
+    let config = directory.path().join("yumen.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let data = directory.path().join("data");
+    fs::remove_file(directory.path().join("server.key")).unwrap();
+    for wrong in [text.clone(), text.replace("label", "lable"), format!("{text}[app\n"), text.replace("[portal]", "[portal")] {
+        fs::write(&config, &wrong).unwrap();
+        assert!(load(&config).is_err());
+        assert_eq!(data_directory(&config).unwrap_or_else(|problems| panic!("{problems}")), data);
+    }
+    for wrong in [text.replace("data = \"data\"", ""), text.replace("\"data\"", "7"), text.replace("\"data\"", "\"\"")] {
+        fs::write(&config, &wrong).unwrap();
+        assert!(data_directory(&config).unwrap_err().to_string().contains("`data`"));
+    }
+    assert!(data_directory(&directory.path().join("nowhere.toml")).unwrap_err().to_string().contains("cannot be read"));
 }

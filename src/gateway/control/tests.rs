@@ -31,6 +31,17 @@ fn a_cause_is_told_once() {
 }
 
 #[test]
+fn the_numbers_of_the_systems_errors_are_not_told() {
+    let cause = std::io::Error::from_raw_os_error(2);
+    assert!(cause.to_string().contains("(os error 2)"));
+    let store = crate::store::StoreError::CannotOpen { path: "yumen.db".into(), source: cause };
+    let said = told(&store);
+    assert!(said.contains("No such file or directory") && !said.contains("os error"), "{said}");
+    assert_eq!(without_numbers("a (os error 12): b (os error 3)"), "a: b");
+    assert_eq!(without_numbers("a (os error is odd)"), "a (os error is odd)");
+}
+
+#[test]
 fn the_owner_and_root_may_speak_and_nobody_else() {
     assert!(may_speak(0, 1000) && may_speak(1000, 1000));
     assert!(!may_speak(1001, 1000) && !may_speak(1000, 0));

@@ -6,7 +6,7 @@ use super::super::*;
 use super::{NOW, enrolled, hash, later, store};
 use crate::model::{Account, AccountState, Factor, Host, KeyId, SessionId};
 
-fn host(name: &str) -> Host {
+pub(super) fn host(name: &str) -> Host {
     Host::parse(name).unwrap()
 }
 

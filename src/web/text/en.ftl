@@ -10,6 +10,7 @@ nav-console = Console
 nav-sign-out = Sign out
 language-label = Language
 footer-notice = Every access is recorded.
+footer-zone = Times are in { $zone }.
 none = None
 never = Never
 print = Print
@@ -47,6 +48,8 @@ sign-in-key-first = Use a key without a name
 sign-in-key-first-hint = Works with security keys that keep the account in them.
 sign-in-key-title = Use your security key
 sign-in-back = Back to sign-in
+onward-title = You are signed in
+onward-going-to = Going on to { $app }.
 use-key = Use security key
 key-step-plug = Plug the key in, or hold it ready.
 key-step-press = Press the button below.
@@ -201,6 +204,7 @@ invitation-hint =
         [one] The link is shown only now, works once, and expires in 1 minute.
        *[other] The link is shown only now, works once, and expires in { $minutes } minutes.
     } Hand it over yourself or by a channel that you trust: whoever has it can set up the account.
+invitation-until = The link works until { $time } ({ $zone }).
 copy = Copy
 copied = Copied.
 copy-failed = Copying did not work. Select the link and copy it by hand.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use askama::Template;
 
 use super::{Frame, KeyRow, Moment, Paging, SessionRow};
+use crate::lang::{self, Value};
 use crate::model::{AccountState, Role};
 
 #[derive(Clone, Debug, Template)]
@@ -80,6 +81,15 @@ pub struct InvitationView {
     pub name: String,
     pub link: String,
     pub minutes: u64,
+    pub until: Moment,
+}
+
+impl InvitationView {
+    /// For paper, on which minutes from now say nothing.
+    fn until(&self) -> Cow<'static, str> {
+        let zone = self.frame.zone.as_deref().unwrap_or_default();
+        lang::text_with(self.frame.language, "invitation-until", &[("time", Value::Name(&self.until.shown)), ("zone", Value::Name(zone))])
+    }
 }
 
 /// What may be done to an account now.

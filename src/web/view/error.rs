@@ -72,7 +72,7 @@ impl ErrorKind {
             Refusal::BodyTooLarge { .. } => Self::BodyTooLarge,
             Refusal::BodyTooSlow => Self::BodyTooSlow,
             Refusal::TooMany { .. } => Self::TooMany,
-            Refusal::NoRecord | Refusal::Broken { .. } => Self::Unavailable,
+            Refusal::Crowded { .. } | Refusal::NoRecord | Refusal::Broken { .. } => Self::Unavailable,
             Refusal::DoneUnrecorded => Self::DoneUnrecorded,
             Refusal::UpstreamUnreachable { .. } => Self::UpstreamUnreachable,
             Refusal::UpstreamTimeout => Self::UpstreamTimeout,

@@ -26,7 +26,7 @@ pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, En
 pub use error::{ErrorKind, ErrorView};
 pub use paging::Paging;
 pub use portal::{AppCard, KeyRow, KeysProveView, KeysRegisterView, KeysView, PortalView, ProvePurpose, SessionRow, SessionsView};
-pub use sign_in::{KeyFirst, SignInKeyView, SignInView, SignedOutView};
+pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView};
 
 use std::borrow::Cow;
 
@@ -46,6 +46,8 @@ pub struct Frame {
     /// Where the language switch comes back to: a path that answers GET, also where a form's answer is shown.
     pub path: String,
     pub alert: Option<Alert>,
+    /// The time zone of the times on the page, such as `UTC+08:00`; whoever is not signed in sees no times.
+    pub zone: Option<String>,
     pub assets: AssetPrefix,
 }
 
@@ -80,12 +82,12 @@ pub struct Ceremony {
 impl Frame {
     /// A page of the portal for somebody who is not signed in.
     pub fn portal(language: Language, path: &str, csrf: String) -> Self {
-        Self { language, signed_in: None, csrf, path: path.to_owned(), alert: None, assets: AssetPrefix::Portal }
+        Self { language, signed_in: None, csrf, path: path.to_owned(), alert: None, zone: None, assets: AssetPrefix::Portal }
     }
 
     /// A page on an app's host: it has neither forms nor the portal's links.
     pub fn app_host(language: Language) -> Self {
-        Self { language, signed_in: None, csrf: String::new(), path: "/".to_owned(), alert: None, assets: AssetPrefix::AppHost }
+        Self { language, signed_in: None, csrf: String::new(), path: "/".to_owned(), alert: None, zone: None, assets: AssetPrefix::AppHost }
     }
 
     #[must_use]
@@ -97,6 +99,12 @@ impl Frame {
     #[must_use]
     pub fn alert(mut self, alert: Option<Alert>) -> Self {
         self.alert = alert;
+        self
+    }
+
+    #[must_use]
+    pub fn zone(mut self, zone: String) -> Self {
+        self.zone = Some(zone);
         self
     }
 
@@ -116,6 +124,11 @@ impl Frame {
 
     pub fn asset(&self, name: &str) -> String {
         assets::url(self.assets, name)
+    }
+
+    /// What parts a colon or a sentence from what follows; the marks of Han have air of their own.
+    fn blank(&self) -> &'static str {
+        if self.language == Language::Chinese { "" } else { " " }
     }
 
     fn mark(&self) -> &'static str {
@@ -176,12 +189,12 @@ impl SignedIn {
 }
 
 impl ReturnTo {
-    /// The address of the sign-in page that goes on to the same place.
-    pub fn sign_in_link(&self) -> String {
+    /// The address of a page of sign-in that goes on to the same place.
+    pub fn at(&self, page: &str) -> String {
         if self.app.is_empty() && self.path.is_empty() {
-            return "/sign-in".to_owned();
+            return page.to_owned();
         }
-        format!("/sign-in?app={}&path={}&nonce={}", escaped(&self.app), escaped(&self.path), escaped(&self.nonce))
+        format!("{page}?app={}&path={}&nonce={}", escaped(&self.app), escaped(&self.path), escaped(&self.nonce))
     }
 }
 

@@ -68,8 +68,9 @@ fn unit(typed: Typed) -> UnitRow {
 pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, String)> {
     let hostile = typed.name == HOSTILE;
     let stranger = |path: &str| Frame::portal(language, path, "csrf-token".into());
-    let member = |path: &str| stranger(path).signed_in(typed.name, Role::Member);
-    let staff = |path: &str| stranger(path).signed_in(typed.name, Role::SecurityAdministrator);
+    let known = |path: &str, role| stranger(path).signed_in(typed.name, role).zone("UTC+08:00".into());
+    let member = |path: &str| known(path, Role::Member);
+    let staff = |path: &str| known(path, Role::SecurityAdministrator);
     let ceremony = || Ceremony { options: OPTIONS.into(), challenge: if hostile { HOSTILE } else { "c1" }.into() };
     let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into() };
     let card = |label, id: &str| AppCard {
@@ -106,13 +107,32 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         sessions: 2,
     };
     let mut pages = vec![
-        ("sign-in", SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()) }.render()),
+        (
+            "sign-in",
+            SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()), name: String::new() }
+                .render(),
+        ),
+        (
+            "sign-in-again",
+            SignInView {
+                frame: stranger("/sign-in").alert(Some(Alert::WrongSignIn)),
+                return_to: ReturnTo::default(),
+                going_to: None,
+                name: typed.name.into(),
+            }
+            .render(),
+        ),
+        (
+            "sign-in-onward",
+            OnwardView { frame: member("/sign-in/onward"), going_to: typed.app.into(), link: return_to.at("/enter") }.render(),
+        ),
         (
             "sign-in-wait",
             SignInView {
                 frame: stranger("/sign-in").alert(Some(Alert::Wait { seconds: 30 })),
                 return_to: ReturnTo::default(),
                 going_to: None,
+                name: String::new(),
             }
             .render(),
         ),
@@ -224,6 +244,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 name: typed.name.into(),
                 link: "https://gate.localhost:8443/enrol#p5aV2uHXr0AOqUk7HQitvi-Ny1p5aV2uHXr0AOqUk7H".into(),
                 minutes: 15,
+                until: moment(),
             }
             .render(),
         ),

@@ -11,6 +11,8 @@ pub struct SignInView {
     pub return_to: ReturnTo,
     /// What the app at the end of the way is called, where there is one.
     pub going_to: Option<String>,
+    /// The account name as it was typed before; it says nothing of whether there is one.
+    pub name: String,
 }
 
 /// Whether the person has named herself before the key is asked.
@@ -36,6 +38,17 @@ impl SignInKeyView {
             KeyFirst::Yes => "/sign-in/key-first/finish",
         }
     }
+}
+
+/// The last page of sign-in, which leads on by itself. What follows is a navigation of its own, not the redirects of a form: those
+/// browsers would hold to `form-action` (CSP3, section 6.4.1), and the app may lead on to wherever it likes.
+#[derive(Clone, Debug, Template)]
+#[template(path = "onward.html")]
+pub struct OnwardView {
+    pub frame: Frame,
+    pub going_to: String,
+    /// On the portal itself.
+    pub link: String,
 }
 
 #[derive(Clone, Debug, Template)]

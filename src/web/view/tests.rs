@@ -210,8 +210,8 @@ fn staff_can_neither_switch_off_nor_invite_herself() {
 #[test]
 fn the_way_back_to_sign_in_keeps_where_it_leads() {
     let to = ReturnTo { app: "sites".into(), path: "/a?b=c&d#e".into(), nonce: "n-_".into() };
-    assert_eq!(to.sign_in_link(), "/sign-in?app=sites&path=%2Fa%3Fb%3Dc%26d%23e&nonce=n%2D%5F");
-    assert_eq!(ReturnTo::default().sign_in_link(), "/sign-in");
+    assert_eq!(to.at("/sign-in"), "/sign-in?app=sites&path=%2Fa%3Fb%3Dc%26d%23e&nonce=n%2D%5F");
+    assert_eq!(ReturnTo::default().at("/sign-in"), "/sign-in");
 }
 
 #[test]

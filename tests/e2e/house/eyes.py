@@ -34,12 +34,37 @@ const out = Array.from(document.querySelectorAll('body *')).filter(one => {
 return [document.documentElement.scrollWidth - width, out.slice(0, 5).map(one => one.outerHTML.slice(0, 160))];
 """
 
+# What is wider than the place that it has, so that it lies over its neighbour.
+CRAMPED = """
+const wide = one => one.checkVisibility() && one.clientWidth > 1 && one.scrollWidth > one.clientWidth + 1;
+return Array.from(document.querySelectorAll('td, th, dd, dt, :is(td, th, dd) > *')).filter(wide).slice(0, 5).map(one => one.outerHTML.slice(0, 160));
+"""
+
 RULES = """
 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 axe.run(document, {runOnly: tags, resultTypes: ['violations'], preload: false}).then(
   found => done(found.violations.map(one => `${one.id}: ${one.help}\\n` +
     one.nodes.map(node => `  ${node.target} ${node.html.slice(0, 200)}\\n  ${node.failureSummary}`).join('\\n'))),
   error => done([String(error)]));
+"""
+
+
+# As RULES, for text alone: with the contrast of level AAA, or as usual.
+CONTRAST = """
+const rule = arguments[0] ? 'color-contrast-enhanced' : 'color-contrast';
+axe.run(document, {runOnly: [rule], rules: {[rule]: {enabled: true}}}).then(
+  found => done([found.passes.length, found.violations.map(one => one.nodes.map(node =>
+    `${node.target} ${node.html.slice(0, 200)}\\n  ${node.failureSummary}`).join('\\n'))]),
+  error => done([1, [String(error)]]));
+"""
+
+# What nobody would tell from its ground where the system paints every ground alike.
+UNBOUNDED = """
+const shown = one => one.checkVisibility() && one.getBoundingClientRect().width > 1;
+const bounded = one => parseFloat(getComputedStyle(one).borderTopWidth) >= 1 && getComputedStyle(one).borderTopStyle !== 'none';
+const all = Array.from(document.querySelectorAll('button, .button, input:not([type=hidden]), select, .badge, .alert, .panel, .card'));
+const seen = all.filter(shown);
+return [seen.length, seen.filter(one => !bounded(one)).map(one => one.outerHTML.slice(0, 160))];
 """
 
 
@@ -71,10 +96,15 @@ class Eyes:
             with self.dark():
                 self.judge(page, "dark")
                 self.shoot(page, "-dark")
+            for scheme in ("light", "dark"):
+                with self.media({"prefers-contrast": "more", "prefers-color-scheme": scheme}):
+                    self.judge_contrast(page, f"{scheme}, more contrast", enhanced=True)
         with self.size(NARROW):
             beyond, what = browser.driver.execute_script(BEYOND)
             self.shoot(page, "-narrow")
             assert beyond <= 0 and not what, f"{page} goes {beyond} pixels beyond a narrow screen: {what}"
+            cramped = browser.driver.execute_script(CRAMPED)
+            assert not cramped, f"{page} has what lies over its neighbour on a narrow screen: {cramped}"
             self.judge(page, "narrow")
         self.seen.append(page)
 
@@ -90,7 +120,15 @@ class Eyes:
             assert not pressed, f"{page} is printed with {[one.get_attribute('outerHTML')[:120] for one in pressed]}"
             if tables := self.browser.all("table"):
                 assert tables[0].value_of_css_property("display") == "table"
+            self.judge_contrast(page, "paper", enhanced=False)
         self._cdp("Emulation.setEmulatedMedia", media="")
+
+    def in_forced_colours(self, page):
+        """As the system paints it for those who chose their colours (high contrast on Windows): edges tell what grounds no longer do."""
+        with self.size(WIDE), self.media({"forced-colors": "active"}):
+            self.shoot(page, "-forced")
+            seen, unbounded = self.browser.driver.execute_script(UNBOUNDED)
+            assert seen and not unbounded, f"{page} in forced colours: {unbounded}"
 
     def weigh(self, page):
         html, parts = self.browser.driver.execute_script(WEIGHT)
@@ -113,6 +151,10 @@ class Eyes:
             self.browser.driver.execute_script(self.axe)
         found = self.browser.js(RULES)
         assert not found, f"{page} ({how}, {self.language}):\n" + "\n".join(found)
+
+    def judge_contrast(self, page, how, enhanced):
+        passed, found = self.browser.js(CONTRAST, enhanced)
+        assert passed and not found, f"{page} ({how}, {self.language}):\n" + "\n".join(found)
 
     def shoot(self, page, kind=""):
         """The whole page, however long it is."""
@@ -141,9 +183,12 @@ class Eyes:
             self._cdp("Emulation.clearDeviceMetricsOverride")
             self._cdp("Emulation.setScrollbarsHidden", hidden=False)
 
-    @contextmanager
     def dark(self):
-        self._cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        return self.media({"prefers-color-scheme": "dark"})
+
+    @contextmanager
+    def media(self, features):
+        self._cdp("Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in features.items()])
         try:
             yield
         finally:

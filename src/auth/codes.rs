@@ -42,6 +42,11 @@ impl Codes {
         Ok(some.is_none_or(|seed| self.open(&seed).is_ok()))
     }
 
+    /// Whether the account holds a token whose code could be asked for.
+    pub async fn has_active(&self, account: AccountId, wall: Time) -> Result<bool, StoreError> {
+        Ok(!self.store.seeds_of(account, TokenState::Active, wall).await?.is_empty())
+    }
+
     /// A maker's delivery as it is stored.
     pub fn seal(&self, delivery: Vec<Delivered>) -> Result<Vec<NewSeed>, NoRandomness> {
         delivery.into_iter().map(|delivered| self.sealed(&delivered)).collect()

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::keys::KeyError;
 use super::session::{Ended, Sessions};
-use crate::model::{Account, AccountState, Role};
+use crate::model::{Account, AccountState, Role, Serial};
 use crate::store::{Store, StoreError, WrongAnswer};
 
 /// Staff may fail at most this often (GM/T 0025).
@@ -66,6 +66,9 @@ pub(super) enum Counted {
     MayTryAgain,
     /// So many in a row that no key had signed: what had been proved before is worth nothing any more, and somebody is to be told.
     Alarm(u32),
+    /// So many wrong codes in a row that somebody may be guessing: the code tokens are suspended, and what they had opened has ended. Keys
+    /// go on working.
+    CodesSuspended(Vec<Serial>),
     /// The account is suspended: by this failure if there are sessions that ended with it, or else by another one meanwhile.
     Suspended(Option<Vec<Ended>>),
 }
@@ -84,6 +87,19 @@ impl Failures {
         }
         // The store ended them with the change of state, so nothing that can fail is left to do.
         Ok(Counted::Suspended(Some(self.sessions.revoke_all_of(account.id))))
+    }
+}
+
+impl Failures {
+    /// A wrong code. Six digits can be guessed, so unlike answers of keys these have to be few.
+    pub(super) async fn count_code(&self, account: &Account) -> Result<Counted, StoreError> {
+        let count = self.store.count_code_failure(account.id).await?;
+        if count < self.limit.of(account.role) {
+            return Ok(Counted::MayTryAgain);
+        }
+        let suspended = self.store.suspend_code_tokens(account.id).await?;
+        self.sessions.revoke_opened_by_code(account.id);
+        Ok(Counted::CodesSuspended(suspended))
     }
 }
 

@@ -48,7 +48,7 @@ pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
 pub use session_list::{SessionCounts, SessionRow};
-pub use sign_in::{Pending, SignIn, SignedIn};
+pub use sign_in::{Pending, SecondFactors, SignIn, SignedIn};
 pub use tally::{SignInCounts, SignInTally};
 
 use ceremony::Ceremonies;
@@ -85,6 +85,7 @@ impl Auth {
                 ceremonies: ceremonies.clone(),
                 sessions: Arc::clone(&sessions),
                 failures: failures.clone(),
+                codes: codes.clone(),
                 tally: Arc::default(),
             },
             enrolment: Enrolling { store: store.clone(), passwords, ceremonies: ceremonies.clone() },

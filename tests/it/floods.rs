@@ -32,7 +32,7 @@ const MOST_BYTES_FLOODED: u64 = AT_ONCE as u64 * 384 * 1024;
 /// Longer than the gateway waits for a client to take anything: then what lies in the sockets is gone with the connection.
 const READERS_PAUSE: Duration = Duration::from_secs(30);
 /// For what must end; far more than it takes.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
@@ -326,7 +326,7 @@ async fn small_heads_that_grow_large_are_refused() {
         let first = [siege.request("/bomb"), bomb].concat();
         let opening = [preface(&[]), frame(HEADERS, END_HEADERS | END_STREAM, 1, &first)].concat();
         let references = [siege.request("/bomb"), vec![NEWEST; 1_000]].concat();
-        let heads = (1..=20).flat_map(|stream| frame(HEADERS, END_HEADERS | END_STREAM, stream * 2 + 1, &references));
+        let heads = (1..=5).flat_map(|stream| frame(HEADERS, END_HEADERS | END_STREAM, stream * 2 + 1, &references));
         // Whoever is not cut off has an answer to this after all the others.
         let growing: Vec<u8> = heads.chain(frame(PING, 0, 0, &[0; 8])).collect();
         siege
@@ -335,7 +335,7 @@ async fn small_heads_that_grow_large_are_refused() {
                     let mut connection = siege.gateway.attack_tls(number, "h2").await.unwrap();
                     let _ = sends(&mut connection, &opening).await;
                     let _ = sends(&mut connection, &growing).await;
-                    while let Ok((0..PING | 7.., ..)) = read_frame(&mut connection).await {}
+                    while read_frame(&mut connection).await.is_ok_and(|(kind, ..)| kind != PING) {}
                 });
                 tokio::time::timeout(PATIENCE, attack).await.expect("all of them are cut off");
             })

@@ -90,7 +90,7 @@ pub struct Timeouts {
     pub idle: Duration,
     /// Until a client takes some of what it is sent.
     pub write_stall: Duration,
-    /// Bytes a second that a client must send of a body.
+    /// Bytes a second that a client must send of a body, and over HTTP/2 take of an answer.
     pub least_body_rate: u32,
     /// For requests under way when the gateway stops.
     pub drain: Duration,

@@ -33,7 +33,7 @@ pub struct Counts {
     /// Closed at once because a cap was reached.
     pub over_cap: u64,
     pub handshakes_failed: u64,
-    /// Cut because a timer ran out.
+    /// Cut because a timer ran out: connections, and streams of HTTP/2 that nobody read.
     pub too_slow: u64,
 }
 
@@ -115,7 +115,7 @@ impl Tally {
         self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn too_slow(&self) {
-        self.too_slow.fetch_add(1, Ordering::Relaxed);
+    pub fn too_slow(&self, count: u64) {
+        self.too_slow.fetch_add(count, Ordering::Relaxed);
     }
 }

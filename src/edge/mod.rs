@@ -12,6 +12,7 @@ mod front;
 pub mod heads;
 pub mod proxy_protocol;
 mod pulse;
+mod readers;
 mod request;
 mod run;
 mod tls;
@@ -48,12 +49,14 @@ pub struct Timers {
     pub idle: Duration,
     /// How long a client may take no byte of what is meant for it.
     pub write_stall: Duration,
+    /// Bytes a second that a client must take of each answer over HTTP/2 that waits for it; a pause of `write_stall` is granted.
+    pub least_read_rate: u32,
 }
 
 impl Default for Timers {
     fn default() -> Self {
         let s = Duration::from_secs;
-        Self { handshake: s(10), first_byte: s(15), head: s(10), idle: s(60), write_stall: s(30) }
+        Self { handshake: s(10), first_byte: s(15), head: s(10), idle: s(60), write_stall: s(30), least_read_rate: 256 }
     }
 }
 

@@ -44,6 +44,7 @@ pub async fn house(
         head: timeouts.head,
         idle: timeouts.idle,
         write_stall: timeouts.write_stall,
+        least_read_rate: timeouts.least_body_rate,
     };
     let caps = Caps {
         connections: descriptors::connections_that_fit(settings.caps.connections),

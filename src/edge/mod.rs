@@ -12,6 +12,7 @@ mod front;
 pub mod heads;
 pub mod proxy_protocol;
 mod pulse;
+mod relief;
 mod request;
 mod run;
 mod tls;
@@ -32,6 +33,7 @@ use crate::model::{Inbound, Origin, Reference};
 
 pub use bind::{BindError, bind};
 pub use front::{Counts, Front};
+pub use relief::Room;
 pub use run::run;
 pub use tls::Certificates;
 

@@ -16,6 +16,8 @@ use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use super::connection::serve;
+use super::pulse::Pulse;
+use super::relief::relieve;
 use super::{Front, Service};
 use crate::model::{End, Line};
 
@@ -25,7 +27,7 @@ pub(super) struct Worker<S> {
     pub front: Arc<Front>,
     pub service: S,
     pub shutdown: watch::Receiver<bool>,
-    lines: RefCell<HashMap<u64, Arc<Line>>>,
+    lines: RefCell<HashMap<u64, (Arc<Line>, Arc<Pulse>)>>,
     next: Cell<u64>,
     empty: Notify,
 }
@@ -46,12 +48,14 @@ pub async fn run<S: Service>(
         listener.set_nonblocking(true)?;
         doors.spawn_local(accept(Rc::clone(&worker), TcpListener::from_std(listener)?));
     }
+    let relief = spawn_local(relieve(Rc::clone(&worker)));
     stopped(&mut shutdown).await;
     doors.shutdown().await;
     if timeout(drain, worker.emptied()).await.is_err() {
-        worker.lines.borrow().values().for_each(|line| line.cut(End::Shutdown));
+        worker.lines.borrow().values().for_each(|(line, _)| line.cut(End::Shutdown));
         worker.emptied().await;
     }
+    relief.abort();
     Ok(())
 }
 
@@ -93,11 +97,16 @@ async fn accept<S: Service>(worker: Rc<Worker<S>>, listener: TcpListener) {
 
 impl<S> Worker<S> {
     /// Puts a connection on the list of those that a drain waits for and then cuts.
-    pub fn list(self: &Rc<Self>, line: &Arc<Line>) -> Listed<S> {
+    pub fn list(self: &Rc<Self>, line: &Arc<Line>, pulse: &Arc<Pulse>) -> Listed<S> {
         let key = self.next.get();
         self.next.set(key.wrapping_add(1));
-        self.lines.borrow_mut().insert(key, Arc::clone(line));
+        self.lines.borrow_mut().insert(key, (Arc::clone(line), Arc::clone(pulse)));
         Listed { worker: Rc::clone(self), key }
+    }
+
+    pub fn lines_where(&self, which: impl Fn(&Line, &Pulse) -> bool) -> Vec<Arc<Line>> {
+        let lines = self.lines.borrow();
+        lines.values().filter(|(line, pulse)| which(line, pulse)).map(|(line, _)| Arc::clone(line)).collect()
     }
 
     async fn emptied(&self) {

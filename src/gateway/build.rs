@@ -11,7 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 
 use crate::admin::Desk;
-use crate::audit::{self, Journal, Strangers};
+use crate::audit::{self, Journal, Quota, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
 use crate::config::{AppSettings, Settings, Upstream, UpstreamHost};
@@ -26,7 +26,9 @@ use crate::web;
 
 use super::descriptors;
 use super::house::{AppSite, House, Map, PortalSite, StartError};
+use super::memory::Memory;
 use super::metrics::Metrics;
+use super::space::Space;
 use super::standing::Standing;
 
 /// Opens the store and the log and makes everything that workers share. Gives what the log had to mend, in words.
@@ -60,11 +62,7 @@ pub async fn house(
     let store = Store::open(&database).await?;
     let secret = secret(&key)?;
     let (journal, repair) = Journal::open(
-        audit::Settings {
-            segment_bytes: settings.log.segment,
-            strangers_per_minute: settings.log.strangers_per_minute,
-            ..audit::Settings::new(settings.data.join("audit/journal"))
-        },
+        audit::Settings { segment_bytes: settings.log.segment, ..audit::Settings::new(settings.data.join("audit/journal")) },
         clock.clone(),
     )?;
     let auth = Arc::new(auth(settings, &store, &clock).await?);
@@ -73,7 +71,8 @@ pub async fn house(
         limits.seen(Network::of(session.address), session.who.name.as_str(), session.last_active);
     }
     let portal = map.portal.origin.clone();
-    let strangers = Arc::new(Strangers::new(settings.log.strangers_per_minute));
+    let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
+    let strangers = Arc::new(Strangers::new(quota));
     let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), portal.clone()));
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
@@ -92,6 +91,8 @@ pub async fn house(
     let house = House {
         metrics: Arc::new(Metrics::new()?),
         standing: Standing::begin(clock.now()),
+        memory: Memory::begin(settings.caps.memory),
+        space: Space::begin(settings.data.clone(), settings.log.reserve),
         clock,
         store,
         journal,
@@ -104,6 +105,8 @@ pub async fn house(
         back,
         map: ArcSwap::from_pointee(map),
     };
+    // Before anybody comes.
+    house.look_at_space();
     Ok((house, repair.to_string()))
 }
 

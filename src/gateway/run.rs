@@ -25,7 +25,7 @@ use super::metrics::Meters;
 use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
-use super::{build, chores, control, monitoring};
+use super::{build, chores, control, memory, monitoring};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -148,6 +148,7 @@ impl Gateway {
             .map_err(|why| StartError::System { what: "cannot listen on the control socket", why })?;
         self.back.spawn(control::listen(socket, self.house.clone(), self.reloader.clone()));
         self.back.spawn(chores::keep_house(self.house.clone()));
+        self.back.spawn(memory::watch(self.house.clone()));
         if let Some(listener) = monitoring {
             let listener = tokio::net::TcpListener::from_std(listener)
                 .map_err(|why| StartError::System { what: "cannot listen for monitoring", why })?;

@@ -1,5 +1,6 @@
 //! A request on its way in, after `edge` has found it well-formed and before anything was decided.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Method, Uri, Version};
@@ -15,9 +16,20 @@ use super::{End, Host, Origin};
 pub struct Line {
     cut: OnceLock<End>,
     waiting: Notify,
+    known: AtomicBool,
 }
 
 impl Line {
+    /// Somebody who is signed in uses it.
+    pub fn mark_known(&self) {
+        self.known.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody who is signed in has used it.
+    pub fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
+    }
+
     /// Ends the connection with everything on it. The first reason stays.
     pub fn cut(&self, why: End) {
         let _ = self.cut.set(why);

@@ -105,6 +105,8 @@ pub enum End {
     Expired,
     TooSlow,
     TooLarge,
+    /// The gateway's memory was short, and nobody who is signed in used the connection.
+    MemoryShort,
     Shutdown,
     /// Written at the next start for an access that the process did not live to close.
     CutOff,
@@ -149,6 +151,8 @@ pub enum Action {
     KeyProof,
     /// A key's signature counter went back: it may have been copied.
     KeyCounterWentBack,
+    /// There was less room on the disk than the reserve (failed), or enough again (done).
+    DiskSpace,
     /// Refusals of strangers past their quota, counted together per network and minute.
     StrangersRefused,
     Malformed,

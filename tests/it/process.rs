@@ -70,6 +70,14 @@ impl Process {
         browser
     }
 
+    /// What `yumen status --json` says.
+    pub async fn status(&self) -> serde_json::Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_yumen"));
+        command.args(["status", "--json", "--data"]).arg(self.data.path());
+        let answer = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        serde_json::from_slice(&answer.stdout).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+    }
+
     /// At most so many descriptors from now on.
     pub fn limit_descriptors(&self, most: u64) {
         prlimit(Some(self.pid()), Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) }).unwrap();

@@ -3,6 +3,7 @@
 mod ending;
 mod http;
 mod proxied;
+mod relief;
 mod slow;
 mod tls;
 

@@ -60,6 +60,14 @@ pub async fn house(
         return Err(StartError::StoreGone(database));
     }
     let store = Store::open(&database).await?;
+    match store.adopt_clock(&clock.reading()).await? {
+        0 => {}
+        moved => tracing::warn!(
+            "since the last start the machine's clock was set {} by {} s; sessions, links and codes keep the time that they had left",
+            if moved > 0 { "forward" } else { "back" },
+            moved.unsigned_abs().div_ceil(1_000)
+        ),
+    }
     let secret = secret(&key)?;
     let (journal, repair) = Journal::open(
         audit::Settings { segment_bytes: settings.log.segment, ..audit::Settings::new(settings.data.join("audit/journal")) },

@@ -91,6 +91,9 @@ async fn each_half_minute(house: &House) {
     if let Err(error) = house.auth.sessions.write_back().await {
         tracing::warn!(%error, "idle times could not be written back; a restart may sign people out early");
     }
+    if let Err(error) = house.store.keep_clock(&house.clock.reading()).await {
+        tracing::warn!(%error, "the clock could not be written down; sessions may end early if the machine is started anew");
+    }
     if let Err(error) = house.store.sweep(now).await {
         tracing::warn!(%error, "expired codes and challenges could not be removed");
     }

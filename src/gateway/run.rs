@@ -135,6 +135,9 @@ impl Gateway {
             if let Err(error) = self.house.auth.sessions.write_back().await {
                 tracing::warn!(%error, "idle times could not be written back");
             }
+            if let Err(error) = self.house.store.keep_clock(&self.house.clock.reading()).await {
+                tracing::warn!(%error, "the clock could not be written down");
+            }
             self.strangers.finish().await;
             self.house.journal.shut_down_with(Event::done(Action::Stop)).await;
             self.house.store.close().await;

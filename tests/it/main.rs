@@ -11,6 +11,7 @@ mod upstream;
 mod access;
 mod alike;
 mod bodies;
+mod clock;
 mod corpora;
 mod corpus;
 mod floods;

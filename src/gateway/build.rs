@@ -113,8 +113,6 @@ pub async fn house(
         back,
         map: ArcSwap::from_pointee(map),
     };
-    // Before anybody comes.
-    house.look_at_space();
     Ok((house, repair.to_string()))
 }
 

@@ -76,6 +76,8 @@ impl Gateway {
         }
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
         back.block_on(house.journal.event(start))?;
+        // Before anybody comes.
+        house.look_at_space();
         let socket = control::bind(&settings.data.join("control.sock"))?;
         let reloader = Arc::new(Reloader::new(settings.clone(), portal_certificate, options.reload));
         house.standing.settle(Places {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::house::{Changes, SITES};
 use crate::process::Process;
 
-const CAP: u64 = 192 << 20;
+const CAP: u64 = 256 << 20;
 const CONFIG: &str = r#"
 [timeouts]
 idle = "10m"
@@ -19,7 +19,7 @@ burst = 100000
 per_person_at_once = 100000
 [caps]
 connections = 6000
-memory = "192MiB"
+memory = "256MiB"
 "#;
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -57,7 +57,8 @@ async fn over_its_cap_of_memory_it_turns_new_ones_away_and_who_works_goes_on_unt
     let head = format!("GET /large HTTP/1.1\r\nHost: {SITES}\r\nCookie: {}\r\n\r\n", mallory.cookie_field(SITES));
     let mut held = Vec::new();
     while held.len() < 4_000 && !gateway.status().await["memory"]["short"].as_bool().unwrap() {
-        for _ in 0..50 {
+        // Few at a time: what those hold who are in already may still grow a little.
+        for _ in 0..10 {
             let Ok(mut reader) = gateway.attack_tls(100 + held.len(), "http/1.1").await else { break };
             if reader.write_all(head.as_bytes()).await.is_ok() {
                 held.push(reader);
@@ -78,7 +79,7 @@ async fn over_its_cap_of_memory_it_turns_new_ones_away_and_who_works_goes_on_unt
     assert!(count("turned_away") >= 1 && count("relieved") >= 1, "{short:#}");
     assert_eq!(short["ready"], false);
     assert!(short["not_ready"][0].as_str().unwrap().contains("caps.memory"), "{short:#}");
-    assert!(gateway.resident_bytes() <= CAP);
+    assert!(gateway.resident_bytes() <= CAP, "{} of {CAP}", gateway.resident_bytes());
 
     drop(held);
     let relieved = async {

@@ -39,11 +39,10 @@ impl Process {
             .spawn()
             .unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
+        let mut said = String::new();
         let address = loop {
-            line.clear();
-            assert!(words.read_line(&mut line).unwrap() > 0, "the gateway did not start");
-            if let Some((_, rest)) = line.split_once("serving on ") {
+            assert!(words.read_line(&mut said).unwrap() > 0, "the gateway did not start: {said}");
+            if let Some((_, rest)) = said.split_once("serving on ").filter(|(_, rest)| rest.ends_with('\n')) {
                 break rest.split(';').next().unwrap().parse().unwrap();
             }
         };

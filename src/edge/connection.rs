@@ -49,9 +49,9 @@ type Socket = TokioIo<Heard<TlsStream<Wire>>>;
 /// Serves one accepted socket until nothing of it is left.
 pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, tcp: TcpStream, peer: SocketAddr, admission: &mut Admission) {
     let line = Arc::new(Line::default());
-    let _listed = worker.list(&line);
     let timers = worker.front.timers;
     let pulse = Arc::new(Pulse::new(worker.front.clock.clone()));
+    let _listed = worker.list(&line, &pulse);
     let (wire, cutter, gone) = Wire::new(tcp, Arc::clone(&pulse), timers.write_stall);
 
     let readers = Readers::new(worker.front.clock.clone(), &timers);

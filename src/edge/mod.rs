@@ -13,6 +13,7 @@ pub mod heads;
 pub mod proxy_protocol;
 mod pulse;
 mod readers;
+mod relief;
 mod request;
 mod run;
 mod tls;
@@ -33,6 +34,7 @@ use crate::model::{Inbound, Origin, Reference};
 
 pub use bind::{BindError, bind};
 pub use front::{Counts, Front};
+pub use relief::Room;
 pub use run::run;
 pub use tls::Certificates;
 

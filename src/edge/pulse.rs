@@ -100,6 +100,11 @@ impl Pulse {
         InFlight(Arc::clone(self))
     }
 
+    /// Whether no request is under way and no tunnel stands.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) == 0
+    }
+
     /// A write has to wait for the client.
     pub fn write_waits(&self) {
         if self.stalled.load(Ordering::Relaxed) == 0 {

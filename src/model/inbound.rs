@@ -1,5 +1,6 @@
 //! A request on its way in, after `edge` has found it well-formed and before anything was decided.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Method, Uri, Version};
@@ -15,12 +16,23 @@ use super::{End, Host, Origin};
 pub struct Line {
     cut: OnceLock<End>,
     waiting: Notify,
+    known: AtomicBool,
     connection: Option<Arc<Line>>,
 }
 
 impl Line {
     pub fn of_stream(connection: Arc<Line>) -> Self {
         Self { connection: Some(connection), ..Self::default() }
+    }
+
+    /// Somebody who is signed in uses the connection.
+    pub fn mark_known(&self) {
+        self.connection().known.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody who is signed in has used it.
+    pub fn is_known(&self) -> bool {
+        self.connection().known.load(Ordering::Relaxed)
     }
 
     /// Ends the connection with everything on it. The first reason stays.

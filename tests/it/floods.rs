@@ -34,7 +34,7 @@ const READERS_PAUSE: Duration = Duration::from_secs(30);
 /// For what must end; far more than it takes.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+pub static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 const CONFIG: &str = r#"
 [timeouts]

@@ -5,6 +5,7 @@ mod frames;
 mod http;
 mod proxied;
 mod readers;
+mod relief;
 mod slow;
 mod tls;
 

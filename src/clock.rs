@@ -62,7 +62,37 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     Machine { wall_at_start: Time, start: Instant },
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<Hands>),
+}
+
+/// Where the hands of a manual clock are, in milliseconds.
+#[derive(Debug)]
+struct Hands {
+    steady: AtomicI64,
+    /// By how much the wall is ahead of the steady time.
+    wall_ahead: AtomicI64,
+    uptime_ahead: i64,
+    boot: u64,
+}
+
+/// What ties the steady time of one process to that of the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    pub steady: Time,
+    pub wall: Time,
+    /// Since the machine started; what it slept counts.
+    pub uptime: Time,
+    /// Which start that was; empty where the machine does not say.
+    pub boot: String,
+}
+
+impl Reading {
+    /// What the steady clock of this reading's process would say at the `later` reading. A wall clock that went back after the machine was
+    /// started anew is believed to have stood still.
+    pub fn carried_to(&self, later: &Reading) -> Time {
+        let same_boot = !self.boot.is_empty() && self.boot == later.boot && later.uptime >= self.uptime;
+        self.steady.plus(if same_boot { later.uptime.since(self.uptime) } else { later.wall.since(self.wall) })
+    }
 }
 
 impl Clock {
@@ -72,14 +102,19 @@ impl Clock {
 
     /// A clock that stands still until [`Clock::advance`] moves it.
     pub fn manual(start: Time) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
+        Self::with_hands(start, 0, 0)
+    }
+
+    fn with_hands(start: Time, uptime_ahead: i64, boot: u64) -> Self {
+        let (steady, wall_ahead) = (AtomicI64::new(start.0), AtomicI64::new(0));
+        Self(Source::Manual(Arc::new(Hands { steady, wall_ahead, uptime_ahead, boot })))
     }
 
     /// Steady time: for sessions, one-time codes, whatever has a length.
     pub fn now(&self) -> Time {
         match &self.0 {
             Source::Machine { wall_at_start, start } => wall_at_start.plus(start.elapsed()),
-            Source::Manual(millis) => Time(millis.load(Ordering::Relaxed)),
+            Source::Manual(hands) => hands.steady(),
         }
     }
 
@@ -87,23 +122,70 @@ impl Clock {
     pub fn wall(&self) -> Time {
         match &self.0 {
             Source::Machine { .. } => machine_time(),
-            Source::Manual(_) => self.now(),
+            Source::Manual(hands) => hands.wall(),
         }
+    }
+
+    pub fn reading(&self) -> Reading {
+        let (uptime, boot) = match &self.0 {
+            Source::Machine { .. } => (machine_uptime(), machine_boot()),
+            Source::Manual(hands) => (hands.uptime(), format!("manual {}", hands.boot)),
+        };
+        Reading { steady: self.now(), wall: self.wall(), uptime, boot }
     }
 
     /// Begins to measure how long something takes, more finely than a [`Time`] could.
     pub fn stopwatch(&self) -> Stopwatch {
         Stopwatch(match &self.0 {
             Source::Machine { .. } => Started::Machine(Instant::now()),
-            Source::Manual(now) => Started::Manual { now: Arc::clone(now), start: self.now() },
+            Source::Manual(hands) => Started::Manual { hands: Arc::clone(hands), start: self.now() },
         })
     }
 
     /// Moves a manual clock on; a machine's clock goes by itself.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(now) = &self.0 {
-            now.fetch_add(millis(by), Ordering::Relaxed);
+        if let Source::Manual(hands) = &self.0 {
+            hands.steady.fetch_add(millis(by), Ordering::Relaxed);
         }
+    }
+
+    /// Sets the wall of a manual clock forward or back by so many milliseconds, and nothing else.
+    pub fn step_wall(&self, by: i64) {
+        if let Source::Manual(hands) = &self.0 {
+            hands.wall_ahead.fetch_add(by, Ordering::Relaxed);
+        }
+    }
+
+    /// What a new process on the same machine would have: a steady time that begins with the wall's.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        match &self.0 {
+            Source::Machine { .. } => Self::machine(),
+            Source::Manual(hands) => Self::with_hands(hands.wall(), hands.uptime().0.saturating_sub(hands.wall().0), hands.boot),
+        }
+    }
+
+    /// The same after the machine was started anew.
+    #[must_use]
+    pub fn rebooted(&self) -> Self {
+        match &self.0 {
+            Source::Machine { .. } => Self::machine(),
+            Source::Manual(hands) => Self::with_hands(hands.wall(), hands.wall().0.saturating_neg(), hands.boot.saturating_add(1)),
+        }
+    }
+}
+
+impl Hands {
+    fn steady(&self) -> Time {
+        Time(self.steady.load(Ordering::Relaxed))
+    }
+
+    fn wall(&self) -> Time {
+        Time(self.steady().0.saturating_add(self.wall_ahead.load(Ordering::Relaxed)))
+    }
+
+    fn uptime(&self) -> Time {
+        Time(self.steady().0.saturating_add(self.uptime_ahead))
     }
 }
 
@@ -114,20 +196,29 @@ pub struct Stopwatch(Started);
 #[derive(Debug)]
 enum Started {
     Machine(Instant),
-    Manual { now: Arc<AtomicI64>, start: Time },
+    Manual { hands: Arc<Hands>, start: Time },
 }
 
 impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
             Started::Machine(start) => start.elapsed(),
-            Started::Manual { now, start } => Time(now.load(Ordering::Relaxed)).since(*start),
+            Started::Manual { hands, start } => hands.steady().since(*start),
         }
     }
 }
 
 fn machine_time() -> Time {
     Time(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis))
+}
+
+fn machine_uptime() -> Time {
+    let uptime = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Time(uptime.tv_sec.saturating_mul(1_000).saturating_add(uptime.tv_nsec.checked_div(1_000_000).unwrap_or(0)))
+}
+
+fn machine_boot() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -153,6 +244,30 @@ mod tests {
         let twin = clock.clone();
         clock.advance(Duration::from_secs(60));
         assert_eq!(twin.now(), Time::from_millis(60_000));
+    }
+
+    #[test]
+    fn a_step_of_the_wall_moves_nothing_else() {
+        let clock = Clock::manual(Time::from_millis(10_000));
+        let (watch, before) = (clock.stopwatch(), clock.reading());
+        clock.step_wall(-4_000);
+        assert_eq!((clock.now(), clock.wall()), (Time::from_millis(10_000), Time::from_millis(6_000)));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!((clock.wall(), watch.elapsed()), (Time::from_millis(7_000), Duration::from_secs(1)));
+        let next = clock.restarted();
+        assert_eq!((next.now(), next.wall()), (Time::from_millis(7_000), Time::from_millis(7_000)));
+        assert_eq!(before.carried_to(&next.reading()), Time::from_millis(11_000), "the machine's uptime tells how long it was");
+        assert_eq!(before.carried_to(&next.rebooted().reading()), Time::from_millis(10_000), "the wall does not: it went back");
+        next.step_wall(5_000);
+        assert_eq!(before.carried_to(&next.rebooted().reading()), Time::from_millis(12_000));
+    }
+
+    #[test]
+    fn the_machine_says_for_how_long_it_has_run_and_since_which_start() {
+        let (first, second) = (Clock::machine().reading(), Clock::machine().reading());
+        assert!(first.uptime > Time::from_millis(0) && second.uptime >= first.uptime);
+        assert_eq!(first.boot, second.boot);
+        assert!(!first.boot.contains(char::is_whitespace));
     }
 
     #[test]

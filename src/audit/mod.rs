@@ -35,7 +35,7 @@ pub use self::read::{Filter, ReadError, Tail};
 pub use self::recover::{OpenError, Repair, Torn};
 #[cfg(test)]
 pub use self::scripted::Script;
-pub use self::strangers::Strangers;
+pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
 
 use self::disk::{Disk, RealDisk};
@@ -55,13 +55,11 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// How many records may wait to be written; past that, those who bring one wait.
     pub queue: usize,
-    /// How many refusals of one network of strangers are recorded one by one; past that they are counted.
-    pub strangers_per_minute: u32,
 }
 
 impl Settings {
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory, segment_bytes: 16 * 1024 * 1024, queue: 4096, strangers_per_minute: 30 }
+        Self { directory, segment_bytes: 16 * 1024 * 1024, queue: 4096 }
     }
 }
 

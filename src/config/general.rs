@@ -12,9 +12,10 @@ use super::files::Files;
 use super::read::{Section, Span, Value};
 use super::rule::network;
 use super::settings::{
-    Activity, Caps, CertificateFiles, Labels, Limits, LogSettings, Portal, Rate, Session, Settings, SignIn, Timeouts, default_listen,
+    Activity, Caps, CertificateFiles, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings, SignIn, Timeouts,
+    default_listen,
 };
-use super::value::parse_address;
+use super::value::{parse_address, parse_size, show_size};
 use crate::access::Names;
 use crate::model::Host;
 
@@ -196,6 +197,37 @@ fn caps(section: &Section<'_>) -> Caps {
         connections,
         connections_per_address: per_address.unwrap_or(default.connections_per_address.min(connections)),
         streams: section.or("streams", default.streams, |value| value.whole(1..=1000)),
+        memory: section.or("memory", default.memory, |value| memory(&value)),
+    }
+}
+
+/// Less than that would be full of what the gateway needs for itself.
+const MEMORY: RangeInclusive<u64> = 128 << 20..=1 << 50;
+const SHARE: RangeInclusive<u8> = 5..=90;
+
+fn memory(value: &Value<'_>) -> Option<MemoryCap> {
+    let help = format!(
+        "write a size from \"{}\" to \"{}\", or a share of the memory that there is, from \"{}%\" to \"{}%\"",
+        show_size(*MEMORY.start()),
+        show_size(*MEMORY.end()),
+        SHARE.start(),
+        SHARE.end()
+    );
+    let text = value.text(&help)?;
+    let (cap, fits) = match text.strip_suffix('%') {
+        Some(share) => {
+            let share = share.bytes().all(|byte| byte.is_ascii_digit()).then(|| share.parse::<u8>().ok()).flatten();
+            (share.map(MemoryCap::Share), share.is_some_and(|share| SHARE.contains(&share)))
+        }
+        None => {
+            let size = parse_size(text);
+            (size.map(MemoryCap::Bytes), size.is_some_and(|size| MEMORY.contains(&size)))
+        }
+    };
+    match cap {
+        None => value.wrong("is neither a size nor a share", &help),
+        Some(_) if !fits => value.wrong("is out of range", &help),
+        cap => cap,
     }
 }
 
@@ -253,5 +285,8 @@ fn log(section: &Section<'_>) -> LogSettings {
     LogSettings {
         segment: section.or("segment", default.segment, |value| value.size(1 << 20..=1 << 30)),
         strangers_per_minute: section.or("strangers_per_minute", default.strangers_per_minute, |value| value.whole(1..=10_000)),
+        strangers_per_minute_overall: section
+            .or("strangers_per_minute_overall", default.strangers_per_minute_overall, |value| value.whole(1..=100_000)),
+        reserve: section.or("reserve", default.reserve, |value| value.size(16 << 20..=1 << 50)),
     }
 }

@@ -90,7 +90,7 @@ pub struct Timeouts {
     pub idle: Duration,
     /// Until a client takes some of what it is sent.
     pub write_stall: Duration,
-    /// Bytes a second that a client must send of a body.
+    /// Bytes a second that a client must send of a body, and over HTTP/2 take of an answer.
     pub least_body_rate: u32,
     /// For requests under way when the gateway stops.
     pub drain: Duration,
@@ -116,11 +116,20 @@ pub struct Caps {
     pub connections_per_address: usize,
     /// HTTP/2 requests at once on one connection.
     pub streams: u32,
+    pub memory: MemoryCap,
+}
+
+/// What the process may hold in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryCap {
+    Bytes(u64),
+    /// Percent of what the machine has, or the control group that the process is in.
+    Share(u8),
 }
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { connections: 8192, connections_per_address: 256, streams: 100 }
+        Self { connections: 8192, connections_per_address: 256, streams: 100, memory: MemoryCap::Share(50) }
     }
 }
 
@@ -214,11 +223,15 @@ pub struct LogSettings {
     pub segment: u64,
     /// Refusals of strangers of one network that are recorded one by one; more are counted together.
     pub strangers_per_minute: u32,
+    /// Of all networks together.
+    pub strangers_per_minute_overall: u32,
+    /// Bytes free on the disk; below, refusals of strangers are only counted.
+    pub reserve: u64,
 }
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { segment: 16 << 20, strangers_per_minute: 30 }
+        Self { segment: 16 << 20, strangers_per_minute: 30, strangers_per_minute_overall: 600, reserve: 512 << 20 }
     }
 }
 

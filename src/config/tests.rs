@@ -241,6 +241,36 @@ fn mistakes_of_syntax_are_told_with_their_lines() {
 }
 
 #[test]
+fn the_cap_on_memory_is_a_size_or_a_share_and_leaves_the_gateway_enough() {
+    let cap = |text: &str| {
+        let settings = read(&with(&format!("[caps]\nmemory = {text}"), "")).map_err(|problems| told(&problems).join("; "))?;
+        Ok::<_, String>(settings.caps.memory)
+    };
+    assert_eq!(read(&with("", "")).unwrap().caps.memory, MemoryCap::Share(50));
+    for (text, fits) in
+        [("\"512MiB\"", MemoryCap::Bytes(512 << 20)), ("\"128MiB\"", MemoryCap::Bytes(128 << 20)), ("\"90%\"", MemoryCap::Share(90))]
+    {
+        assert_eq!(cap(text), Ok(fits));
+    }
+    for (text, why) in [
+        ("\"127MiB\"", "is out of range"),
+        ("\"91%\"", "is out of range"),
+        ("\"4%\"", "is out of range"),
+        ("\"%\"", "is neither a size nor a share"),
+        ("\"+50%\"", "is neither a size nor a share"),
+        ("\"half\"", "is neither a size nor a share"),
+        ("512", "must be text in double quotes"),
+    ] {
+        assert_eq!(cap(text), Err(format!("3: `caps.memory` {why}")), "{text}");
+    }
+    let told = refuse(&with("[caps]\nmemory = \"1\"", ""));
+    assert!(
+        told.contains("write a size from \"128MiB\" to \"1024TiB\", or a share of the memory that there is, from \"5%\" to \"90%\""),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_state_secret_may_not_be_published() {
     for label in ["secret", "Top Secret", "top-secret", "confidential", "机密", "秘密", "绝密", "绝密级"] {
         let told = refuse(&with("", "").replace("\"public\"", &format!("{label:?}")));

@@ -1,24 +1,26 @@
 //! The body of an answer, which keeps its request under way until it has been sent.
 //!
-//! Invariant: in HTTP/2, where a closed window blocks no write, the pulse knows whether a piece waits for the client (hyper holds it and
-//! neither polls for the next nor lets go of the body) or the client for a piece (the body was polled and had nothing).
+//! Invariant: over HTTP/2, where hyper lets go of a body as soon as h2 has its last piece, the request is under way until that piece was
+//! taken too, and with it whatever the service's body holds.
 
 use std::error::Error;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Version;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::pulse::{InFlight, Offer, Piece};
+use super::pulse::InFlight;
+use super::readers::{Piece, Reader};
 
-pub(super) struct Answer<B> {
-    body: Source<B>,
-    request: InFlight,
-    has_window: bool,
-    offer: Option<Offer>,
+pub(super) struct Answer<B: 'static> {
+    /// There until it is dropped.
+    body: Option<Source<B>>,
+    request: Option<InFlight>,
+    /// Who reads it, over HTTP/2.
+    reader: Option<Rc<Reader>>,
 }
 
 enum Source<B> {
@@ -27,16 +29,20 @@ enum Source<B> {
 }
 
 impl<B> Answer<B> {
-    pub fn of_service(body: B, version: Version, request: InFlight) -> Self {
-        Self::new(Source::Service(body), version, request)
+    pub fn of_service(body: B, reader: Option<Rc<Reader>>, request: InFlight) -> Self {
+        Self { body: Some(Source::Service(body)), request: Some(request), reader }
     }
 
-    pub fn own(text: String, version: Version, request: InFlight) -> Self {
-        Self::new(Source::Own(Full::from(text)), version, request)
+    pub fn own(text: String, reader: Option<Rc<Reader>>, request: InFlight) -> Self {
+        Self { body: Some(Source::Own(Full::from(text))), request: Some(request), reader }
     }
+}
 
-    fn new(body: Source<B>, version: Version, request: InFlight) -> Self {
-        Self { body, request, has_window: version == Version::HTTP_2, offer: None }
+impl<B> Drop for Answer<B> {
+    fn drop(&mut self) {
+        if let Some(reader) = &self.reader {
+            reader.keep((self.body.take(), self.request.take()));
+        }
     }
 }
 
@@ -44,37 +50,35 @@ impl<B> Body for Answer<B>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
 {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        if let Some(offer) = self.offer.take() {
-            offer.taken();
-        }
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, B::Error>>> {
         let polled = match &mut self.body {
-            Source::Service(body) => Pin::new(body).poll_frame(context),
-            Source::Own(text) => Pin::new(text).poll_frame(context).map_err(|never| match never {}),
+            Some(Source::Service(body)) => Pin::new(body).poll_frame(context),
+            Some(Source::Own(text)) => Pin::new(text).poll_frame(context).map_err(|never| match never {}),
+            None => Poll::Ready(None),
         };
-        if self.has_window
-            && let Poll::Ready(Some(Ok(_))) = &polled
-        {
-            let piece = if self.is_end_stream() { Piece::Last } else { Piece::OfMore };
-            self.offer = Some(self.request.offer(piece));
-        }
-        polled
+        let piece = |bytes| match &self.reader {
+            Some(reader) => reader.offer(bytes),
+            None => Piece::uncounted(bytes),
+        };
+        polled.map_ok(|frame| frame.map_data(piece))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.body {
-            Source::Service(body) => body.is_end_stream(),
-            Source::Own(text) => text.is_end_stream(),
+            Some(Source::Service(body)) => body.is_end_stream(),
+            Some(Source::Own(text)) => text.is_end_stream(),
+            None => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.body {
-            Source::Service(body) => body.size_hint(),
-            Source::Own(text) => text.size_hint(),
+            Some(Source::Service(body)) => body.size_hint(),
+            Some(Source::Own(text)) => text.size_hint(),
+            None => SizeHint::with_exact(0),
         }
     }
 }

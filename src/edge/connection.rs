@@ -1,7 +1,7 @@
 //! The life of one connection: handshake, HTTP, and what may outlive it (an upgraded socket).
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -25,6 +25,7 @@ use super::admission::Admission;
 use super::body::Answer;
 use super::proxy_protocol::Client;
 use super::pulse::{Framing, Late, Pulse};
+use super::readers::{Reader, Readers};
 use super::request::{MOST_FIELDS, admit, answer};
 use super::run::{Worker, stopped};
 use super::tls::settled;
@@ -38,17 +39,23 @@ const H2_STREAM_WINDOW: u32 = 256 * 1024;
 const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 const H2_RESETS: usize = 20;
 
+tokio::task_local! {
+    /// Who reads the answer that is made on the stream of this task.
+    static READER: Rc<Reader>;
+}
+
 type Socket = TokioIo<Heard<TlsStream<Wire>>>;
 
 /// Serves one accepted socket until nothing of it is left.
 pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, tcp: TcpStream, peer: SocketAddr, admission: &mut Admission) {
     let line = Arc::new(Line::default());
-    let _listed = worker.list(&line);
     let timers = worker.front.timers;
     let pulse = Arc::new(Pulse::new(worker.front.clock.clone()));
+    let _listed = worker.list(&line, &pulse);
     let (wire, cutter, gone) = Wire::new(tcp, Arc::clone(&pulse), timers.write_stall);
 
-    let talk = Talk { worker, line: Arc::clone(&line), pulse: Arc::clone(&pulse), cutter };
+    let readers = Readers::new(worker.front.clock.clone(), &timers);
+    let talk = Talk { worker, line: Arc::clone(&line), pulse: Arc::clone(&pulse), readers, cutter };
     talk.hold(wire, peer, admission).await;
 
     // An upgraded socket lives on in the hands of whoever took it.
@@ -71,12 +78,13 @@ struct Talk<S> {
     worker: Rc<Worker<S>>,
     line: Arc<Line>,
     pulse: Arc<Pulse>,
+    readers: Rc<Readers>,
     cutter: Cutter,
 }
 
 impl<S: Service> Talk<S> {
     fn too_slow(&self) {
-        self.worker.front.tally.too_slow();
+        self.worker.front.tally.too_slow(1);
         self.line.cut(End::TooSlow);
         self.cutter.cut();
     }
@@ -96,6 +104,10 @@ impl<S: Service> Talk<S> {
             self.http1(socket, &origin, &verdict).await
         }
         if let Some(what) = verdict.get() {
+            if h2 {
+                // There is no last answer to be seen; what still comes of the flood is not even read.
+                self.cutter.cut();
+            }
             let status = if h2 { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::BAD_REQUEST };
             self.worker.service.malformed(&origin, status, what);
         }
@@ -159,7 +171,7 @@ impl<S: Service> Talk<S> {
     }
 
     async fn http2(&self, socket: Socket, origin: &Arc<Origin>) {
-        let connection = http2::Builder::new(OnThisThread)
+        let connection = http2::Builder::new(OnThisThread { readers: Rc::clone(&self.readers), line: Arc::clone(&self.line) })
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.worker.front.caps.streams)
             .max_header_list_size(H2_FIELDS)
@@ -181,6 +193,9 @@ impl<S: Service> Talk<S> {
     {
         let mut connection = pin!(connection);
         let mut late = pin!(self.pulse.late(self.worker.front.timers));
+        let mut alarm = None;
+        let told = |count| self.worker.front.tally.too_slow(count);
+        let mut late_reader = poll_fn(|context| self.readers.poll_late(&mut alarm, told, context));
         let mut shutdown = self.worker.shutdown.clone();
         let mut draining = false;
         loop {
@@ -202,6 +217,10 @@ impl<S: Service> Talk<S> {
                         finish(connection.as_mut());
                     }
                 },
+                () = &mut late_reader => {
+                    self.too_slow();
+                    return None;
+                }
                 () = stopped(&mut shutdown), if !draining => {
                     draining = true;
                     finish(connection.as_mut());
@@ -218,14 +237,14 @@ impl<S: Service> Talk<S> {
         let (line, pulse) = (Arc::clone(&self.line), Arc::clone(&self.pulse));
         service_fn(move |request: Request<Incoming>| {
             let under_way = pulse.begin();
-            let version = request.version();
-            let admitted = admit(request, &origin, &line);
-            let (service, origin) = (service.clone(), Arc::clone(&origin));
+            let (service, origin, line) = (service.clone(), Arc::clone(&origin), Arc::clone(&line));
             async move {
+                let reader = READER.try_with(Rc::clone).ok();
+                let admitted = admit(request, &origin, reader.as_ref().map_or(&line, |reader| reader.line()));
                 Ok(match admitted {
                     Ok(inbound) => {
                         let upgrades = inbound.upgrade.is_some();
-                        let mut response = service.call(inbound).await.map(|body| Answer::of_service(body, version, under_way));
+                        let mut response = service.call(inbound).await.map(|body| Answer::of_service(body, reader, under_way));
                         if upgrades && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                             // What follows a request for an upgrade is not judged, so it is not read as a request either.
                             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -234,7 +253,7 @@ impl<S: Service> Talk<S> {
                     }
                     Err(malformed) => {
                         let reference = service.malformed(&origin, malformed.status, malformed.what);
-                        answer(malformed, reference, version, under_way)
+                        answer(malformed, reference, reader, under_way)
                     }
                 })
             }
@@ -242,12 +261,17 @@ impl<S: Service> Talk<S> {
     }
 }
 
-/// HTTP/2 streams stay on their connection's thread.
-#[derive(Clone, Copy)]
-struct OnThisThread;
+/// HTTP/2 streams stay on their connection's thread, each in a task that its reader can end.
+#[derive(Clone)]
+struct OnThisThread {
+    readers: Rc<Readers>,
+    line: Arc<Line>,
+}
 
 impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for OnThisThread {
     fn execute(&self, stream: F) {
-        spawn_local(stream);
+        let reader = self.readers.reader(&self.line);
+        let task = spawn_local(READER.scope(Rc::clone(&reader), stream));
+        reader.set_task(task.abort_handle());
     }
 }

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ipnet::IpNet;
 use rustls::ServerConfig;
+use tokio::sync::watch;
 
 use super::admission::{Admission, Turnstile};
+use super::relief::Room;
 use super::tls::{ByName, Certificates, server_config};
 use super::{Caps, Timers};
 use crate::clock::Clock;
@@ -23,6 +25,7 @@ pub struct Front {
     turnstile: Arc<Turnstile>,
     proxies: Vec<IpNet>,
     told_of_proxy: AtomicBool,
+    room: watch::Sender<Room>,
 }
 
 /// What has happened at the sockets since the start.
@@ -33,8 +36,12 @@ pub struct Counts {
     /// Closed at once because a cap was reached.
     pub over_cap: u64,
     pub handshakes_failed: u64,
-    /// Cut because a timer ran out.
+    /// Cut because a timer ran out: connections, and streams of HTTP/2 that nobody read.
     pub too_slow: u64,
+    /// Closed at once because memory was short.
+    pub turned_away: u64,
+    /// Ended later because memory was short.
+    pub relieved: u64,
 }
 
 #[derive(Default)]
@@ -43,6 +50,8 @@ pub(super) struct Tally {
     over_cap: AtomicU64,
     handshakes_failed: AtomicU64,
     too_slow: AtomicU64,
+    turned_away: AtomicU64,
+    relieved: AtomicU64,
 }
 
 impl Front {
@@ -50,7 +59,8 @@ impl Front {
         let names = Arc::new(ByName::new(certificates));
         let tls = Arc::new(server_config(Arc::clone(&names))?);
         let (proxies, told_of_proxy) = (Vec::new(), AtomicBool::new(false));
-        Ok(Self { clock, timers, caps, tls, tally: Tally::default(), names, turnstile: Arc::default(), proxies, told_of_proxy })
+        let (tally, turnstile, room) = (Tally::default(), Arc::default(), watch::Sender::default());
+        Ok(Self { clock, timers, caps, tls, tally, names, turnstile, proxies, told_of_proxy, room })
     }
 
     /// Connections from there begin with a PROXY header, which says for whom they are; nobody else's are looked at for one.
@@ -69,6 +79,15 @@ impl Front {
         self.names.in_use()
     }
 
+    /// From now on there is so much room for connections.
+    pub fn set_room(&self, room: Room) {
+        self.room.send_if_modified(|known| std::mem::replace(known, room) != room);
+    }
+
+    pub(super) fn room(&self) -> watch::Receiver<Room> {
+        self.room.subscribe()
+    }
+
     pub fn counts(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
@@ -77,6 +96,8 @@ impl Front {
             over_cap: read(&self.tally.over_cap),
             handshakes_failed: read(&self.tally.handshakes_failed),
             too_slow: read(&self.tally.too_slow),
+            turned_away: read(&self.tally.turned_away),
+            relieved: read(&self.tally.relieved),
         }
     }
 
@@ -86,6 +107,10 @@ impl Front {
     }
 
     pub(super) fn admit(&self, peer: IpAddr) -> Option<Admission> {
+        if *self.room.borrow() != Room::Enough {
+            self.tally.turned_away.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
         let admission =
             if self.is_proxy(peer) { self.turnstile.admit_proxy(&self.caps) } else { self.turnstile.admit(Network::of(peer), &self.caps) };
         let counter = if admission.is_some() { &self.tally.accepted } else { &self.tally.over_cap };
@@ -115,7 +140,11 @@ impl Tally {
         self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn too_slow(&self) {
-        self.too_slow.fetch_add(1, Ordering::Relaxed);
+    pub fn relieved(&self, connections: usize) {
+        self.relieved.fetch_add(connections as u64, Ordering::Relaxed);
+    }
+
+    pub fn too_slow(&self, count: u64) {
+        self.too_slow.fetch_add(count, Ordering::Relaxed);
     }
 }

@@ -12,6 +12,8 @@ mod front;
 pub mod heads;
 pub mod proxy_protocol;
 mod pulse;
+mod readers;
+mod relief;
 mod request;
 mod run;
 mod tls;
@@ -32,6 +34,7 @@ use crate::model::{Inbound, Origin, Reference};
 
 pub use bind::{BindError, bind};
 pub use front::{Counts, Front};
+pub use relief::Room;
 pub use run::run;
 pub use tls::Certificates;
 
@@ -48,12 +51,14 @@ pub struct Timers {
     pub idle: Duration,
     /// How long a client may take no byte of what is meant for it.
     pub write_stall: Duration,
+    /// Bytes a second that a client must take of each answer over HTTP/2 that waits for it; a pause of `write_stall` is granted.
+    pub least_read_rate: u32,
 }
 
 impl Default for Timers {
     fn default() -> Self {
         let s = Duration::from_secs;
-        Self { handshake: s(10), first_byte: s(15), head: s(10), idle: s(60), write_stall: s(30) }
+        Self { handshake: s(10), first_byte: s(15), head: s(10), idle: s(60), write_stall: s(30), least_read_rate: 256 }
     }
 }
 

@@ -47,10 +47,6 @@ pub(super) struct Pulse {
     head: AtomicI64,
     /// When a write began to wait for the client; 0: none does.
     stalled: AtomicI64,
-    /// Answers with a piece that the client has no room for (HTTP/2: its window is closed).
-    waiting: AtomicUsize,
-    /// When the client last took a piece of an answer, or the first of those that wait began to.
-    taken: AtomicI64,
 }
 
 impl Pulse {
@@ -63,8 +59,6 @@ impl Pulse {
             in_flight: AtomicUsize::new(0),
             head: AtomicI64::new(0),
             stalled: AtomicI64::new(0),
-            waiting: AtomicUsize::new(0),
-            taken: AtomicI64::new(0),
         }
     }
 
@@ -106,6 +100,11 @@ impl Pulse {
         InFlight(Arc::clone(self))
     }
 
+    /// Whether no request is under way and no tunnel stands.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) == 0
+    }
+
     /// A write has to wait for the client.
     pub fn write_waits(&self) {
         if self.stalled.load(Ordering::Relaxed) == 0 {
@@ -118,18 +117,6 @@ impl Pulse {
         if self.stalled.load(Ordering::Relaxed) != 0 {
             self.stalled.store(0, Ordering::Relaxed);
         }
-    }
-
-    /// An answer has a piece for the client. Others that wait already wait no shorter for that.
-    fn offer(self: &Arc<Self>, piece: Piece) -> Offer {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.client_took();
-        }
-        Offer { pulse: Arc::clone(self), piece }
-    }
-
-    fn client_took(&self) {
-        self.taken.store(self.clock.now().millis(), Ordering::Relaxed);
     }
 
     fn enter(&self, phase: Phase) {
@@ -156,11 +143,9 @@ impl Pulse {
         });
         let stalled = self.stalled.load(Ordering::Relaxed);
         let stall = (stalled != 0).then(|| (Time::from_millis(stalled).plus(timers.write_stall), Late::Slow));
-        let taken = Time::from_millis(self.taken.load(Ordering::Relaxed));
-        let untaken = (self.waiting.load(Ordering::Relaxed) > 0).then(|| (taken.plus(timers.write_stall), Late::Slow));
         let head = self.head.load(Ordering::Relaxed);
         let head = (head != 0).then(|| (Time::from_millis(head).plus(timers.head), Late::Slow));
-        phase.into_iter().chain(head).chain(stall).chain(untaken).min_by_key(|(due, _)| *due)
+        phase.into_iter().chain(head).chain(stall).min_by_key(|(due, _)| *due)
     }
 
     /// Resolves when the client is late; may be awaited again. Meant to be polled in the task that does the
@@ -200,41 +185,6 @@ impl Pulse {
 /// A request under way. When the last one ends, the connection is idle.
 pub(super) struct InFlight(Arc<Pulse>);
 
-impl InFlight {
-    /// Its answer has a piece for the client, who may take it at once or never.
-    pub fn offer(&self, piece: Piece) -> Offer {
-        self.0.offer(piece)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Piece {
-    OfMore,
-    /// Nothing will be asked for after it: when the body is let go of, it has been taken.
-    Last,
-}
-
-/// A piece of an answer that waits until the client has room for it.
-pub(super) struct Offer {
-    pulse: Arc<Pulse>,
-    piece: Piece,
-}
-
-impl Offer {
-    pub fn taken(self) {
-        self.pulse.client_took();
-    }
-}
-
-impl Drop for Offer {
-    fn drop(&mut self) {
-        self.pulse.waiting.fetch_sub(1, Ordering::Relaxed);
-        if self.piece == Piece::Last {
-            self.pulse.client_took();
-        }
-    }
-}
-
 impl Drop for InFlight {
     fn drop(&mut self) {
         if self.0.in_flight.fetch_sub(1, Ordering::Relaxed) == 1 {
@@ -252,7 +202,7 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     fn timers() -> Timers {
-        Timers { handshake: S(1), first_byte: S(2), head: S(3), idle: S(60), write_stall: S(30) }
+        Timers { handshake: S(1), first_byte: S(2), head: S(3), idle: S(60), write_stall: S(30), ..Timers::default() }
     }
 
     fn start() -> (Clock, Arc<Pulse>) {
@@ -308,27 +258,5 @@ mod tests {
         assert_eq!(due_in(&pulse), Some((S(1), Late::Slow)));
         pulse.write_goes_on();
         assert_eq!(due_in(&pulse), None);
-    }
-
-    #[test]
-    fn a_client_is_late_when_answers_wait_and_it_takes_of_none_of_them() {
-        let (clock, pulse) = start();
-        let request = pulse.begin();
-        let (one, two) = (request.offer(Piece::OfMore), request.offer(Piece::OfMore));
-        clock.advance(S(20));
-        let three = request.offer(Piece::OfMore);
-        assert_eq!(due_in(&pulse), Some((S(10), Late::Slow)), "asking for more wins no time");
-        drop(three);
-        assert_eq!(due_in(&pulse), Some((S(10), Late::Slow)), "nor does leaving one");
-        one.taken();
-        assert_eq!(due_in(&pulse), Some((S(30), Late::Slow)));
-        clock.advance(S(20));
-        drop(request.offer(Piece::Last));
-        assert_eq!(due_in(&pulse), Some((S(30), Late::Slow)), "a whole answer was taken");
-        two.taken();
-        assert_eq!(due_in(&pulse), None, "now the client waits for the gateway");
-        clock.advance(S(1_000));
-        let _four = request.offer(Piece::Last);
-        assert_eq!(due_in(&pulse), Some((S(30), Late::Slow)));
     }
 }

@@ -1,5 +1,6 @@
 //! What a request must be before anybody looks at what it asks for.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, COOKIE, HOST, X_CONTENT_TYPE_OPTIONS};
@@ -9,6 +10,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::body::Answer;
 use super::pulse::InFlight;
+use super::readers::Reader;
 use crate::model::{Host, Inbound, Line, Origin, Reference};
 
 /// The most fields that a request may have, each cookie crumb of HTTP/2 counted.
@@ -105,13 +107,19 @@ fn join_crumbs(headers: &mut HeaderMap) -> Result<(), Malformed> {
 }
 
 /// The answer that `edge` gives by itself. HTTP/1.1 connections end with it, for nobody knows what would follow.
-pub(super) fn answer<B>(malformed: Malformed, reference: Option<Reference>, version: Version, request: InFlight) -> Response<Answer<B>> {
+pub(super) fn answer<B>(
+    malformed: Malformed,
+    reference: Option<Reference>,
+    reader: Option<Rc<Reader>>,
+    request: InFlight,
+) -> Response<Answer<B>> {
     let reason = malformed.status.canonical_reason().unwrap_or_default();
     let mut text = format!("{} {reason}: {}\n", malformed.status.as_u16(), malformed.what);
     if let Some(reference) = &reference {
         text.push_str(&format!("Reference: {reference}\n"));
     }
-    let mut response = Response::new(Answer::own(text, version, request));
+    let is_http2 = reader.is_some();
+    let mut response = Response::new(Answer::own(text, reader, request));
     *response.status_mut() = malformed.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -120,7 +128,7 @@ pub(super) fn answer<B>(malformed: Malformed, reference: Option<Reference>, vers
     if let Some(reference) = reference.and_then(|reference| HeaderValue::from_str(reference.as_str()).ok()) {
         headers.insert("x-request-id", reference);
     }
-    if version != Version::HTTP_2 {
+    if !is_http2 {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -16,6 +16,8 @@ use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use super::connection::serve;
+use super::pulse::Pulse;
+use super::relief::relieve;
 use super::{Front, Service};
 use crate::model::{End, Line};
 
@@ -25,9 +27,15 @@ pub(super) struct Worker<S> {
     pub front: Arc<Front>,
     pub service: S,
     pub shutdown: watch::Receiver<bool>,
-    lines: RefCell<HashMap<u64, Arc<Line>>>,
+    open: RefCell<HashMap<u64, Open>>,
     next: Cell<u64>,
     empty: Notify,
+}
+
+/// A connection that has not ended.
+struct Open {
+    line: Arc<Line>,
+    pulse: Arc<Pulse>,
 }
 
 /// Serves on `listeners` (this worker's clones) until `shutdown` holds `true` or its sender is gone. Then requests
@@ -40,18 +48,20 @@ pub async fn run<S: Service>(
     drain: Duration,
 ) -> io::Result<()> {
     let worker =
-        Rc::new(Worker { front, service, shutdown: shutdown.clone(), lines: RefCell::default(), next: Cell::new(0), empty: Notify::new() });
+        Rc::new(Worker { front, service, shutdown: shutdown.clone(), open: RefCell::default(), next: Cell::new(0), empty: Notify::new() });
     let mut doors = JoinSet::new();
     for listener in listeners {
         listener.set_nonblocking(true)?;
         doors.spawn_local(accept(Rc::clone(&worker), TcpListener::from_std(listener)?));
     }
+    let relief = spawn_local(relieve(Rc::clone(&worker)));
     stopped(&mut shutdown).await;
     doors.shutdown().await;
     if timeout(drain, worker.emptied()).await.is_err() {
-        worker.lines.borrow().values().for_each(|line| line.cut(End::Shutdown));
+        worker.open.borrow().values().for_each(|open| open.line.cut(End::Shutdown));
         worker.emptied().await;
     }
+    relief.abort();
     Ok(())
 }
 
@@ -93,17 +103,22 @@ async fn accept<S: Service>(worker: Rc<Worker<S>>, listener: TcpListener) {
 
 impl<S> Worker<S> {
     /// Puts a connection on the list of those that a drain waits for and then cuts.
-    pub fn list(self: &Rc<Self>, line: &Arc<Line>) -> Listed<S> {
+    pub fn list(self: &Rc<Self>, line: &Arc<Line>, pulse: &Arc<Pulse>) -> Listed<S> {
         let key = self.next.get();
         self.next.set(key.wrapping_add(1));
-        self.lines.borrow_mut().insert(key, Arc::clone(line));
+        self.open.borrow_mut().insert(key, Open { line: Arc::clone(line), pulse: Arc::clone(pulse) });
         Listed { worker: Rc::clone(self), key }
+    }
+
+    pub fn lines_where(&self, which: impl Fn(&Line, &Pulse) -> bool) -> Vec<Arc<Line>> {
+        let open = self.open.borrow();
+        open.values().filter(|open| which(&open.line, &open.pulse)).map(|open| Arc::clone(&open.line)).collect()
     }
 
     async fn emptied(&self) {
         loop {
             let notified = self.empty.notified();
-            if self.lines.borrow().is_empty() {
+            if self.open.borrow().is_empty() {
                 return;
             }
             notified.await;
@@ -118,9 +133,9 @@ pub(super) struct Listed<S> {
 
 impl<S> Drop for Listed<S> {
     fn drop(&mut self) {
-        let mut lines = self.worker.lines.borrow_mut();
-        lines.remove(&self.key);
-        if lines.is_empty() {
+        let mut open = self.worker.open.borrow_mut();
+        open.remove(&self.key);
+        if open.is_empty() {
             self.worker.empty.notify_waiters();
         }
     }

@@ -11,7 +11,7 @@ use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 
 use crate::admin::Desk;
-use crate::audit::{self, Journal, Strangers};
+use crate::audit::{self, Journal, Quota, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
 use crate::config::{AppSettings, Settings, Upstream, UpstreamHost};
@@ -26,7 +26,9 @@ use crate::web;
 
 use super::descriptors;
 use super::house::{AppSite, House, Map, PortalSite, StartError};
+use super::memory::Memory;
 use super::metrics::Metrics;
+use super::space::Space;
 use super::standing::Standing;
 
 /// Opens the store and the log and makes everything that workers share. Gives what the log had to mend, in words.
@@ -44,6 +46,7 @@ pub async fn house(
         head: timeouts.head,
         idle: timeouts.idle,
         write_stall: timeouts.write_stall,
+        least_read_rate: timeouts.least_body_rate,
     };
     let caps = Caps {
         connections: descriptors::connections_that_fit(settings.caps.connections),
@@ -58,13 +61,17 @@ pub async fn house(
         return Err(StartError::StoreGone(database));
     }
     let store = Store::open(&database).await?;
+    match store.adopt_clock(&clock.reading()).await? {
+        0 => {}
+        moved => tracing::warn!(
+            "since the last start the machine's clock was set {} by {} s; sessions, links and codes keep the time that they had left",
+            if moved > 0 { "forward" } else { "back" },
+            moved.unsigned_abs().div_ceil(1_000)
+        ),
+    }
     let secret = secret(&key)?;
     let (journal, repair) = Journal::open(
-        audit::Settings {
-            segment_bytes: settings.log.segment,
-            strangers_per_minute: settings.log.strangers_per_minute,
-            ..audit::Settings::new(settings.data.join("audit/journal"))
-        },
+        audit::Settings { segment_bytes: settings.log.segment, ..audit::Settings::new(settings.data.join("audit/journal")) },
         clock.clone(),
     )?;
     let sealing = SealingKey::new(&secret.tag("seeds of tokens", b"")).map_err(|why| StartError::Tls(why.to_string()))?;
@@ -80,7 +87,8 @@ pub async fn house(
         limits.seen(Network::of(session.address), session.who.name.as_str(), session.last_active);
     }
     let portal = map.portal.origin.clone();
-    let strangers = Arc::new(Strangers::new(settings.log.strangers_per_minute));
+    let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
+    let strangers = Arc::new(Strangers::new(quota));
     let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone()));
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
@@ -99,6 +107,8 @@ pub async fn house(
     let house = House {
         metrics: Arc::new(Metrics::new()?),
         standing: Standing::begin(clock.now()),
+        memory: Memory::begin(settings.caps.memory),
+        space: Space::begin(settings.data.clone(), settings.log.reserve),
         clock,
         store,
         journal,

@@ -1,4 +1,5 @@
-//! What is done by the clock: expired sessions end, idle times are written back, counted strangers go on record, old rows go.
+//! What is done by the clock: expired sessions end, idle times are written back, counted strangers go on record,
+//! the disk is looked at, old rows go.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub async fn keep_house(house: Arc<House>) {
 }
 
 async fn each_second(house: &House) {
+    house.look_at_space();
     let now = house.clock.now();
     for expired in house.auth.sessions.sweep(now) {
         house.journal.note(Event::done(Action::SessionExpired).by(expired.who).with("session", expired.id));
@@ -88,6 +90,9 @@ async fn each_half_minute(house: &House) {
     let now = house.clock.now();
     if let Err(error) = house.auth.sessions.write_back().await {
         tracing::warn!(%error, "idle times could not be written back; a restart may sign people out early");
+    }
+    if let Err(error) = house.store.keep_clock(&house.clock.reading()).await {
+        tracing::warn!(%error, "the clock could not be written down; sessions may end early if the machine is started anew");
     }
     if let Err(error) = house.store.sweep(now).await {
         tracing::warn!(%error, "expired codes and challenges could not be removed");

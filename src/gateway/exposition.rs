@@ -28,6 +28,7 @@ impl House {
         families.extend(self.connections());
         families.extend(self.upstreams());
         families.extend(self.log());
+        families.extend(self.room());
         families.push(gauge("yumen_certificate_expiry_seconds", "When the certificate of a host ends, since 1970.", self.expiries()));
         families.extend(process::families(self.standing.since));
         families.retain(|family| !family.get_metric().is_empty());
@@ -66,6 +67,12 @@ impl House {
             counter("yumen_connections_over_cap_total", "Connections closed at once because a cap was reached.", [one(counts.over_cap)]),
             counter("yumen_handshakes_failed_total", "TLS handshakes that failed.", [one(counts.handshakes_failed)]),
             counter("yumen_connections_too_slow_total", "Connections cut because a timer ran out.", [one(counts.too_slow)]),
+            counter(
+                "yumen_connections_turned_away_total",
+                "Connections closed at once because memory was short.",
+                [one(counts.turned_away)],
+            ),
+            counter("yumen_connections_relieved_total", "Connections ended because memory was short.", [one(counts.relieved)]),
         ]
     }
 
@@ -99,6 +106,16 @@ impl House {
         ];
         families.extend(self.journal.sync_seconds().collect());
         families
+    }
+
+    fn room(&self) -> Vec<MetricFamily> {
+        vec![
+            gauge("yumen_memory_cap_bytes", "Memory that the gateway may hold.", [one(self.memory.cap)]),
+            gauge("yumen_memory_short", "Whether new connections are turned away because memory is short.", [one(self.memory.is_short())]),
+            gauge("yumen_data_free_bytes", "Room on the disk of the data.", [one(self.space.free())]),
+            gauge("yumen_data_reserve_bytes", "Room below which refusals of strangers are only counted.", [one(self.space.reserve)]),
+            gauge("yumen_data_low", "Whether there is less room than that.", [one(self.space.is_low())]),
+        ]
     }
 
     fn expiries(&self) -> Vec<Metric> {

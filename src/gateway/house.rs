@@ -18,7 +18,9 @@ use crate::proxy::Backend;
 use crate::store::{Store, StoreError};
 use crate::web;
 
+use super::memory::Memory;
 use super::metrics::Metrics;
+use super::space::Space;
 use super::standing::Standing;
 
 /// What all workers share.
@@ -37,6 +39,8 @@ pub struct House {
     pub map: ArcSwap<Map>,
     pub metrics: Arc<Metrics>,
     pub standing: Standing,
+    pub memory: Memory,
+    pub space: Space,
 }
 
 /// What follows from the config in force. A reload replaces it whole.

@@ -13,6 +13,7 @@ mod entrance;
 mod exposition;
 mod flows;
 mod house;
+mod memory;
 mod metrics;
 mod monitoring;
 mod pipeline;
@@ -21,6 +22,7 @@ mod process;
 mod record;
 mod reload;
 mod run;
+mod space;
 mod standing;
 mod status;
 
@@ -28,4 +30,6 @@ pub use control::{AccountLine, Ask, ControlAnswer, MAX_MESSAGE_BYTES, TokenLine,
 pub use house::{Site, StartError};
 pub use reload::Reloader;
 pub use run::{DataLock, Gateway, Options, lock};
-pub use status::{AppStatus, CertificateStatus, ConnectionStatus, LogStatus, SessionStatus, Status, UpstreamState, UpstreamStatus};
+pub use status::{
+    AppStatus, CertificateStatus, ConnectionStatus, LogStatus, MemoryStatus, SessionStatus, Status, UpstreamState, UpstreamStatus,
+};

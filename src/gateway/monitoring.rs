@@ -79,12 +79,16 @@ async fn answer(method: &Method, path: &str, house: &House) -> Response<Full<Byt
     match path {
         "/healthz" => respond(StatusCode::OK, TEXT, "ok\n".to_owned()),
         "/readyz" => match house.not_ready().await {
-            reasons if reasons.is_empty() => respond(StatusCode::OK, TEXT, "ready\n".to_owned()),
+            reasons if reasons.is_empty() => respond(StatusCode::OK, TEXT, ready(&house.warnings())),
             reasons => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, reasons.join("\n") + "\n"),
         },
         "/metrics" => respond(StatusCode::OK, exposition::CONTENT_TYPE, house.exposition(house.not_ready().await.is_empty())),
         _ => respond(StatusCode::NOT_FOUND, TEXT, "there are /metrics, /healthz and /readyz\n".to_owned()),
     }
+}
+
+fn ready(warnings: &[String]) -> String {
+    std::iter::once("ready\n".to_owned()).chain(warnings.iter().map(|warning| format!("warning: {warning}\n"))).collect()
 }
 
 fn respond(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {

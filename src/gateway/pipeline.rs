@@ -153,7 +153,10 @@ impl Worker {
             },
         };
         let identity = self.house.auth.sessions.lookup(&token, &inbound.host, now);
-        Ok(identity.map_or(Visitor::Stranger, Visitor::Known))
+        Ok(identity.map_or(Visitor::Stranger, |identity| {
+            inbound.line.mark_known();
+            Visitor::Known(identity)
+        }))
     }
 
     /// Ends what is under way and may be no longer.

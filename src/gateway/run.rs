@@ -25,7 +25,7 @@ use super::metrics::Meters;
 use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
-use super::{build, chores, control, monitoring};
+use super::{build, chores, control, memory, monitoring};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -76,6 +76,8 @@ impl Gateway {
         }
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
         back.block_on(house.journal.event(start))?;
+        // Before anybody comes.
+        house.look_at_space();
         let socket = control::bind(&settings.data.join("control.sock"))?;
         let reloader = Arc::new(Reloader::new(settings.clone(), portal_certificate, options.reload));
         house.standing.settle(Places {
@@ -135,6 +137,9 @@ impl Gateway {
             if let Err(error) = self.house.auth.sessions.write_back().await {
                 tracing::warn!(%error, "idle times could not be written back");
             }
+            if let Err(error) = self.house.store.keep_clock(&self.house.clock.reading()).await {
+                tracing::warn!(%error, "the clock could not be written down");
+            }
             self.strangers.finish().await;
             self.house.journal.shut_down_with(Event::done(Action::Stop)).await;
             self.house.store.close().await;
@@ -148,6 +153,7 @@ impl Gateway {
             .map_err(|why| StartError::System { what: "cannot listen on the control socket", why })?;
         self.back.spawn(control::listen(socket, self.house.clone(), self.reloader.clone()));
         self.back.spawn(chores::keep_house(self.house.clone()));
+        self.back.spawn(memory::watch(self.house.clone()));
         if let Some(listener) = monitoring {
             let listener = tokio::net::TcpListener::from_std(listener)
                 .map_err(|why| StartError::System { what: "cannot listen for monitoring", why })?;

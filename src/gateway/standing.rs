@@ -1,6 +1,7 @@
 //! How the gateway stands: since when, where it listens, whether it takes requests, and why not.
 //!
-//! Invariant: it is ready only if every worker accepts, the store answers, the log takes records, and nobody has told it to stop.
+//! Invariant: it is ready only if every worker accepts, the store answers, the log takes records, memory is not
+//! short, and nobody has told it to stop.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -89,6 +90,7 @@ impl House {
             Some(places) => reasons.push(format!("{accepting} of {} workers accept connections", places.workers)),
             None => reasons.push("the gateway is starting".to_owned()),
         }
+        reasons.extend(self.memory.shortage());
         if !self.journal.is_ready() {
             reasons.push(self.journal.failure().unwrap_or_else(|| "the audit log is closed, so nobody is let through".to_owned()));
         }
@@ -98,6 +100,11 @@ impl House {
             Err(_) => reasons.push(format!("the store has not answered within {} s", STORE_PATIENCE.as_secs())),
         }
         reasons
+    }
+
+    /// What keeps nobody from work, but should be looked at, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.space.warning().into_iter().collect()
     }
 }
 

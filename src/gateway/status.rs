@@ -15,6 +15,9 @@ pub struct Status {
     pub ready: bool,
     /// A sentence each; empty when ready.
     pub not_ready: Vec<String>,
+    /// What keeps nobody from work, but should be looked at, a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     pub portal: String,
     pub listeners: Vec<String>,
     /// Where metrics and health are, if anywhere.
@@ -22,6 +25,7 @@ pub struct Status {
     pub apps: Vec<AppStatus>,
     pub sessions: SessionStatus,
     pub connections: ConnectionStatus,
+    pub memory: MemoryStatus,
     pub log: LogStatus,
     pub certificates: Vec<CertificateStatus>,
     /// Keys of the config that were changed, but wait for a restart.
@@ -68,6 +72,18 @@ pub struct ConnectionStatus {
     pub over_cap: u64,
     pub handshakes_failed: u64,
     pub too_slow: u64,
+    /// Closed at once, and ended later, because memory was short.
+    pub turned_away: u64,
+    pub relieved: u64,
+}
+
+/// Bytes that the process holds and may hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemoryStatus {
+    pub resident: u64,
+    pub cap: u64,
+    /// New connections are turned away.
+    pub short: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +92,9 @@ pub struct LogStatus {
     pub sequence: u64,
     pub last_sync: Option<String>,
     pub queued: u64,
+    /// Bytes that are free where the data is, and below which refusals of strangers are only counted.
+    pub free: u64,
+    pub reserve: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +119,7 @@ impl House {
             up_seconds: now.since(self.standing.since).as_secs(),
             ready: not_ready.is_empty(),
             not_ready,
+            warnings: self.warnings(),
             portal: map.portal.origin.clone(),
             listeners: places.map(|places| places.listeners.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             monitoring: places.and_then(|places| places.monitoring).map(|address| format!("http://{address}/metrics")),
@@ -111,12 +131,17 @@ impl House {
                 over_cap: connections.over_cap,
                 handshakes_failed: connections.handshakes_failed,
                 too_slow: connections.too_slow,
+                turned_away: connections.turned_away,
+                relieved: connections.relieved,
             },
+            memory: MemoryStatus { resident: self.memory.resident(), cap: self.memory.cap, short: self.memory.is_short() },
             log: LogStatus {
                 ready: self.journal.is_ready(),
                 sequence: log.sequence,
                 last_sync: log.last_sync.map(|time| time.to_string()),
                 queued: log.queued,
+                free: self.space.free(),
+                reserve: self.space.reserve,
             },
             certificates: self
                 .certificate_ends()

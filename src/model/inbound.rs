@@ -1,5 +1,6 @@
 //! A request on its way in, after `edge` has found it well-formed and before anything was decided.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Method, Uri, Version};
@@ -10,30 +11,56 @@ use tokio::sync::Notify;
 use super::{End, Host, Origin};
 
 /// One connection of a client, for whoever must end it: a client that stalls never polls its body, so
-/// ending a flow for certain means cutting the socket.
+/// ending a flow for certain means cutting the socket. A stream of HTTP/2 has one of its own, which cuts the connection.
 #[derive(Debug, Default)]
 pub struct Line {
     cut: OnceLock<End>,
     waiting: Notify,
+    known: AtomicBool,
+    connection: Option<Arc<Line>>,
 }
 
 impl Line {
-    /// Ends the connection with everything on it. The first reason stays.
-    pub fn cut(&self, why: End) {
-        let _ = self.cut.set(why);
-        self.waiting.notify_waiters();
+    pub fn of_stream(connection: Arc<Line>) -> Self {
+        Self { connection: Some(connection), ..Self::default() }
     }
 
-    /// Why the connection was cut, if it was.
+    /// Somebody who is signed in uses the connection.
+    pub fn mark_known(&self) {
+        self.connection().known.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody who is signed in has used it.
+    pub fn is_known(&self) -> bool {
+        self.connection().known.load(Ordering::Relaxed)
+    }
+
+    /// Ends the connection with everything on it. The first reason stays.
+    pub fn cut(&self, why: End) {
+        let connection = self.connection();
+        let _ = connection.cut.set(why);
+        connection.waiting.notify_waiters();
+    }
+
+    /// Says why a stream ends by itself, for whoever holds what was under way on it; its connection is not cut.
+    pub fn end_stream(&self, why: End) {
+        let _ = self.cut.set(why);
+    }
+
+    /// Why the connection was cut, if it was, or the stream ended.
     pub fn why_cut(&self) -> Option<End> {
-        self.cut.get().copied()
+        self.connection().cut.get().or(self.cut.get()).copied()
+    }
+
+    fn connection(&self) -> &Line {
+        self.connection.as_deref().unwrap_or(self)
     }
 
     /// Resolves when the connection must end.
     pub async fn until_cut(&self) -> End {
         loop {
-            let notified = self.waiting.notified();
-            if let Some(why) = self.why_cut() {
+            let notified = self.connection().waiting.notified();
+            if let Some(why) = self.connection().cut.get().copied() {
                 return why;
             }
             notified.await;

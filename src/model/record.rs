@@ -105,6 +105,8 @@ pub enum End {
     Expired,
     TooSlow,
     TooLarge,
+    /// The gateway's memory was short, and nobody who is signed in used the connection.
+    MemoryShort,
     Shutdown,
     /// Written at the next start for an access that the process did not live to close.
     CutOff,
@@ -161,6 +163,8 @@ pub enum Action {
     TokenRevoked,
     /// Two codes in a row brought it back.
     TokenResynchronised,
+    /// There was less room on the disk than the reserve (failed), or enough again (done).
+    DiskSpace,
     /// Refusals of strangers past their quota, counted together per network and minute.
     StrangersRefused,
     Malformed,

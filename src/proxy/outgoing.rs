@@ -24,6 +24,8 @@ use crate::model::{End, Line};
 pub(super) struct Ending {
     receipt: Option<Receipt>,
     status: u16,
+    /// All of the answer was handed over; whether it was taken shows when it is let go of.
+    is_whole: bool,
     pub(super) progress: Rc<Progress>,
     pub(super) line: Arc<Line>,
     /// Both live as long as what they allowed.
@@ -34,7 +36,7 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn new(grant: Grant, pass: Pass, receipt: Receipt, line: Arc<Line>) -> Self {
         let progress = Progress { heard: grant.heard().clone(), ..Progress::default() };
-        Self { receipt: Some(receipt), status: 0, progress: Rc::new(progress), line, _grant: grant, _pass: pass }
+        Self { receipt: Some(receipt), status: 0, is_whole: false, progress: Rc::new(progress), line, _grant: grant, _pass: pass }
     }
 
     pub(super) async fn durable(&mut self) -> Result<(), NoRecord> {
@@ -66,7 +68,7 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let end = self.why_broken().unwrap_or(End::ClientLeft);
+        let end = if self.is_whole { self.line.why_cut().unwrap_or(End::Complete) } else { self.why_broken().unwrap_or(End::ClientLeft) };
         self.close(end);
     }
 }
@@ -111,7 +113,7 @@ impl Streaming {
     }
 
     fn complete(&mut self) {
-        self.ending.close(End::Complete);
+        self.ending.is_whole = true;
         if let Some(lease) = self.lease.take()
             && self.ending.progress.sent.get()
         {

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod challenges;
+mod clock;
 mod codes;
 mod enrolments;
 mod keys;

@@ -1,5 +1,7 @@
 //! HTTP/2 by hand (RFC 9113, sections 4 and 6), for what no honest client sends.
 
+use tokio::io::{AsyncRead, AsyncReadExt};
+
 pub const DATA: u8 = 0;
 pub const HEADERS: u8 = 1;
 pub const RST_STREAM: u8 = 3;
@@ -60,4 +62,16 @@ fn string(text: &[u8]) -> Vec<u8> {
 /// The fields that every request begins with.
 pub fn request(method: &str, host: &str, path: &(impl AsRef<[u8]> + ?Sized)) -> Vec<u8> {
     [literal(":method", method), literal(":scheme", "https"), literal(":authority", host), literal(":path", path)].concat()
+}
+
+/// Its kind, its flags, the last byte of its stream's number, and what it carries.
+pub type Frame = (u8, u8, u8, Vec<u8>);
+
+pub async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Frame> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await?;
+    let [high, middle, low, kind, flags, _, _, _, of] = head;
+    let mut payload = vec![0; u32::from_be_bytes([0, high, middle, low]) as usize];
+    stream.read_exact(&mut payload).await?;
+    Ok((kind, flags, of, payload))
 }

@@ -197,12 +197,13 @@ impl House {
         panic!("no such record; the log has:\n{:#?}", self.log());
     }
 
-    /// The same data with a new process; browsers must be told its address.
+    /// The same data with a new process, whose steady time begins with the wall's; browsers must be told its address.
     pub async fn restart(&mut self) {
-        let gateway = self.gateway.take().unwrap();
+        let gateway = self.gateway.take();
+        self.clock = self.clock.restarted();
         let (text, base, clock) = (self.config.lock().unwrap().clone(), self.data.path().to_owned(), self.clock.clone());
         let gateway = tokio::task::spawn_blocking(move || {
-            gateway.shut_down();
+            gateway.into_iter().for_each(Gateway::shut_down);
             let settings = config::parse(&text, "test.toml", &base).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
             let lock = yumen::gateway::lock(&settings.data).unwrap();
             Gateway::start(settings, lock, Options { clock: Some(clock), reload: None })

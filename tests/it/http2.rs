@@ -3,12 +3,16 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use yumen::model::{End, Record};
 
 use crate::corpus::{Case, FIELDS, PATHS, bytes_of, cases, report, roomy};
-use crate::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, SETTINGS, frame, literal, preface, request};
+use crate::frames::{
+    DATA, END_HEADERS, END_STREAM, Frame, HEADERS, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, literal, preface, read_frame, request,
+};
 use crate::house::{House, LEDGER, SITES};
 
 const GOAWAY: u8 = 7;
@@ -26,34 +30,35 @@ enum Outcome {
     ConnectionEnded(Option<u32>),
 }
 
-/// Sends frames and reads until the first stream is answered or gone.
-async fn outcome(house: &House, frames: &[u8]) -> Outcome {
+async fn connected(house: &House) -> TlsStream<TcpStream> {
     let mut config = (*house.tls).clone();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let tcp = TcpStream::connect(house.address).await.unwrap();
     let name = rustls::pki_types::ServerName::try_from(SITES).unwrap();
-    let mut stream = TlsConnector::from(std::sync::Arc::new(config)).connect(name, tcp).await.unwrap();
+    TlsConnector::from(std::sync::Arc::new(config)).connect(name, tcp).await.unwrap()
+}
+
+async fn next_frame(stream: &mut TlsStream<TcpStream>) -> Frame {
+    tokio::time::timeout(Duration::from_secs(20), read_frame(stream)).await.expect("a frame").unwrap()
+}
+
+/// Sends frames and reads until the first stream is answered or gone.
+async fn outcome(house: &House, frames: &[u8]) -> Outcome {
+    let mut stream = connected(house).await;
     let _ = stream.write_all(&[preface(&[]), frame(SETTINGS, 1, 0, &[]), frames.to_vec()].concat()).await;
+    let _ = stream.flush().await;
     let reading = async {
         let mut gone = None;
-        loop {
-            let mut head = [0; 9];
-            if stream.read_exact(&mut head).await.is_err() {
-                return Outcome::ConnectionEnded(gone);
-            }
-            let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-            let mut payload = vec![0; length];
-            if stream.read_exact(&mut payload).await.is_err() {
-                return Outcome::ConnectionEnded(gone);
-            }
+        while let Ok((kind, _, of, payload)) = read_frame(&mut stream).await {
             let number = |from: usize| u32::from_be_bytes(payload[from..from + 4].try_into().unwrap());
-            match (head[3], head[8]) {
+            match (kind, of) {
                 (HEADERS, 1) => return Outcome::Answered(payload[0]),
                 (RST_STREAM, 1) => return Outcome::Reset(number(0)),
                 (GOAWAY, _) => gone = Some(number(4)),
                 _ => {}
             }
         }
+        Outcome::ConnectionEnded(gone)
     };
     tokio::time::timeout(Duration::from_secs(20), reading).await.expect("an answer")
 }
@@ -264,4 +269,45 @@ async fn a_second_session_cookie_is_refused_in_whatever_crumb_it_comes() {
         let fields: Vec<u8> = crumbs.iter().flat_map(|crumb| literal("cookie", *crumb)).collect();
         assert_eq!(outcome(&house, &whole(&[&start, &fields])).await, Outcome::Answered(STATUS_400), "{crumbs:?}");
     }
+}
+
+#[tokio::test]
+async fn an_access_is_open_until_the_last_byte_of_its_answer_is_taken_and_its_record_says_when_it_was_not() {
+    let (house, cookie) = house().await;
+    let ask = |stream: u32, path: &str| {
+        frame(HEADERS, END_HEADERS | END_STREAM, stream, &[request("GET", SITES, path), literal("cookie", &cookie)].concat())
+    };
+    let opening = [preface(&[(4, 1)]), frame(SETTINGS, 1, 0, &[]), ask(1, "/left"), ask(3, "/taken")].concat();
+    let mut stream = connected(&house).await;
+    stream.write_all(&opening).await.unwrap();
+    stream.flush().await.unwrap();
+    // One byte of each comes, and h2 has the rest of it in its hands.
+    for _ in 0..2 {
+        while next_frame(&mut stream).await.0 != DATA {}
+    }
+    let ends = |path: &str| {
+        let log = house.log();
+        let opened = log.iter().find_map(|entry| match &entry.record {
+            Record::Opened(opened) if opened.path == path => Some(opened.reference.clone()),
+            _ => None,
+        });
+        log.iter().find_map(|entry| match &entry.record {
+            Record::Closed(closed) if Some(&closed.reference) == opened.as_ref() => Some(closed.end),
+            _ => None,
+        })
+    };
+    assert_eq!((ends("/left"), ends("/taken")), (None, None));
+    stream.write_all(&frame(WINDOW_UPDATE, 0, 3, &[0, 0, 64, 0])).await.unwrap();
+    stream.flush().await.unwrap();
+    while !matches!(next_frame(&mut stream).await, (DATA, flags, 3, _) if flags & END_STREAM != 0) {}
+    while ends("/taken").is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((ends("/left"), ends("/taken")), (None, Some(End::Complete)));
+    stream.write_all(&frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])).await.unwrap();
+    stream.flush().await.unwrap();
+    while ends("/left").is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ends("/left"), Some(End::ClientLeft));
 }

@@ -39,11 +39,10 @@ impl Process {
             .spawn()
             .unwrap();
         let mut words = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
+        let mut said = String::new();
         let address = loop {
-            line.clear();
-            assert!(words.read_line(&mut line).unwrap() > 0, "the gateway did not start");
-            if let Some((_, rest)) = line.split_once("serving on ") {
+            assert!(words.read_line(&mut said).unwrap() > 0, "the gateway did not start: {said}");
+            if let Some((_, rest)) = said.split_once("serving on ").filter(|(_, rest)| rest.ends_with('\n')) {
                 break rest.split(';').next().unwrap().parse().unwrap();
             }
         };
@@ -68,6 +67,14 @@ impl Process {
         let page = sign_in(&mut browser, &format!("https://{SITES}/"), name).await;
         assert_eq!(page.status, 200, "{}", page.text());
         browser
+    }
+
+    /// What `yumen status --json` says.
+    pub async fn status(&self) -> serde_json::Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_yumen"));
+        command.args(["status", "--json", "--data"]).arg(self.data.path());
+        let answer = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        serde_json::from_slice(&answer.stdout).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
     }
 
     /// At most so many descriptors from now on.

@@ -12,6 +12,9 @@ pub fn told(status: &Status, paint: Paint) -> String {
     for reason in &status.not_ready {
         text.push_str(&format!("  {} {reason}\n", paint.on(Tint::Bad, "!")));
     }
+    for warning in &status.warnings {
+        text.push_str(&format!("  {} {warning}\n", paint.on(Tint::Warn, "!")));
+    }
     text.push_str(&columns(&facts(status), paint));
     section(&mut text, paint, "Apps", &status.apps.iter().flat_map(app).collect::<Vec<_>>());
     section(&mut text, paint, "Certificates", &status.certificates.iter().map(certificate).collect::<Vec<_>>());
@@ -24,7 +27,7 @@ pub fn told(status: &Status, paint: Paint) -> String {
 
 fn facts(status: &Status) -> Vec<Vec<Cell>> {
     let fact = |name: &str, text: String| vec![Cell::new(Tint::Faint, name), Cell::plain(text)];
-    let (sessions, connections, log) = (&status.sessions, &status.connections, &status.log);
+    let (sessions, connections, memory, log) = (&status.sessions, &status.connections, &status.memory, &status.log);
     let synced = log.last_sync.as_deref().map_or("never synced".to_owned(), |time| format!("last synced {}", shown(time)));
     let log_tint = if log.ready { Tint::Plain } else { Tint::Bad };
     let log_word = if log.ready { "takes records" } else { "takes no records" };
@@ -42,8 +45,24 @@ fn facts(status: &Status) -> Vec<Vec<Cell>> {
             ),
         ),
         vec![
+            Cell::new(Tint::Faint, "memory"),
+            Cell::new(
+                if memory.short { Tint::Bad } else { Tint::Plain },
+                format!(
+                    "{} of {}; {} turned away and {} ended because it was short",
+                    size(memory.resident),
+                    size(memory.cap),
+                    counted(connections.turned_away, "connection", "connections"),
+                    connections.relieved
+                ),
+            ),
+        ],
+        vec![
             Cell::new(Tint::Faint, "log"),
-            Cell::new(log_tint, format!("{log_word}; sequence {}, {synced}, {} waiting", log.sequence, log.queued)),
+            Cell::new(
+                log_tint,
+                format!("{log_word}; sequence {}, {synced}, {} waiting, room for {}", log.sequence, log.queued, size(log.free)),
+            ),
         ],
     ]
 }
@@ -93,6 +112,14 @@ fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// `1.5 GiB`.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let (unit, name) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit).unwrap_or((1, "B"));
+    let tenths = bytes.saturating_mul(10).checked_div(unit).unwrap_or(0);
+    format!("{}.{} {name}", tenths.checked_div(10).unwrap_or(0), tenths.checked_rem(10).unwrap_or(0))
+}
+
 /// The two largest units: `3 h 12 min`.
 fn length(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
@@ -112,7 +139,7 @@ fn length(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::{ConnectionStatus, LogStatus, SessionStatus};
+    use crate::gateway::{ConnectionStatus, LogStatus, MemoryStatus, SessionStatus};
 
     fn status() -> Status {
         let upstream = |address: &str, state, failed, last_failure: Option<&str>| UpstreamStatus {
@@ -134,6 +161,7 @@ mod tests {
             up_seconds: 3 * 3600 + 12 * 60 + 9,
             ready: true,
             not_ready: Vec::new(),
+            warnings: Vec::new(),
             portal: "https://gate.city.example".to_owned(),
             listeners: vec!["0.0.0.0:443".to_owned()],
             monitoring: None,
@@ -145,8 +173,17 @@ mod tests {
                 upstreams,
             }],
             sessions: SessionStatus { open: 3, accounts: 1 },
-            connections: ConnectionStatus { open: 1, accepted: 2, over_cap: 0, handshakes_failed: 0, too_slow: 0 },
-            log: LogStatus { ready: true, sequence: 42, last_sync: None, queued: 0 },
+            connections: ConnectionStatus {
+                open: 1,
+                accepted: 2,
+                over_cap: 0,
+                handshakes_failed: 0,
+                too_slow: 0,
+                turned_away: 1,
+                relieved: 0,
+            },
+            memory: MemoryStatus { resident: 150 << 20, cap: 3 << 29, short: false },
+            log: LogStatus { ready: true, sequence: 42, last_sync: None, queued: 0, free: 5 << 30, reserve: 1 << 30 },
             certificates: vec![
                 certificate("gate.city.example", 90),
                 certificate("sites.city.example", 20),
@@ -164,6 +201,8 @@ mod tests {
             "Yumen 0.1.0 is ready",
             "  since        2026-11-22 01:02:03 UTC (3 h 12 min)",
             "  sessions     3 open; 1 account signed in",
+            "  memory       150.0 MiB of 1.5 GiB; 1 connection turned away and 0 ended because it was short",
+            "  log          takes records; sequence 42, never synced, 0 waiting, room for 5.0 GiB",
             "  sites  政务网站群系统  internal  http://10.1.0.11:8080  up       7 answered",
             "                                   http://10.1.0.12:8080  failing  7 answered, 2 failed, the last 2026-11-22 03:04:05 UTC",
             "  gate.city.example   until 2027-01-01 00:00:00 UTC  90 days left",
@@ -186,6 +225,8 @@ mod tests {
         let text = told(&wrong, Paint::Plain);
         assert!(text.starts_with("Yumen 0.1.0 is not ready\n  ! the store failed\n"), "{text}");
         assert!(text.contains("waiting for a restart: listen, caps\n"), "{text}");
+        let warned = Status { warnings: vec!["little room is left".to_owned()], ..status() };
+        assert!(told(&warned, Paint::Plain).starts_with("Yumen 0.1.0 is ready\n  ! little room is left\n"));
         let coloured = told(&wrong, Paint::Colour);
         assert!(coloured.contains("\u{1b}[31mnot ready") || coloured.contains("\u{1b}[1m\u{1b}[31mnot ready"), "{coloured:?}");
     }

@@ -1,8 +1,11 @@
 //! A worker on real loopback sockets, with certificates of the development authority.
 
 mod ending;
+mod frames;
 mod http;
 mod proxied;
+mod readers;
+mod relief;
 mod slow;
 mod tls;
 
@@ -148,8 +151,11 @@ impl House {
     }
 
     fn behind(proxies: &[&str], timers: Timers, caps: Caps, drain: Duration) -> Self {
+        Self::at(Clock::machine(), proxies, timers, caps, drain)
+    }
+
+    fn at(clock: Clock, proxies: &[&str], timers: Timers, caps: Caps, drain: Duration) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let clock = Clock::machine();
         let ca = DevelopmentCa::open(home.path(), clock.now()).unwrap();
         let hosts = [GATE, SITES].map(|name| Host::parse(name).unwrap());
         let issued = ca.issue(&[GATE, SITES], clock.now()).unwrap();

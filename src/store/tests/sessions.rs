@@ -24,6 +24,13 @@ pub(super) fn session(account: &Account, key: KeyId) -> Session {
     }
 }
 
+/// Puts somebody into the store who signed in then.
+pub(super) async fn with_session(store: &Store, signed_in: crate::clock::Time) {
+    let (account, key) = enrolled(store, "wang li", 1).await;
+    let session = Session { signed_in, last_active: signed_in, ..session(&account, key.id) };
+    assert!(store.create_session(&session, &host("gate.localhost"), hash(9)).await.unwrap());
+}
+
 #[tokio::test]
 async fn only_an_active_account_with_the_key_gets_a_session() {
     let (_directory, store) = store().await;

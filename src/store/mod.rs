@@ -5,6 +5,7 @@
 
 mod accounts;
 mod challenges;
+mod code_failures;
 mod codes;
 mod enrolments;
 mod keys;

@@ -6,6 +6,7 @@
 mod accounts;
 mod challenges;
 mod clock;
+mod code_failures;
 mod codes;
 mod enrolments;
 mod keys;

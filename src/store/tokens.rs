@@ -133,7 +133,7 @@ impl Store {
         Ok(TokenChange::Done { ended: Vec::new() })
     }
 
-    /// Suspends a token, ends it for ever, or makes a suspended one active again; with whatever state stops it from opening anything, the
+    /// Suspends a token, ends it for ever, or makes a suspended one what it was before; with whatever state stops it from opening anything, the
     /// sessions that it opened end.
     pub async fn change_token(&self, serial: &Serial, to: TokenState, now: Time) -> Result<TokenChange, StoreError> {
         let mut write = self.begin().await?;
@@ -142,7 +142,11 @@ impl Store {
             return Ok(TokenChange::Not(from));
         }
         let has_ended = is_end(to);
-        sqlx::query("UPDATE tokens SET state = $2, ended = $3 WHERE serial = $1")
+        // A code token that was suspended before its holder had shown it is still to be shown.
+        sqlx::query(
+            "UPDATE tokens SET ended = $3, state = CASE WHEN $2 = 'active' AND kind = 'oath' AND last_used IS NULL THEN 'issued' ELSE $2 END
+             WHERE serial = $1",
+        )
             .bind(serial.as_str())
             .bind(to.word())
             .bind(has_ended.then(|| now.millis()))

@@ -137,3 +137,57 @@ async fn the_inventory_is_searched_by_number_holder_and_unit() {
     assert_eq!(found(by("no such")).await, 0);
     assert_eq!(state(&store, "gd-7").await, TokenState::InStock);
 }
+
+#[tokio::test]
+async fn wrong_codes_are_counted_in_a_row_and_none_is_missed() {
+    let (_directory, store) = store().await;
+    let (wang, _) = enrolled(&store, "wang", 1).await;
+    let (li, _) = enrolled(&store, "li", 2).await;
+    let mut counts: Vec<u32> =
+        futures_util::future::join_all((0..20).map(|_| store.count_code_failure(wang.id))).await.into_iter().map(Result::unwrap).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=20).collect::<Vec<_>>());
+    assert_eq!(store.count_code_failure(li.id).await.unwrap(), 1, "another account's own");
+    store.clear_code_failures(wang.id).await.unwrap();
+    assert_eq!((store.count_code_failure(wang.id).await.unwrap(), store.count_code_failure(li.id).await.unwrap()), (1, 2));
+    assert_eq!(store.count_code_failure(AccountId::fresh()).await.unwrap(), 0, "nobody's");
+}
+
+#[tokio::test]
+async fn suspending_an_accounts_code_tokens_ends_what_they_opened_and_nothing_else() {
+    let (_directory, store) = store().await;
+    let (wang, token) = active(&store).await;
+    let (li, _) = enrolled(&store, "li", 2).await;
+    store.stock_seeds(&[new_seed("FT-2"), new_seed("FT-3"), new_seed("FT-4")], NOW).await.unwrap();
+    for (name, holder) in [("FT-2", wang.id), ("FT-3", wang.id), ("FT-4", li.id)] {
+        store.issue_token(&serial(name), holder, NOW).await.unwrap();
+    }
+    store.change_token(&serial("FT-3"), TokenState::Lost, NOW).await.unwrap();
+    let (portal, key) = (Host::parse("gate.city.test").unwrap(), store.keys(wang.id).await.unwrap().remove(0).id);
+    let (by_code, by_key) = (sessions::session(&wang, token), sessions::session(&wang, key));
+    assert!(store.create_session(&by_code, &portal, hash(7)).await.unwrap());
+    assert!(store.create_session(&by_key, &portal, hash(8)).await.unwrap());
+    for _ in 0..3 {
+        store.count_code_failure(wang.id).await.unwrap();
+    }
+    assert_eq!(store.suspend_code_tokens(wang.id).await.unwrap(), [serial("FT-1"), serial("FT-2")]);
+    let left: Vec<_> = store.live_sessions().await.unwrap().into_iter().map(|live| live.session.id).collect();
+    assert_eq!(left, [by_key.id]);
+    assert_eq!((state(&store, "FT-3").await, state(&store, "FT-4").await), (TokenState::Lost, TokenState::Issued));
+    assert_eq!(store.keys(wang.id).await.unwrap().len(), 1, "security keys take no codes");
+    assert_eq!(store.suspend_code_tokens(wang.id).await.unwrap(), [], "they are suspended already");
+    assert_eq!(store.count_code_failure(wang.id).await.unwrap(), 1, "the count began anew");
+}
+
+#[tokio::test]
+async fn a_resumed_token_that_nobody_had_shown_is_still_to_be_shown() {
+    let (_directory, store) = store().await;
+    let (wang, _) = active(&store).await;
+    store.stock_seeds(&[new_seed("FT-2")], NOW).await.unwrap();
+    store.issue_token(&serial("FT-2"), wang.id, NOW).await.unwrap();
+    store.suspend_code_tokens(wang.id).await.unwrap();
+    for (name, before) in [("FT-1", TokenState::Active), ("FT-2", TokenState::Issued)] {
+        store.change_token(&serial(name), TokenState::Active, NOW).await.unwrap();
+        assert_eq!(state(&store, name).await, before);
+    }
+}

@@ -10,7 +10,7 @@ use super::disk::{Disk, SegmentFile, segment_name};
 use super::line::{self, LONGEST_LINE};
 use super::recover::Recovered;
 use crate::clock::Time;
-use crate::crypto::{self, NoRandomness};
+use crate::crypto::{Draws, NoRandomness};
 use crate::model::{Entry, Record, Reference};
 
 /// References in one still-open record.
@@ -47,7 +47,7 @@ pub(super) struct Appender<D: Disk> {
     open: HashSet<Reference>,
     /// Lines that are not written yet.
     buffer: Vec<u8>,
-    salts: Salts,
+    salts: Draws,
 }
 
 impl<D: Disk> Appender<D> {
@@ -63,7 +63,7 @@ impl<D: Disk> Appender<D> {
         let open = recovered.open.iter().cloned().collect();
         let buffer = Vec::new();
         let mut appender =
-            Self { disk, segment_bytes, file, name, position, capacity: 0, next: recovered.next, open, buffer, salts: Salts::new() };
+            Self { disk, segment_bytes, file, name, position, capacity: 0, next: recovered.next, open, buffer, salts: Draws::new() };
         appender.truncate()?;
         // A segment that has entries already states what was open; one that was cut within that statement states it again.
         if recovered.last.as_ref().is_none_or(|last| last.is_headless) {
@@ -80,7 +80,7 @@ impl<D: Disk> Appender<D> {
 
     /// Takes a record into the buffer, beginning a new segment if this one is full.
     pub(super) fn append(&mut self, time: Time, record: Record) -> Result<(), Failure> {
-        let mut entry = Entry::stamp(self.next, time, self.salts.next()?, record);
+        let mut entry = Entry::stamp(self.next, time, self.salts.take()?, record);
         let start = self.buffer.len();
         line::encode(&mut self.buffer, &mut entry)?;
         if self.position.saturating_add(self.buffer.len() as u64) > self.capacity {
@@ -139,7 +139,7 @@ impl<D: Disk> Appender<D> {
         let references: Vec<Reference> = self.open.iter().cloned().collect();
         for chunk in references.chunks(REFERENCES_PER_RECORD) {
             let record = Record::StillOpen { references: chunk.to_vec() };
-            line::encode(&mut self.buffer, &mut Entry::stamp(self.next, time, self.salts.next()?, record))?;
+            line::encode(&mut self.buffer, &mut Entry::stamp(self.next, time, self.salts.take()?, record))?;
             self.next = self.next.saturating_add(1);
         }
         Ok(())
@@ -161,38 +161,5 @@ impl<D: Disk> Appender<D> {
 
     fn failed_to(&self, what: &'static str, source: io::Error) -> Failure {
         Failure::Disk { what, file: self.name.clone(), source }
-    }
-}
-
-/// Random salts, taken from the operating system many at a time.
-struct Salts(Vec<u8>);
-
-impl Salts {
-    const MANY: usize = 4096;
-
-    fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    fn next(&mut self) -> Result<[u8; 16], NoRandomness> {
-        if self.0.is_empty() {
-            self.0.extend_from_slice(&crypto::random::<{ Self::MANY }>()?);
-        }
-        let rest = self.0.len().saturating_sub(16);
-        let salt = self.0.get(rest..).and_then(|salt| salt.try_into().ok()).ok_or(NoRandomness)?;
-        self.0.truncate(rest);
-        Ok(salt)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_salt_comes_twice() {
-        let mut salts = Salts::new();
-        let drawn: HashSet<[u8; 16]> = (0..2_000).map(|_| salts.next().unwrap()).collect();
-        assert_eq!(drawn.len(), 2_000);
     }
 }

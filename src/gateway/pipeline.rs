@@ -2,6 +2,7 @@
 //!
 //! Invariant: every way out is a permit that was used or a refusal that was answered, and both are on record.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::auth::Visitor;
 use crate::auth::cookies::{self, Sole};
 use crate::clock::Time;
 use crate::config::Activity;
-use crate::crypto::{self, Token};
+use crate::crypto::{Draws, Token};
 use crate::limit::Pass;
 use crate::model::{CanonicalPath, End, Inbound, PathAllowance, Reference, Refusal};
 use crate::proxy::{self, Pool};
@@ -31,6 +32,8 @@ pub struct Worker {
     pub pool: Pool,
     pub flows: Flows,
     pub meters: Meters,
+    /// What references are made of.
+    pub draws: RefCell<Draws>,
 }
 
 /// What policy and limits made of a request for an app.
@@ -42,7 +45,7 @@ struct Judged {
 impl Worker {
     pub async fn serve(self: Rc<Self>, inbound: Inbound) -> Response<Body> {
         let map = self.house.map.load_full();
-        let Ok(random) = crypto::random() else {
+        let Ok(random) = self.draws.borrow_mut().take() else {
             return self.house.without_reference();
         };
         let reference = Reference::new(random);

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -178,7 +179,7 @@ async fn work(house: Arc<House>, listeners: Vec<std::net::TcpListener>, drain: D
     let pool = Pool::new(PoolSettings::default(), house.clock.clone());
     let accepting = Accepting::begin(&house);
     let meters = Meters::new(house.metrics.clone());
-    let worker = Rc::new(Worker { house, pool, flows: Flows::default(), meters });
+    let worker = Rc::new(Worker { house, pool, flows: Flows::default(), meters, draws: RefCell::default() });
     let watching = tokio::task::spawn_local(watch_flows(worker.clone()));
     if let Err(error) = edge::run(listeners, front, Serving(worker), stopping, drain).await {
         tracing::error!(%error, "a worker cannot accept connections");

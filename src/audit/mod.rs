@@ -8,6 +8,7 @@
 //! every access is denied until the next start, and a failed sync ends the process; an opened access is closed exactly
 //! once, by its receipt or, if the process did not live to do so, at the next start.
 
+mod courtesy;
 mod disk;
 mod held;
 mod line;

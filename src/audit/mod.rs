@@ -11,6 +11,7 @@
 mod courtesy;
 mod disk;
 mod held;
+mod json;
 mod line;
 mod read;
 mod recover;

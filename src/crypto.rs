@@ -22,6 +22,35 @@ pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     Ok(bytes)
 }
 
+/// Random bytes, taken from the operating system many at a time: each is given out once. Not for keys and tokens, which nothing
+/// but themselves should hold.
+#[derive(Default)]
+pub struct Draws(Vec<u8>);
+
+impl Draws {
+    const MANY: usize = 4096;
+
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub fn take<const N: usize>(&mut self) -> Result<[u8; N], NoRandomness> {
+        if self.0.len() < N {
+            self.0 = random::<{ Self::MANY }>()?.to_vec();
+        }
+        let rest = self.0.len().checked_sub(N).ok_or(NoRandomness)?;
+        let drawn = self.0.get(rest..).and_then(|drawn| drawn.try_into().ok()).ok_or(NoRandomness)?;
+        self.0.truncate(rest);
+        Ok(drawn)
+    }
+}
+
+impl fmt::Debug for Draws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Draws(…)")
+    }
+}
+
 pub fn sha256(data: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, data).as_ref());
@@ -232,6 +261,20 @@ mod tests {
     fn a_token_does_not_print_itself() {
         let token = Token::random().unwrap();
         assert!(!format!("{token:?}").contains(&token.reveal()));
+    }
+
+    #[test]
+    fn no_draw_comes_twice() {
+        let mut draws = Draws::new();
+        let mut drawn: Vec<[u8; 10]> = (0..3_000).map(|_| draws.take().unwrap()).collect();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), 3_000);
+    }
+
+    #[test]
+    fn more_than_is_drawn_at_once_is_not_given() {
+        assert!(Draws::new().take::<5_000>().is_err());
     }
 
     #[test]

@@ -26,10 +26,7 @@ impl FactorDemand {
         [("any", Self::Any), ("hardware", Self::Hardware), ("phishing-resistant", Self::PhishingResistant), ("webauthn", Self::WebAuthn)];
 
     pub const fn is_met_by(self, factor: Factor) -> bool {
-        match factor {
-            Factor::SecurityKey | Factor::PasswordAndSecurityKey => true,
-            Factor::PasswordAndOath => matches!(self, Self::Any | Self::Hardware),
-        }
+        factor.is_phishing_resistant() || matches!(self, Self::Any | Self::Hardware)
     }
 }
 

@@ -66,7 +66,10 @@ impl Change {
 impl Actor {
     pub fn may(&self, change: Change) -> bool {
         match self {
-            Self::Staff { identity, .. } => !identity.is_revoked() && change.allows(identity.who().role),
+            // A code can be read out to a stranger, so it makes nobody staff.
+            Self::Staff { identity, .. } => {
+                !identity.is_revoked() && identity.factor().is_phishing_resistant() && change.allows(identity.who().role)
+            }
             Self::Machine { .. } => true,
         }
     }

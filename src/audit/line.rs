@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use super::json;
 use crate::model::{Entry, Record, Who, capped};
 
 /// The longest JSON of one entry, in bytes.
@@ -54,7 +55,7 @@ pub(super) fn encode(buffer: &mut Vec<u8>, entry: &mut Entry) -> Result<(), serd
 
 fn append(buffer: &mut Vec<u8>, entry: &Entry) -> Result<(), serde_json::Error> {
     buffer.extend_from_slice(&[b' '; HEAD]);
-    serde_json::to_writer(buffer, entry)
+    json::write(buffer, entry)
 }
 
 fn shorten(record: &mut Record, longest: usize) {

@@ -8,8 +8,10 @@
 //! every access is denied until the next start, and a failed sync ends the process; an opened access is closed exactly
 //! once, by its receipt or, if the process did not live to do so, at the next start.
 
+mod courtesy;
 mod disk;
 mod held;
+mod json;
 mod line;
 mod read;
 mod recover;

@@ -10,7 +10,7 @@ use super::disk::{Disk, SegmentFile, segment_name};
 use super::line::{self, LONGEST_LINE};
 use super::recover::Recovered;
 use crate::clock::Time;
-use crate::crypto::{self, NoRandomness};
+use crate::crypto::{Draws, NoRandomness};
 use crate::model::{Entry, Record, Reference};
 
 /// References in one still-open record.
@@ -19,6 +19,9 @@ const REFERENCES_PER_RECORD: usize = 200;
 pub(super) const SMALLEST_SEGMENT: usize = 4 * LONGEST_LINE;
 /// Lines are written, though not yet synced, once they are this many bytes.
 const FLUSH_BYTES: usize = 1024 * 1024;
+/// Zeros are written ahead of the lines up to a multiple of this: where a file was only allocated, each sync would also have to
+/// write down what is now in use of it.
+const AHEAD: u64 = 64 * 1024;
 
 /// Why the journal cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +45,14 @@ pub(super) struct Appender<D: Disk> {
     /// Where the next bytes go.
     position: u64,
     capacity: u64,
+    /// Up to here the file holds what was written, be it lines or zeros.
+    written: u64,
     /// The next sequence.
     next: u64,
     open: HashSet<Reference>,
     /// Lines that are not written yet.
     buffer: Vec<u8>,
-    salts: Salts,
+    salts: Draws,
 }
 
 impl<D: Disk> Appender<D> {
@@ -62,8 +67,19 @@ impl<D: Disk> Appender<D> {
         let file = opened.map_err(|source| Failure::Disk { what: "open", file: name.clone(), source })?;
         let open = recovered.open.iter().cloned().collect();
         let buffer = Vec::new();
-        let mut appender =
-            Self { disk, segment_bytes, file, name, position, capacity: 0, next: recovered.next, open, buffer, salts: Salts::new() };
+        let mut appender = Self {
+            disk,
+            segment_bytes,
+            file,
+            name,
+            position,
+            capacity: 0,
+            written: position,
+            next: recovered.next,
+            open,
+            buffer,
+            salts: Draws::new(),
+        };
         appender.truncate()?;
         // A segment that has entries already states what was open; one that was cut within that statement states it again.
         if recovered.last.as_ref().is_none_or(|last| last.is_headless) {
@@ -80,7 +96,7 @@ impl<D: Disk> Appender<D> {
 
     /// Takes a record into the buffer, beginning a new segment if this one is full.
     pub(super) fn append(&mut self, time: Time, record: Record) -> Result<(), Failure> {
-        let mut entry = Entry::stamp(self.next, time, self.salts.next()?, record);
+        let mut entry = Entry::stamp(self.next, time, self.salts.take()?, record);
         let start = self.buffer.len();
         line::encode(&mut self.buffer, &mut entry)?;
         if self.position.saturating_add(self.buffer.len() as u64) > self.capacity {
@@ -105,11 +121,22 @@ impl<D: Disk> Appender<D> {
     /// Writes what the buffer holds, without a sync.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         if !self.buffer.is_empty() {
+            let end = self.position.saturating_add(self.buffer.len() as u64);
+            if end > self.written {
+                self.write_ahead(end);
+            }
             self.file.write(self.position, &self.buffer).map_err(|source| self.failed_to("write", source))?;
-            self.position = self.position.saturating_add(self.buffer.len() as u64);
+            self.position = end;
             self.buffer.clear();
         }
         Ok(())
+    }
+
+    /// Adds zeros behind the lines, which end at `end`; none beyond the room that was taken on the disk.
+    fn write_ahead(&mut self, end: u64) {
+        self.written = end.checked_next_multiple_of(AHEAD).unwrap_or(end).min(self.capacity).max(end);
+        let zeros = usize::try_from(self.written.saturating_sub(end)).unwrap_or(0);
+        self.buffer.resize(self.buffer.len().saturating_add(zeros), 0);
     }
 
     /// Makes everything that was flushed durable.
@@ -129,7 +156,7 @@ impl<D: Disk> Appender<D> {
         let name = segment_name(self.next);
         self.file = self.disk.create(&name).map_err(|source| Failure::Disk { what: "create", file: name.clone(), source })?;
         self.name = name;
-        self.position = 0;
+        (self.position, self.written) = (0, 0);
         self.state_open(time)?;
         self.prepare()
     }
@@ -139,7 +166,7 @@ impl<D: Disk> Appender<D> {
         let references: Vec<Reference> = self.open.iter().cloned().collect();
         for chunk in references.chunks(REFERENCES_PER_RECORD) {
             let record = Record::StillOpen { references: chunk.to_vec() };
-            line::encode(&mut self.buffer, &mut Entry::stamp(self.next, time, self.salts.next()?, record))?;
+            line::encode(&mut self.buffer, &mut Entry::stamp(self.next, time, self.salts.take()?, record))?;
             self.next = self.next.saturating_add(1);
         }
         Ok(())
@@ -161,38 +188,5 @@ impl<D: Disk> Appender<D> {
 
     fn failed_to(&self, what: &'static str, source: io::Error) -> Failure {
         Failure::Disk { what, file: self.name.clone(), source }
-    }
-}
-
-/// Random salts, taken from the operating system many at a time.
-struct Salts(Vec<u8>);
-
-impl Salts {
-    const MANY: usize = 4096;
-
-    fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    fn next(&mut self) -> Result<[u8; 16], NoRandomness> {
-        if self.0.is_empty() {
-            self.0.extend_from_slice(&crypto::random::<{ Self::MANY }>()?);
-        }
-        let rest = self.0.len().saturating_sub(16);
-        let salt = self.0.get(rest..).and_then(|salt| salt.try_into().ok()).ok_or(NoRandomness)?;
-        self.0.truncate(rest);
-        Ok(salt)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_salt_comes_twice() {
-        let mut salts = Salts::new();
-        let drawn: HashSet<[u8; 16]> = (0..2_000).map(|_| salts.next().unwrap()).collect();
-        assert_eq!(drawn.len(), 2_000);
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
 
+use super::courtesy::Courtesy;
 use super::disk::Disk;
 use super::held::Held;
 use super::segment::{Appender, Failure};
@@ -86,6 +87,7 @@ struct Batch {
     unsynced_since: Option<Time>,
     /// Something was written in the last round, so more may come soon.
     is_busy: bool,
+    courtesy: Courtesy,
 }
 
 impl<D: Disk, L: LastWords> Writer<D, L> {
@@ -106,6 +108,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         loop {
             match self.wait(batch) {
                 Ok(job) => {
+                    batch.courtesy.give_way(&self.shared.tally, &self.clock);
                     batch.jobs.push_back(job);
                     self.write(batch)?;
                 }

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use super::failures::Counted;
 use super::codes::CodeError;
+use super::failures::Counted;
 use super::keys::KeyError;
 use super::session::Ended;
 use crate::model::{Account, Serial};
@@ -111,9 +111,14 @@ impl Denied {
 
     pub fn told(&self) -> Told {
         match self.why {
-            Why::UnknownName | Why::WrongPassword | Why::Disabled | Why::Suspended | Why::NotEnrolled | Why::Key(_) | Why::Code(_) | Why::CodeForStaff => {
-                Told::Refused
-            },
+            Why::UnknownName
+            | Why::WrongPassword
+            | Why::Disabled
+            | Why::Suspended
+            | Why::NotEnrolled
+            | Why::Key(_)
+            | Why::Code(_)
+            | Why::CodeForStaff => Told::Refused,
             Why::Busy => Told::Busy,
             Why::NothingPending | Why::NoChallenge => Told::BeginAgain,
             Why::Broken(_) => Told::Broken,

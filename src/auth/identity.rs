@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::introduction::Introduction;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
@@ -52,6 +53,7 @@ impl Visitor {
 pub struct Identity {
     pub(super) who: Arc<Who>,
     pub(super) email: Option<Arc<str>>,
+    pub(super) introduction: Option<Arc<Introduction>>,
     pub(super) host: Host,
     pub(super) token: TokenHash,
     /// That of its host.
@@ -70,6 +72,11 @@ impl Identity {
 
     pub fn email(&self) -> Option<&Arc<str>> {
         self.email.as_ref()
+    }
+
+    /// `None`: what she is called does not fit a header field.
+    pub fn introduction(&self) -> Option<&Introduction> {
+        self.introduction.as_deref()
     }
 
     /// The only host where its token is worth something.
@@ -193,15 +200,17 @@ impl Identity {
         let token = crate::crypto::Token::random().unwrap().hash();
         let host = Host::parse("gate.localhost").unwrap();
         let visits = Visits::default();
+        let who = Who {
+            account: AccountId::fresh(),
+            name: AccountName::parse(name).unwrap(),
+            unit: UnitName::parse(unit).unwrap(),
+            role,
+            factor: Some(factor),
+            session: Some(token.hex().chars().take(16).collect::<String>().into()),
+        };
         Arc::new(Self {
-            who: Arc::new(Who {
-                account: AccountId::fresh(),
-                name: AccountName::parse(name).unwrap(),
-                unit: UnitName::parse(unit).unwrap(),
-                role,
-                factor: Some(factor),
-                session: Some(token.hex().chars().take(16).collect::<String>().into()),
-            }),
+            introduction: Introduction::of(&who, email).ok().map(Arc::new),
+            who: Arc::new(who),
             email: email.map(Into::into),
             mark: visits.enter(&host, signed_in),
             host,
@@ -226,7 +235,8 @@ impl Identity {
     pub fn sample_on(&self, host: &Host, now: Time) -> Arc<Self> {
         let token = crate::crypto::Token::random().unwrap().hash();
         let (who, email, live) = (Arc::clone(&self.who), self.email.clone(), Arc::clone(&self.live));
-        Arc::new(Self { who, email, host: host.clone(), token, mark: live.visits.enter(host, now), live })
+        let introduction = self.introduction.clone();
+        Arc::new(Self { who, email, introduction, host: host.clone(), token, mark: live.visits.enter(host, now), live })
     }
 
     /// Ends the sample's session.

@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::identity::{Identity, Live, SessionLimits};
+use super::introduction::Introduction;
 use super::tokens::Tokens;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
@@ -60,6 +61,7 @@ pub(super) struct Open {
     pub(super) live: Arc<Live>,
     pub(super) who: Arc<Who>,
     email: Option<Arc<str>>,
+    introduction: Option<Arc<Introduction>>,
     pub(super) tokens: Vec<(Host, TokenHash)>,
     /// The times that the store knows.
     written: Touch,
@@ -252,6 +254,14 @@ impl Sessions {
         tokens: &[(Host, TokenHash)],
         hosts: BTreeMap<Host, Time>,
     ) -> Option<Arc<Identity>> {
+        let who = Who {
+            account: account.id,
+            name: account.name.clone(),
+            unit: account.unit.clone(),
+            role: account.role,
+            factor: Some(session.factor),
+            session: Some(session.mark.as_str().into()),
+        };
         let new = Open {
             live: Arc::new(Live {
                 id: session.id,
@@ -266,14 +276,8 @@ impl Sessions {
                 revoked: AtomicBool::new(false),
                 revocation: Notify::new(),
             }),
-            who: Arc::new(Who {
-                account: account.id,
-                name: account.name.clone(),
-                unit: account.unit.clone(),
-                role: account.role,
-                factor: Some(session.factor),
-                session: Some(session.mark.as_str().into()),
-            }),
+            introduction: Introduction::of(&who, account.email.as_deref()).ok().map(Arc::new),
+            who: Arc::new(who),
             email: account.email.as_deref().map(Into::into),
             tokens: tokens.to_vec(),
             written: Touch { session: session.id, signed_in: session.signed_in, last_active: session.last_active, hosts },
@@ -338,6 +342,7 @@ impl Open {
         Arc::new(Identity {
             who: Arc::clone(&self.who),
             email: self.email.clone(),
+            introduction: self.introduction.clone(),
             host: host.clone(),
             token,
             mark: self.live.visits.enter(host, entered),

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::codes::{CodeError, Codes};
 use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
+use super::codes::{CodeError, Codes};
 use super::denied::{Denied, Why};
 use super::failures::{Counted, Failures, counts};
 use super::identity::Identity;

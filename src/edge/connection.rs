@@ -45,6 +45,25 @@ tokio::task_local! {
 }
 
 type Socket = TokioIo<Heard<TlsStream<Wire>>>;
+type Http1<A> = http1::UpgradeableConnection<Socket, A>;
+type Http2<A> = http2::Connection<Socket, A, OnThisThread>;
+
+/// What makes an answer of each request of a connection.
+trait Answers<S: Service>: HttpService<Incoming, ResBody = Answer<S::Body>, Error = Infallible, Future: 'static> {}
+
+impl<S: Service, A> Answers<S> for A where A: HttpService<Incoming, ResBody = Answer<S::Body>, Error = Infallible, Future: 'static> {}
+
+/// A connection after its handshake.
+struct Settled<A: HttpService<Incoming>> {
+    origin: Arc<Origin>,
+    verdict: Verdict,
+    speaks: Speaks<A>,
+}
+
+enum Speaks<A: HttpService<Incoming>> {
+    Http1(Pin<Box<Http1<A>>>),
+    Http2(Pin<Box<Http2<A>>>),
+}
 
 /// Serves one accepted socket until nothing of it is left.
 pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, tcp: TcpStream, peer: SocketAddr, admission: &mut Admission) {
@@ -90,26 +109,25 @@ impl<S: Service> Talk<S> {
     }
 
     async fn hold(&self, wire: Wire, peer: SocketAddr, admission: &mut Admission) {
-        let Some((stream, client)) = self.shake_hands(wire, peer, admission).await else { return };
-        let Some((tls, sni)) = settled(stream.get_ref().1) else { return };
-        let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let origin = Arc::new(Origin { address: client.ip().to_canonical(), port: client.port(), tls, sni });
-        self.pulse.ready();
-        let framing = if h2 { Framing::Frames } else { Framing::Heads };
-        let (heard, verdict) = Heard::new(stream, Arc::clone(&self.pulse), framing);
-        let socket = TokioIo::new(heard);
-        if h2 {
-            self.http2(socket, &origin).await
-        } else {
-            self.http1(socket, &origin, &verdict).await
-        }
-        if let Some(what) = verdict.get() {
-            if h2 {
-                // There is no last answer to be seen; what still comes of the flood is not even read.
-                self.cutter.cut();
+        // Boxed each, so that a connection that is idle keeps the room of what it is now, and not of all that it could have been.
+        let shaken = Box::pin(self.shake_hands(wire, peer, admission)).await;
+        let Some(Settled { origin, verdict, speaks }) = self.settle(shaken) else { return };
+        let refused_with = match speaks {
+            Speaks::Http1(connection) => {
+                self.http1(connection, &origin, &verdict).await;
+                StatusCode::BAD_REQUEST
             }
-            let status = if h2 { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::BAD_REQUEST };
-            self.worker.service.malformed(&origin, status, what);
+            Speaks::Http2(connection) => {
+                self.http2(connection).await;
+                if verdict.get().is_some() {
+                    // There is no last answer to be seen; what still comes of the flood is not even read.
+                    self.cutter.cut();
+                }
+                StatusCode::TOO_MANY_REQUESTS
+            }
+        };
+        if let Some(what) = verdict.get() {
+            self.worker.service.malformed(&origin, refused_with, what);
         }
     }
 
@@ -151,17 +169,26 @@ impl<S: Service> Talk<S> {
         Ok(Some((stream, client)))
     }
 
-    async fn http1(&self, socket: Socket, origin: &Arc<Origin>, verdict: &Verdict) {
-        // hyper's header timeout counts the time between requests too, and sets a timer for each; the pulse does better.
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(None)
-            .keep_alive(true)
-            .half_close(false)
-            .max_headers(MOST_FIELDS)
-            .max_buf_size(BUFFER)
-            .serve_connection(socket, self.answers(origin))
-            .with_upgrades();
+    /// What is spoken after the handshake, and with whom. Not `async`: what is moved about here keeps no room later.
+    fn settle(&self, shaken: Option<(TlsStream<Wire>, SocketAddr)>) -> Option<Settled<impl Answers<S> + use<S>>> {
+        let (stream, client) = shaken?;
+        let (tls, sni) = settled(stream.get_ref().1)?;
+        let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let origin = Arc::new(Origin { address: client.ip().to_canonical(), port: client.port(), tls, sni });
+        self.pulse.ready();
+        let framing = if h2 { Framing::Frames } else { Framing::Heads };
+        let (heard, verdict) = Heard::new(stream, Arc::clone(&self.pulse), framing);
+        let (socket, answers) = (TokioIo::new(heard), self.answers(&origin));
+        let speaks = if h2 {
+            let here = OnThisThread { readers: Rc::clone(&self.readers), line: Arc::clone(&self.line) };
+            Speaks::Http2(Box::pin(http2_settings(self.worker.front.caps.streams, here).serve_connection(socket, answers)))
+        } else {
+            Speaks::Http1(Box::pin(http1_settings().serve_connection(socket, answers).with_upgrades()))
+        };
+        Some(Settled { origin, verdict, speaks })
+    }
+
+    async fn http1<A: Answers<S>>(&self, connection: Pin<Box<Http1<A>>>, origin: &Arc<Origin>, verdict: &Verdict) {
         let Some(Err(error)) = self.drive(connection, |connection| connection.graceful_shutdown()).await else { return };
         if error.is_parse() && verdict.get().is_none() {
             let status = if error.is_parse_too_large() { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE } else { StatusCode::BAD_REQUEST };
@@ -170,28 +197,17 @@ impl<S: Service> Talk<S> {
         tracing::debug!(%error, "an HTTP/1.1 connection ended early");
     }
 
-    async fn http2(&self, socket: Socket, origin: &Arc<Origin>) {
-        let connection = http2::Builder::new(OnThisThread { readers: Rc::clone(&self.readers), line: Arc::clone(&self.line) })
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(self.worker.front.caps.streams)
-            .max_header_list_size(H2_FIELDS)
-            .max_pending_accept_reset_streams(H2_RESETS)
-            .max_local_error_reset_streams(H2_RESETS)
-            .initial_stream_window_size(H2_STREAM_WINDOW)
-            .initial_connection_window_size(H2_CONNECTION_WINDOW)
-            .max_send_buf_size(BUFFER)
-            .serve_connection(socket, self.answers(origin));
+    async fn http2<A: Answers<S>>(&self, connection: Pin<Box<Http2<A>>>) {
         if let Some(Err(error)) = self.drive(connection, |connection| connection.graceful_shutdown()).await {
             tracing::debug!(%error, "an HTTP/2 connection ended early");
         }
     }
 
     /// Runs a connection to its end: `None` if it was cut.
-    async fn drive<C, R>(&self, connection: C, finish: impl Fn(Pin<&mut C>)) -> Option<R>
+    async fn drive<C, R>(&self, mut connection: Pin<Box<C>>, finish: impl Fn(Pin<&mut C>)) -> Option<R>
     where
         C: Future<Output = R>,
     {
-        let mut connection = pin!(connection);
         let mut late = pin!(self.pulse.late(self.worker.front.timers));
         let mut alarm = None;
         let told = |count| self.worker.front.tally.too_slow(count);
@@ -229,10 +245,7 @@ impl<S: Service> Talk<S> {
         }
     }
 
-    fn answers(
-        &self,
-        origin: &Arc<Origin>,
-    ) -> impl HttpService<Incoming, ResBody = Answer<S::Body>, Error = Infallible, Future: 'static> + use<S> {
+    fn answers(&self, origin: &Arc<Origin>) -> impl Answers<S> + use<S> {
         let (service, origin) = (self.worker.service.clone(), Arc::clone(origin));
         let (line, pulse) = (Arc::clone(&self.line), Arc::clone(&self.pulse));
         service_fn(move |request: Request<Incoming>| {
@@ -259,6 +272,28 @@ impl<S: Service> Talk<S> {
             }
         })
     }
+}
+
+fn http1_settings() -> http1::Builder {
+    let mut settings = http1::Builder::new();
+    // hyper's header timeout counts the time between requests too, and sets a timer for each; the pulse does better.
+    settings.timer(TokioTimer::new()).header_read_timeout(None);
+    settings.keep_alive(true).half_close(false).max_headers(MOST_FIELDS).max_buf_size(BUFFER);
+    settings
+}
+
+fn http2_settings(streams: u32, executor: OnThisThread) -> http2::Builder<OnThisThread> {
+    let mut settings = http2::Builder::new(executor);
+    settings
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(streams)
+        .max_header_list_size(H2_FIELDS)
+        .max_pending_accept_reset_streams(H2_RESETS)
+        .max_local_error_reset_streams(H2_RESETS)
+        .initial_stream_window_size(H2_STREAM_WINDOW)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW)
+        .max_send_buf_size(BUFFER);
+    settings
 }
 
 /// HTTP/2 streams stay on their connection's thread, each in a task that its reader can end.

@@ -82,7 +82,8 @@ impl Cutter {
     /// (RFC 9112, section 9.6): a client that is still sending a refused upload shall see why.
     pub async fn see_off(&self) {
         let _ = SockRef::from(&*self.0).shutdown(Shutdown::Write);
-        let mut nothing = [0; 4096];
+        // Not within the future, whose room every open connection has.
+        let mut nothing = vec![0; 4096];
         let until_closed = async {
             while self.0.readable().await.is_ok() {
                 match self.0.try_read(&mut nothing) {

@@ -215,7 +215,7 @@ impl Drop for Measured {
 
 impl Worker {
     /// [`Worker::serve`], counted and timed.
-    pub async fn serve_measured(self: Rc<Self>, inbound: Inbound) -> Response<Body> {
+    pub async fn serve_measured(self: Rc<Self>, inbound: Box<Inbound>) -> Response<Body> {
         let meter = self.meters.of_host(&self.house.map.load(), &inbound.host);
         let measured = Measured { meter, watch: self.house.clock.stopwatch() };
         let mut response = self.clone().serve(inbound).await;

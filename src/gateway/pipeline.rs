@@ -2,6 +2,7 @@
 //!
 //! Invariant: every way out is a permit that was used or a refusal that was answered, and both are on record.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::auth::Visitor;
 use crate::auth::cookies::{self, Sole};
 use crate::clock::Time;
 use crate::config::Activity;
-use crate::crypto::{self, Token};
+use crate::crypto::{Draws, Token};
 use crate::limit::Pass;
 use crate::model::{CanonicalPath, End, Inbound, PathAllowance, Reference, Refusal};
 use crate::proxy::{self, Pool};
@@ -31,6 +32,8 @@ pub struct Worker {
     pub pool: Pool,
     pub flows: Flows,
     pub meters: Meters,
+    /// What references are made of.
+    pub draws: RefCell<Draws>,
 }
 
 /// What policy and limits made of a request for an app.
@@ -40,16 +43,17 @@ struct Judged {
 }
 
 impl Worker {
-    pub async fn serve(self: Rc<Self>, inbound: Inbound) -> Response<Body> {
+    // What is not the way of a request to its app is boxed: the room of the largest way is moved about for each request.
+    pub async fn serve(self: Rc<Self>, inbound: Box<Inbound>) -> Response<Body> {
         let map = self.house.map.load_full();
-        let Ok(random) = crypto::random() else {
+        let Ok(random) = self.draws.borrow_mut().take() else {
             return self.house.without_reference();
         };
         let reference = Reference::new(random);
         let mut response = match map.site(&inbound.host) {
-            Some(Site::Portal) => self.serve_portal(&map, inbound, reference.clone()).await,
+            Some(Site::Portal) => Box::pin(self.serve_portal(&map, *inbound, reference.clone())).await,
             Some(Site::App(site)) => self.serve_app(&map, &site, inbound, reference.clone()).await,
-            None => self.serve_nobody(&map, &inbound, reference.clone()).await,
+            None => Box::pin(self.serve_nobody(&map, &inbound, reference.clone())).await,
         };
         let headers = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(reference.as_str()) {
@@ -67,19 +71,19 @@ impl Worker {
         self.house.refuse(map, &facts, &Visitor::Stranger, Refusal::Misdirected).await
     }
 
-    async fn serve_app(&self, map: &Map, site: &Arc<AppSite>, inbound: Inbound, reference: Reference) -> Response<Body> {
+    async fn serve_app(&self, map: &Map, site: &Arc<AppSite>, inbound: Box<Inbound>, reference: Reference) -> Response<Body> {
         let now = self.house.clock.now();
         let mut facts = Facts::of(&inbound, reference, Some(site.app.clone()));
         if super::entrance::is_reserved(inbound.uri.path(), site.app.paths) {
-            return self.serve_reserved(map, site, inbound, facts, now).await;
+            return Box::pin(self.serve_reserved(map, site, *inbound, facts, now)).await;
         }
         let Judged { visitor, verdict } = self.judge(site, &inbound, &mut facts, now);
         let (grant, pass, path) = match verdict {
             Ok(granted) => granted,
             Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded)) if facts.wants_page => {
-                return self.send_to_sign_in(map, site, &inbound, &facts, &visitor, refusal).await;
+                return Box::pin(self.send_to_sign_in(map, site, &inbound, &facts, &visitor, refusal)).await;
             }
-            Err(refusal) => return self.house.refuse(map, &facts, &visitor, refusal).await,
+            Err(refusal) => return Box::pin(self.house.refuse(map, &facts, &visitor, refusal)).await,
         };
         if is_activity(map.activity, &inbound) {
             grant.identity().mark_active(now);

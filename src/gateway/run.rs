@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -184,7 +185,7 @@ async fn work(house: Arc<House>, listeners: Vec<std::net::TcpListener>, drain: D
     let pool = Pool::new(PoolSettings::default(), house.clock.clone());
     let accepting = Accepting::begin(&house);
     let meters = Meters::new(house.metrics.clone());
-    let worker = Rc::new(Worker { house, pool, flows: Flows::default(), meters });
+    let worker = Rc::new(Worker { house, pool, flows: Flows::default(), meters, draws: RefCell::default() });
     let watching = tokio::task::spawn_local(watch_flows(worker.clone()));
     if let Err(error) = edge::run(listeners, front, Serving(worker), stopping, drain).await {
         tracing::error!(%error, "a worker cannot accept connections");
@@ -200,8 +201,9 @@ impl edge::Service for Serving {
     type Body = Body;
 
     fn call(&self, inbound: Inbound) -> impl Future<Output = Response<Body>> {
-        // It is 9 KB: unboxed, each HTTP/1.1 connection would keep that room while idle, and each HTTP/2 stream be moved about with it.
-        Box::pin(self.0.clone().serve_measured(inbound))
+        // They are large: unboxed, each HTTP/1.1 connection would keep their room while idle, each HTTP/2 stream be moved about with it, and
+        // each function on the way keep a request twice.
+        Box::pin(self.0.clone().serve_measured(Box::new(inbound)))
     }
 
     fn malformed(&self, origin: &Origin, status: StatusCode, what: &str) -> Option<Reference> {

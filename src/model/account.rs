@@ -151,6 +151,16 @@ words! {
     }
 }
 
+impl Factor {
+    /// Whether it answers this site alone (NIST SP 800-63B-4, section 3.2.5).
+    pub const fn is_phishing_resistant(self) -> bool {
+        match self {
+            Self::SecurityKey | Self::PasswordAndSecurityKey => true,
+            Self::PasswordAndOath => false,
+        }
+    }
+}
+
 /// The name of an app in the config: lower-case letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

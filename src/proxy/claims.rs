@@ -132,5 +132,41 @@ pub(super) fn is_claim(name: &str) -> bool {
         true => Cow::Borrowed(name),
         false => name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect(),
     };
-    NAMES.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    // No prefix begins with another, so only the last one that is not behind the name can be its own.
+    let last = PREFIXES.partition_point(|prefix| **prefix <= *name).checked_sub(1).and_then(|at| PREFIXES.get(at));
+    last.is_some_and(|prefix| name.starts_with(prefix)) || NAMES.binary_search(&&*name).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_are_in_order_and_no_prefix_begins_with_another() {
+        assert!(NAMES.is_sorted() && PREFIXES.is_sorted());
+        assert!(PREFIXES.iter().zip(PREFIXES.iter().skip(1)).all(|(one, next)| !next.starts_with(one)));
+    }
+
+    #[test]
+    fn every_name_and_all_of_every_family_is_a_claim_and_what_stands_beside_them_is_not() {
+        for name in NAMES {
+            assert!(is_claim(name), "{name}");
+        }
+        for prefix in PREFIXES {
+            for tail in ["", "a", "zz", "-", "0"] {
+                assert!(is_claim(&format!("{prefix}{tail}")), "{prefix}{tail}");
+            }
+        }
+        let is_listed = |name: &str| NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        for listed in NAMES.into_iter().chain(PREFIXES) {
+            for cut in 0..listed.len() {
+                for beside in
+                    [listed[..cut].to_owned(), format!("{}~", &listed[..cut]), format!("{listed}!"), format!("{}0", &listed[..cut])]
+                {
+                    let plain = beside.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+                    assert_eq!(is_claim(&beside), is_listed(&plain), "{beside}");
+                }
+            }
+        }
+    }
 }

@@ -44,7 +44,7 @@ pub async fn forward(
     pool: &Pool,
     backend: &Backend,
     permit: Permit,
-    inbound: Inbound,
+    inbound: Box<Inbound>,
     path: &CanonicalPath,
 ) -> Result<Response<Outgoing>, Failure> {
     let (grant, pass, receipt) = permit.into_parts();
@@ -67,7 +67,7 @@ async fn exchange(
     pool: &Pool,
     backend: &Backend,
     identity: &Identity,
-    mut inbound: Inbound,
+    mut inbound: Box<Inbound>,
     path: &CanonicalPath,
     ending: &mut Ending,
 ) -> Result<Answer, Refusal> {
@@ -122,14 +122,14 @@ fn client_upgrade(inbound: &mut Inbound, backend: &Backend) -> Result<Option<OnU
 }
 
 fn request(
-    inbound: Inbound,
+    inbound: Box<Inbound>,
     backend: &Backend,
     identity: &Identity,
     path: &CanonicalPath,
     websocket: bool,
     progress: &std::rc::Rc<Progress>,
 ) -> Result<Request<Upload>, Refusal> {
-    let Inbound { method, uri, version, mut headers, body, origin, .. } = inbound;
+    let Inbound { method, uri, version, mut headers, body, origin, .. } = *inbound;
     let declared = headers.contains_key(CONTENT_LENGTH);
     headers::for_upstream(&mut headers, backend, &Asker { identity, address: origin.address, version })?;
     if websocket {

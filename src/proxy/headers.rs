@@ -2,7 +2,6 @@
 //!
 //! Invariant: a field that says who asks, or where from, was written here.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::header::{
@@ -10,7 +9,6 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::backend::{Backend, UpstreamHost};
 use super::claims::is_claim;
@@ -41,9 +39,7 @@ pub(super) struct Asker<'a> {
     pub(super) version: Version,
 }
 
-/// Turns a client's fields into those that the upstream gets. Names and groups are percent-encoded UTF-8: whatever is
-/// not visible ASCII or a space, and `%` and `,` themselves, so that a unit's name can neither end a list nor a line.
-/// Framing (`Content-Length`, `Transfer-Encoding`) and upgrades are left for the one who knows the body.
+/// Turns a client's fields into those that the upstream gets. Framing (`Content-Length`, `Transfer-Encoding`) and upgrades are left for the one who knows the body.
 pub(super) fn for_upstream(headers: &mut HeaderMap, backend: &Backend, asker: &Asker<'_>) -> Result<(), Refusal> {
     if !backend.allow_underscores && headers.keys().any(|name| name.as_str().contains('_')) {
         return Err(Refusal::Malformed("a field name has an underscore"));
@@ -129,6 +125,7 @@ fn strip_claims(headers: &mut HeaderMap) {
 fn introduce(headers: &mut HeaderMap, backend: &Backend, asker: &Asker<'_>) -> Result<(), Refusal> {
     let text = |text: &str| HeaderValue::from_str(text).map_err(|_| Refusal::Broken { what: "a name does not fit a header field" });
     let authority = backend.public_authority.as_str();
+    let public = text(authority)?;
     let port = match authority.rsplit_once(':') {
         Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => port,
         _ => "443",
@@ -140,24 +137,26 @@ fn introduce(headers: &mut HeaderMap, backend: &Backend, asker: &Asker<'_>) -> R
         }
         IpAddr::V6(v6) => (v6.to_string(), format!("\"[{v6}]\"")),
     };
-    let who = asker.identity.who();
+    let Some(person) = asker.identity.introduction() else {
+        return Err(Refusal::Broken { what: "a name does not fit a header field" });
+    };
     headers.insert(
         HOST,
         match &backend.host {
-            UpstreamHost::Same => text(authority)?,
+            UpstreamHost::Same => public.clone(),
             UpstreamHost::Named(name) => name.clone(),
         },
     );
     headers.insert(X_FORWARDED_FOR, text(&address)?);
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
-    headers.insert(X_FORWARDED_HOST, text(authority)?);
+    headers.insert(X_FORWARDED_HOST, public);
     headers.insert(X_FORWARDED_PORT, text(port)?);
     headers.insert(FORWARDED, text(&format!("for={node};host=\"{authority}\";proto=https"))?);
-    headers.insert(X_FORWARDED_USER, text(&encoded(who.name.as_str()))?);
-    if let Some(email) = asker.identity.email() {
-        headers.insert(X_FORWARDED_EMAIL, text(&encoded(email))?);
+    headers.insert(X_FORWARDED_USER, person.user.clone());
+    if let Some(email) = &person.email {
+        headers.insert(X_FORWARDED_EMAIL, email.clone());
     }
-    headers.insert(X_FORWARDED_GROUPS, text(&format!("unit:{},role:{}", encoded(who.unit.as_str()), who.role))?);
+    headers.insert(X_FORWARDED_GROUPS, person.groups.clone());
     add_via(headers, asker.version);
     Ok(())
 }
@@ -172,11 +171,6 @@ fn add_via(headers: &mut HeaderMap, version: Version) {
             _ => "1.1 yumen",
         }),
     );
-}
-
-fn encoded(text: &str) -> Cow<'_, str> {
-    const SET: &AsciiSet = &CONTROLS.add(b'%').add(b',');
-    utf8_percent_encode(text, SET).into()
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {

@@ -115,7 +115,8 @@ impl Pool {
         {
             return Ok(Lease { connection: Some(connection), slot: Some(slot), lane, reused: true, pool: Rc::downgrade(&self.0) });
         }
-        match Connection::open(upstream, limit).await {
+        // Boxed, because it is large and seldom needed: every request would carry its room.
+        match Box::pin(Connection::open(upstream, limit)).await {
             Ok(connection) => {
                 lane.failed.set(None);
                 Ok(Lease { connection: Some(connection), slot: Some(slot), lane, reused: false, pool: Rc::downgrade(&self.0) })

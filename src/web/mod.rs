@@ -94,6 +94,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/enter", get(own::enter))
         .route("/sign-in", get(sign_in::page))
         .route("/sign-in/key", get(sign_in::key_page))
+        .route("/sign-in/code", get(sign_in::key_page))
         .route("/sign-in/key-first", get(sign_in::page))
         .route("/sign-in/key-first/finish", get(sign_in::page))
         .route("/sign-in/onward", get(sign_in::onward))
@@ -126,6 +127,7 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
     vec![
         ("/sign-in", post(sign_in::first_factor)),
         ("/sign-in/key", post(sign_in::second_factor)),
+        ("/sign-in/code", post(sign_in::code)),
         ("/sign-in/key-first", post(sign_in::key_first)),
         ("/sign-in/key-first/finish", post(sign_in::key_first_finish)),
         ("/sign-out", post(own::sign_out)),

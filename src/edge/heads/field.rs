@@ -50,12 +50,15 @@ pub const NOT_CHUNKED: &str = "a Transfer-Encoding that is not chunked";
 impl Field {
     /// Adds to the name; one that is too long to matter is only counted.
     pub fn spell(&mut self, run: &[u8]) {
-        for byte in run {
-            if let Some(place) = self.name.get_mut(self.length) {
-                *place = byte.to_ascii_lowercase();
+        let end = self.length.saturating_add(run.len());
+        match self.name.get_mut(self.length..end) {
+            Some(place) => {
+                place.copy_from_slice(run);
+                place.make_ascii_lowercase();
+                self.length = end;
             }
             // One past the end: a longer name is no longer compared with anything.
-            self.length = self.length.saturating_add(1).min(LONGEST_NAME.saturating_add(1));
+            None => self.length = LONGEST_NAME.saturating_add(1),
         }
     }
 }

@@ -178,7 +178,7 @@ impl Desk {
         };
         let (permit, script) = permit::permit(self.durability);
         self.scripts.borrow_mut().push(script);
-        Ok(match forward(&self.pool, &self.backend, permit, inbound, &path).await {
+        Ok(match forward(&self.pool, &self.backend, permit, Box::new(inbound), &path).await {
             Ok(response) => response.map(Either::Left),
             Err(failure) => {
                 failure.receipt.close(500, failure.bytes_up, 0, End::Refused);

@@ -138,12 +138,19 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ),
         (
             "sign-in-key",
-            SignInKeyView { frame: stranger("/sign-in/key"), return_to: return_to.clone(), ceremony: ceremony(), key_first: KeyFirst::No }
-                .render(),
+            SignInKeyView {
+                frame: stranger("/sign-in/key"),
+                return_to: return_to.clone(),
+                ceremony: Some(ceremony()),
+                code: true,
+                key_first: KeyFirst::No,
+            }
+            .render(),
         ),
         (
             "sign-in-key-first",
-            SignInKeyView { frame: stranger("/sign-in"), return_to, ceremony: ceremony(), key_first: KeyFirst::Yes }.render(),
+            SignInKeyView { frame: stranger("/sign-in"), return_to, ceremony: Some(ceremony()), code: false, key_first: KeyFirst::Yes }
+                .render(),
         ),
         ("signed-out", SignedOutView { frame: stranger("/sign-in"), everywhere: false }.render()),
         ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),

@@ -13,7 +13,7 @@ use super::general::{certificate_files, names, origin_of, path, rate_of};
 use super::read::{Section, Value};
 use super::rule;
 use super::settings::{AppSettings, CertificateFiles, Labels, Rate, Upstream, UpstreamAddress, UpstreamHost};
-use crate::access::{App, PathPattern};
+use crate::access::{App, Demand, FactorDemand, PathPattern};
 use crate::model::{AppId, Host, Label, PathAllowance};
 
 /// What the reader of an app must know of the rest of the file.
@@ -53,6 +53,7 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
     let allow_underscores = section.or("allow_underscores", false, |value| value.boolean());
     let rate = section.get("rate").and_then(|value| rate(&value));
     let demand = rule::demand(section);
+    let demand = Demand { factor: demand.factor.or(Some(FactorDemand::default())), ..demand };
     let (host, label) = (host?, label?);
     let limits = surroundings.labels.of(label);
     let origin = origin_of(&host, surroundings.public_port);

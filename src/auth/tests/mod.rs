@@ -1,5 +1,6 @@
 //! What this module promises, each promise both ways.
 
+mod codes;
 mod enrolment;
 mod handover;
 mod keys;

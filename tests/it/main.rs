@@ -12,6 +12,7 @@ mod access;
 mod alike;
 mod bodies;
 mod clock;
+mod code_tokens;
 mod corpora;
 mod corpus;
 mod floods;

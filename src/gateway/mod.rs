@@ -24,7 +24,7 @@ mod run;
 mod standing;
 mod status;
 
-pub use control::{AccountLine, Ask, ControlAnswer, MAX_MESSAGE_BYTES, TokenLine, TokenVerb, told};
+pub use control::{AccountLine, Ask, ControlAnswer, MAX_MESSAGE_BYTES, TokenVerb, told};
 pub use house::{Site, StartError};
 pub use reload::Reloader;
 pub use run::{DataLock, Gateway, Options, lock};

@@ -147,7 +147,8 @@ fn every_field_has_a_label_and_every_id_is_there_once() {
             if matches!(tag.as_str(), "input" | "select" | "textarea") && !hidden {
                 assert!(labelled.contains(&attribute(attributes, "id").unwrap()), "{name}: {attributes:?}");
             }
-            for described in ["aria-describedby", "for"].iter().filter_map(|by| attribute(attributes, by)) {
+            let named = ["aria-describedby", "for", "data-reads-into"].iter().filter_map(|by| attribute(attributes, by));
+            for described in named.flat_map(str::split_whitespace) {
                 assert!(ids.contains(&described), "{name}: nothing is called {described}");
             }
         }
@@ -267,11 +268,11 @@ fn what_ends_somebodys_access_is_asked_about_on_a_page_that_names_her() {
 fn a_token_that_has_ended_offers_nothing_and_what_stops_one_is_asked_about() {
     let page = |wanted: &str| pages(Language::English, USUAL).into_iter().find(|(name, _)| *name == wanted).unwrap().1;
     let ended = page("console-token-ended");
-    assert!(ended.contains("id=\"token-ended\"") && !ended.contains("/console/tokens/FT%2D0042A/") && !ended.contains("/FT-0042A/"));
+    assert!(ended.contains("id=\"token-ended\"") && !ended.contains("class=\"actions\""));
     let active = page("console-token-active");
     for change in ["suspend", "lost", "revoke"] {
         assert!(active.contains(&format!("/{change}\" aria-describedby")), "{change} is not offered");
-        assert!(!active.contains(&format!("action=\"/console/tokens/FT%2D0042A/{change}\"")), "{change} is done without asking");
+        assert!(!active.contains(&format!("/{change}\">")), "{change} is done without asking");
         assert!(page(&format!("console-confirm-token-{change}")).contains(&format!("/{change}\">")), "{change}");
     }
     assert!(!active.contains("token-issue") && page("console-token-in-stock").contains("form id=\"token-issue\""));

@@ -18,6 +18,7 @@ mod forgery;
 mod headers;
 mod http2;
 mod identity;
+mod inventory;
 mod log;
 mod monitoring;
 mod proxied;

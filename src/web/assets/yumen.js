@@ -216,6 +216,10 @@
       }
     });
   }
+  // Browsers bring the line with the caret into sight, but not the whole of a field with many.
+  for (const field of document.querySelectorAll("textarea")) {
+    field.addEventListener("focus", () => field.scrollIntoView({ block: "nearest" }));
+  }
   for (const button of document.querySelectorAll("[data-prints]")) {
     button.addEventListener("click", () => window.print());
   }

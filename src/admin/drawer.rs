@@ -1,7 +1,7 @@
 //! Tokens from the drawer to their end: deliveries, issuing, suspension, loss.
 
 use crate::clock::Time;
-use crate::model::{AccountName, Action, Event, Serial, TokenState};
+use crate::model::{AccountId, AccountName, Action, Event, Outcome, Serial, TokenState};
 use crate::oath::{self, TransportKey};
 use crate::store::{StoreError, StoredToken, TokenChange, TokenFilter};
 
@@ -46,6 +46,17 @@ impl Desk {
         Ok(self.store.tokens(filter).await?)
     }
 
+    pub async fn token(&self, actor: &Actor, serial: &Serial) -> Result<StoredToken, AdminError> {
+        permit(actor, Change::ReadTokens)?;
+        self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))
+    }
+
+    /// Those that the account holds or held, of every kind, the oldest first.
+    pub async fn tokens_of(&self, actor: &Actor, account: AccountId) -> Result<Vec<StoredToken>, AdminError> {
+        permit(actor, Change::ReadTokens)?;
+        Ok(self.store.tokens_of(account).await?)
+    }
+
     /// Hands a token out. It opens nothing until its holder has shown that she has it.
     pub async fn issue_token(&self, actor: &Actor, serial: &Serial, to: &AccountName, now: Time) -> Result<(), AdminError> {
         permit(actor, Change::IssueToken)?;
@@ -81,8 +92,10 @@ impl Desk {
             let more = self.sessions.revoke_all_by(token.id);
             Ok::<_, StoreError>((change, at_once.len().saturating_add(more.len())))
         };
-        let (change, ended) = self.taken_away(actor, event, change).await?;
-        changed(change, serial).map(|_| ended)
+        let (change, ended) = self.taken_away(actor, event.clone(), change).await?;
+        changed(change, serial).map(|()| ended).inspect_err(|error| {
+            self.journal.note(Event { outcome: Outcome::Failed, ..actor.sign(event) }.with("why", error));
+        })
     }
 }
 

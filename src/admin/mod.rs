@@ -6,6 +6,7 @@
 
 mod desk;
 mod drawer;
+mod inventory;
 mod permission;
 
 #[cfg(test)]
@@ -13,4 +14,5 @@ mod tests;
 
 pub use desk::{AdminError, Desk, Disabled, Invitation, NewAccount};
 pub use drawer::TokenEnd;
+pub use inventory::TokenLine;
 pub use permission::{Actor, Change};

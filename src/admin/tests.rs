@@ -1,3 +1,5 @@
+mod drawer;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
-use crate::gateway::{Ask, ControlAnswer, TokenLine, TokenVerb};
+use crate::admin::TokenLine;
+use crate::gateway::{Ask, ControlAnswer, TokenVerb};
 use crate::model::{TokenKind, TokenState};
 
 use super::control::Which;
@@ -152,11 +153,7 @@ fn list(answer: &ControlAnswer, form: Form) -> anyhow::Result<ExitCode> {
             serde_json::to_writer_pretty(&mut out, tokens)?;
             writeln!(out)?;
         }
-        Form::Csv => {
-            let mut writer = csv::Writer::from_writer(&mut out);
-            tokens.iter().try_for_each(|token| writer.serialize(token))?;
-            writer.flush()?;
-        }
+        Form::Csv => out.write_all(&TokenLine::csv(tokens)?)?,
         Form::Table => tokens.iter().try_for_each(|token| line(&mut out, token))?,
     }
     Ok(ExitCode::SUCCESS)

@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::admin::{Actor, AdminError, Disabled, NewAccount};
+use crate::admin::{Actor, AdminError, Disabled, NewAccount, TokenLine};
 use crate::model::{AccountName, Role, TokenKind, TokenState, UnitName};
 use crate::store::{AccountFilter, TokenFilter};
 
@@ -24,7 +24,7 @@ use super::status::Status;
 
 mod tokens;
 
-pub use tokens::{TokenLine, TokenVerb};
+pub use tokens::TokenVerb;
 
 /// No request or answer is longer.
 pub const MAX_MESSAGE_BYTES: u64 = 4 * 1024 * 1024;

@@ -215,6 +215,16 @@ impl Asked {
         Ok(response)
     }
 
+    /// A file to keep, which no browser shows as a page.
+    pub fn attach(&self, name: &str, kind: &'static str, body: Vec<u8>) -> Answer {
+        let disposition = format!("attachment; filename=\"{name}\"");
+        let disposition = HeaderValue::from_str(&disposition).map_err(|_| Refusal::Broken { what: "a file's name" })?;
+        let kind = HeaderValue::from_static(kind);
+        let mut response = ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, disposition)], body).into_response();
+        self.finish(&mut response);
+        Ok(response)
+    }
+
     pub fn redirect(&self, to: &str) -> Answer {
         let location = HeaderValue::from_str(to).map_err(|_| Refusal::Malformed("an address to go on to"))?;
         let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();

@@ -12,6 +12,7 @@ mod contrast;
 mod denial;
 mod enrol;
 mod files;
+mod inventory;
 mod keys;
 mod language;
 mod own;
@@ -113,6 +114,11 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/accounts/invite", get(console::accounts))
         .route("/console/accounts/{id}", get(console::account))
         .route("/console/accounts/{id}/{change}", get(console::confirm))
+        .route("/console/tokens", get(inventory::tokens))
+        .route("/console/tokens.csv", get(inventory::export))
+        .route("/console/tokens/import", get(inventory::import_page))
+        .route("/console/tokens/{serial}", get(inventory::token))
+        .route("/console/tokens/{serial}/{change}", get(inventory::confirm))
         .route("/console/units", get(console::units))
         .route("/console/sessions", get(console::sessions))
         .route("/console/sessions/end", get(console::confirm_end))
@@ -143,6 +149,8 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/sessions/end", post(own::end_session)),
         ("/console/accounts/invite", post(console::invite)),
         ("/console/accounts/{id}/{change}", post(console::change)),
+        ("/console/tokens/import", post(inventory::import)),
+        ("/console/tokens/{serial}/{change}", post(inventory::change)),
         ("/console/sessions/end", post(console::end_session)),
     ]
 }
@@ -152,13 +160,14 @@ pub fn form_addresses() -> Vec<&'static str> {
     forms().into_iter().map(|(address, _)| address).collect()
 }
 
-/// Forms that only take something away (a session, an account's right to sign in): they are heard where the log takes no record.
+/// Forms that only take something away (a session, an account's right to sign in, a token): they are heard where the log takes no record.
 pub fn only_takes_away(path: &str) -> bool {
     match path {
         "/sign-out" | "/sign-out/everywhere" | "/sessions/end" | "/console/sessions/end" => true,
         path => {
-            let change = path.strip_prefix("/console/accounts/").and_then(|rest| rest.split_once('/'));
-            matches!(change, Some((_, "disable" | "end-sessions")))
+            let change = |list| path.strip_prefix(list).and_then(|rest| rest.split_once('/'));
+            matches!(change("/console/accounts/"), Some((_, "disable" | "end-sessions")))
+                || matches!(change("/console/tokens/"), Some((_, "suspend" | "lost" | "revoke")))
         }
     }
 }
@@ -213,6 +222,16 @@ mod tests {
             assert!(only_takes_away(path), "{path}");
         }
         assert!(only_takes_away("/console/accounts/7/end-sessions"));
+        for change in ["suspend", "lost", "revoke"] {
+            assert!(only_takes_away(&format!("/console/tokens/FT-7/{change}")), "{change}");
+        }
+        for path in ["/console/tokens/FT-7/issue", "/console/tokens/FT-7/resume", "/console/tokens/FT-7", "/console/tokens/import"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
+        // A token may be called so; what a form does is said by the last word alone.
+        for path in ["/console/tokens/LOST", "/console/tokens/LOST/issue", "/console/tokens/FT-7/lost/issue", "/console/tokens/lost"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
         for path in ["/sign-in", "/enrol/finish", "/keys/add", "/console/accounts/7/enable", "/console/accounts/7/invite"] {
             assert!(!only_takes_away(path), "{path}");
         }

@@ -128,6 +128,26 @@ impl Forger {
         let page = self.submit(browser, &page, &form).await;
         assert!(page.status.is_success() && page.text().contains(shows), "{change}: {}", page.text());
     }
+
+    /// A delivery of two tokens, and what the console does with them until they end.
+    async fn inventory(&mut self, browser: &mut Browser, holder: &str, key: &str) {
+        let page = browser.open(&portal("/console/tokens/import")).await;
+        let seed = "3132333435363738393031323334353637383930";
+        let form = page.form("import").with("seeds", &format!("F1,{seed}\n")).with("step", "import");
+        let page = self.submit(browser, &page, &form).await;
+        assert!(page.text().contains("data-token=\"F1\""), "{}", page.text());
+        let changes = [("F1", "issue", "issued"), (key, "suspend", "suspended"), (key, "resume", "active"), (key, "revoke", "revoked")];
+        for (serial, change, state) in changes.into_iter().chain([("F1", "lost", "lost")]) {
+            let page = browser.open(&portal(&format!("/console/tokens/{serial}/{change}"))).await;
+            let form = match change {
+                "issue" => page.form("token-issue").with("account", holder),
+                "resume" => page.form("token-resume"),
+                _ => page.form("confirm"),
+            };
+            let page = self.submit(browser, &page, &form).await;
+            assert!(page.text().contains(&format!("data-state=\"{state}\"")), "{change}: {}", page.text());
+        }
+    }
 }
 
 /// The values of all attributes of a name.
@@ -174,6 +194,10 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     forger.change(&mut wang, &her, "disable", "data-state=\"disabled\"").await;
     forger.change(&mut wang, &her, "enable", "data-state=\"active\"").await;
 
+    let held = wang.open(&portal(&format!("/console/accounts/{her}"))).await;
+    let key = attributes(&held.text(), "data-token").remove(0);
+    forger.inventory(&mut wang, "li", &key).await;
+
     // Her other machine, with the same key, has a session that she ends from here.
     let mut other = house.browser();
     std::mem::swap(&mut wang.key, &mut other.key);
@@ -187,11 +211,17 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;
     assert_eq!(page.url.path(), "/signed-out");
 
-    let routed = |path: &String| path.replace(&zhao, "{id}").replace(&her, "{id}");
+    let routed = |path: &String| {
+        let path = path.replace(&zhao, "{id}").replace(&her, "{id}");
+        path.replace(&format!("/tokens/{key}/"), "/tokens/{serial}/").replace("/tokens/F1/", "/tokens/{serial}/")
+    };
     let tried: BTreeSet<String> = forger.tried.iter().map(routed).collect();
     let mut expected: BTreeSet<String> = yumen::web::form_addresses().into_iter().map(str::to_owned).collect();
     assert!(expected.remove("/console/accounts/{id}/{change}"));
     expected.extend(["invite", "enable", "disable", "end-sessions"].map(|change| format!("/console/accounts/{{id}}/{change}")));
+    assert!(expected.remove("/console/tokens/{serial}/{change}"));
+    let changes = ["issue", "suspend", "resume", "lost", "revoke"];
+    expected.extend(changes.map(|change| format!("/console/tokens/{{serial}}/{change}")));
     assert_eq!(tried, expected, "every address that takes a form is tried, and no other");
 }
 

@@ -20,6 +20,7 @@ mod forgery;
 mod headers;
 mod http2;
 mod identity;
+mod inventory;
 mod log;
 mod memory;
 mod monitoring;

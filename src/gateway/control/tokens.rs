@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ControlAnswer, account_name, done, told};
-use crate::admin::{Actor, TokenEnd};
+use crate::admin::{Actor, TokenEnd, TokenLine};
 use crate::gateway::house::House;
-use crate::model::{Serial, TokenKind, TokenState};
+use crate::model::Serial;
 use crate::oath::TransportKey;
-use crate::store::{StoredToken, TokenFilter};
+use crate::store::TokenFilter;
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -16,39 +16,6 @@ pub enum TokenVerb {
     Resume,
     Lost,
     Revoke,
-}
-
-/// A token as lists show it.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct TokenLine {
-    pub serial: String,
-    pub kind: TokenKind,
-    pub state: TokenState,
-    pub holder: Option<String>,
-    pub unit: Option<String>,
-    pub added: String,
-    pub issued: Option<String>,
-    pub last_used: Option<String>,
-    pub ended: Option<String>,
-    pub expires: Option<String>,
-}
-
-impl TokenLine {
-    fn of(token: StoredToken) -> Self {
-        let (holder, unit) = token.holder.map(|holder| (holder.name.to_string(), holder.unit.to_string())).unzip();
-        Self {
-            serial: token.serial.to_string(),
-            kind: token.kind,
-            state: token.state,
-            holder,
-            unit,
-            added: token.added.to_string(),
-            issued: token.issued.map(|time| time.to_string()),
-            last_used: token.last_used.map(|time| time.to_string()),
-            ended: token.ended.map(|time| time.to_string()),
-            expires: token.expires.map(|time| time.to_string()),
-        }
-    }
 }
 
 pub(super) async fn import(house: &House, actor: &Actor, seeds: &str, key: Option<&str>, rehearse: bool) -> Result<ControlAnswer, String> {

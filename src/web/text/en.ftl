@@ -214,8 +214,6 @@ copied = Copied.
 copy-failed = Copying did not work. Select the link and copy it by hand.
 account-title = Account { $name }
 account-sessions = Open sessions
-account-keys = Keys
-account-no-keys = No key is registered.
 account-actions = Actions
 account-invite = Invite again
 account-invite-hint = Makes a new single-use link; earlier links stop working. Setting up anew replaces password and keys.
@@ -236,6 +234,74 @@ confirm-kept = Password and keys are kept.
 confirm-may-return = She may sign in again.
 confirm-recorded = It is recorded under your name.
 confirm-cancel = Cancel
+
+# Tokens in the console
+console-tokens = Tokens
+tokens-filter = Serial number, holder or unit
+tokens-export = CSV file
+tokens-none-fit = No token fits.
+tokens-none = There is no token yet.
+tokens-none-next = Import a delivery; security keys are listed as soon as they are registered.
+tokens-back = Back to tokens
+token-title = Token { $serial }
+token-serial = Serial number
+token-kind = Kind
+token-kind-usb-key = USB-KEY
+token-kind-webauthn = Security key
+token-kind-oath = Code token
+token-holder = Holder
+token-added = Taken in
+token-issued-at = Issued
+token-expires = Expires
+token-expires-not = Not at a set time
+token-ended = Ended
+token-in-stock = In stock
+token-issued = Issued
+token-active = Active
+token-suspended = Suspended
+token-is-lost = Lost
+token-revoked = Revoked
+token-expired = Expired
+token-no-actions = This token has ended for ever. It stays in the inventory, and nothing more can be done with it.
+token-issue = Issue to this account
+token-issue-hint = Hand it over in person. It opens nothing until its holder has entered a first code.
+token-resume = Let it work again
+token-resume-hint = The holder can sign in with it again.
+token-suspend = Suspend
+token-suspend-hint = Stops it for the time being, and ends the sessions that it opened.
+token-lost = Report as lost
+token-lost-hint = Stops it for ever, and ends the sessions that it opened.
+token-revoke = Revoke
+token-revoke-hint = For a token that was given back or is broken: stops it for ever, and ends the sessions that it opened.
+token-confirm-suspend = Suspend the token { $serial }?
+token-confirm-lost = Report the token { $serial } as lost?
+token-confirm-revoke = Revoke the token { $serial }?
+token-confirm-sessions = The sessions that it opened end at once, with every system entered from them. Work that is not saved there may be lost.
+token-confirm-may-return = It opens nothing until somebody lets it work again.
+token-confirm-for-ever = It never opens anything again, even if it is found.
+account-tokens = Tokens
+account-no-tokens = This account holds no token.
+import-title = Import a delivery
+import-intro = A maker’s file of seeds, as PSKC (RFC 6030) or CSV (serial, seed, type, digits, period, hash). It is looked through first; nothing is imported until you say so, and then the whole file.
+import-file = Choose a file
+import-text = Contents of the file
+import-text-hint = Choosing a file fills this in; you can also paste its text.
+import-size-hint = A form holds at most 64 KiB, which is about 500 rows of CSV. For more, ask the machine’s operator for this command:
+import-key = Transport key (if the seeds are encrypted)
+import-key-hint = The pre-shared AES key, in 32, 48 or 64 hexadecimal digits.
+import-key-again = Enter the transport key once more; it is not sent back to the browser.
+import-rehearse = Look it through
+import-rehearse-again = Look it through again
+import-fits =
+    { $count ->
+        [one] 1 token can be imported. Nothing was imported yet.
+       *[other] { $count } tokens can be imported. Nothing was imported yet.
+    }
+import-submit = Import them
+import-problems = What is wrong with the file
+import-shown = Shown: { $shown } of { $all }
+import-line = Line { $line }:
+import-known = The serial number { $serial } is known already.
 
 # What happened in the step before
 alert-wrong-sign-in = Sign-in failed. Check the name, the password and the key. If you are sure that they are right, ask your administrator.
@@ -280,6 +346,21 @@ alert-not-yourself = You cannot do this to your own account. Ask another securit
 alert-last-administrator = This is the last security administrator who can sign in. Set up another one first.
 alert-gone = It is no longer there; perhaps somebody else was quicker.
 alert-not-in-this-state = The account's state does not allow this. Look at it again.
+alert-token-issued = The token is issued. Its holder shows with the first code that she has it.
+alert-token-resumed = The token works again.
+alert-token-suspended = The token is suspended, and the sessions that it opened are ended.
+alert-token-lost = The token is reported lost, and the sessions that it opened are ended.
+alert-token-revoked = The token is revoked, and the sessions that it opened are ended.
+alert-token-not-in-this-state = The token’s state does not allow this. Look at it again.
+alert-no-such-account = There is no account of that name.
+alert-no-holder = The account is disabled or suspended, so it cannot be given a token.
+alert-transport-key-invalid = The transport key must have 32, 48 or 64 hexadecimal digits. Nothing was looked at.
+alert-delivery-refused = Nothing was imported. Every problem of the file is listed below.
+alert-tokens-imported =
+    { $count ->
+        [one] 1 token is imported and in stock.
+       *[other] { $count } tokens are imported and in stock.
+    }
 
 # Errors
 error-next = What you can do

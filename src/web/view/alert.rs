@@ -92,10 +92,23 @@ alerts! {
     Gone Error "alert-gone",
     /// The change does not fit the state that the account is in.
     NotInThisState Error "alert-not-in-this-state",
+    TokenIssued Done "alert-token-issued",
+    TokenResumed Done "alert-token-resumed",
+    TokenSuspended Done "alert-token-suspended",
+    TokenLost Done "alert-token-lost",
+    TokenRevoked Done "alert-token-revoked",
+    /// The change does not fit the state that the token is in.
+    TokenNotInThisState Error "alert-token-not-in-this-state",
+    NoSuchAccount Error "alert-no-such-account",
+    /// The account is switched off, so that it cannot hold a token.
+    NoHolder Error "alert-no-holder",
+    TransportKeyInvalid Error "alert-transport-key-invalid",
+    DeliveryRefused Error "alert-delivery-refused",
+    TokensImported { count } Done "alert-tokens-imported",
 }
 
 impl Alert {
-    pub(super) fn is_error(&self) -> bool {
+    pub fn is_error(&self) -> bool {
         self.tone() == Tone::Error
     }
 }

@@ -60,6 +60,23 @@ pub(super) fn account(typed: Typed, state: AccountState, role: Role) -> AccountR
     }
 }
 
+pub(super) fn token(typed: Typed, state: TokenState) -> TokenRow {
+    let holder = TokenHolder { account: "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d".into(), name: typed.name.into(), unit: typed.unit.into() };
+    let is_out = state != TokenState::InStock;
+    TokenRow {
+        serial: "FT-0042A".into(),
+        kind: TokenKind::WebAuthn,
+        state,
+        label: is_out.then(|| typed.key.into()),
+        holder: is_out.then_some(holder),
+        added: moment(),
+        issued: is_out.then(moment),
+        last_used: is_out.then(moment),
+        ended: (TokenActions::for_state(state) == TokenActions::default()).then(moment),
+        expires: Some(moment()),
+    }
+}
+
 fn unit(typed: Typed) -> UnitRow {
     UnitRow { name: typed.unit.into(), states: AccountState::ALL.iter().map(|state| (*state, 3)).collect() }
 }
@@ -106,6 +123,24 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         unit: typed.unit.into(),
         sessions: 2,
     };
+    let all_tokens = |tokens: Vec<TokenRow>, search: &str| TokensView {
+        frame: staff("/console/tokens"),
+        filter: TokensFilter { search: search.into(), ..TokensFilter::default() },
+        paging: Paging::new(format!("/console/tokens?q={search}"), tokens.len(), ""),
+        export: format!("/console/tokens.csv?q={search}"),
+        tokens,
+    };
+    let one_token = |state| TokenView {
+        frame: staff("/console/tokens/FT-0042A"),
+        token: token(typed, state),
+        sessions: 2,
+        actions: TokenActions::for_state(state),
+        typed: typed.name.into(),
+    };
+    let confirm_token =
+        |act| ConfirmTokenView { frame: staff("/console/tokens/FT-0042A/lost"), act, token: token(typed, TokenState::Active), sessions: 2 };
+    let import = |text: &str, found| ImportView { frame: staff("/console/tokens/import"), text: text.into(), has_key: true, found };
+    let problems = vec![DeliveryProblem::InLine { line: 7, why: typed.key.into() }, DeliveryProblem::Known { serial: "FT-0042A".into() }];
     let mut pages = vec![
         (
             "sign-in",
@@ -261,12 +296,25 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 frame: staff("/console/accounts"),
                 account: account(typed, AccountState::Active, Role::Member),
                 email: Some(typed.name.into()),
-                keys: vec![key(typed, "k1", true)],
+                tokens: vec![token(typed, TokenState::Active), token(typed, TokenState::Lost)],
                 sessions: 2,
                 actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true },
             }
             .render(),
         ),
+        ("console-tokens", all_tokens(TokenState::ALL.iter().map(|state| token(typed, *state)).collect(), "").render()),
+        ("console-tokens-none", all_tokens(vec![], "").render()),
+        ("console-tokens-none-fit", all_tokens(vec![], typed.name).render()),
+        ("console-token-in-stock", one_token(TokenState::InStock).render()),
+        ("console-token-active", one_token(TokenState::Active).render()),
+        ("console-token-suspended", one_token(TokenState::Suspended).render()),
+        ("console-token-ended", one_token(TokenState::Revoked).render()),
+        ("console-confirm-token-suspend", confirm_token(TokenAct::Suspend).render()),
+        ("console-confirm-token-lost", confirm_token(TokenAct::Lost).render()),
+        ("console-confirm-token-revoke", confirm_token(TokenAct::Revoke).render()),
+        ("console-import", import("", Rehearsed::NotYet).render()),
+        ("console-import-fits", import(typed.key, Rehearsed::Fits { tokens: 30 }).render()),
+        ("console-import-problems", import(typed.key, Rehearsed::Problems { shown: problems, all: 1_000 }).render()),
         ("console-units", UnitsView { frame: staff("/console/units"), units: vec![unit(typed)] }.render()),
         ("console-units-none", UnitsView { frame: staff("/console/units"), units: vec![] }.render()),
         ("console-sessions", all_sessions(vec![session(typed, true), session(typed, false)], "").render()),

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fmt;
 
-use super::codes::CodeError;
 use super::failures::Counted;
 use super::keys::KeyError;
 use super::session::Ended;
@@ -24,7 +23,7 @@ pub enum Why {
     /// The challenge is taken, expired, or another browser's.
     NoChallenge,
     Key(KeyError),
-    Code(CodeError),
+    WrongCode,
     /// Staff sign in with a token that nobody can be talked out of; a code can be read out to a stranger.
     CodeForStaff,
     /// The store or something else failed.
@@ -117,7 +116,7 @@ impl Denied {
             | Why::Suspended
             | Why::NotEnrolled
             | Why::Key(_)
-            | Why::Code(_)
+            | Why::WrongCode
             | Why::CodeForStaff => Told::Refused,
             Why::Busy => Told::Busy,
             Why::NothingPending | Why::NoChallenge => Told::BeginAgain,
@@ -145,7 +144,7 @@ impl Why {
             Self::Key(KeyError::WrongChallenge) => "wrong-challenge",
             Self::Key(KeyError::UnknownKey) => "unknown-key",
             Self::Key(KeyError::Malformed(_) | KeyError::Wrong(_) | KeyError::Settings(_)) => "wrong-key",
-            Self::Code(_) => "wrong-code",
+            Self::WrongCode => "wrong-code",
             Self::CodeForStaff => "code-for-staff",
             Self::Broken(_) => "unavailable",
         }

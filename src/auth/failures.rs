@@ -24,7 +24,7 @@ impl Default for FailureLimit {
 }
 
 impl FailureLimit {
-    fn of(self, role: Role) -> u32 {
+    pub(super) fn of(self, role: Role) -> u32 {
         match role {
             Role::Member => self.0,
             Role::SystemAdministrator | Role::SecurityAdministrator | Role::Auditor => self.0.min(STAFF_FAILURES),
@@ -87,19 +87,6 @@ impl Failures {
         }
         // The store ended them with the change of state, so nothing that can fail is left to do.
         Ok(Counted::Suspended(Some(self.sessions.revoke_all_of(account.id))))
-    }
-}
-
-impl Failures {
-    /// A wrong code. Six digits can be guessed, so unlike answers of keys these have to be few.
-    pub(super) async fn count_code(&self, account: &Account) -> Result<Counted, StoreError> {
-        let count = self.store.count_code_failure(account.id).await?;
-        if count < self.limit.of(account.role) {
-            return Ok(Counted::MayTryAgain);
-        }
-        let suspended = self.store.suspend_code_tokens(account.id).await?;
-        self.sessions.revoke_opened_by_code(account.id);
-        Ok(Counted::CodesSuspended(suspended))
     }
 }
 

@@ -124,11 +124,6 @@ impl Sessions {
         self.revoke_where(|_, open| open.who.account == account)
     }
 
-    /// Ends, in memory and at once, what the account's code tokens opened.
-    pub(super) fn revoke_opened_by_code(&self, account: AccountId) -> Vec<Ended> {
-        self.revoke_where(|_, open| open.who.account == account && open.live.factor == Factor::PasswordAndOath)
-    }
-
     /// Ends all that a token opened, in memory and at once.
     pub fn revoke_all_by(&self, token: KeyId) -> Vec<Ended> {
         self.revoke_where(|_, open| open.live.key == token)

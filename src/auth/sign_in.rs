@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
-use super::codes::{CodeError, Codes};
+use super::codes::Codes;
 use super::denied::{Denied, Why};
 use super::failures::{Counted, Failures, counts};
+use super::guesses::{CodeDenied, Guesses};
 use super::identity::Identity;
 use super::keys::KeyError;
 use super::password::{PasswordError, Passwords};
@@ -55,6 +56,7 @@ pub struct SignIn {
     pub(super) sessions: Arc<Sessions>,
     pub(super) failures: Failures,
     pub(super) codes: Codes,
+    pub(super) guesses: Guesses,
     pub(super) tally: Arc<SignInTally>,
 }
 
@@ -146,16 +148,20 @@ impl SignIn {
         if account.role != Role::Member {
             return Err(Denied::new(Why::CodeForStaff, Some(account)));
         }
-        let token = match self.codes.take(account.id, typed, wall).await {
+        let token = match self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await {
             Ok(token) => token,
-            Err(error @ (CodeError::Wrong | CodeError::NoToken)) => return Err(self.wrong_code(account, pending, error, now).await),
+            Err(CodeDenied::Wrong | CodeDenied::NoToken) => return Err(Denied::new(Why::WrongCode, Some(account))),
+            Err(CodeDenied::Stopped { serials, .. }) => {
+                let counted = Counted::CodesSuspended(serials);
+                self.end_step_unless_may_try_again(&counted, pending, now).await;
+                return Err(Denied::new(Why::WrongCode, Some(account)).counted(counted));
+            }
             Err(error) => return Err(Denied::broken(error)),
         };
         let spent = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
         if spent.is_none() {
             return Err(Denied::new(Why::NothingPending, Some(account)));
         }
-        self.store.clear_code_failures(account.id).await.map_err(Denied::broken)?;
         self.open(account.id, token, Factor::PasswordAndOath, browser, now).await
     }
 
@@ -210,17 +216,6 @@ impl SignIn {
             AccountState::Suspended => Why::Suspended,
         };
         Err(Denied::new(why, Some(account)))
-    }
-
-    async fn wrong_code(&self, account: Account, pending: &Token, error: CodeError, now: Time) -> Denied {
-        match self.failures.count_code(&account).await {
-            Ok(counted) => {
-                self.end_step_unless_may_try_again(&counted, pending, now).await;
-                Denied::new(Why::Code(error), Some(account)).counted(counted)
-            }
-            // A failure that could not be counted is the gateway's problem.
-            Err(broken) => Denied::broken(broken),
-        }
     }
 
     async fn failed(&self, account: Account, pending: &Token, error: KeyError, now: Time) -> Denied {

@@ -72,7 +72,7 @@ pub fn key_alert(why: &Why) -> Alert {
     match why {
         Why::Key(KeyError::UserNotVerified) => Alert::KeyWithoutUserVerification,
         Why::Key(KeyError::NotHardware) => Alert::KeySynced,
-        Why::Code(_) => Alert::CodeWrong,
+        Why::WrongCode => Alert::CodeWrong,
         Why::CodeForStaff => Alert::CodeForStaff,
         _ => Alert::KeyRefused,
     }

@@ -24,6 +24,7 @@ mod inventory;
 mod log;
 mod memory;
 mod monitoring;
+mod own_tokens;
 mod proxied;
 mod reload;
 mod scrape;

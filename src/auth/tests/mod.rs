@@ -5,5 +5,6 @@ mod enrolment;
 mod handover;
 mod keys;
 mod my_keys;
+mod own_tokens;
 mod sessions;
 mod sign_in;

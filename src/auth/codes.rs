@@ -24,6 +24,13 @@ pub enum CodeError {
     Store(#[from] StoreError),
 }
 
+/// A right code that is not spent yet.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) serial: Serial,
+    pub(super) spending: Spending,
+}
+
 /// Opens seeds and spends codes. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Codes {
@@ -59,32 +66,57 @@ impl Codes {
 
     /// Brings a token back that has gone astray, by two codes in a row. It opens nothing by itself: both codes are spent.
     pub async fn resynchronise(&self, account: AccountId, serial: &Serial, codes: (&str, &str), wall: Time) -> Result<(), CodeError> {
-        let (Some(first), Some(second)) = (TypedCode::parse(codes.0), TypedCode::parse(codes.1)) else { return Err(CodeError::Wrong) };
-        let seeds = self.store.seeds_of(account, TokenState::Active, wall).await?;
-        let stored = seeds.iter().find(|stored| stored.serial == *serial).ok_or(CodeError::NoToken)?;
-        let (seed, scheme, progress) = self.open(stored)?;
-        let found = progress.resynchronise(&seed, scheme, (&first, &second), unix_seconds(wall)).ok_or(CodeError::Wrong)?;
-        let spent = self.store.spend_oath(&spending(stored, found), wall).await?;
-        if spent { Ok(()) } else { Err(CodeError::Wrong) }
+        let found = self.find_in_a_row(account, serial, codes, wall).await?;
+        if self.store.spend_oath(&found.spending, wall).await? { Ok(()) } else { Err(CodeError::Wrong) }
     }
 
-    async fn spend(&self, account: AccountId, state: TokenState, typed: &str, wall: Time) -> Result<KeyId, CodeError> {
-        let seeds = self.store.seeds_of(account, state, wall).await?;
+    /// Looks for the token of that account and state that shows this code, among those of which `which` says yes; spends nothing.
+    pub(super) async fn find(
+        &self,
+        account: AccountId,
+        state: TokenState,
+        which: impl Fn(&Serial) -> bool,
+        typed: &str,
+        wall: Time,
+    ) -> Result<Found, CodeError> {
+        let mut seeds = self.store.seeds_of(account, state, wall).await?;
+        seeds.retain(|stored| which(&stored.serial));
         if seeds.is_empty() {
             return Err(CodeError::NoToken);
         }
         let typed = TypedCode::parse(typed).ok_or(CodeError::Wrong)?;
         for stored in &seeds {
             let (seed, scheme, progress) = self.open(stored)?;
-            let Some(found) = progress.take(&seed, scheme, &typed, unix_seconds(wall)) else { continue };
-            let spending = spending(stored, found);
-            let spent = match state {
-                TokenState::Issued => self.store.activate_oath(&spending, wall).await?,
-                _ => self.store.spend_oath(&spending, wall).await?,
-            };
-            return if spent { Ok(stored.token) } else { Err(CodeError::Wrong) };
+            if let Some(progress) = progress.take(&seed, scheme, &typed, unix_seconds(wall)) {
+                return Ok(Found { serial: stored.serial.clone(), spending: spending(stored, progress) });
+            }
         }
         Err(CodeError::Wrong)
+    }
+
+    /// Looks for where an active token has got to, by two codes in a row; spends nothing.
+    pub(super) async fn find_in_a_row(
+        &self,
+        account: AccountId,
+        serial: &Serial,
+        codes: (&str, &str),
+        wall: Time,
+    ) -> Result<Found, CodeError> {
+        let (Some(first), Some(second)) = (TypedCode::parse(codes.0), TypedCode::parse(codes.1)) else { return Err(CodeError::Wrong) };
+        let seeds = self.store.seeds_of(account, TokenState::Active, wall).await?;
+        let stored = seeds.iter().find(|stored| stored.serial == *serial).ok_or(CodeError::NoToken)?;
+        let (seed, scheme, progress) = self.open(stored)?;
+        let found = progress.resynchronise(&seed, scheme, (&first, &second), unix_seconds(wall)).ok_or(CodeError::Wrong)?;
+        Ok(Found { serial: serial.clone(), spending: spending(stored, found) })
+    }
+
+    async fn spend(&self, account: AccountId, state: TokenState, typed: &str, wall: Time) -> Result<KeyId, CodeError> {
+        let Found { spending, .. } = self.find(account, state, |_| true, typed, wall).await?;
+        let spent = match state {
+            TokenState::Issued => self.store.activate_oath(&spending, wall).await?,
+            _ => self.store.spend_oath(&spending, wall).await?,
+        };
+        if spent { Ok(spending.token) } else { Err(CodeError::Wrong) }
     }
 
     fn open(&self, stored: &StoredSeed) -> Result<(Seed, Scheme, Progress), CodeError> {

@@ -24,7 +24,7 @@ impl Default for FailureLimit {
 }
 
 impl FailureLimit {
-    fn of(self, role: Role) -> u32 {
+    pub(super) fn of(self, role: Role) -> u32 {
         match role {
             Role::Member => self.0,
             Role::SystemAdministrator | Role::SecurityAdministrator | Role::Auditor => self.0.min(STAFF_FAILURES),

@@ -95,7 +95,16 @@ impl World {
     }
 
     pub(super) async fn prove(&self, identity: &Identity, device: &mut Device) -> Result<Token, KeyChangeError> {
-        let challenge = self.auth.keys.proof_options(identity, self.now()).await?;
+        self.prove_except(identity, None, device).await.map(|proven| proven.token().clone())
+    }
+
+    pub(super) async fn prove_except(
+        &self,
+        identity: &Identity,
+        except: Option<crate::model::KeyId>,
+        device: &mut Device,
+    ) -> Result<Proven, KeyChangeError> {
+        let challenge = self.auth.keys.proof_options(identity, except, self.now()).await?;
         self.auth.keys.prove(identity, &challenge.id, &device.get(&challenge.options), self.now()).await
     }
 }

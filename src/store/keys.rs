@@ -1,5 +1,5 @@
 //! Registered security keys: tokens of the inventory that the WebAuthn library knows by their credential. A credential belongs to one account;
-//! the last key of an account cannot be removed.
+//! a key cannot be removed if nothing else would open the account.
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -63,7 +63,7 @@ pub enum KeyAddition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRemoval {
     Removed,
-    /// It is the last one: without a key nobody gets in.
+    /// The account has no other key and no code token: nobody would get in.
     LastOne,
     NoSuch,
 }
@@ -86,7 +86,8 @@ impl Store {
     /// What adding a key of this credential would come to now.
     pub async fn could_add_key(&self, account: AccountId, credential: &[u8]) -> Result<KeyAddition, StoreError> {
         let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM keys WHERE account = $1) AS held, EXISTS (SELECT 1 FROM keys WHERE credential = $2) AS taken",
+            "SELECT (SELECT count(*) FROM keys JOIN tokens ON tokens.id = keys.id WHERE keys.account = $1
+             AND tokens.state IN ('active', 'suspended')) AS held, EXISTS (SELECT 1 FROM keys WHERE credential = $2) AS taken",
         )
         .bind(account.to_string())
         .bind(credential)
@@ -103,8 +104,10 @@ impl Store {
     /// Adds a key to an active account.
     pub async fn add_key(&self, account: AccountId, new: &NewKey, now: Time) -> Result<KeyAddition, StoreError> {
         let mut write = self.begin().await?;
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM keys WHERE account = $1").bind(account.to_string()).fetch_one(&mut *write).await?;
+        // A key that was lost takes no place.
+        let held = "SELECT count(*) FROM keys JOIN tokens ON tokens.id = keys.id
+                    WHERE keys.account = $1 AND tokens.state IN ('active', 'suspended')";
+        let count: i64 = sqlx::query_scalar(held).bind(account.to_string()).fetch_one(&mut *write).await?;
         if count >= KEYS_PER_ACCOUNT {
             return Ok(KeyAddition::TooMany);
         }
@@ -146,8 +149,10 @@ impl Store {
         if removed.rows_affected() == 0 {
             return Ok(KeyRemoval::NoSuch);
         }
+        let left = "SELECT count(*) FROM tokens
+                    WHERE account = $1 AND id <> $2 AND state = 'active' AND (expires IS NULL OR expires > $3)";
         let left: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM keys WHERE account = $1").bind(account.to_string()).fetch_one(&mut *write).await?;
+            sqlx::query_scalar(left).bind(account.to_string()).bind(key.to_string()).bind(now.millis()).fetch_one(&mut *write).await?;
         if left == 0 {
             return Ok(KeyRemoval::LastOne);
         }

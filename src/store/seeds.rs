@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::{parsed, word};
-use super::{Store, StoreError, is_taken};
+use super::{Store, StoreError, Write, is_taken};
 use crate::clock::Time;
 use crate::model::{AccountId, KeyId, Serial, TokenKind, TokenState};
 
@@ -127,18 +127,7 @@ impl Store {
 
     async fn spend_in(&self, spending: &Spending, state: TokenState, now: Time) -> Result<bool, StoreError> {
         let mut write = self.begin().await?;
-        let spent = sqlx::query(
-            "UPDATE oath_seeds SET next = $3, drift = $4 WHERE token = $1 AND next = $2
-             AND EXISTS (SELECT 1 FROM tokens WHERE id = $1 AND state = $5)",
-        )
-        .bind(spending.token.to_string())
-        .bind(stored(spending.was)?)
-        .bind(stored(spending.next)?)
-        .bind(spending.drift)
-        .bind(state.word())
-        .execute(&mut *write)
-        .await?;
-        if spent.rows_affected() != 1 {
+        if !spend_code(&mut write, spending, state).await? {
             return Ok(false);
         }
         sqlx::query("UPDATE tokens SET last_used = $2, state = 'active' WHERE id = $1")
@@ -149,6 +138,22 @@ impl Store {
         write.commit().await?;
         Ok(true)
     }
+}
+
+/// `false`: it is spent already, or the token is not in that state.
+pub(super) async fn spend_code(write: &mut Write, spending: &Spending, state: TokenState) -> Result<bool, StoreError> {
+    let spent = sqlx::query(
+        "UPDATE oath_seeds SET next = $3, drift = $4 WHERE token = $1 AND next = $2
+         AND EXISTS (SELECT 1 FROM tokens WHERE id = $1 AND state = $5)",
+    )
+    .bind(spending.token.to_string())
+    .bind(stored(spending.was)?)
+    .bind(stored(spending.next)?)
+    .bind(spending.drift)
+    .bind(state.word())
+    .execute(&mut **write)
+    .await?;
+    Ok(spent.rows_affected() == 1)
 }
 
 /// Counters of 2⁶³ and more do not exist: a press a second would take them longer than the sun has.

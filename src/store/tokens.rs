@@ -25,6 +25,13 @@ pub struct StoredToken {
     pub expires: Option<Time>,
 }
 
+impl StoredToken {
+    /// Whether it opens anything now.
+    pub fn opens(&self, now: Time) -> bool {
+        self.state == TokenState::Active && self.expires.is_none_or(|end| end > now)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     pub account: AccountId,

@@ -184,6 +184,11 @@ impl Asked {
         }
     }
 
+    /// For whoever was signed in until just now.
+    pub fn strangers_frame(&self, path: &str) -> Frame {
+        Frame::portal(self.visit.language, path, String::new())
+    }
+
     /// From here on the browser holds another step token, to which the forms of a stranger are tied.
     pub fn change_step(&mut self, token: Token) {
         if self.visit.visitor.known().is_none() {

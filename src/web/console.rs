@@ -284,6 +284,7 @@ pub(super) fn key_row(asked: &Asked, key: &StoredKey) -> KeyRow {
     KeyRow {
         id: key.id.to_string(),
         name: key.label.clone(),
+        serial: Some(key.serial.to_string()),
         added: asked.portal.moment(key.added),
         last_used: key.last_used.map(|time| asked.portal.moment(time)),
     }

@@ -15,6 +15,7 @@ mod files;
 mod keys;
 mod language;
 mod own;
+mod own_tokens;
 mod recent;
 mod refusal;
 mod sign_in;
@@ -101,11 +102,16 @@ fn router() -> Router<Arc<Portal>> {
         .route("/enrol", get(enrol::page))
         .route("/enrol/password", get(enrol::password_page))
         .route("/enrol/key", get(enrol::key_page))
+        .route("/enrol/code", get(enrol::key_page))
         .route("/keys", get(keys::page))
         .route("/keys/add", get(keys::page))
         .route("/keys/remove", get(keys::page))
         .route("/keys/prove", get(keys::page))
         .route("/keys/register", get(keys::register_page))
+        .route("/keys/activate", get(keys::page))
+        .route("/keys/show", get(own_tokens::show_page))
+        .route("/keys/astray", get(own_tokens::astray_page))
+        .route("/keys/lost", get(keys::page))
         .route("/sessions", get(own::sessions))
         .route("/sessions/end", get(own::sessions))
         .route("/console/accounts", get(console::accounts))
@@ -133,11 +139,16 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/enrol/open", post(enrol::open)),
         ("/enrol/password", post(enrol::password)),
         ("/enrol/key", post(enrol::key)),
+        ("/enrol/code", post(enrol::code)),
         ("/enrol/finish", post(enrol::finish)),
         ("/keys/add", post(keys::add)),
         ("/keys/remove", post(keys::remove)),
         ("/keys/prove", post(keys::prove)),
         ("/keys/register", post(keys::register)),
+        ("/keys/activate", post(own_tokens::activate)),
+        ("/keys/show", post(own_tokens::show)),
+        ("/keys/astray", post(own_tokens::astray)),
+        ("/keys/lost", post(own_tokens::report)),
         ("/sessions/end", post(own::end_session)),
         ("/console/accounts/invite", post(console::invite)),
         ("/console/accounts/{id}/{change}", post(console::change)),

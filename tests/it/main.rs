@@ -20,6 +20,7 @@ mod http2;
 mod identity;
 mod log;
 mod monitoring;
+mod own_tokens;
 mod proxied;
 mod reload;
 mod scrape;

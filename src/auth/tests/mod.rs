@@ -4,5 +4,6 @@ mod enrolment;
 mod handover;
 mod keys;
 mod my_keys;
+mod own_tokens;
 mod sessions;
 mod sign_in;

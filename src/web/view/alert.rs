@@ -70,6 +70,13 @@ alerts! {
     ChallengeExpired Error "alert-challenge-expired",
     LastKey Error "alert-last-key",
     TooManyKeys Error "alert-too-many-keys",
+    CodeWrong Error "alert-code-wrong",
+    /// There were too many wrong codes.
+    CodesStopped Error "alert-codes-stopped",
+    PasswordWrong Error "alert-password-wrong",
+    TokenActivated Done "alert-token-activated",
+    TokenResynchronised Done "alert-token-resynchronised",
+    OwnTokenLost Done "alert-own-token-lost",
     KeyAdded Done "alert-key-added",
     KeyRemoved Done "alert-key-removed",
     SessionEnded Done "alert-session-ended",

@@ -7,6 +7,7 @@ mod console;
 mod enrol;
 mod error;
 mod icon;
+mod keys;
 #[cfg(test)]
 mod long_lists;
 mod paging;
@@ -24,8 +25,12 @@ pub use console::{
 };
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
 pub use error::{ErrorKind, ErrorView};
+pub use keys::{
+    KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, ProofMeans, ProvePurpose,
+    WhyOver,
+};
 pub use paging::Paging;
-pub use portal::{AppCard, KeyRow, KeysProveView, KeysRegisterView, KeysView, PortalView, ProvePurpose, SessionRow, SessionsView};
+pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
 pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView};
 
 use std::borrow::Cow;

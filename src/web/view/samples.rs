@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::*;
+use crate::model::{TokenKind, TokenState};
 
 pub(super) const HOSTILE: &str = "<script>alert(1)</script>\"'> onload=x </a>&amp;\u{202e}\u{2067}gnp";
 pub(super) const OPTIONS: &str = r#"{"publicKey":{"challenge":"p5aV2uHXr0AOqUk7HQitvi-Ny1p5aV2uHXr0AOqUk7H","rp":{"name":"<O'Brien & \"Söhne\"> 玉门","id":"gate.localhost"},"user":{"id":"AAAA","name":"ئالىم","displayName":"</form>"},"pubKeyCredParams":[{"type":"public-key","alg":-7}]}}"#;
@@ -31,7 +32,11 @@ fn moment() -> Moment {
 }
 
 pub(super) fn key(typed: Typed, id: &str, used: bool) -> KeyRow {
-    KeyRow { id: id.into(), name: typed.key.into(), added: moment(), last_used: used.then(moment) }
+    KeyRow { id: id.into(), name: typed.key.into(), serial: Some("K-2F7D2A0B1C3D".into()), added: moment(), last_used: used.then(moment) }
+}
+
+pub(super) fn own_token(state: TokenState) -> OwnTokenRow {
+    OwnTokenRow { serial: "FT-004217".into(), kind: TokenKind::Oath, state, issued: Some(moment()), last_used: None }
 }
 
 pub(super) fn session(typed: Typed, current: bool) -> SessionRow {
@@ -106,6 +111,15 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         unit: typed.unit.into(),
         sessions: 2,
     };
+    let enrol_key = |keys: Vec<KeyRow>, takes_code, shown| EnrolKeyView {
+        frame: stranger("/enrol"),
+        name: typed.name.into(),
+        keys,
+        shown,
+        takes_code,
+        ceremony: Some(ceremony()),
+    };
+    let prove = |purpose, means| KeysProveView { frame: member("/keys"), means, purpose, next: typed.key.into() };
     let mut pages = vec![
         (
             "sign-in",
@@ -149,21 +163,12 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),
         ("enrol-open", EnrolOpenView { frame: stranger("/enrol") }.render()),
         ("enrol-password", EnrolPasswordView { frame: stranger("/enrol"), name: typed.name.into(), least: 12 }.render()),
-        (
-            "enrol-key",
-            EnrolKeyView { frame: stranger("/enrol"), name: typed.name.into(), keys: vec![], ceremony: Some(ceremony()) }.render(),
-        ),
-        (
-            "enrol-key-second",
-            EnrolKeyView {
-                frame: stranger("/enrol"),
-                name: typed.name.into(),
-                keys: vec![key(typed, "k1", false)],
-                ceremony: Some(ceremony()),
-            }
-            .render(),
-        ),
-        ("enrol-done", EnrolDoneView { frame: stranger("/enrol"), name: typed.name.into() }.render()),
+        ("enrol-key", enrol_key(vec![], false, vec![]).render()),
+        ("enrol-key-or-code", enrol_key(vec![], true, vec![]).render()),
+        ("enrol-code", enrol_key(vec![], false, vec!["FT-004217".into()]).render()),
+        ("enrol-key-second", enrol_key(vec![key(typed, "k1", false)], false, vec![]).render()),
+        ("enrol-done", EnrolDoneView { frame: stranger("/enrol"), name: typed.name.into(), by_code: false }.render()),
+        ("enrol-done-code", EnrolDoneView { frame: stranger("/enrol"), name: typed.name.into(), by_code: true }.render()),
         ("enrol-invalid", EnrolInvalidView { frame: stranger("/enrol") }.render()),
         (
             "portal",
@@ -188,24 +193,24 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("portal-empty", PortalView { frame: member("/"), apps: vec![], has_apps: false, search: String::new() }.render()),
         (
             "keys",
-            KeysView { frame: member("/keys").alert(Some(Alert::KeyAdded)), keys: vec![key(typed, "k1", true), key(typed, "k2", false)] }
-                .render(),
-        ),
-        ("keys-only-one", KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)] }.render()),
-        (
-            "keys-prove-add",
-            KeysProveView { frame: member("/keys"), ceremony: ceremony(), purpose: ProvePurpose::AddKey, next: typed.key.into() }.render(),
-        ),
-        (
-            "keys-prove-remove",
-            KeysProveView {
-                frame: member("/keys"),
-                ceremony: ceremony(),
-                purpose: ProvePurpose::RemoveKey { name: typed.key.into() },
-                next: "remove".into(),
+            KeysView {
+                frame: member("/keys").alert(Some(Alert::KeyAdded)),
+                keys: vec![key(typed, "k1", true), key(typed, "k2", false)],
+                tokens: [TokenState::Issued, TokenState::Active, TokenState::Suspended].map(own_token).into(),
+                opening: 3,
             }
             .render(),
         ),
+        ("keys-only-one", KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)], tokens: vec![], opening: 1 }.render()),
+        ("keys-prove-add", prove(ProvePurpose::AddKey, ProofMeans::Key(ceremony())).render()),
+        ("keys-prove-remove", prove(ProvePurpose::RemoveKey { name: typed.key.into() }, ProofMeans::Key(ceremony())).render()),
+        ("keys-prove-activate", prove(ProvePurpose::Activate { serial: "FT-004217".into() }, ProofMeans::Code).render()),
+        ("keys-prove-lose", prove(ProvePurpose::Lose { serial: "FT-004217".into(), last: true }, ProofMeans::Password).render()),
+        ("keys-show", KeysShowView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
+        ("keys-astray", KeysAstrayView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
+        ("keys-over", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::LastOneLost }.render()),
+        ("keys-over-lost", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::Lost }.render()),
+        ("keys-over-stopped", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::CodesStopped }.render()),
         ("keys-register", KeysRegisterView { frame: member("/keys"), ceremony: ceremony(), keys: 1 }.render()),
         ("sessions", SessionsView { frame: member("/sessions"), sessions: vec![session(typed, true), session(typed, false)] }.render()),
         (

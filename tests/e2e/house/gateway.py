@@ -157,6 +157,9 @@ class Gateway:
     def account(self, verb, *words):
         return done("account", verb, *words, "--data", self.data)
 
+    def token(self, verb, *words):
+        return done("token", verb, *words, "--data", self.data)
+
     def audit(self, *words):
         """The records, as `audit tail` prints them."""
         out = done("audit", "tail", "--data", self.data, "--json", "--since", "2000-01-01T00:00:00Z", *words)

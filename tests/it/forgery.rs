@@ -10,6 +10,7 @@ use yumen::model::Role;
 use crate::browser::{Browser, Reply};
 use crate::forms::Form;
 use crate::house::{Changes, House, PASSWORD, PORTAL, sign_in};
+use crate::own_tokens::{CODES, at_second_step};
 
 const FOREIGN: [&str; 6] =
     ["https://sites.city.test", "null", "", "https://gate.city.test.evil.test", "https://gate.city.test:444", "http://gate.city.test"];
@@ -118,6 +119,30 @@ impl Forger {
         assert_eq!((both.len(), attributes(&page.text(), "data-key")), (2, first), "{}", page.text());
     }
 
+    /// A code token at somebody's enrolment, and another among those of `wang`.
+    async fn show_tokens(&mut self, house: &House, wang: &mut Browser) {
+        house.stock().await;
+        let link = house.invite("qian", Role::Member).await;
+        house.issue("FT-1", "qian").await;
+        let mut qian = house.browser();
+        let page = at_second_step(&mut qian, &link).await;
+        let page = self.submit(&mut qian, &page, &page.form("enrol-code").with("code", CODES[0])).await;
+        assert!(page.text().contains("enrol-finish"), "{}", page.text());
+
+        house.issue("FT-2", "wang").await;
+        let page = wang.open(&portal("/keys")).await;
+        let page = self.press(wang, &page, "/keys/activate").await;
+        let page = self.use_key(wang, &page).await;
+        let page = self.submit(wang, &page, &page.form("show-token").with("code", CODES[0])).await;
+        assert_eq!(attributes(&page.text(), "data-state"), ["active"], "{}", page.text());
+        let page = wang.open(&portal("/keys/astray?token=FT-2")).await;
+        let form = page.form("astray").with("code", CODES[5]).with("next_code", CODES[6]);
+        let page = self.submit(wang, &page, &form).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+        let page = self.submit(wang, &page, &page.form("/keys/lost").with("token", "FT-2")).await;
+        assert!(page.text().contains("FT-2"), "{}", page.text());
+    }
+
     /// What the console does with an account of that state; each change shows on the page that answers.
     async fn change(&mut self, browser: &mut Browser, account: &str, change: &str, shows: &str) {
         let page = browser.open(&portal(&format!("/console/accounts/{account}/{change}"))).await;
@@ -207,6 +232,7 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     forger.press(&mut wang, &page, "/sessions/end").await;
     assert_eq!(other.open(&portal("/keys")).await.url.path(), "/sign-in");
     forger.change_keys(&mut wang).await;
+    forger.show_tokens(&house, &mut wang).await;
     let page = wang.open(&portal("/sessions")).await;
     let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;
     assert_eq!(page.url.path(), "/signed-out");

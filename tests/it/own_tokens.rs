@@ -9,7 +9,7 @@ use crate::forms;
 use crate::house::{Changes, House, PASSWORD, PORTAL};
 
 /// The codes of RFC 4226, appendix D, in their order; the seed of both tokens is the one there.
-const CODES: [&str; 10] = ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];
+pub const CODES: [&str; 10] = ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];
 const CSV: &str = "FT-1,3132333435363738393031323334353637383930\nFT-2,3132333435363738393031323334353637383930\n";
 const PATIENT: Changes<'_> = Changes {
     top: "[sign_in]\nper_address_per_minute = 1000\nper_account_per_minute = 1000\n",
@@ -20,12 +20,12 @@ const PATIENT: Changes<'_> = Changes {
 };
 
 impl House {
-    async fn stock(&self) {
+    pub async fn stock(&self) {
         let house = self.gateway().house();
         house.desk.import_seeds(&Actor::Machine { uid: 0 }, CSV.as_bytes(), None, false, house.clock.now()).await.unwrap();
     }
 
-    async fn issue(&self, serial: &str, to: &str) {
+    pub async fn issue(&self, serial: &str, to: &str) {
         let (house, to) = (self.gateway().house(), AccountName::parse(to).unwrap());
         house.desk.issue_token(&Actor::Machine { uid: 0 }, &Serial::parse(serial).unwrap(), &to, house.clock.now()).await.unwrap();
     }
@@ -53,7 +53,7 @@ fn no_code_in(log: &[Entry]) {
 }
 
 /// Behind an invitation, with the password chosen.
-async fn at_second_step(browser: &mut Browser, link: &str) -> Reply {
+pub async fn at_second_step(browser: &mut Browser, link: &str) -> Reply {
     let (page, token) = link.split_once('#').unwrap();
     let page = browser.open(page).await;
     let form = page.form("enrol-open").with("token", token);

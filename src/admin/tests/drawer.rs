@@ -60,7 +60,9 @@ impl Office {
     }
 
     /// What is on record of an action: when, and what.
-    fn recorded(&self, action: Action) -> Vec<(String, Event)> {
+    async fn recorded(&self, action: Action) -> Vec<(String, Event)> {
+        // What was noted without waiting is there once this is.
+        self.desk.journal.event(Event::done(Action::Start)).await.unwrap();
         let entries = Tail::new(self.directory.path(), Filter::default()).next_batch().unwrap();
         let of_action = entries.into_iter().filter_map(|entry| match entry.record {
             Record::Event(event) if event.action == action => Some((entry.time, event)),
@@ -158,12 +160,12 @@ async fn a_rehearsal_counts_and_changes_nothing_and_an_import_is_whole_and_on_re
     let (admin, before) = (staff(Role::SecurityAdministrator), office.states().await);
     let file = TWO.replace('F', "G");
     assert_eq!(office.desk.import_seeds(&admin, file.as_bytes(), None, true, NOW).await.unwrap(), 2);
-    assert_eq!((office.states().await, office.recorded(Action::TokensImported).len()), (before.clone(), 0));
+    assert_eq!((office.states().await, office.recorded(Action::TokensImported).await.len()), (before.clone(), 0));
     assert_eq!(office.desk.import_seeds(&admin, file.as_bytes(), None, false, NOW).await.unwrap(), 2);
     let mut after = before;
     after.extend([("G1".to_owned(), TokenState::InStock), ("G2".to_owned(), TokenState::InStock)]);
     assert_eq!(office.states().await, after);
-    let recorded = office.recorded(Action::TokensImported);
+    let recorded = office.recorded(Action::TokensImported).await;
     let [(time, event)] = recorded.as_slice() else { panic!("{recorded:?}") };
     assert_eq!((time, event.outcome, event.details["count"].as_str()), (&NOW.to_string(), Outcome::Done, "2"));
     assert_eq!((event.details["first"].as_str(), event.details["last"].as_str()), ("G1", "G2"));
@@ -198,7 +200,7 @@ async fn a_token_is_issued_from_the_drawer_to_somebody_who_can_hold_it() {
     issue("F1", "li").await.unwrap();
     assert!(matches!(issue("F1", "wang").await, Err(AdminError::WrongTokenState { state: TokenState::Issued, .. })));
     assert!(matches!(issue("F2", "wang").await, Err(AdminError::WrongTokenState { state: TokenState::Active, .. })));
-    let outcomes: Vec<Outcome> = office.recorded(Action::TokenIssued).into_iter().map(|(_, event)| event.outcome).collect();
+    let outcomes: Vec<Outcome> = office.recorded(Action::TokenIssued).await.into_iter().map(|(_, event)| event.outcome).collect();
     use Outcome::{Done, Failed};
     assert_eq!(outcomes, [Done, Failed, Done, Done, Failed, Done, Failed]);
     let held = office.desk.tokens_of(&MACHINE, office.li).await.unwrap();
@@ -221,7 +223,7 @@ async fn whatever_stops_a_token_ends_what_it_opened_at_once_and_says_who_did_it_
         assert_eq!(office.desk.stop_token(&admin, &serial("f2"), end, later).await.unwrap(), 1);
         assert_eq!((office.sessions_of(office.li), office.sessions_of(office.wang)), (1, 1), "{end:?}");
         assert_eq!(office.desk.token(&MACHINE, &serial("F2")).await.unwrap().state, state);
-        let recorded = office.recorded(action);
+        let recorded = office.recorded(action).await;
         let [(time, event)] = recorded.as_slice() else { panic!("{recorded:?}") };
         let who: &Arc<Who> = event.who.as_ref().unwrap();
         assert_eq!((who.account, event.address), (identity.account(), Some(IpAddr::V4(Ipv4Addr::LOCALHOST))));
@@ -241,7 +243,7 @@ async fn a_stop_that_changed_nothing_says_so_on_record() {
     assert!(matches!(office.desk.resume_token(&MACHINE, &serial("F2"), NOW).await, Err(AdminError::WrongTokenState { .. })));
     // What is noted is written in its order, before what is waited for.
     office.desk.end_session(&MACHINE, SessionId::fresh()).await.unwrap();
-    let outcomes: Vec<Outcome> = office.recorded(Action::TokenSuspended).into_iter().map(|(_, event)| event.outcome).collect();
+    let outcomes: Vec<Outcome> = office.recorded(Action::TokenSuspended).await.into_iter().map(|(_, event)| event.outcome).collect();
     assert_eq!(outcomes, [Outcome::Done, Outcome::Failed]);
 }
 

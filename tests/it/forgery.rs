@@ -9,7 +9,7 @@ use yumen::model::Role;
 
 use crate::browser::{Browser, Reply};
 use crate::forms::Form;
-use crate::house::{Changes, House, PASSWORD, PORTAL, sign_in};
+use crate::house::{Changes, House, PASSWORD, PORTAL, first_factor, sign_in};
 use crate::own_tokens::{CODES, at_second_step};
 
 const FOREIGN: [&str; 6] =
@@ -127,7 +127,11 @@ impl Forger {
         let mut qian = house.browser();
         let page = at_second_step(&mut qian, &link).await;
         let page = self.submit(&mut qian, &page, &page.form("enrol-code").with("code", CODES[0])).await;
-        assert!(page.text().contains("enrol-finish"), "{}", page.text());
+        self.press(&mut qian, &page, "enrol-finish").await;
+        let page = qian.open(&portal("/keys")).await;
+        let page = first_factor(&mut qian, &page, "qian", PASSWORD).await;
+        let page = self.submit(&mut qian, &page, &page.form("code-form").with("code", CODES[1])).await;
+        assert_eq!(page.url.path(), "/keys", "{}", page.text());
 
         house.issue("FT-2", "wang").await;
         let page = wang.open(&portal("/keys")).await;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::{digest, hmac};
 use rustls::crypto::CryptoProvider;
@@ -142,6 +143,68 @@ impl fmt::Debug for MacKey {
     }
 }
 
+/// The hash functions that OATH tokens and their files name (RFC 6238, section 1.2; RFC 6030, section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// A keyed hash as others define it; our own are made by [`MacKey::tag`].
+pub fn hmac(hash: Hash, key: &[u8], message: &[u8]) -> Vec<u8> {
+    let algorithm = match hash {
+        Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+        Hash::Sha256 => hmac::HMAC_SHA256,
+        Hash::Sha512 => hmac::HMAC_SHA512,
+    };
+    hmac::sign(&hmac::Key::new(algorithm, key), message).as_ref().to_vec()
+}
+
+/// Keeps secrets that the gateway must be able to read again, such as the seeds of OATH tokens (AES-256-GCM, RFC 5116).
+#[derive(Clone)]
+pub struct SealingKey(Arc<LessSafeKey>);
+
+/// What was sealed is not what is opened now, or was sealed under another key or for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed secret cannot be opened: it is damaged, or the sealing key is not the one that it was sealed with")]
+pub struct NotSealedHere;
+
+const NONCE_BYTES: usize = 12;
+
+impl SealingKey {
+    pub fn new(secret: &[u8; 32]) -> Result<Self, NotSealedHere> {
+        let key = UnboundKey::new(&AES_256_GCM, secret).map_err(|_| NotSealedHere)?;
+        Ok(Self(Arc::new(LessSafeKey::new(key))))
+    }
+
+    /// `about` says whose secret it is; it cannot be opened as somebody else's. A nonce is random: a key seals far fewer than the 2³²
+    /// secrets for which that is safe (NIST SP 800-38D, section 8.3).
+    pub fn seal(&self, about: &[u8], secret: &[u8]) -> Result<Vec<u8>, NoRandomness> {
+        let nonce: [u8; NONCE_BYTES] = random()?;
+        let mut sealed = secret.to_vec();
+        let tag = self.0.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(about), &mut sealed);
+        // Only a secret of many gigabytes is too long to seal.
+        let tag = tag.map_err(|_| NoRandomness)?;
+        Ok([nonce.as_slice(), &sealed, tag.as_ref()].concat())
+    }
+
+    pub fn open(&self, about: &[u8], sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, NotSealedHere> {
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or(NotSealedHere)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| NotSealedHere)?;
+        let mut secret = zeroize::Zeroizing::new(sealed.to_vec());
+        let length = self.0.open_in_place(nonce, Aad::from(about), &mut secret).map_err(|_| NotSealedHere)?.len();
+        secret.truncate(length);
+        Ok(secret)
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealingKey(…)")
+    }
+}
+
 /// Compares without telling by its duration where the two differ.
 pub fn same_bytes(left: &[u8], right: &[u8]) -> bool {
     use std::hint::black_box;
@@ -159,6 +222,31 @@ pub fn tls_provider() -> Arc<CryptoProvider> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sealed_secret_opens_for_what_it_was_sealed_for_and_for_nothing_else() {
+        let key = SealingKey::new(&[7; 32]).unwrap();
+        let sealed = key.seal(b"token 1", b"12345678901234567890").unwrap();
+        assert_eq!(key.open(b"token 1", &sealed).unwrap().as_slice(), b"12345678901234567890");
+        assert_ne!(key.seal(b"token 1", b"12345678901234567890").unwrap(), sealed, "no two look alike");
+        assert_eq!(key.open(b"token 2", &sealed).unwrap_err(), NotSealedHere);
+        assert_eq!(SealingKey::new(&[8; 32]).unwrap().open(b"token 1", &sealed).unwrap_err(), NotSealedHere);
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(key.open(b"token 1", &changed).unwrap_err(), NotSealedHere, "{at}");
+            assert_eq!(key.open(b"token 1", &sealed[..at]).unwrap_err(), NotSealedHere, "{at}");
+        }
+    }
+
+    #[test]
+    fn keyed_hashes_are_those_of_the_rfcs() {
+        // RFC 2202, section 3, case 2; RFC 4231, section 4.3.
+        let hex = |hash| HEXLOWER.encode(&hmac(hash, b"Jefe", b"what do ya want for nothing?"));
+        assert_eq!(hex(Hash::Sha1), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+        assert_eq!(hex(Hash::Sha256), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert!(hex(Hash::Sha512).starts_with("164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"));
+    }
 
     #[test]
     fn a_token_reads_back_what_it_reveals_and_nothing_else() {

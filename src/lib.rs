@@ -24,6 +24,7 @@ pub mod lang;
 pub mod model;
 pub mod pki;
 // Floor 2
+pub mod oath;
 pub mod store;
 // Floor 3
 pub mod audit;

@@ -37,6 +37,7 @@ pub const FLOORS: &[(&str, u8)] = &[
     ("audit", 3),
     ("limit", 3),
     ("incident", 3),
+    ("oath", 2),
     ("store", 2),
     ("model", 1),
     ("pki", 1),

@@ -10,13 +10,14 @@ pub mod heads;
 pub mod path;
 pub mod proxy_protocol;
 pub mod return_to;
+pub mod seeds;
 pub mod webauthn;
 
 /// Panics where something does not hold for the bytes.
 pub type Target = fn(&[u8]);
 
 /// By name, which is also that of the corpus and of the program.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("config", config::run),
     ("cookies", cookies::run),
     ("forms", forms::run),
@@ -25,5 +26,6 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("path", path::run),
     ("proxy_protocol", proxy_protocol::run),
     ("return_to", return_to::run),
+    ("seeds", seeds::run),
     ("webauthn", webauthn::run),
 ];

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use yumen::auth::Authenticators;
 use yumen::clock::Time;
-use yumen::model::KeyId;
+use yumen::model::{KeyId, Serial};
 use yumen::store::StoredKey;
 
 /// A registration and a sign-in with a software key, each with the state that the gateway kept; `tests/it/corpora.rs` records it anew.
@@ -62,6 +62,7 @@ fn site() -> &'static Site {
         let recorded: Value = serde_json::from_str(RECORDED).expect("JSON");
         let text = |name: &str| recorded[name].as_str().expect("it was recorded").to_owned();
         let key = StoredKey {
+            serial: Serial::parse("K-1").unwrap(),
             id: KeyId::fresh(),
             account: text("account").parse().expect("an account"),
             credential: Authenticators::claimed_credential(&text("authentication")).expect("a credential"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PathPattern, Rule};
+use super::{Demand, PathPattern, Rule};
 use crate::model::{AppId, CanonicalPath, Host, Label, PathAllowance};
 
 /// What people read, in each language that the pages speak.
@@ -33,6 +33,7 @@ pub struct App {
     /// sign-in in any case.
     pub idle: Duration,
     pub overall: Duration,
+    pub demand: Demand,
 }
 
 impl App {
@@ -65,6 +66,7 @@ pub(super) mod sample {
             allow_underscores: false,
             idle: Duration::from_secs(15 * 60),
             overall: Duration::from_secs(12 * 3600),
+            demand: Demand::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use http::Method;
 
 use super::hours::to_steady;
-use super::{App, Effect, Rule};
+use super::{App, Effect};
 use crate::auth::{Identity, Visitor};
 use crate::clock::Time;
 use crate::model::{CanonicalPath, End, Refusal};
@@ -127,6 +127,7 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.opens_after(wall)), until, wall, now))
             }
             (Effect::Allow, true) => {
+                rule.demand.within(app.demand).check(identity, now)?;
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.open_until(wall)), until, wall, now));
                 let (identity, app) = (Arc::clone(identity), Arc::clone(app));
                 let terms = Terms { identity, app, rule: index, valid_until: until, heard: Heard::default() };
@@ -144,13 +145,19 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
 /// for a new sign-in, or it would send her in a circle.
 pub fn may_enter(visitor: &Visitor, app: &App, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
     let identity = signed_in(visitor)?;
-    let decides =
-        |rule: &&Rule| rule.concerns(identity.who(), from) && rule.holds(wall) && (rule.effect == Effect::Allow || rule.covers_all());
-    match app.rules.iter().find(decides) {
-        Some(Rule { effect: Effect::Allow, .. }) => session_ends(identity, app, now).map(|_| ()),
-        Some(Rule { effect: Effect::Deny, name, .. }) => Err(Refusal::NotAllowed { rule: name.clone() }),
-        None => Err(no_rule()),
+    let mut unmet = None;
+    for rule in app.rules.iter().filter(|rule| rule.concerns(identity.who(), from) && rule.holds(wall)) {
+        match rule.effect {
+            Effect::Deny if rule.covers_all() => return Err(unmet.unwrap_or_else(|| Refusal::NotAllowed { rule: rule.name.clone() })),
+            Effect::Deny => {}
+            // One part of an app may ask for more than another.
+            Effect::Allow => match rule.demand.within(app.demand).check(identity, now) {
+                Ok(()) => return session_ends(identity, app, now).map(|_| ()),
+                Err(refusal) => unmet = unmet.or(Some(refusal)),
+            },
+        }
     }
+    Err(unmet.unwrap_or_else(no_rule))
 }
 
 fn signed_in(visitor: &Visitor) -> Result<&Arc<Identity>, Refusal> {

@@ -5,6 +5,7 @@
 
 mod app;
 mod decide;
+mod demand;
 mod hours;
 mod origin;
 mod pattern;
@@ -13,6 +14,7 @@ mod rule;
 
 pub use app::{App, Names};
 pub use decide::{Asked, Grant, GrantWatch, Heard, decide, may_enter};
+pub use demand::{Demand, FactorDemand};
 pub use hours::{Hours, NotHours};
 pub use origin::{Crossing, origin_check};
 pub use pattern::{NotAPattern, PathPattern};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::Method;
 use ipnet::IpNet;
 
-use super::{Hours, PathPattern};
+use super::{Demand, Hours, PathPattern};
 use crate::clock::Time;
 use crate::model::{AccountName, CanonicalPath, Role, UnitName, Who};
 
@@ -31,6 +31,8 @@ pub struct Rule {
     /// `GET` stands for `HEAD` too.
     pub methods: Vec<Method>,
     pub paths: Vec<PathPattern>,
+    /// Of a rule that allows.
+    pub demand: Demand,
 }
 
 impl Rule {
@@ -92,6 +94,7 @@ pub(super) mod sample {
             when: None,
             methods: Vec::new(),
             paths: Vec::new(),
+            demand: Demand::default(),
         }
     }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 use futures_util::future;
 
 use crate::audit::{Journal, NoRecord};
-use crate::auth::{SessionRow, Sessions};
+use crate::auth::{Codes, SessionRow, Sessions};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, AccountId, AccountName, AccountState, Action, Event, Outcome, Role, SessionId, UnitName};
+use crate::model::{Account, AccountId, AccountName, AccountState, Action, Event, Outcome, Role, Serial, SessionId, TokenState, UnitName};
+use crate::oath::Problem;
 use crate::store::{AccountFilter, InviteError, Store, StoreError, StoredKey};
 
 use super::permission::{Actor, Change};
@@ -31,6 +32,16 @@ pub enum AdminError {
     OnlyInMemory(#[source] StoreError),
     #[error("the account is {0}, and to such an account this cannot be done")]
     WrongState(AccountState),
+    #[error("nothing was imported; the file has {} problems:{}", .0.len(), listed(.0))]
+    BadDelivery(Vec<Problem>),
+    #[error("nothing was imported; {} of the serial numbers are known already:{}", .0.len(), listed(.0))]
+    KnownSerials(Vec<Serial>),
+    #[error("there is no token with the serial number {0}; see `yumen token list`")]
+    NoSuchToken(Serial),
+    #[error("the token {serial} is {state}, so that cannot be done with it")]
+    WrongTokenState { serial: Serial, state: TokenState },
+    #[error("the account is switched off, so it cannot be given a token")]
+    NoHolder,
     #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
     Oneself,
     #[error(transparent)]
@@ -48,6 +59,15 @@ impl From<InviteError> for AdminError {
             InviteError::Store(error) => Self::Store(error),
         }
     }
+}
+
+/// A line each, and the first few only: a whole delivery may be wrong in one way.
+fn listed<T: std::fmt::Display>(all: &[T]) -> String {
+    const SHOWN: usize = 20;
+    let more = all.len().saturating_sub(SHOWN);
+    let lines = all.iter().take(SHOWN).map(|one| format!("\n  {one}"));
+    let rest = (more > 0).then(|| format!("\n  and {more} more"));
+    lines.chain(rest).collect()
 }
 
 /// An account as it is asked for.
@@ -78,16 +98,17 @@ pub struct Disabled {
 
 /// Where changes are asked for.
 pub struct Desk {
-    store: Store,
-    sessions: Arc<Sessions>,
+    pub(super) store: Store,
+    pub(super) sessions: Arc<Sessions>,
     pub(super) journal: Journal,
+    pub(super) codes: Codes,
     /// `https://host[:port]` of the portal.
     portal: String,
 }
 
 impl Desk {
-    pub fn new(store: Store, sessions: Arc<Sessions>, journal: Journal, portal: String) -> Self {
-        Self { store, sessions, journal, portal }
+    pub fn new(store: Store, sessions: Arc<Sessions>, journal: Journal, codes: Codes, portal: String) -> Self {
+        Self { store, sessions, journal, codes, portal }
     }
 
     /// Creates an account, or renews the invitation of one that has not enrolled yet.
@@ -229,7 +250,7 @@ impl Desk {
     }
 
     /// For what takes away and gives nothing: the record is asked for first, but the change does not wait for it.
-    async fn taken_away<T>(
+    pub(super) async fn taken_away<T>(
         &self,
         actor: &Actor,
         event: Event,
@@ -248,7 +269,7 @@ impl Desk {
     }
 
     /// Record first, then the change; a change that fails is recorded as failed.
-    async fn recorded<T, E: Into<AdminError>>(
+    pub(super) async fn recorded<T, E: Into<AdminError>>(
         &self,
         actor: &Actor,
         event: Event,
@@ -268,6 +289,6 @@ fn about(action: Action, account: &Account) -> Event {
     Event::done(action).with("account", account.id).with("name", &account.name)
 }
 
-fn permit(actor: &Actor, change: Change) -> Result<(), AdminError> {
+pub(super) fn permit(actor: &Actor, change: Change) -> Result<(), AdminError> {
     if actor.may(change) { Ok(()) } else { Err(AdminError::NotAllowed) }
 }

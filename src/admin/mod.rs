@@ -1,14 +1,18 @@
-//! What staff may do to accounts and sessions. Pages and the control socket ask here; nobody else changes an account.
+//! What staff may do to accounts, sessions and tokens. Pages and the control socket ask here; nobody else changes an account.
 //!
 //! Invariant: the record of a change that gives something is on disk before the change is made, and says who made it. What only
 //! takes away waits for nothing: sessions end in memory first, the record is asked for beside the rest, and whoever asked is
 //! told where there could be none. A change that fails has a second record that says so.
 
 mod desk;
+mod drawer;
+mod inventory;
 mod permission;
 
 #[cfg(test)]
 mod tests;
 
 pub use desk::{AdminError, Desk, Disabled, Invitation, NewAccount};
+pub use drawer::TokenEnd;
+pub use inventory::TokenLine;
 pub use permission::{Actor, Change};

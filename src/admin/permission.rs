@@ -24,17 +24,41 @@ pub enum Change {
     DisableAccount,
     EnableAccount,
     EndSession,
+    ReadTokens,
+    ImportTokens,
+    IssueToken,
+    ResumeToken,
+    StopToken,
 }
 
 impl Change {
-    pub const ALL: &[Change] =
-        &[Self::ReadAccounts, Self::ReadSessions, Self::Invite, Self::DisableAccount, Self::EnableAccount, Self::EndSession];
+    pub const ALL: &[Change] = &[
+        Self::ReadAccounts,
+        Self::ReadSessions,
+        Self::Invite,
+        Self::DisableAccount,
+        Self::EnableAccount,
+        Self::EndSession,
+        Self::ReadTokens,
+        Self::ImportTokens,
+        Self::IssueToken,
+        Self::ResumeToken,
+        Self::StopToken,
+    ];
 
     fn allows(self, role: Role) -> bool {
         match self {
-            Self::ReadAccounts | Self::ReadSessions | Self::Invite | Self::DisableAccount | Self::EnableAccount | Self::EndSession => {
-                role == Role::SecurityAdministrator
-            }
+            Self::ReadAccounts
+            | Self::ReadSessions
+            | Self::Invite
+            | Self::DisableAccount
+            | Self::EnableAccount
+            | Self::EndSession
+            | Self::ReadTokens
+            | Self::ImportTokens
+            | Self::IssueToken
+            | Self::ResumeToken
+            | Self::StopToken => role == Role::SecurityAdministrator,
         }
     }
 }
@@ -42,7 +66,10 @@ impl Change {
 impl Actor {
     pub fn may(&self, change: Change) -> bool {
         match self {
-            Self::Staff { identity, .. } => !identity.is_revoked() && change.allows(identity.who().role),
+            // A code can be read out to a stranger, so it makes nobody staff.
+            Self::Staff { identity, .. } => {
+                !identity.is_revoked() && identity.factor().is_phishing_resistant() && change.allows(identity.who().role)
+            }
             Self::Machine { .. } => true,
         }
     }

@@ -1,9 +1,11 @@
+mod drawer;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::{Actor, AdminError, Change, Desk, Disabled, NewAccount};
 use crate::audit::{Filter, Journal, Settings, Tail};
-use crate::auth::{Identity, SessionLimits, Sessions};
+use crate::auth::{Codes, Identity, SessionLimits, Sessions};
 use crate::clock::{Clock, Time};
 use crate::model::{AccountName, AccountState, Action, Host, Outcome, Record, Role, UnitName};
 use crate::store::{AccountFilter, Store};
@@ -21,7 +23,8 @@ async fn desk(directory: &std::path::Path) -> Desk {
     let clock = Clock::manual(NOW);
     let (journal, _) = Journal::open(Settings::new(directory.to_owned()), clock).unwrap();
     let sessions = Sessions::load(store.clone(), Host::parse("gate.city.test").unwrap(), SessionLimits::default(), NOW).await.unwrap();
-    Desk::new(store, Arc::new(sessions), journal, "https://gate.city.test".to_owned())
+    let codes = Codes::new(store.clone(), crate::crypto::SealingKey::new(&[7; 32]).unwrap());
+    Desk::new(store, Arc::new(sessions), journal, codes, "https://gate.city.test".to_owned())
 }
 
 fn wang() -> NewAccount {

@@ -1,20 +1,23 @@
-//! "My keys": adding and removing one takes a fresh proof by a key that the account has.
+//! "My tokens", the keys among them: adding and removing one takes a fresh proof by a token that the account has.
 //!
-//! Invariant: a proof belongs to one session, lives five minutes, and pays for one change. A key that is wrong here is
+//! Invariant: a proof belongs to one session, lives five minutes, and pays for one change. What is wrong here is
 //! wrong as at sign-in: whoever sits before an open session without its key gets no more tries than one with the password.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
+use super::codes::Codes;
 use super::denied::{Denied, Why};
 use super::failures::{Counted, Failures, counts};
+use super::guesses::{CodeDenied, Guesses};
 use super::identity::Identity;
 use super::keys::KeyError;
+use super::password::{PasswordError, Passwords};
 use super::session::{Ended, Sessions};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, AccountId, AccountState, KeyId};
+use crate::model::{Account, AccountId, AccountState, KeyId, SessionId};
 use crate::store::{KeyAddition, KeyRemoval, NewKey, Purpose, Step, StepKind, Store, StoreError, StoredKey};
 
 const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
@@ -26,22 +29,49 @@ pub enum KeyChangeError {
     /// The key that should prove it was wrong; counted, and perhaps once too often.
     #[error(transparent)]
     WrongProof(Box<Denied>),
-    #[error("a fresh proof by one of the account's keys is needed")]
+    #[error("a fresh proof by one of the account's tokens is needed")]
     NoProof,
     #[error("this key is registered already")]
     KeyTaken,
     #[error("the account has as many keys as it may have; remove one first")]
     TooManyKeys,
-    #[error("the last key cannot be removed; add another one first")]
+    #[error("the last token cannot be removed; add another one first")]
     LastOne,
-    #[error("the account has no such key")]
+    #[error("the account has no such key or token")]
     NoSuchKey,
+    #[error(transparent)]
+    Code(#[from] CodeDenied),
+    #[error("the password is wrong")]
+    WrongPassword,
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     #[error(transparent)]
     Ceremony(#[from] CeremonyError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+}
+
+/// What was just proved in a session, and by what; its token may be kept by the browser and pays for one change.
+#[derive(Debug)]
+pub struct Proven {
+    pub(super) token: Token,
+    pub(super) session: SessionId,
+    pub(super) by: By,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Token(KeyId),
+    /// Where no other token is left to prove anything with: good for reporting the last one lost, and no more.
+    Password,
+}
+
+impl Proven {
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
 }
 
 /// A new key that answered rightly and may be added; it is not added yet.
@@ -53,6 +83,16 @@ pub struct CheckedKey(NewKey);
 pub struct RemovableKey(KeyId);
 
 impl KeyChangeError {
+    /// Whether something was shown and found wrong, so that the next attempt waits.
+    pub fn is_wrong(&self) -> bool {
+        match self {
+            Self::WrongProof(denied) => denied.told().is_failure(),
+            Self::Code(denied) => denied.is_wrong(),
+            Self::WrongPassword => true,
+            _ => false,
+        }
+    }
+
     /// There if a key was shown and found wrong.
     pub fn denied(&self) -> Option<&Denied> {
         match self {
@@ -68,6 +108,9 @@ pub struct KeyChanges {
     pub(super) ceremonies: Ceremonies,
     pub(super) sessions: Arc<Sessions>,
     pub(super) failures: Failures,
+    pub(super) passwords: Passwords,
+    pub(super) codes: Codes,
+    pub(super) guesses: Guesses,
 }
 
 impl KeyChanges {
@@ -76,25 +119,24 @@ impl KeyChanges {
         self.store.keys(account).await
     }
 
-    /// Asks for a proof.
-    pub async fn proof_options(&self, identity: &Identity, now: Time) -> Result<Challenge, KeyChangeError> {
+    /// Asks for a proof by a key, other than the one that the proof is about.
+    pub async fn proof_options(&self, identity: &Identity, except: Option<KeyId>, now: Time) -> Result<Challenge, KeyChangeError> {
         let account = self.account(identity, now).await?;
-        Ok(self.ceremonies.ask_key(identity.token_hash(), account.id, Purpose::FreshProof, now).await?)
+        let binding = identity.token_hash();
+        Ok(self.ceremonies.ask_key_except(binding, account.id, except, Purpose::FreshProof, now).await?)
     }
 
-    /// A key answered: the token stands for that, in this session, for one change.
-    pub async fn prove(&self, identity: &Identity, challenge: &Token, credential: &str, now: Time) -> Result<Token, KeyChangeError> {
+    /// A key answered: the proof stands for that, in this session, for one change.
+    pub async fn prove(&self, identity: &Identity, challenge: &Token, credential: &str, now: Time) -> Result<Proven, KeyChangeError> {
         let account = self.account(identity, now).await?;
         let answer = Answer { challenge, binding: identity.token_hash(), purpose: Purpose::FreshProof, credential };
-        match self.ceremonies.key(&answer, account.id, now).await {
-            Ok(_) => self.store.clear_failures(account.id).await?,
+        let key = match self.ceremonies.key(&answer, account.id, now).await {
+            Ok(right) => right.key,
             Err(CeremonyError::Key(error)) if counts(&error) => return Err(self.wrong_proof(identity, account, error).await?),
             Err(error) => return Err(error.into()),
-        }
-        let proof = Token::random()?;
-        let step = Step { account: account.id, session: Some(identity.session_id()), expires: now.plus(PROOF_LIFE) };
-        self.store.put_step(proof.hash(), StepKind::KeyAnswered, &step, now).await?;
-        Ok(proof)
+        };
+        self.store.clear_failures(account.id).await?;
+        self.proven(identity, key, now).await
     }
 
     /// Asks for a new key, other than those that the account has.
@@ -135,11 +177,12 @@ impl KeyChanges {
     pub async fn check_removal(&self, identity: &Identity, proof: &Token, key: KeyId, now: Time) -> Result<RemovableKey, KeyChangeError> {
         let account = self.account(identity, now).await?;
         self.holds(identity, proof, now).await?;
-        let keys = self.store.keys(account.id).await?;
-        match keys.iter().any(|known| known.id == key) {
-            false => Err(KeyChangeError::NoSuchKey),
-            true if keys.len() == 1 => Err(KeyChangeError::LastOne),
-            true => Ok(RemovableKey(key)),
+        let known = self.store.keys(account.id).await?.iter().any(|known| known.id == key);
+        let others = self.store.tokens_of(account.id).await?.iter().any(|token| token.id != key && token.opens(now));
+        match (known, others) {
+            (false, _) => Err(KeyChangeError::NoSuchKey),
+            (true, false) => Err(KeyChangeError::LastOne),
+            (true, true) => Ok(RemovableKey(key)),
         }
     }
 
@@ -147,7 +190,7 @@ impl KeyChanges {
     pub async fn remove(&self, identity: &Identity, proof: &Token, key: RemovableKey, now: Time) -> Result<Vec<Ended>, KeyChangeError> {
         let (account, RemovableKey(key)) = (self.account(identity, now).await?, key);
         self.spend(identity, proof, now).await?;
-        match self.store.remove_key(account.id, key).await? {
+        match self.store.remove_key(account.id, key, now).await? {
             KeyRemoval::Removed => Ok(self.sessions.end_of_key(key).await?),
             KeyRemoval::LastOne => Err(KeyChangeError::LastOne),
             KeyRemoval::NoSuch => Err(KeyChangeError::NoSuchKey),
@@ -163,17 +206,24 @@ impl KeyChanges {
         Ok(KeyChangeError::WrongProof(Box::new(Denied::new(Why::Key(error), Some(account)).counted(counted))))
     }
 
-    async fn holds(&self, identity: &Identity, proof: &Token, now: Time) -> Result<(), KeyChangeError> {
+    pub(super) async fn proven(&self, identity: &Identity, by: KeyId, now: Time) -> Result<Proven, KeyChangeError> {
+        let (token, session) = (Token::random()?, identity.session_id());
+        let step = Step { account: identity.account(), session: Some(session), expires: now.plus(PROOF_LIFE) };
+        self.store.put_step(token.hash(), StepKind::KeyAnswered, &step, now).await?;
+        Ok(Proven { token, session, by: By::Token(by) })
+    }
+
+    pub(super) async fn holds(&self, identity: &Identity, proof: &Token, now: Time) -> Result<(), KeyChangeError> {
         proves(self.store.step(proof.hash(), StepKind::KeyAnswered, now).await?, identity)
     }
 
-    async fn spend(&self, identity: &Identity, proof: &Token, now: Time) -> Result<(), KeyChangeError> {
+    pub(super) async fn spend(&self, identity: &Identity, proof: &Token, now: Time) -> Result<(), KeyChangeError> {
         // Looked at first, so that showing another session's proof does not use it up.
         self.holds(identity, proof, now).await?;
         proves(self.store.spend_step(proof.hash(), StepKind::KeyAnswered, now).await?, identity)
     }
 
-    async fn account(&self, identity: &Identity, now: Time) -> Result<Account, KeyChangeError> {
+    pub(super) async fn account(&self, identity: &Identity, now: Time) -> Result<Account, KeyChangeError> {
         let open = self.sessions.is_open(identity.session_id(), now);
         let account = self.store.account(identity.account()).await?;
         account.filter(|account| open && account.state == AccountState::Active).ok_or(KeyChangeError::NotSignedIn)

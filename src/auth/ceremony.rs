@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::keys::{Authenticators, KeyError, RightAnswer};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token, TokenHash};
-use crate::model::{Account, AccountId};
+use crate::model::{Account, AccountId, KeyId};
 use crate::store::{NewChallenge, NewKey, Purpose, Store, StoreError, StoredKey};
 
 /// How long an answer is waited for.
@@ -71,7 +71,20 @@ impl Ceremonies {
         purpose: Purpose,
         now: Time,
     ) -> Result<Challenge, CeremonyError> {
-        let keys = self.store.keys(account).await?;
+        self.ask_key_except(binding, account, None, purpose, now).await
+    }
+
+    /// Asks for one of the account's keys, but not for that one.
+    pub(super) async fn ask_key_except(
+        &self,
+        binding: TokenHash,
+        account: AccountId,
+        except: Option<KeyId>,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Challenge, CeremonyError> {
+        let mut keys = self.store.keys(account).await?;
+        keys.retain(|key| Some(key.id) != except);
         let (options, state) = self.authenticators.authentication(&keys)?;
         self.put(binding, Some(account), purpose, state, options, now).await
     }

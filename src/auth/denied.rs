@@ -6,7 +6,7 @@ use std::fmt;
 use super::failures::Counted;
 use super::keys::KeyError;
 use super::session::Ended;
-use crate::model::Account;
+use crate::model::{Account, Serial};
 
 /// For the log and for records only.
 #[derive(Debug)]
@@ -23,6 +23,9 @@ pub enum Why {
     /// The challenge is taken, expired, or another browser's.
     NoChallenge,
     Key(KeyError),
+    WrongCode,
+    /// Staff sign in with a token that nobody can be talked out of; a code can be read out to a stranger.
+    CodeForStaff,
     /// The store or something else failed.
     Broken(Box<dyn Error + Send + Sync>),
 }
@@ -80,7 +83,7 @@ impl Denied {
     pub fn suspended(&self) -> Option<&[Ended]> {
         match &self.counted {
             Counted::Suspended(ended) => ended.as_deref(),
-            Counted::MayTryAgain | Counted::Alarm(_) => None,
+            Counted::MayTryAgain | Counted::Alarm(_) | Counted::CodesSuspended(_) => None,
         }
     }
 
@@ -88,7 +91,15 @@ impl Denied {
     pub fn alarm(&self) -> Option<u32> {
         match self.counted {
             Counted::Alarm(in_row) => Some(in_row),
-            Counted::MayTryAgain | Counted::Suspended(_) => None,
+            Counted::MayTryAgain | Counted::Suspended(_) | Counted::CodesSuspended(_) => None,
+        }
+    }
+
+    /// There if this failure suspended the account's code tokens.
+    pub fn suspended_tokens(&self) -> Option<&[Serial]> {
+        match &self.counted {
+            Counted::CodesSuspended(serials) => Some(serials),
+            _ => None,
         }
     }
 
@@ -99,7 +110,14 @@ impl Denied {
 
     pub fn told(&self) -> Told {
         match self.why {
-            Why::UnknownName | Why::WrongPassword | Why::Disabled | Why::Suspended | Why::NotEnrolled | Why::Key(_) => Told::Refused,
+            Why::UnknownName
+            | Why::WrongPassword
+            | Why::Disabled
+            | Why::Suspended
+            | Why::NotEnrolled
+            | Why::Key(_)
+            | Why::WrongCode
+            | Why::CodeForStaff => Told::Refused,
             Why::Busy => Told::Busy,
             Why::NothingPending | Why::NoChallenge => Told::BeginAgain,
             Why::Broken(_) => Told::Broken,
@@ -126,6 +144,8 @@ impl Why {
             Self::Key(KeyError::WrongChallenge) => "wrong-challenge",
             Self::Key(KeyError::UnknownKey) => "unknown-key",
             Self::Key(KeyError::Malformed(_) | KeyError::Wrong(_) | KeyError::Settings(_)) => "wrong-key",
+            Self::WrongCode => "wrong-code",
+            Self::CodeForStaff => "code-for-staff",
             Self::Broken(_) => "unavailable",
         }
     }

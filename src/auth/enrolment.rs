@@ -1,12 +1,14 @@
-//! Enrolment: behind an invitation a person chooses a password and registers one or two keys.
+//! Enrolment: behind an invitation a person chooses a password, and registers one or two keys or shows the code token that she was given.
 //!
-//! Invariant: nothing here opens a session; only completion changes the account, and only it spends the invitation.
+//! Invariant: nothing here opens a session; only completion changes the account or makes a token active, and only it spends the invitation.
 
 use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
+use super::codes::Codes;
+use super::guesses::{CodeDenied, Guesses};
 use super::password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::Account;
+use crate::model::{Account, Serial, TokenState};
 use crate::store::{Completion, Enrolment, KeyAddition, NewKey, Purpose, Store, StoreError};
 
 #[derive(Debug, thiserror::Error)]
@@ -15,12 +17,14 @@ pub enum EnrolmentError {
     Gone,
     #[error("the password {0}")]
     Password(#[from] NotAPassword),
-    #[error("a password and at least one key are needed first")]
+    #[error("a password and at least one key or code token are needed first")]
     Unfinished,
     #[error("this key is registered already")]
     KeyTaken,
     #[error("two keys are enough for enrolment; more can be added later")]
     TooManyKeys,
+    #[error(transparent)]
+    Code(#[from] CodeDenied),
     #[error(transparent)]
     Ceremony(#[from] CeremonyError),
     #[error(transparent)]
@@ -36,6 +40,8 @@ pub struct Enrolling {
     pub(super) store: Store,
     pub(super) passwords: Passwords,
     pub(super) ceremonies: Ceremonies,
+    pub(super) codes: Codes,
+    pub(super) guesses: Guesses,
 }
 
 impl Enrolling {
@@ -83,6 +89,19 @@ impl Enrolling {
             Some(KeyAddition::TooMany) => Err(EnrolmentError::TooManyKeys),
             None => Err(EnrolmentError::Gone),
         }
+    }
+
+    /// She shows a code token that was issued to her, by a code that is spent with that. It is active once the enrolment completes.
+    pub async fn show_token(&self, browser: &Token, typed: &str, now: Time, wall: Time) -> Result<Serial, EnrolmentError> {
+        let enrolment = self.state(browser, now).await?;
+        let account = &enrolment.account;
+        let not_yet = |serial: &Serial| !enrolment.shown.contains(serial);
+        let found = self.guesses.look(account, self.codes.find(account.id, TokenState::Issued, not_yet, typed, wall)).await?;
+        if self.store.show_enrolment_token(browser.hash(), &found.spending, now).await? {
+            return Ok(found.serial);
+        }
+        self.state(browser, now).await?;
+        Err(CodeDenied::Wrong.into())
     }
 
     /// Spends the invitation and makes the account active. She signs in afterwards.

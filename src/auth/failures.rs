@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::keys::KeyError;
 use super::session::{Ended, Sessions};
-use crate::model::{Account, AccountState, Role};
+use crate::model::{Account, AccountState, Role, Serial};
 use crate::store::{Store, StoreError, WrongAnswer};
 
 /// Staff may fail at most this often (GM/T 0025).
@@ -24,7 +24,7 @@ impl Default for FailureLimit {
 }
 
 impl FailureLimit {
-    fn of(self, role: Role) -> u32 {
+    pub(super) fn of(self, role: Role) -> u32 {
         match role {
             Role::Member => self.0,
             Role::SystemAdministrator | Role::SecurityAdministrator | Role::Auditor => self.0.min(STAFF_FAILURES),
@@ -66,6 +66,9 @@ pub(super) enum Counted {
     MayTryAgain,
     /// So many in a row that no key had signed: what had been proved before is worth nothing any more, and somebody is to be told.
     Alarm(u32),
+    /// So many wrong codes in a row that somebody may be guessing: the code tokens are suspended, and what they had opened has ended. Keys
+    /// go on working.
+    CodesSuspended(Vec<Serial>),
     /// The account is suspended: by this failure if there are sessions that ended with it, or else by another one meanwhile.
     Suspended(Option<Vec<Ended>>),
 }

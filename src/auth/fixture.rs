@@ -11,7 +11,7 @@ use url::Url;
 
 use super::*;
 use crate::clock::{Clock, Time};
-use crate::crypto::{Token, random, sha256};
+use crate::crypto::{SealingKey, Token, random, sha256};
 use crate::model::{Account, AccountId, AccountName, AccountState, Host, Role, UnitName};
 use crate::store::Store;
 
@@ -95,14 +95,23 @@ impl World {
     }
 
     pub(super) async fn prove(&self, identity: &Identity, device: &mut Device) -> Result<Token, KeyChangeError> {
-        let challenge = self.auth.keys.proof_options(identity, self.now()).await?;
+        self.prove_except(identity, None, device).await.map(|proven| proven.token().clone())
+    }
+
+    pub(super) async fn prove_except(
+        &self,
+        identity: &Identity,
+        except: Option<crate::model::KeyId>,
+        device: &mut Device,
+    ) -> Result<Proven, KeyChangeError> {
+        let challenge = self.auth.keys.proof_options(identity, except, self.now()).await?;
         self.auth.keys.prove(identity, &challenge.id, &device.get(&challenge.options), self.now()).await
     }
 }
 
 async fn wire(store: &Store, passwords: &Passwords, now: Time) -> Auth {
     let sessions = Sessions::load(store.clone(), host("gate.localhost"), SessionLimits::default(), now).await.unwrap();
-    Auth::new(store, Arc::new(sessions), passwords.clone(), authenticators(), FailureLimit::default())
+    Auth::new(store, Arc::new(sessions), passwords.clone(), authenticators(), SealingKey::new(&[7; 32]).unwrap(), FailureLimit::default())
 }
 
 pub(super) fn authenticators() -> Authenticators {

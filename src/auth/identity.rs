@@ -187,9 +187,17 @@ impl Identity {
     }
 
     pub fn sample_with_email(name: &str, unit: &str, role: crate::model::Role, signed_in: Time, email: Option<&str>) -> Arc<Self> {
+        Self::sample_of(Factor::PasswordAndSecurityKey, (name, unit, role), signed_in, email)
+    }
+
+    /// A member who signed in with another factor.
+    pub fn sample_with(factor: Factor, name: &str, unit: &str, signed_in: Time) -> Arc<Self> {
+        Self::sample_of(factor, (name, unit, crate::model::Role::Member), signed_in, None)
+    }
+
+    fn sample_of(factor: Factor, (name, unit, role): (&str, &str, crate::model::Role), signed_in: Time, email: Option<&str>) -> Arc<Self> {
         use crate::model::{AccountName, UnitName};
         let token = crate::crypto::Token::random().unwrap().hash();
-        let factor = Factor::PasswordAndSecurityKey;
         let host = Host::parse("gate.localhost").unwrap();
         let visits = Visits::default();
         let who = Who {

@@ -5,15 +5,18 @@
 
 mod add_key;
 mod ceremony;
+mod codes;
 pub mod cookies;
 mod csrf;
 mod denied;
 mod enrolment;
 mod failures;
+mod guesses;
 mod handover;
 mod identity;
 mod introduction;
 mod keys;
+mod own_tokens;
 mod password;
 mod return_to;
 mod session;
@@ -31,27 +34,32 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::crypto::SealingKey;
 use crate::store::Store;
 
-pub use add_key::{CheckedKey, KeyChangeError, KeyChanges, RemovableKey};
+pub use add_key::{CheckedKey, KeyChangeError, KeyChanges, Proven, RemovableKey};
 pub use ceremony::{CHALLENGE_LIFE, CeremonyError, Challenge};
+pub use codes::{CodeError, Codes};
 pub use csrf::Csrf;
 pub use denied::{Denied, Told, Why};
 pub use enrolment::{Enrolling, EnrolmentError};
 pub use failures::FailureLimit;
+pub use guesses::CodeDenied;
 pub use handover::{Entry, Handover, IssueError, NoEntry};
 pub use identity::{Identity, SessionLimits, Visitor};
 pub use introduction::Introduction;
 pub use keys::{Authenticators, KeyError};
+pub use own_tokens::{AstrayToken, LostToken, ProofNeeded, ShownToken, may_be_lost};
 pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
 pub use session_list::{SessionCounts, SessionRow};
-pub use sign_in::{Pending, SignIn, SignedIn};
+pub use sign_in::{Pending, SecondFactors, SignIn, SignedIn};
 pub use tally::{SignInCounts, SignInTally};
 
 use ceremony::Ceremonies;
 use failures::Failures;
+use guesses::Guesses;
 
 /// Everything that pages about people and their keys call. Clones share it.
 #[derive(Clone, Debug)]
@@ -61,6 +69,7 @@ pub struct Auth {
     pub enrolment: Enrolling,
     pub keys: KeyChanges,
     pub handover: Handover,
+    pub codes: Codes,
 }
 
 impl Auth {
@@ -69,24 +78,39 @@ impl Auth {
         sessions: Arc<Sessions>,
         passwords: Passwords,
         authenticators: Authenticators,
+        sealing: SealingKey,
         failure_limit: FailureLimit,
     ) -> Self {
         let store = store.clone();
+        let codes = Codes::new(store.clone(), sealing);
         let ceremonies = Ceremonies::new(store.clone(), authenticators);
         let failures = Failures { store: store.clone(), sessions: Arc::clone(&sessions), limit: failure_limit };
+        let guesses = Guesses { store: store.clone(), sessions: Arc::clone(&sessions), limit: failure_limit };
+        let keys = KeyChanges {
+            store: store.clone(),
+            ceremonies: ceremonies.clone(),
+            sessions: Arc::clone(&sessions),
+            failures: failures.clone(),
+            passwords: passwords.clone(),
+            codes: codes.clone(),
+            guesses: guesses.clone(),
+        };
         Self {
             sign_in: SignIn {
                 store: store.clone(),
                 passwords: passwords.clone(),
                 ceremonies: ceremonies.clone(),
                 sessions: Arc::clone(&sessions),
-                failures: failures.clone(),
+                failures,
+                codes: codes.clone(),
+                guesses: guesses.clone(),
                 tally: Arc::default(),
             },
-            enrolment: Enrolling { store: store.clone(), passwords, ceremonies: ceremonies.clone() },
-            keys: KeyChanges { store: store.clone(), ceremonies, sessions: Arc::clone(&sessions), failures },
+            enrolment: Enrolling { store: store.clone(), passwords, ceremonies, codes: codes.clone(), guesses },
+            keys,
             handover: Handover { store, sessions: Arc::clone(&sessions) },
             sessions,
+            codes,
         }
     }
 }

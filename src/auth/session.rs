@@ -124,6 +124,11 @@ impl Sessions {
         self.revoke_where(|_, open| open.who.account == account)
     }
 
+    /// Ends all that a token opened, in memory and at once.
+    pub fn revoke_all_by(&self, token: KeyId) -> Vec<Ended> {
+        self.revoke_where(|_, open| open.live.key == token)
+    }
+
     /// Ends all that the account has.
     pub async fn end_all_of(&self, account: AccountId) -> Result<Vec<Ended>, StoreError> {
         let ended = self.revoke_all_of(account);

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
+use super::codes::Codes;
 use super::denied::{Denied, Why};
 use super::failures::{Counted, Failures, counts};
+use super::guesses::{CodeDenied, Guesses};
 use super::identity::Identity;
 use super::keys::KeyError;
 use super::password::{PasswordError, Passwords};
@@ -17,7 +19,7 @@ use super::session::{Browser, Sessions};
 use super::tally::SignInTally;
 use crate::clock::Time;
 use crate::crypto::Token;
-use crate::model::{Account, AccountId, AccountName, AccountState, Factor, KeyId};
+use crate::model::{Account, AccountId, AccountName, AccountState, Factor, KeyId, Role};
 use crate::store::{Purpose, Step, StepKind, Store, StoreError};
 
 /// How long the key is waited for after the password.
@@ -27,6 +29,15 @@ const STEP_LIFE: Duration = Duration::from_secs(5 * 60);
 pub struct Pending {
     pub token: Token,
     pub account: Account,
+}
+
+/// What may be asked for after the password.
+#[derive(Debug)]
+pub struct SecondFactors {
+    /// `None`: she has no security key.
+    pub key: Option<Challenge>,
+    /// She holds a token that shows codes.
+    pub code: bool,
 }
 
 /// Signed in. `token` is for the portal's cookie, and new.
@@ -44,6 +55,8 @@ pub struct SignIn {
     pub(super) ceremonies: Ceremonies,
     pub(super) sessions: Arc<Sessions>,
     pub(super) failures: Failures,
+    pub(super) codes: Codes,
+    pub(super) guesses: Guesses,
     pub(super) tally: Arc<SignInTally>,
 }
 
@@ -84,6 +97,17 @@ impl SignIn {
         asked.map_err(|error| refused(error, Some(account)))
     }
 
+    /// What the account whose password was right can be asked for.
+    pub async fn second_factors(&self, pending: &Token, now: Time, wall: Time) -> Result<SecondFactors, Denied> {
+        let account = self.pending(pending, now).await?;
+        let code = account.role == Role::Member && self.codes.has_active(account.id, wall).await.map_err(Denied::broken)?;
+        match self.ceremonies.ask_key(pending.hash(), account.id, Purpose::SignIn, now).await {
+            Ok(challenge) => Ok(SecondFactors { key: Some(challenge), code }),
+            Err(CeremonyError::Key(KeyError::UnknownKey)) if code => Ok(SecondFactors { key: None, code }),
+            Err(error) => Err(refused(error, Some(account))),
+        }
+    }
+
     /// Whose password was right before.
     pub async fn who_is_pending(&self, pending: &Token, now: Time) -> Result<Account, Denied> {
         self.pending(pending, now).await
@@ -110,6 +134,35 @@ impl SignIn {
             return Err(Denied::new(Why::NothingPending, Some(account)));
         }
         self.open(account.id, right.key, Factor::PasswordAndSecurityKey, browser, now).await
+    }
+
+    /// The second factor as a code of an OATH token, which it spends. A wrong one counts.
+    pub(super) async fn check_code(
+        &self,
+        pending: &Token,
+        typed: &str,
+        browser: Browser,
+        (now, wall): (Time, Time),
+    ) -> Result<SignedIn, Denied> {
+        let account = self.pending(pending, now).await?;
+        if account.role != Role::Member {
+            return Err(Denied::new(Why::CodeForStaff, Some(account)));
+        }
+        let token = match self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await {
+            Ok(token) => token,
+            Err(CodeDenied::Wrong | CodeDenied::NoToken) => return Err(Denied::new(Why::WrongCode, Some(account))),
+            Err(CodeDenied::Stopped { serials, .. }) => {
+                let counted = Counted::CodesSuspended(serials);
+                self.end_step_unless_may_try_again(&counted, pending, now).await;
+                return Err(Denied::new(Why::WrongCode, Some(account)).counted(counted));
+            }
+            Err(error) => return Err(Denied::broken(error)),
+        };
+        let spent = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
+        if spent.is_none() {
+            return Err(Denied::new(Why::NothingPending, Some(account)));
+        }
+        self.open(account.id, token, Factor::PasswordAndOath, browser, now).await
     }
 
     /// Asks for whatever key the browser has; `browser` is the random token that its cookie holds.
@@ -176,13 +229,17 @@ impl SignIn {
     /// Counts; after one too many the password must be given again.
     async fn count_failure(&self, account: &Account, pending: &Token, error: &KeyError, now: Time) -> Result<Counted, StoreError> {
         let counted = self.failures.count(account, error).await?;
+        self.end_step_unless_may_try_again(&counted, pending, now).await;
+        Ok(counted)
+    }
+
+    async fn end_step_unless_may_try_again(&self, counted: &Counted, pending: &Token, now: Time) {
         if !counted.may_try_again()
             && let Err(error) = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await
         {
             // It ends by itself within minutes; what was counted must still go on record.
             tracing::warn!(%error, "a step that was tried too often could not be removed");
         }
-        Ok(counted)
     }
 }
 

@@ -98,6 +98,13 @@ impl SignIn {
         end
     }
 
+    /// The second factor as a code, counted.
+    pub async fn code(&self, pending: &Token, typed: &str, browser: Browser, times: (Time, Time)) -> Result<SignedIn, Denied> {
+        let end = self.check_code(pending, typed, browser, times).await;
+        self.tally.ended(&end);
+        end
+    }
+
     /// A key alone, counted.
     pub async fn key_first(
         &self,

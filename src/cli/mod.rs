@@ -14,6 +14,7 @@ mod paint;
 mod reload;
 mod serve;
 mod status;
+mod token;
 
 /// Yumen, the Jade Gate: an access gateway that lets nobody through without a hardware second factor.
 #[derive(Parser)]
@@ -33,6 +34,8 @@ enum Verb {
     Check(check::Arguments),
     /// Invite people and switch accounts on and off, at the machine's console
     Account(account::Arguments),
+    /// Import, issue and stop tokens
+    Token(token::Arguments),
     /// Read the log of accesses
     Audit(audit::Arguments),
     /// Say how the running gateway stands
@@ -48,6 +51,7 @@ pub fn run() -> ExitCode {
         Verb::Serve(arguments) => serve::run(arguments),
         Verb::Check(arguments) => check::run(arguments),
         Verb::Account(arguments) => account::run(arguments),
+        Verb::Token(arguments) => token::run(arguments),
         Verb::Audit(arguments) => audit::run(arguments),
         Verb::Status(arguments) => status::run(arguments),
         Verb::Reload(arguments) => reload::run(arguments),

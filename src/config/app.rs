@@ -13,7 +13,7 @@ use super::general::{certificate_files, names, origin_of, path, rate_of};
 use super::read::{Section, Value};
 use super::rule;
 use super::settings::{AppSettings, CertificateFiles, Labels, Rate, Upstream, UpstreamAddress, UpstreamHost};
-use crate::access::{App, PathPattern};
+use crate::access::{App, Demand, FactorDemand, PathPattern};
 use crate::model::{AppId, Host, Label, PathAllowance};
 
 /// What the reader of an app must know of the rest of the file.
@@ -52,11 +52,14 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
     let max_body = section.or("max_body", AppSettings::DEFAULT_MAX_BODY, |value| value.size(1 << 10..=1 << 40));
     let allow_underscores = section.or("allow_underscores", false, |value| value.boolean());
     let rate = section.get("rate").and_then(|value| rate(&value));
+    let demand = rule::demand(section);
+    let demand = Demand { factor: demand.factor.or(Some(FactorDemand::default())), ..demand };
     let (host, label) = (host?, label?);
     let limits = surroundings.labels.of(label);
     let origin = origin_of(&host, surroundings.public_port);
     let (idle, overall) = (limits.idle, limits.overall);
-    let policy = App { id: id?, names: names?, host, label, rules, paths, redact, origins, origin, allow_underscores, idle, overall };
+    let policy =
+        App { id: id?, names: names?, host, label, rules, paths, redact, origins, origin, allow_underscores, idle, overall, demand };
     Some(AppSettings { policy: Arc::new(policy), upstream: upstream?, websocket, max_body, rate })
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use http::Method;
 use ipnet::IpNet;
@@ -9,8 +11,11 @@ use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 
 use super::read::{Section, Value};
-use crate::access::{Effect, Hours, PathPattern, Rule};
+use crate::access::{Demand, Effect, FactorDemand, Hours, PathPattern, Rule};
 use crate::model::{AccountName, PathAllowance, Role, UnitName};
+
+/// Long enough to come back from signing in.
+const FRESH: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(12 * 3600);
 
 pub fn read_all(app: &Section<'_>, paths: PathAllowance) -> Vec<Rule> {
     let mut names = BTreeSet::new();
@@ -35,6 +40,7 @@ fn read(section: &Section<'_>, paths: PathAllowance, names: &mut BTreeSet<String
         when: section.get("hours").and_then(|value| hours(&value)),
         methods: part(section, "methods", method),
         paths: part(section, "paths", |item| pattern(item, paths)),
+        demand: demand(section),
     };
     let says_who = ["accounts", "units", "roles"].iter().any(|key| section.has(key));
     if !deny && !says_who {
@@ -46,6 +52,14 @@ fn read(section: &Section<'_>, paths: PathAllowance, names: &mut BTreeSet<String
         section.reader().report(&section.span, "this rule denies everything".to_owned(), String::new(), help.to_owned());
     }
     Some(Rule { name: name?, ..rule })
+}
+
+/// `factor` and `fresh`, of an app or of a rule.
+pub fn demand(section: &Section<'_>) -> Demand {
+    Demand {
+        factor: section.get("factor").and_then(|value| value.word(&FactorDemand::WORDS)),
+        fresh: section.get("fresh").and_then(|value| value.duration(FRESH)),
+    }
 }
 
 fn name(section: &Section<'_>, names: &mut BTreeSet<String>) -> Option<String> {

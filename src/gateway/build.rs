@@ -15,7 +15,7 @@ use crate::audit::{self, Journal, Quota, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
 use crate::config::{AppSettings, Settings, Upstream, UpstreamHost};
-use crate::crypto::{self, MacKey};
+use crate::crypto::{self, MacKey, SealingKey};
 use crate::edge::{Caps, Certificates, Front, Timers};
 use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
 use crate::model::{AppId, Host, Network};
@@ -74,7 +74,11 @@ pub async fn house(
         audit::Settings { segment_bytes: settings.log.segment, ..audit::Settings::new(settings.data.join("audit/journal")) },
         clock.clone(),
     )?;
-    let auth = Arc::new(auth(settings, &store, &clock).await?);
+    let sealing = SealingKey::new(&secret.tag("seeds of tokens", b"")).map_err(|why| StartError::Tls(why.to_string()))?;
+    let auth = Arc::new(auth(settings, &store, sealing, &clock).await?);
+    if !auth.codes.can_open().await? {
+        return Err(StartError::OtherSecret(key));
+    }
     let limits = Arc::new(Limits::new(limits(settings)));
     for place in store.familiar_places().await? {
         limits.seen(place.network, place.account.as_str(), place.seen);
@@ -85,7 +89,7 @@ pub async fn house(
     let portal = map.portal.origin.clone();
     let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
     let strangers = Arc::new(Strangers::new(quota));
-    let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), portal.clone()));
+    let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone()));
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
         journal: journal.clone(),
@@ -219,13 +223,13 @@ fn tls(upstream: &Upstream) -> Result<Option<Arc<rustls::ClientConfig>>, StartEr
     Ok(Some(pki::upstream_client_config(upstream.ca.as_deref(), identity)?))
 }
 
-async fn auth(settings: &Settings, store: &Store, clock: &Clock) -> Result<Auth, StartError> {
+async fn auth(settings: &Settings, store: &Store, sealing: SealingKey, clock: &Clock) -> Result<Auth, StartError> {
     let portal = &settings.portal;
     let origin = portal.origin.parse().map_err(|why| KeyError::Settings(format!("{}: {why}", portal.origin)))?;
     let authenticators = Authenticators::new(portal.host.as_str(), &origin, &portal.names.en)?;
     let sessions = Sessions::load(store.clone(), portal.host.clone(), session_limits(settings), clock.now()).await?;
     let failures = FailureLimit(settings.sign_in.failures_until_suspended);
-    Ok(Auth::new(store, Arc::new(sessions), Passwords::new().await?, authenticators, failures))
+    Ok(Auth::new(store, Arc::new(sessions), Passwords::new().await?, authenticators, sealing, failures))
 }
 
 pub fn session_limits(settings: &Settings) -> SessionLimits {
@@ -258,7 +262,7 @@ fn limits(settings: &Settings) -> LimitSettings {
     }
 }
 
-/// The key of keyed hashes: form tokens, and names that no account has. Made at the first start, mode 0600.
+/// The key of keyed hashes (form tokens, names that no account has), from which that of the seeds is made. Made at the first start, mode 0600.
 fn secret(path: &Path) -> Result<MacKey, StartError> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |why| StartError::Data { directory: path.to_owned(), why };

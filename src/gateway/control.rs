@@ -14,13 +14,17 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::admin::{Actor, AdminError, Disabled, NewAccount};
-use crate::model::{AccountName, Role, UnitName};
-use crate::store::AccountFilter;
+use crate::admin::{Actor, AdminError, Disabled, NewAccount, TokenLine};
+use crate::model::{AccountName, Role, TokenKind, TokenState, UnitName};
+use crate::store::{AccountFilter, TokenFilter};
 
 use super::house::{House, StartError};
 use super::reload::Reloader;
 use super::status::Status;
+
+mod tokens;
+
+pub use tokens::TokenVerb;
 
 /// No request or answer is longer.
 pub const MAX_MESSAGE_BYTES: u64 = 4 * 1024 * 1024;
@@ -33,11 +37,41 @@ const BACKLOG: i32 = 16;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Ask {
-    Invite { name: String, unit: String, role: Role, email: Option<String> },
+    Invite {
+        name: String,
+        unit: String,
+        role: Role,
+        email: Option<String>,
+    },
     Accounts,
-    Disable { name: String },
-    Enable { name: String },
-    EndSessions { name: String },
+    Disable {
+        name: String,
+    },
+    Enable {
+        name: String,
+    },
+    EndSessions {
+        name: String,
+    },
+    /// `seeds` and `key` are what the files hold.
+    ImportTokens {
+        seeds: String,
+        key: Option<String>,
+        rehearse: bool,
+    },
+    Tokens {
+        state: Option<TokenState>,
+        kind: Option<TokenKind>,
+        search: Option<String>,
+    },
+    IssueToken {
+        serial: String,
+        account: String,
+    },
+    ChangeToken {
+        verb: TokenVerb,
+        serial: String,
+    },
     Reload,
     Status,
 }
@@ -47,6 +81,7 @@ pub enum Ask {
 pub enum ControlAnswer {
     Invited { link: String, expires: String },
     Accounts { accounts: Vec<AccountLine> },
+    Tokens { tokens: Vec<TokenLine> },
     Done { message: String },
     Status { status: Box<Status> },
     Refused { why: String },
@@ -203,6 +238,10 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
             let ended = desk.end_sessions_of(actor, id).await.map_err(|error| told(&error))?;
             Ok(done(format!("{ended} sessions of {name} ended")))
         }
+        Ask::ImportTokens { seeds, key, rehearse } => tokens::import(house, actor, &seeds, key.as_deref(), rehearse).await,
+        Ask::Tokens { state, kind, search } => tokens::list(house, actor, &TokenFilter { state, kind, search }).await,
+        Ask::IssueToken { serial, account } => tokens::issue(house, actor, &serial, &account).await,
+        Ask::ChangeToken { verb, serial } => tokens::change(house, actor, verb, &serial).await,
         Ask::Status => Ok(ControlAnswer::Status { status: Box::new(house.status().await) }),
         Ask::Reload => reloader.reload(house, Some(actor)).await.map(done),
     }

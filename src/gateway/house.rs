@@ -95,6 +95,10 @@ pub enum StartError {
     Data { directory: PathBuf, why: std::io::Error },
     #[error("the store {0} is gone, though a gateway has run here; restore it from a backup (a demo begins anew with --fresh)")]
     StoreGone(PathBuf),
+    #[error(
+        "the store holds seeds of tokens that were sealed with another key than {0}; restore that file from the backup that the store is from"
+    )]
+    OtherSecret(PathBuf),
     #[error("the data directory {0} is in use by another yumen; stop that one first, or name another directory with --data")]
     InUse(PathBuf),
     #[error(transparent)]

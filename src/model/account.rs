@@ -118,6 +118,46 @@ words! {
         SecurityKey = "security-key",
         /// A password, then a WebAuthn key with user verification.
         PasswordAndSecurityKey = "password+security-key",
+        /// A password, then a code of an OATH token.
+        PasswordAndOath = "password+oath",
+    }
+}
+
+words! {
+    TokenKind {
+        /// A certificate and its key on a PKCS#11 token.
+        UsbKey = "usb-key",
+        /// A security key.
+        WebAuthn = "webauthn",
+        /// Shows codes (HOTP, TOTP).
+        Oath = "oath",
+    }
+}
+
+words! {
+    /// Where a token is in its life.
+    TokenState {
+        /// In the drawer.
+        InStock = "in-stock",
+        /// Handed to its holder, who has not shown yet that she has it.
+        Issued = "issued",
+        /// Opens doors; in no other state does it.
+        Active = "active",
+        /// For the time being; it may become active again.
+        Suspended = "suspended",
+        Lost = "lost",
+        Revoked = "revoked",
+        Expired = "expired",
+    }
+}
+
+impl Factor {
+    /// Whether it answers this site alone (NIST SP 800-63B-4, section 3.2.5).
+    pub const fn is_phishing_resistant(self) -> bool {
+        match self {
+            Self::SecurityKey | Self::PasswordAndSecurityKey => true,
+            Self::PasswordAndOath => false,
+        }
     }
 }
 

@@ -10,8 +10,9 @@ mod origin;
 mod path;
 mod record;
 mod refusal;
+mod token;
 
-pub use account::{Account, AccountId, AccountState, AppId, Factor, KeyId, Label, Role, SessionId, Who, is_email};
+pub use account::{Account, AccountId, AccountState, AppId, Factor, KeyId, Label, Role, SessionId, TokenKind, TokenState, Who, is_email};
 pub use host::{Host, NotAHost};
 pub use inbound::{Inbound, Line};
 pub use name::{AccountName, NotAName, UnitName};
@@ -19,3 +20,4 @@ pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};
 pub use path::{CanonicalPath, NotCanonical, PathAllowance};
 pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped, visible};
 pub use refusal::Refusal;
+pub use token::{NotASerial, Serial};

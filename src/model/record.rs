@@ -153,6 +153,16 @@ pub enum Action {
     KeyCounterWentBack,
     /// Many answers in a row, after a right password or in a session, that no key had signed: somebody without the key has the rest.
     KeyAnswersMadeUp,
+    TokensImported,
+    TokenIssued,
+    /// Its holder showed that she has it.
+    TokenActivated,
+    TokenSuspended,
+    TokenResumed,
+    TokenLost,
+    TokenRevoked,
+    /// Two codes in a row brought it back.
+    TokenResynchronised,
     /// There was less room on the disk than the reserve (failed), or enough again (done).
     DiskSpace,
     /// Refusals of strangers past their quota, counted together per network and minute.

@@ -18,6 +18,8 @@ pub enum Refusal {
     SignInNeeded,
     /// The session is too old or was idle too long for this app.
     SignInAgain,
+    /// Signed in, but with a factor that is not enough for this.
+    OtherFactorNeeded,
     /// Signed in, but no rule lets her do this.
     NotAllowed {
         rule: String,
@@ -73,6 +75,7 @@ impl Refusal {
             Self::NotFound => "not-found",
             Self::SignInNeeded => "sign-in-needed",
             Self::SignInAgain => "sign-in-again",
+            Self::OtherFactorNeeded => "other-factor-needed",
             Self::NotAllowed { .. } => "not-allowed",
             Self::ForeignOrigin => "foreign-origin",
             Self::FormExpired => "form-expired",
@@ -108,6 +111,7 @@ impl Refusal {
             | Self::NotFound
             | Self::SignInNeeded
             | Self::SignInAgain
+            | Self::OtherFactorNeeded
             | Self::FormExpired
             | Self::ForeignOrigin
             | Self::UpgradeNotAllowed

@@ -158,7 +158,8 @@ impl Store {
         let to = if to == AccountState::Active && !enrolled { AccountState::Invited } else { to };
         sqlx::query(
             "UPDATE accounts SET state = $2, key_failures = CASE WHEN $2 = 'active' THEN 0 ELSE key_failures END,
-             unsigned_answers = CASE WHEN $2 = 'active' THEN 0 ELSE unsigned_answers END WHERE id = $1",
+             unsigned_answers = CASE WHEN $2 = 'active' THEN 0 ELSE unsigned_answers END,
+             code_failures = CASE WHEN $2 = 'active' THEN 0 ELSE code_failures END WHERE id = $1",
         )
         .bind(id.to_string())
         .bind(to.word())

@@ -3,11 +3,13 @@
 
 use sqlx::Row;
 
-use super::rows::{account, account_columns, bytes, hash, parsed, time};
-use super::{KeyAddition, NewKey, Store, StoreError, Write, is_taken};
+use super::keys::TOKEN_OF_KEY;
+use super::rows::{account, account_columns, bytes, hash, parsed, time, word};
+use super::seeds::spend_code;
+use super::{KeyAddition, NewKey, Spending, Store, StoreError, Write, is_taken};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountState, KeyId};
+use crate::model::{Account, AccountState, KeyId, Serial, TokenState};
 
 /// Browsers that may work on one invitation at a time; the oldest gives way.
 const ENROLMENTS_PER_INVITATION: i64 = 5;
@@ -21,6 +23,17 @@ pub struct Enrolment {
     pub expires: Time,
     pub has_password: bool,
     pub keys: Vec<EnrolmentKey>,
+    /// Code tokens that she has shown here.
+    pub shown: Vec<Serial>,
+    /// There is a code token in her hands that she has not shown here.
+    pub has_more_to_show: bool,
+}
+
+impl Enrolment {
+    /// Whether it has all that an account needs.
+    pub fn is_ready(&self) -> bool {
+        self.has_password && !(self.keys.is_empty() && self.shown.is_empty())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +46,7 @@ pub struct EnrolmentKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Completion {
     Done(Account),
-    /// No password, or no key, yet.
+    /// No password, or neither key nor code token, yet.
     Unfinished,
     /// The invitation is spent, expired or replaced.
     Gone,
@@ -45,17 +58,17 @@ impl Store {
     /// Begins an enrolment for the browser that holds the token of `enrolment`; `None`: no such invitation.
     pub async fn begin_enrolment(&self, invitation: TokenHash, enrolment: TokenHash, now: Time) -> Result<Option<Enrolment>, StoreError> {
         let mut write = self.begin().await?;
-        let row = sqlx::query(concat!(
-            "SELECT ",
-            account_columns!(),
-            ", invitations.expires FROM invitations JOIN accounts ON accounts.id = invitations.account
-             WHERE invitations.hash = $1 AND invitations.expires > $2 AND accounts.state = 'invited'"
-        ))
+        let row = sqlx::query(
+            "SELECT 1 FROM invitations JOIN accounts ON accounts.id = invitations.account
+             WHERE invitations.hash = $1 AND invitations.expires > $2 AND accounts.state = 'invited'",
+        )
         .bind(bytes(&invitation))
         .bind(now.millis())
         .fetch_optional(&mut *write)
         .await?;
-        let Some(row) = row else { return Ok(None) };
+        if row.is_none() {
+            return Ok(None);
+        }
         sqlx::query(
             "DELETE FROM enrolments WHERE hash IN
              (SELECT hash FROM enrolments WHERE invitation = $1 ORDER BY created DESC, hash LIMIT -1 OFFSET $2)",
@@ -70,8 +83,9 @@ impl Store {
             .bind(now.millis())
             .execute(&mut *write)
             .await?;
+        let begun = find(&mut write, enrolment, now).await?;
         write.commit().await?;
-        Ok(Some(Enrolment { account: account(&row)?, expires: time(&row, "expires")?, has_password: false, keys: Vec::new() }))
+        Ok(begun.map(|found| found.enrolment))
     }
 
     pub async fn enrolment(&self, enrolment: TokenHash, now: Time) -> Result<Option<Enrolment>, StoreError> {
@@ -122,23 +136,52 @@ impl Store {
         Ok(Some(KeyAddition::Added))
     }
 
-    /// Spends the invitation: the account gets its password and keys and is active.
+    /// Spends the code by which she shows a code token that was issued to her. It stays issued until this enrolment completes. `false`: the
+    /// code is spent already, or the token is not hers to show.
+    pub async fn show_enrolment_token(&self, enrolment: TokenHash, spending: &Spending, now: Time) -> Result<bool, StoreError> {
+        let mut write = self.begin().await?;
+        let Some(found) = find(&mut write, enrolment, now).await? else { return Ok(false) };
+        let hers = "SELECT count(*) FROM tokens WHERE id = $1 AND account = $2";
+        let (token, holder) = (spending.token.to_string(), found.enrolment.account.id.to_string());
+        let hers: i64 = sqlx::query_scalar(hers).bind(&token).bind(holder).fetch_one(&mut *write).await?;
+        if hers == 0 || !spend_code(&mut write, spending, TokenState::Issued).await? {
+            return Ok(false);
+        }
+        sqlx::query("INSERT INTO enrolment_tokens (enrolment, token) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(bytes(&enrolment))
+            .bind(&token)
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    /// Spends the invitation: the account gets its password, keys and code tokens and is active.
     pub async fn complete_enrolment(&self, enrolment: TokenHash, now: Time) -> Result<Completion, StoreError> {
         let mut write = self.begin().await?;
         let Some(found) = find(&mut write, enrolment, now).await? else { return Ok(Completion::Gone) };
-        let (Some(password), false) = (found.password, found.enrolment.keys.is_empty()) else { return Ok(Completion::Unfinished) };
+        let (Some(password), true) = (&found.password, found.enrolment.is_ready()) else { return Ok(Completion::Unfinished) };
         let account = found.enrolment.account;
-        let changed =
-            sqlx::query("UPDATE accounts SET state = 'active', password = $2, key_failures = 0, unsigned_answers = 0 WHERE id = $1 AND state = 'invited'")
-                .bind(account.id.to_string())
-                .bind(password)
-                .execute(&mut *write)
-                .await?;
+        let changed = sqlx::query(
+            "UPDATE accounts SET state = 'active', password = $2, key_failures = 0, unsigned_answers = 0, code_failures = 0
+             WHERE id = $1 AND state = 'invited'",
+        )
+        .bind(account.id.to_string())
+        .bind(password)
+        .execute(&mut *write)
+        .await?;
         if changed.rows_affected() != 1 {
             return Ok(Completion::Gone);
         }
         if let Err(error) = copy_keys(&mut write, enrolment, &account, now).await {
             return if is_taken(&error) { Ok(Completion::KeyTaken) } else { Err(error.into()) };
+        }
+        for serial in &found.enrolment.shown {
+            sqlx::query("UPDATE tokens SET state = 'active', last_used = $2 WHERE serial = $1")
+                .bind(serial.as_str())
+                .bind(now.millis())
+                .execute(&mut *write)
+                .await?;
         }
         // Every enrolment that was begun with it goes too.
         sqlx::query("DELETE FROM invitations WHERE hash = $1").bind(bytes(&found.invitation)).execute(&mut *write).await?;
@@ -157,6 +200,11 @@ async fn copy_keys(write: &mut Write, enrolment: TokenHash, account: &Account, n
     .bind(now.millis())
     .execute(&mut **write)
     .await?;
+    let keys: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM enrolment_keys WHERE enrolment = $1").bind(bytes(&enrolment)).fetch_all(&mut **write).await?;
+    for key in keys {
+        sqlx::query(TOKEN_OF_KEY).bind(key).bind(account.id.to_string()).bind(now.millis()).execute(&mut **write).await?;
+    }
     Ok(())
 }
 
@@ -187,6 +235,22 @@ async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result
     let keys = keys
         .iter()
         .map(|key| Ok(EnrolmentKey { id: parsed(key, "id")?, credential: key.try_get("credential")?, label: key.try_get("label")? }));
+    let tokens = sqlx::query(
+        "SELECT serial, EXISTS (SELECT 1 FROM enrolment_tokens WHERE enrolment = $1 AND token = tokens.id) AS shown FROM tokens
+         WHERE account = $2 AND kind = 'oath' AND state = 'issued' AND (expires IS NULL OR expires > $3) ORDER BY serial",
+    )
+    .bind(bytes(&enrolment))
+    .bind(row.try_get::<String, _>("id")?)
+    .bind(now.millis())
+    .fetch_all(&mut **connection)
+    .await?;
+    let (mut shown, mut has_more_to_show) = (Vec::new(), false);
+    for token in &tokens {
+        match token.try_get("shown")? {
+            true => shown.push(word(token, "serial", |text| Serial::parse(text).ok())?),
+            false => has_more_to_show = true,
+        }
+    }
     let password: Option<String> = row.try_get("password")?;
     Ok(Some(Found {
         enrolment: Enrolment {
@@ -194,6 +258,8 @@ async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result
             expires: time(&row, "expires")?,
             has_password: password.is_some(),
             keys: keys.collect::<Result<_, StoreError>>()?,
+            shown,
+            has_more_to_show,
         },
         invitation: hash(&row, "invitation")?,
         password,

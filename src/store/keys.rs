@@ -1,15 +1,31 @@
-//! Registered security keys. A credential belongs to one account; the last key of an account cannot be removed.
+//! Registered security keys: tokens of the inventory that the WebAuthn library knows by their credential. A credential belongs to one account;
+//! a key cannot be removed if nothing else would open the account.
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::rows::{counter, parsed, time};
+use super::rows::{counter, optional_time, parsed, time, word};
 use super::{Store, StoreError, is_taken};
 use crate::clock::Time;
-use crate::model::{AccountId, KeyId};
+use crate::model::{AccountId, KeyId, Serial};
 
 /// More keys than a person carries; each one makes the sign-in page longer.
 const KEYS_PER_ACCOUNT: i64 = 10;
+
+/// Keys that open something. A suspended one is not among them.
+macro_rules! active_keys {
+    ($where:literal) => {
+        concat!(
+            "SELECT keys.*, tokens.serial, tokens.last_used FROM keys JOIN tokens ON tokens.id = keys.id WHERE tokens.state = 'active' ",
+            $where
+        )
+    };
+}
+
+/// The inventory's row of a key; $1 is its id, $2 its account, $3 the time. A key brings no serial number that a browser would tell, so it is
+/// given one.
+pub(super) const TOKEN_OF_KEY: &str = "INSERT INTO tokens (id, serial, kind, state, account, added, issued)
+     VALUES ($1, 'K-' || upper(substr($1, -12)), 'webauthn', 'active', $2, $3, $3)";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
@@ -26,6 +42,7 @@ pub struct NewKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKey {
     pub id: KeyId,
+    pub serial: Serial,
     pub account: AccountId,
     pub credential: Vec<u8>,
     pub passkey: String,
@@ -46,7 +63,7 @@ pub enum KeyAddition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRemoval {
     Removed,
-    /// It is the last one: without a key nobody gets in.
+    /// The account has no other key and no code token: nobody would get in.
     LastOne,
     NoSuch,
 }
@@ -54,20 +71,23 @@ pub enum KeyRemoval {
 impl Store {
     /// The account's keys, the oldest first.
     pub async fn keys(&self, account: AccountId) -> Result<Vec<StoredKey>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM keys WHERE account = $1 ORDER BY added, id").bind(account.to_string()).fetch_all(&self.read).await?;
+        let rows = sqlx::query(active_keys!("AND keys.account = $1 ORDER BY keys.added, keys.id"))
+            .bind(account.to_string())
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(key).collect()
     }
 
     pub async fn key_by_credential(&self, credential: &[u8]) -> Result<Option<StoredKey>, StoreError> {
-        let row = sqlx::query("SELECT * FROM keys WHERE credential = $1").bind(credential).fetch_optional(&self.read).await?;
+        let row = sqlx::query(active_keys!("AND keys.credential = $1")).bind(credential).fetch_optional(&self.read).await?;
         row.as_ref().map(key).transpose()
     }
 
     /// What adding a key of this credential would come to now.
     pub async fn could_add_key(&self, account: AccountId, credential: &[u8]) -> Result<KeyAddition, StoreError> {
         let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM keys WHERE account = $1) AS held, EXISTS (SELECT 1 FROM keys WHERE credential = $2) AS taken",
+            "SELECT (SELECT count(*) FROM keys JOIN tokens ON tokens.id = keys.id WHERE keys.account = $1
+             AND tokens.state IN ('active', 'suspended')) AS held, EXISTS (SELECT 1 FROM keys WHERE credential = $2) AS taken",
         )
         .bind(account.to_string())
         .bind(credential)
@@ -84,8 +104,10 @@ impl Store {
     /// Adds a key to an active account.
     pub async fn add_key(&self, account: AccountId, new: &NewKey, now: Time) -> Result<KeyAddition, StoreError> {
         let mut write = self.begin().await?;
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM keys WHERE account = $1").bind(account.to_string()).fetch_one(&mut *write).await?;
+        // A key that was lost takes no place.
+        let held = "SELECT count(*) FROM keys JOIN tokens ON tokens.id = keys.id
+                    WHERE keys.account = $1 AND tokens.state IN ('active', 'suspended')";
+        let count: i64 = sqlx::query_scalar(held).bind(account.to_string()).fetch_one(&mut *write).await?;
         if count >= KEYS_PER_ACCOUNT {
             return Ok(KeyAddition::TooMany);
         }
@@ -101,14 +123,23 @@ impl Store {
                 .execute(&mut *write)
                 .await;
         match inserted {
-            Ok(_) => write.commit().await?,
+            Ok(_) => {
+                sqlx::query(TOKEN_OF_KEY)
+                    .bind(new.id.to_string())
+                    .bind(account.to_string())
+                    .bind(now.millis())
+                    .execute(&mut *write)
+                    .await?;
+                write.commit().await?;
+            }
             Err(error) if is_taken(&error) => return Ok(KeyAddition::Taken),
             Err(error) => return Err(error.into()),
         }
         Ok(KeyAddition::Added)
     }
 
-    pub async fn remove_key(&self, account: AccountId, key: KeyId) -> Result<KeyRemoval, StoreError> {
+    /// Takes a key from its account; in the inventory it is revoked.
+    pub async fn remove_key(&self, account: AccountId, key: KeyId, now: Time) -> Result<KeyRemoval, StoreError> {
         let mut write = self.begin().await?;
         let removed = sqlx::query("DELETE FROM keys WHERE id = $1 AND account = $2")
             .bind(key.to_string())
@@ -118,11 +149,18 @@ impl Store {
         if removed.rows_affected() == 0 {
             return Ok(KeyRemoval::NoSuch);
         }
+        let left = "SELECT count(*) FROM tokens
+                    WHERE account = $1 AND id <> $2 AND state = 'active' AND (expires IS NULL OR expires > $3)";
         let left: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM keys WHERE account = $1").bind(account.to_string()).fetch_one(&mut *write).await?;
+            sqlx::query_scalar(left).bind(account.to_string()).bind(key.to_string()).bind(now.millis()).fetch_one(&mut *write).await?;
         if left == 0 {
             return Ok(KeyRemoval::LastOne);
         }
+        sqlx::query("UPDATE tokens SET state = 'revoked', ended = $2 WHERE id = $1")
+            .bind(key.to_string())
+            .bind(now.millis())
+            .execute(&mut *write)
+            .await?;
         write.commit().await?;
         Ok(KeyRemoval::Removed)
     }
@@ -130,30 +168,38 @@ impl Store {
     /// Writes down a use of the key. `false`: it is gone, or its counter did not go on (WebAuthn, section 6.1.1: a
     /// counter that is not zero must grow), also where two uses raced.
     pub async fn record_use(&self, key: KeyId, counter: u32, passkey: &str, now: Time) -> Result<bool, StoreError> {
+        let mut write = self.begin().await?;
         let changed = sqlx::query(
-            "UPDATE keys SET counter = $2, passkey = $3, last_used = $4
-             WHERE id = $1 AND (counter < $2 OR (counter = 0 AND $2 = 0))",
+            "UPDATE keys SET counter = $2, passkey = $3 WHERE id = $1 AND (counter < $2 OR (counter = 0 AND $2 = 0))
+             AND EXISTS (SELECT 1 FROM tokens WHERE tokens.id = $1 AND tokens.state = 'active')",
         )
         .bind(key.to_string())
         .bind(i64::from(counter))
         .bind(passkey)
-        .bind(now.millis())
-        .execute(&self.write)
+        .execute(&mut *write)
         .await?;
+        if changed.rows_affected() == 1 {
+            sqlx::query("UPDATE tokens SET last_used = $2 WHERE id = $1")
+                .bind(key.to_string())
+                .bind(now.millis())
+                .execute(&mut *write)
+                .await?;
+            write.commit().await?;
+        }
         Ok(changed.rows_affected() == 1)
     }
 }
 
 fn key(row: &SqliteRow) -> Result<StoredKey, StoreError> {
-    let last_used: Option<i64> = row.try_get("last_used")?;
     Ok(StoredKey {
         id: parsed(row, "id")?,
+        serial: word(row, "serial", |text| Serial::parse(text).ok())?,
         account: parsed(row, "account")?,
         credential: row.try_get("credential")?,
         passkey: row.try_get("passkey")?,
         counter: counter(row)?,
         label: row.try_get("label")?,
         added: time(row, "added")?,
-        last_used: last_used.map(Time::from_millis),
+        last_used: optional_time(row, "last_used")?,
     })
 }

@@ -1,4 +1,4 @@
-//! What must outlive the process: accounts, keys, invitations, challenges, sessions, one-time codes.
+//! What must outlive the process: accounts, keys, tokens, invitations, challenges, sessions, one-time codes.
 //!
 //! Invariant: SQL stands nowhere else, and every verb is atomic: it happened whole, or not at all. A secret is
 //! stored only as a hash (tokens with SHA-256, passwords with argon2id).
@@ -6,15 +6,18 @@
 mod accounts;
 mod challenges;
 mod clock;
+mod code_failures;
 mod codes;
 mod enrolments;
 mod keys;
 mod places;
 mod rows;
+mod seeds;
 mod sessions;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,8 +32,10 @@ pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
 pub use places::FamiliarPlace;
+pub use seeds::{NewSeed, SealedSeed, Spending, StoredSeed};
 pub use sessions::{Session, StoredSession, Touch};
 pub use steps::{Step, StepKind};
+pub use tokens::{Holder, StoredToken, TokenChange, TokenFilter};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

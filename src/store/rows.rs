@@ -34,6 +34,11 @@ pub(super) fn time(row: &SqliteRow, column: &str) -> Result<Time, StoreError> {
     Ok(Time::from_millis(row.try_get(column)?))
 }
 
+pub(super) fn optional_time(row: &SqliteRow, column: &str) -> Result<Option<Time>, StoreError> {
+    let millis: Option<i64> = row.try_get(column)?;
+    Ok(millis.map(Time::from_millis))
+}
+
 pub(super) fn hash(row: &SqliteRow, column: &'static str) -> Result<TokenHash, StoreError> {
     let bytes: Vec<u8> = row.try_get(column)?;
     let length = bytes.len();

@@ -55,8 +55,8 @@ impl Store {
         let mut write = self.begin().await?;
         let created = sqlx::query(
             "INSERT INTO sessions (id, account, key, factor, mark, signed_in, last_active, address, user_agent)
-             SELECT $1, accounts.id, keys.id, $4, $5, $6, $7, $8, $9 FROM accounts JOIN keys ON keys.account = accounts.id
-             WHERE accounts.id = $2 AND accounts.state = 'active' AND keys.id = $3",
+             SELECT $1, accounts.id, tokens.id, $4, $5, $6, $7, $8, $9 FROM accounts JOIN tokens ON tokens.account = accounts.id
+             WHERE accounts.id = $2 AND accounts.state = 'active' AND tokens.id = $3 AND tokens.state = 'active'",
         )
         .bind(new.id.to_string())
         .bind(new.account.to_string())

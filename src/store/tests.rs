@@ -3,6 +3,7 @@
 mod clock;
 mod places;
 mod sessions;
+mod tokens;
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -243,11 +244,11 @@ async fn a_credential_belongs_to_one_account_and_the_last_key_stays() {
     assert_eq!(store.key_by_credential(&[1; 16]).await.unwrap().unwrap().account, wang.id);
     assert_eq!(store.key_by_credential(&[9; 16]).await.unwrap(), None);
 
-    assert_eq!(store.remove_key(wang.id, first.id).await.unwrap(), KeyRemoval::LastOne);
+    assert_eq!(store.remove_key(wang.id, first.id, NOW).await.unwrap(), KeyRemoval::LastOne);
     assert_eq!(store.add_key(wang.id, &new_key(3), NOW).await.unwrap(), KeyAddition::Added);
-    assert_eq!(store.remove_key(li.id, first.id).await.unwrap(), KeyRemoval::NoSuch);
-    assert_eq!(store.remove_key(wang.id, first.id).await.unwrap(), KeyRemoval::Removed);
-    assert_eq!(store.remove_key(wang.id, first.id).await.unwrap(), KeyRemoval::NoSuch);
+    assert_eq!(store.remove_key(li.id, first.id, NOW).await.unwrap(), KeyRemoval::NoSuch);
+    assert_eq!(store.remove_key(wang.id, first.id, NOW).await.unwrap(), KeyRemoval::Removed);
+    assert_eq!(store.remove_key(wang.id, first.id, NOW).await.unwrap(), KeyRemoval::NoSuch);
     assert_eq!(store.keys(wang.id).await.unwrap().len(), 1);
     for n in 10..19 {
         assert_eq!(store.add_key(wang.id, &new_key(n), NOW).await.unwrap(), KeyAddition::Added);

@@ -184,6 +184,11 @@ impl Asked {
         }
     }
 
+    /// For whoever was signed in until just now.
+    pub fn strangers_frame(&self, path: &str) -> Frame {
+        Frame::portal(self.visit.language, path, String::new())
+    }
+
     /// From here on the browser holds another step token, to which the forms of a stranger are tied.
     pub fn change_step(&mut self, token: Token) {
         if self.visit.visitor.known().is_none() {
@@ -211,6 +216,16 @@ impl Asked {
             Refusal::Broken { what: "a page could not be rendered" }
         })?;
         let mut response = (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
+        self.finish(&mut response);
+        Ok(response)
+    }
+
+    /// A file to keep, which no browser shows as a page.
+    pub fn attach(&self, name: &str, kind: &'static str, body: Vec<u8>) -> Answer {
+        let disposition = format!("attachment; filename=\"{name}\"");
+        let disposition = HeaderValue::from_str(&disposition).map_err(|_| Refusal::Broken { what: "a file's name" })?;
+        let kind = HeaderValue::from_static(kind);
+        let mut response = ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, disposition)], body).into_response();
         self.finish(&mut response);
         Ok(response)
     }

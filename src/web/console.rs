@@ -12,13 +12,14 @@ use url::form_urlencoded;
 use crate::admin::{Actor, AdminError, NewAccount};
 use crate::auth::{Identity, SessionRow};
 use crate::model::{Account, AccountId, AccountName, AccountState, Refusal, Role, SessionId, UnitName, is_email};
-use crate::store::{AccountFilter, StoredKey};
+use crate::store::{AccountFilter, StoredKey, StoredToken};
 
 use super::call::{Answer, Asked, Posted, Refused};
+use super::inventory::token_row;
 use super::own::{name_of, session_row};
 use super::view::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, Alert, AllSessionsView, ConfirmView, ConfirmedAct,
-    InvitationView, InviteForm, KeyRow, Paging, SessionsFilter, UnitRow, UnitsView,
+    InvitationView, InviteForm, KeyRow, Paging, SessionsFilter, TokenRow, UnitRow, UnitsView,
 };
 
 const LIST: &str = "/console/accounts";
@@ -56,7 +57,7 @@ async fn list(asked: &Asked, alert: Option<Alert>, form: InviteForm) -> Answer {
 }
 
 /// The page with what it was narrowed by, so that another language shows the same.
-fn with_query(asked: &Asked, path: &str, names: &[&str]) -> String {
+pub(super) fn with_query(asked: &Asked, path: &str, names: &[&str]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for name in names.iter().filter(|name| !asked.query.text(name).is_empty()) {
         query.append_pair(name, asked.query.text(name));
@@ -156,11 +157,16 @@ async fn show_account(asked: &Asked, id: &str, alert: Option<Alert>) -> Answer {
     let id: AccountId = id.parse().map_err(|_| Refusal::NotFound)?;
     let (account, keys) = asked.portal.desk.account(&actor, id).await.map_err(refused)?;
     let own = asked.identity()?.who().account == id;
+    let tokens = asked.portal.desk.tokens_of(&actor, id).await.map_err(refused)?;
+    let row = |token: &StoredToken| {
+        let label = keys.iter().find(|key| key.id == token.id).map(|key| key.label.clone());
+        TokenRow { label, ..token_row(asked, token) }
+    };
     let view = AccountView {
         frame: asked.frame_at(&format!("{LIST}/{id}"), alert),
         account: account_row(asked, &account),
         email: account.email.clone(),
-        keys: keys.iter().map(|key| key_row(asked, key)).collect(),
+        tokens: tokens.iter().map(row).collect(),
         sessions: count_sessions(asked, &actor, id)?,
         actions: AccountActions::for_state(account.state, own),
     };
@@ -250,15 +256,15 @@ pub async fn end_session(Posted { asked, form }: Posted) -> Answer {
     list_sessions(&asked, Some(if ended { Alert::SessionEnded } else { Alert::Gone })).await
 }
 
-fn actor(asked: &Asked) -> Result<Actor, Refused> {
+pub(super) fn actor(asked: &Asked) -> Result<Actor, Refused> {
     let identity: &Arc<Identity> = asked.identity()?;
     Ok(Actor::Staff { identity: identity.clone(), address: asked.visit.origin.address })
 }
 
-fn refused(error: AdminError) -> Refused {
+pub(super) fn refused(error: AdminError) -> Refused {
     let refusal = match error {
         AdminError::NotAllowed => Refusal::NotAllowed { rule: "the console is for security administrators".to_owned() },
-        AdminError::NoSuchAccount => Refusal::NotFound,
+        AdminError::NoSuchAccount | AdminError::NoSuchToken(_) => Refusal::NotFound,
         AdminError::NoRecord(_) => Refusal::NoRecord,
         AdminError::Unrecorded => Refusal::DoneUnrecorded,
         error => {
@@ -284,6 +290,7 @@ pub(super) fn key_row(asked: &Asked, key: &StoredKey) -> KeyRow {
     KeyRow {
         id: key.id.to_string(),
         name: key.label.clone(),
+        serial: Some(key.serial.to_string()),
         added: asked.portal.moment(key.added),
         last_used: key.last_used.map(|time| asked.portal.moment(time)),
     }

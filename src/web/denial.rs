@@ -44,6 +44,11 @@ pub async fn note(asked: &Asked, denied: &Denied, what: Event, typed: &str) -> R
         tracing::warn!(in_row, "answers that no key had signed came after a right password, or in a session: see the log");
         record(asked, named(event(asked, Action::KeyAnswersMadeUp), denied.account()).with("in-a-row", in_row)).await?;
     }
+    if let Some(serials) = denied.suspended_tokens() {
+        let serials = serials.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let suspended = named(event(asked, Action::TokenSuspended), denied.account());
+        record(asked, suspended.with("serial", serials).with("why", "too-many-wrong-codes")).await?;
+    }
     if let Some(ended) = denied.suspended() {
         record(asked, named(event(asked, Action::AccountSuspended), denied.account()).with("sessions-ended", ended.len())).await?;
     }
@@ -67,6 +72,8 @@ pub fn key_alert(why: &Why) -> Alert {
     match why {
         Why::Key(KeyError::UserNotVerified) => Alert::KeyWithoutUserVerification,
         Why::Key(KeyError::NotHardware) => Alert::KeySynced,
+        Why::WrongCode => Alert::CodeWrong,
+        Why::CodeForStaff => Alert::CodeForStaff,
         _ => Alert::KeyRefused,
     }
 }

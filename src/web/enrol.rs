@@ -1,16 +1,19 @@
-//! Enrolment: behind a single-use link a person chooses a password and registers one or two keys.
+//! Enrolment: behind a single-use link a person chooses a password, and registers one or two keys or shows
+//! the code token that she was given.
 
 use http::StatusCode;
 
-use crate::auth::{CeremonyError, EnrolmentError, KeyError, NotAPassword, PasswordError, cookies};
+use crate::auth::{CeremonyError, CodeDenied, EnrolmentError, KeyError, NotAPassword, PasswordError, cookies};
 use crate::crypto::Token;
 use crate::limit::Wait;
-use crate::model::{Action, Refusal};
+use crate::model::{Action, Event, Outcome, Refusal};
 use crate::store::Enrolment;
 
 use super::call::{Answer, Asked, Posted};
-use super::denial::{event, network};
+use super::denial::{self, event, network};
 use super::own::record;
+use super::own_tokens::note_stopped;
+use super::sign_in::{told_to_wait, wait_of};
 use super::view::{Alert, Ceremony, EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, KeyRow};
 
 const LEAST_CHARACTERS: u64 = 12;
@@ -90,6 +93,7 @@ async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
     let row = |key: &crate::store::EnrolmentKey| KeyRow {
         id: key.id.to_string(),
         name: key.label.clone(),
+        serial: None,
         added: added.clone(),
         last_used: None,
     };
@@ -97,9 +101,11 @@ async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
         frame: asked.frame_at("/enrol/key", alert.clone()),
         name: enrolment.account.name.to_string(),
         keys: enrolment.keys.iter().map(row).collect(),
+        shown: enrolment.shown.iter().map(ToString::to_string).collect(),
+        takes_code: enrolment.has_more_to_show,
         ceremony,
     };
-    asked.show_with(status_of(&alert), &view)
+    told_to_wait(asked.show_with(status_of(&alert), &view)?, wait_of(alert.as_ref()))
 }
 
 async fn ceremony(asked: &Asked) -> Result<Ceremony, EnrolmentError> {
@@ -126,6 +132,46 @@ pub async fn key(Posted { asked, form }: Posted) -> Answer {
     }
 }
 
+/// She shows the code token that she was given.
+pub async fn code(Posted { asked, form }: Posted) -> Answer {
+    let Some(browser) = &asked.step else { return invalid(&asked) };
+    let account = match state(&asked).await {
+        Ok(enrolment) => enrolment.account,
+        Err(error) => return failed(&asked, error).await,
+    };
+    let what = event(&asked, Action::TokenActivated).with("account", account.id).with("name", &account.name);
+    let attempt = match asked.portal.limits.attempt_with_key(network(&asked), account.name.as_str(), asked.now) {
+        Ok(attempt) => attempt,
+        Err(wait) => {
+            let seconds = denial::note_wait(&asked, &wait, what, Some(&account), "").await?;
+            return show_key(&asked, Some(Alert::Wait { seconds })).await;
+        }
+    };
+    let shown = asked.portal.auth.enrolment.show_token(browser, form.text("code"), asked.now, asked.portal.clock.wall()).await;
+    match shown {
+        Ok(_) => {
+            attempt.take_back();
+            asked.redirect("/enrol/key")
+        }
+        Err(EnrolmentError::Code(denied)) if denied.is_wrong() => {
+            attempt.failed(asked.portal.clock.now());
+            record(&asked, Event { outcome: Outcome::Failed, ..what }.with("why", &denied)).await?;
+            let whose = event(&asked, Action::TokenSuspended).with("account", account.id).with("name", &account.name);
+            note_stopped(&asked, whose, &denied).await?;
+            let stopped = matches!(denied, CodeDenied::Stopped { .. });
+            show_key(&asked, Some(if stopped { Alert::CodesStopped } else { Alert::CodeWrong })).await
+        }
+        Err(EnrolmentError::Code(CodeDenied::NoToken)) => {
+            attempt.take_back();
+            show_key(&asked, Some(Alert::Gone)).await
+        }
+        Err(error) => {
+            attempt.take_back();
+            failed(&asked, error).await
+        }
+    }
+}
+
 /// What a person is told of an answer that did not count; `None`: the gateway's own trouble.
 pub(super) fn ceremony_alert(error: &CeremonyError) -> Option<Alert> {
     match error {
@@ -146,19 +192,24 @@ pub async fn finish(Posted { mut asked, .. }: Posted) -> Answer {
     };
     let account = &enrolment.account;
     let enrolled = event(&asked, Action::AccountEnrolled).with("account", account.id).with("name", &account.name);
-    let enrolled = enrolled.with("keys", enrolment.keys.len());
+    let enrolled = enrolled.with("keys", enrolment.keys.len()).with("code-tokens", enrolment.shown.len());
     // Recorded before it is done, as every change is; one that is not finished is refused first.
-    if !enrolment.has_password || enrolment.keys.is_empty() {
+    if !enrolment.is_ready() {
         return show_key(&asked, None).await;
     }
     record(&asked, enrolled.clone()).await?;
+    for serial in &enrolment.shown {
+        let activated = event(&asked, Action::TokenActivated).with("account", account.id).with("name", &account.name);
+        record(&asked, activated.with("serial", serial)).await?;
+    }
     match asked.portal.auth.enrolment.complete(&browser, asked.now).await {
         Ok(account) => {
             asked.set_cookie(cookies::forget(cookies::STEP));
-            asked.show(&EnrolDoneView { frame: asked.frame_at("/", None), name: account.name.to_string() })
+            let (name, by_code) = (account.name.to_string(), enrolment.keys.is_empty());
+            asked.show(&EnrolDoneView { frame: asked.frame_at("/", None), name, by_code })
         }
         Err(error) => {
-            asked.portal.journal.note(crate::model::Event { outcome: crate::model::Outcome::Failed, ..enrolled });
+            asked.portal.journal.note(Event { outcome: Outcome::Failed, ..enrolled });
             match error {
                 EnrolmentError::KeyTaken => show_key(&asked, Some(Alert::KeyKnown)).await,
                 error => failed(&asked, error).await,
@@ -188,5 +239,9 @@ async fn failed(asked: &Asked, error: EnrolmentError) -> Answer {
 }
 
 fn status_of(alert: &Option<Alert>) -> StatusCode {
-    if alert.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
+    match alert {
+        None => StatusCode::OK,
+        Some(Alert::Wait { .. }) => StatusCode::TOO_MANY_REQUESTS,
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    }
 }

@@ -1,37 +1,76 @@
-//! My keys: adding and removing one takes a fresh proof by one that she has.
+//! My tokens: keys and code tokens. Adding, removing and activating one, and reporting one lost, take a fresh proof by one that she has.
 //!
-//! 1. "Add" or "remove" asks for the proof; the form carries what it is for.
+//! 1. The button asks for the proof; the form carries what it is for.
 //! 2. The proof is right: its token goes into the step cookie, and stands for one change.
-//! 3. Removing is done at once; adding asks for the new key.
+//! 3. Removing and losing are done at once; adding asks for the new key, activating for a code.
 
 use http::StatusCode;
 
-use crate::auth::{Identity, KeyChangeError, cookies};
+use crate::auth::{CeremonyError, Identity, KeyChangeError, ProofNeeded, Proven, cookies};
 use crate::crypto::Token;
-use crate::model::{Action, Event, KeyId, Outcome, Refusal};
+use crate::limit::Attempt;
+use crate::model::{Action, Event, KeyId, Outcome, Refusal, Serial};
 use crate::store::StoredKey;
 
-use super::call::{Answer, Asked, Posted, Refused};
+use super::call::{Answer, Asked, Fields, Posted, Refused};
 use super::console::key_row;
 use super::denial::{self, network};
 use super::enrol::ceremony_alert;
 use super::own::{own_event, record};
-use super::sign_in::{settle, status_of, told_to_wait, wait_of};
-use super::view::{Alert, Ceremony, KeysProveView, KeysRegisterView, KeysView, ProvePurpose, Tone};
+use super::own_tokens;
+use super::sign_in::{status_of, told_to_wait, wait_of};
+use super::view::{Alert, Ceremony, KeysProveView, KeysRegisterView, KeysView, ProofMeans, ProvePurpose, Tone};
 
 /// What a proof is for, as the form carries it.
-const TO_ADD: &str = "add";
+#[derive(Clone, Debug)]
+pub(super) enum Next {
+    Add,
+    Remove(KeyId),
+    Activate(Serial),
+    Lose(Serial),
+}
+
+impl Next {
+    fn parse(text: &str) -> Option<Self> {
+        let serial = |text: &str| Serial::parse(text).ok();
+        match text.split_once(' ') {
+            None if text == "add" => Some(Self::Add),
+            None => text.parse().ok().map(Self::Remove),
+            Some(("activate", rest)) => serial(rest).map(Self::Activate),
+            Some(("lose", rest)) => serial(rest).map(Self::Lose),
+            Some(_) => None,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Add => "add".to_owned(),
+            Self::Remove(key) => key.to_string(),
+            Self::Activate(serial) => format!("activate {serial}"),
+            Self::Lose(serial) => format!("lose {serial}"),
+        }
+    }
+
+    /// The token that is said to be lost, which can prove nothing.
+    fn lost(&self) -> Option<&Serial> {
+        match self {
+            Self::Lose(serial) => Some(serial),
+            Self::Add | Self::Remove(_) | Self::Activate(_) => None,
+        }
+    }
+}
 
 pub async fn page(asked: Asked) -> Answer {
     list(&asked, None).await
 }
 
-async fn list(asked: &Asked, alert: Option<Alert>) -> Answer {
+pub(super) async fn list(asked: &Asked, alert: Option<Alert>) -> Answer {
     let keys = keys_of(asked).await?;
+    let (tokens, opening) = own_tokens::rows(asked).await?;
     let status =
         if alert.as_ref().is_some_and(|alert| alert.tone() == Tone::Error) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let view = KeysView { frame: asked.frame_at("/keys", alert), keys: keys.iter().map(|key| key_row(asked, key)).collect() };
-    asked.show_with(status, &view)
+    let keys = keys.iter().map(|key| key_row(asked, key)).collect();
+    asked.show_with(status, &KeysView { frame: asked.frame_at("/keys", alert), keys, tokens, opening })
 }
 
 async fn keys_of(asked: &Asked) -> Result<Vec<StoredKey>, Refused> {
@@ -40,49 +79,65 @@ async fn keys_of(asked: &Asked) -> Result<Vec<StoredKey>, Refused> {
 }
 
 pub async fn add(Posted { asked, .. }: Posted) -> Answer {
-    ask_for_proof(&asked, TO_ADD, None).await
+    ask_for_proof(&asked, &Next::Add, None).await
 }
 
 pub async fn remove(Posted { asked, form }: Posted) -> Answer {
-    ask_for_proof(&asked, form.text("key"), None).await
+    match form.text("key").parse() {
+        Ok(key) => ask_for_proof(&asked, &Next::Remove(key), None).await,
+        Err(_) => list(&asked, Some(Alert::Gone)).await,
+    }
 }
 
-async fn ask_for_proof(asked: &Asked, next: &str, alert: Option<Alert>) -> Answer {
+pub(super) async fn ask_for_proof(asked: &Asked, next: &Next, alert: Option<Alert>) -> Answer {
     let identity = asked.identity()?;
+    let needed = match asked.portal.auth.keys.proof_needed(identity, next.lost(), asked.now).await {
+        Ok(needed) => needed,
+        Err(error) => return failed(asked, error).await,
+    };
     let purpose = match next {
-        TO_ADD => ProvePurpose::AddKey,
-        id => match keys_of(asked).await?.into_iter().find(|key| key.id.to_string() == id) {
+        Next::Add => ProvePurpose::AddKey,
+        Next::Remove(id) => match keys_of(asked).await?.into_iter().find(|key| key.id == *id) {
             Some(key) => ProvePurpose::RemoveKey { name: key.label },
             None => return list(asked, Some(Alert::Gone)).await,
         },
+        Next::Activate(serial) => ProvePurpose::Activate { serial: serial.to_string() },
+        Next::Lose(serial) => ProvePurpose::Lose { serial: serial.to_string(), last: needed == ProofNeeded::Password },
     };
-    let challenge = match asked.portal.auth.keys.proof_options(identity, asked.now).await {
-        Ok(challenge) => challenge,
-        Err(error) => return failed(asked, error).await,
+    let means = match needed {
+        ProofNeeded::Key => match key_to_prove(asked, identity, next).await {
+            Ok(ceremony) => ProofMeans::Key(ceremony),
+            Err(error) => return failed(asked, error).await,
+        },
+        ProofNeeded::Code => ProofMeans::Code,
+        ProofNeeded::Password => ProofMeans::Password,
     };
     let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
-    let ceremony = Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() };
-    let view = KeysProveView { frame: asked.frame_at("/keys", alert), ceremony, purpose, next: next.to_owned() };
+    let view = KeysProveView { frame: asked.frame_at("/keys", alert), means, purpose, next: next.text() };
     told_to_wait(asked.show_with(status, &view)?, wait)
+}
+
+async fn key_to_prove(asked: &Asked, identity: &Identity, next: &Next) -> Result<Ceremony, KeyChangeError> {
+    let keys = &asked.portal.auth.keys;
+    let except = match next.lost() {
+        Some(serial) => keys.list(identity.account()).await?.into_iter().find(|key| key.serial == *serial).map(|key| key.id),
+        None => None,
+    };
+    let challenge = keys.proof_options(identity, except, asked.now).await?;
+    Ok(Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() })
 }
 
 pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
     let identity = asked.identity()?.clone();
-    let next = form.text("next").to_owned();
-    let Some(challenge) = Token::parse(form.text("challenge")) else {
-        return ask_for_proof(&asked, &next, Some(Alert::ChallengeExpired)).await;
-    };
-    let attempt = match asked.portal.limits.attempt_with_key(network(&asked), identity.who().name.as_str(), asked.now) {
+    let Some(next) = Next::parse(form.text("next")) else { return list(&asked, Some(Alert::Gone)).await };
+    let attempt = match attempt(&asked, &identity, Action::KeyProof).await? {
         Ok(attempt) => attempt,
-        Err(wait) => {
-            let seconds = denial::note_wait(&asked, &wait, own_event(&asked, Action::KeyProof)?, None, "").await?;
-            return ask_for_proof(&asked, &next, Some(Alert::Wait { seconds })).await;
-        }
+        Err(seconds) => return ask_for_proof(&asked, &next, Some(Alert::Wait { seconds })).await,
     };
-    let proven = asked.portal.auth.keys.prove(&identity, &challenge, form.text("credential"), asked.now).await;
-    settle(&asked, attempt, proven.as_ref().err().and_then(KeyChangeError::denied));
-    let proof = match proven {
-        Ok(proof) => proof,
+    let proven = proof_in(&asked, &identity, &form, &next).await;
+    settle(&asked, attempt, &proven);
+    let proven = match proven {
+        Ok(proven) => proven,
         // Whoever sits before her open session may be somebody else, so this is a second factor as at sign-in.
         Err(KeyChangeError::WrongProof(denied)) => {
             denial::note(&asked, &denied, own_event(&asked, Action::KeyProof)?, "").await?;
@@ -92,14 +147,56 @@ pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
             Some(alert) => return ask_for_proof(&asked, &next, Some(alert)).await,
             None => return failed(&asked, KeyChangeError::Ceremony(error)).await,
         },
+        Err(error) if error.is_wrong() => {
+            refused(&asked, own_event(&asked, Action::KeyProof)?, &error).await?;
+            return match own_tokens::told(&asked, &identity, &error).await? {
+                Ok(alert) => ask_for_proof(&asked, &next, Some(alert)).await,
+                Err(answer) => answer,
+            };
+        }
         Err(error) => return failed(&asked, error).await,
     };
-    match next.parse::<KeyId>() {
-        Ok(key) => take_away(&asked, &identity, &proof, key).await,
-        Err(_) => {
-            asked.change_step(proof);
+    match next {
+        Next::Remove(key) => take_away(&asked, &identity, proven.token(), key).await,
+        Next::Lose(serial) => own_tokens::lose(&mut asked, &identity, &proven, &serial).await,
+        Next::Add => {
+            asked.change_step(proven.token().clone());
             asked.redirect("/keys/register")
         }
+        Next::Activate(serial) => {
+            asked.change_step(proven.token().clone());
+            asked.redirect(&format!("/keys/show?token={serial}"))
+        }
+    }
+}
+
+/// What counts is what she has to prove it by, not what the form brings.
+async fn proof_in(asked: &Asked, identity: &Identity, form: &Fields, next: &Next) -> Result<Proven, KeyChangeError> {
+    let (keys, now, lost) = (&asked.portal.auth.keys, asked.now, next.lost());
+    match (keys.proof_needed(identity, lost, now).await?, lost) {
+        (ProofNeeded::Password, Some(lost)) => keys.prove_by_password(identity, lost, form.text("password"), now).await,
+        (ProofNeeded::Code, lost) => keys.prove_by_code(identity, lost, form.text("code"), now, asked.portal.clock.wall()).await,
+        (ProofNeeded::Key | ProofNeeded::Password, _) => {
+            let challenge = Token::parse(form.text("challenge")).ok_or(KeyChangeError::Ceremony(CeremonyError::NoChallenge))?;
+            keys.prove(identity, &challenge, form.text("credential"), now).await
+        }
+    }
+}
+
+/// One more try in this session, or the seconds to wait.
+pub(super) async fn attempt(asked: &Asked, identity: &Identity, action: Action) -> Result<Result<Attempt, u64>, Refused> {
+    match asked.portal.limits.attempt_with_key(network(asked), identity.who().name.as_str(), asked.now) {
+        Ok(attempt) => Ok(Ok(attempt)),
+        Err(wait) => Ok(Err(denial::note_wait(asked, &wait, own_event(asked, action)?, None, "").await?)),
+    }
+}
+
+/// What was found wrong makes the next attempt wait.
+pub(super) fn settle<T>(asked: &Asked, attempt: Attempt, tried: &Result<T, KeyChangeError>) {
+    if tried.as_ref().is_err_and(KeyChangeError::is_wrong) {
+        attempt.failed(asked.portal.clock.now());
+    } else {
+        attempt.take_back();
     }
 }
 
@@ -124,7 +221,7 @@ async fn take_away(asked: &Asked, identity: &Identity, proof: &Token, key: KeyId
 }
 
 /// A change that was not made, on record as such.
-async fn refused(asked: &Asked, what: Event, error: &KeyChangeError) -> Result<(), Refused> {
+pub(super) async fn refused(asked: &Asked, what: Event, error: &KeyChangeError) -> Result<(), Refused> {
     record(asked, Event { outcome: Outcome::Failed, ..what }.with("why", error)).await
 }
 
@@ -180,7 +277,7 @@ async fn not_added(asked: &Asked, what: Event, error: KeyChangeError) -> Answer 
     }
 }
 
-async fn failed(asked: &Asked, error: KeyChangeError) -> Answer {
+pub(super) async fn failed(asked: &Asked, error: KeyChangeError) -> Answer {
     let alert = match error {
         KeyChangeError::NotSignedIn => return asked.redirect("/sign-in"),
         KeyChangeError::NoProof => Alert::ChallengeExpired,

@@ -12,9 +12,11 @@ mod contrast;
 mod denial;
 mod enrol;
 mod files;
+mod inventory;
 mod keys;
 mod language;
 mod own;
+mod own_tokens;
 mod recent;
 mod refusal;
 mod sign_in;
@@ -94,6 +96,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/enter", get(own::enter))
         .route("/sign-in", get(sign_in::page))
         .route("/sign-in/key", get(sign_in::key_page))
+        .route("/sign-in/code", get(sign_in::key_page))
         .route("/sign-in/key-first", get(sign_in::page))
         .route("/sign-in/key-first/finish", get(sign_in::page))
         .route("/sign-in/onward", get(sign_in::onward))
@@ -101,17 +104,27 @@ fn router() -> Router<Arc<Portal>> {
         .route("/enrol", get(enrol::page))
         .route("/enrol/password", get(enrol::password_page))
         .route("/enrol/key", get(enrol::key_page))
+        .route("/enrol/code", get(enrol::key_page))
         .route("/keys", get(keys::page))
         .route("/keys/add", get(keys::page))
         .route("/keys/remove", get(keys::page))
         .route("/keys/prove", get(keys::page))
         .route("/keys/register", get(keys::register_page))
+        .route("/keys/activate", get(keys::page))
+        .route("/keys/show", get(own_tokens::show_page))
+        .route("/keys/astray", get(own_tokens::astray_page))
+        .route("/keys/lost", get(keys::page))
         .route("/sessions", get(own::sessions))
         .route("/sessions/end", get(own::sessions))
         .route("/console/accounts", get(console::accounts))
         .route("/console/accounts/invite", get(console::accounts))
         .route("/console/accounts/{id}", get(console::account))
         .route("/console/accounts/{id}/{change}", get(console::confirm))
+        .route("/console/tokens", get(inventory::tokens))
+        .route("/console/tokens.csv", get(inventory::export))
+        .route("/console/tokens/import", get(inventory::import_page))
+        .route("/console/tokens/{serial}", get(inventory::token))
+        .route("/console/tokens/{serial}/{change}", get(inventory::confirm))
         .route("/console/units", get(console::units))
         .route("/console/sessions", get(console::sessions))
         .route("/console/sessions/end", get(console::confirm_end))
@@ -126,6 +139,7 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
     vec![
         ("/sign-in", post(sign_in::first_factor)),
         ("/sign-in/key", post(sign_in::second_factor)),
+        ("/sign-in/code", post(sign_in::code)),
         ("/sign-in/key-first", post(sign_in::key_first)),
         ("/sign-in/key-first/finish", post(sign_in::key_first_finish)),
         ("/sign-out", post(own::sign_out)),
@@ -133,14 +147,21 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/enrol/open", post(enrol::open)),
         ("/enrol/password", post(enrol::password)),
         ("/enrol/key", post(enrol::key)),
+        ("/enrol/code", post(enrol::code)),
         ("/enrol/finish", post(enrol::finish)),
         ("/keys/add", post(keys::add)),
         ("/keys/remove", post(keys::remove)),
         ("/keys/prove", post(keys::prove)),
         ("/keys/register", post(keys::register)),
+        ("/keys/activate", post(own_tokens::activate)),
+        ("/keys/show", post(own_tokens::show)),
+        ("/keys/astray", post(own_tokens::astray)),
+        ("/keys/lost", post(own_tokens::report)),
         ("/sessions/end", post(own::end_session)),
         ("/console/accounts/invite", post(console::invite)),
         ("/console/accounts/{id}/{change}", post(console::change)),
+        ("/console/tokens/import", post(inventory::import)),
+        ("/console/tokens/{serial}/{change}", post(inventory::change)),
         ("/console/sessions/end", post(console::end_session)),
     ]
 }
@@ -150,13 +171,14 @@ pub fn form_addresses() -> Vec<&'static str> {
     forms().into_iter().map(|(address, _)| address).collect()
 }
 
-/// Forms that only take something away (a session, an account's right to sign in): they are heard where the log takes no record.
+/// Forms that only take something away (a session, an account's right to sign in, a token): they are heard where the log takes no record.
 pub fn only_takes_away(path: &str) -> bool {
     match path {
         "/sign-out" | "/sign-out/everywhere" | "/sessions/end" | "/console/sessions/end" => true,
         path => {
-            let change = path.strip_prefix("/console/accounts/").and_then(|rest| rest.split_once('/'));
-            matches!(change, Some((_, "disable" | "end-sessions")))
+            let change = |list| path.strip_prefix(list).and_then(|rest| rest.split_once('/'));
+            matches!(change("/console/accounts/"), Some((_, "disable" | "end-sessions")))
+                || matches!(change("/console/tokens/"), Some((_, "suspend" | "lost" | "revoke")))
         }
     }
 }
@@ -211,6 +233,16 @@ mod tests {
             assert!(only_takes_away(path), "{path}");
         }
         assert!(only_takes_away("/console/accounts/7/end-sessions"));
+        for change in ["suspend", "lost", "revoke"] {
+            assert!(only_takes_away(&format!("/console/tokens/FT-7/{change}")), "{change}");
+        }
+        for path in ["/console/tokens/FT-7/issue", "/console/tokens/FT-7/resume", "/console/tokens/FT-7", "/console/tokens/import"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
+        // A token may be called so; what a form does is said by the last word alone.
+        for path in ["/console/tokens/LOST", "/console/tokens/LOST/issue", "/console/tokens/FT-7/lost/issue", "/console/tokens/lost"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
         for path in ["/sign-in", "/enrol/finish", "/keys/add", "/console/accounts/7/enable", "/console/accounts/7/invite"] {
             assert!(!only_takes_away(path), "{path}");
         }

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::access::App;
-use crate::auth::{Browser, Denied, SignedIn, Told, Visitor, cookies};
+use crate::auth::{Browser, Challenge, Denied, SecondFactors, SignedIn, Told, Visitor, cookies};
 use crate::crypto::Token;
 use crate::limit::{Attempt, Wait};
 use crate::model::{AccountName, Action, Refusal};
@@ -25,16 +25,27 @@ pub async fn page(asked: Asked) -> Answer {
     match &asked.visit.visitor {
         // Somebody who is signed in already only goes on; unless an app wants a newer sign-in than hers.
         Visitor::Known(_) if !must_sign_in_again(&asked, &return_to) => go_on(&asked, &return_to),
-        _ => show(&asked, return_to, None, ""),
+        visitor => {
+            let alert = needs_another_factor(&asked, visitor, &return_to).then_some(Alert::OtherFactorNeeded);
+            show(&asked, return_to, alert, "")
+        }
     }
 }
 
-/// The app that she is on her way to finds her session too old.
+/// She is signed in, with a factor that is not enough where she is going.
+fn needs_another_factor(asked: &Asked, visitor: &Visitor, return_to: &ReturnTo) -> bool {
+    visitor.known().is_some() && matches!(verdict_of(asked, return_to), Some(Err(Refusal::OtherFactorNeeded)))
+}
+
+/// Whether the app that she is on her way to lets her in.
+fn verdict_of(asked: &Asked, return_to: &ReturnTo) -> Option<Result<(), Refusal>> {
+    let app = app_of(asked, return_to)?;
+    Some(crate::access::may_enter(&asked.visit.visitor, &app, asked.visit.origin.address, asked.now, asked.portal.clock.wall()))
+}
+
+/// The app that she is on her way to finds her session too old, or opened by too little.
 fn must_sign_in_again(asked: &Asked, return_to: &ReturnTo) -> bool {
-    let Some(app) = app_of(asked, return_to) else { return false };
-    let wall = asked.portal.clock.wall();
-    let verdict = crate::access::may_enter(&asked.visit.visitor, &app, asked.visit.origin.address, asked.now, wall);
-    matches!(verdict, Err(Refusal::SignInAgain))
+    matches!(verdict_of(asked, return_to), Some(Err(Refusal::SignInAgain | Refusal::OtherFactorNeeded)))
 }
 
 /// The app that she is on her way to.
@@ -146,15 +157,11 @@ pub async fn key_page(asked: Asked) -> Answer {
 
 async fn ask_for_key(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
     let Some(pending) = &asked.step else { return asked.redirect(&return_to.at("/sign-in")) };
-    match asked.portal.auth.sign_in.key_options(pending, asked.now).await {
-        Ok(challenge) => {
+    match asked.portal.auth.sign_in.second_factors(pending, asked.now, asked.portal.clock.wall()).await {
+        Ok(SecondFactors { key, code }) => {
             let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
-            let view = SignInKeyView {
-                frame: asked.frame_at(&return_to.at("/sign-in/key"), alert),
-                return_to,
-                ceremony: Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() },
-                key_first: KeyFirst::No,
-            };
+            let frame = asked.frame_at(&return_to.at("/sign-in/key"), alert);
+            let view = SignInKeyView { frame, return_to, ceremony: key.as_ref().map(ceremony), code, key_first: KeyFirst::No };
             told_to_wait(asked.show_with(status, &view)?, wait)
         }
         Err(denied) => deny(asked, return_to, &denied, "").await,
@@ -170,31 +177,67 @@ pub async fn second_factor(unverified: Unverified) -> Answer {
     let Some(challenge) = Token::parse(form.text("challenge")) else {
         return show(&asked, return_to, Some(Alert::ChallengeExpired), "");
     };
-    let account = match asked.portal.auth.sign_in.who_is_pending(&pending, asked.now).await {
-        Ok(account) => account,
-        Err(denied) => return deny(&asked, return_to, &denied, "").await,
-    };
-    let attempt = match asked.portal.limits.attempt_with_key(network(&asked), account.name.as_str(), asked.now) {
+    let attempt = match attempt_of_pending(&asked, &pending, &return_to).await {
         Ok(attempt) => attempt,
-        Err(wait) => {
-            asked.portal.auth.sign_in.tally().must_wait();
-            let seconds = denial::note_wait(&asked, &wait, event(&asked, Action::SignIn), Some(&account), "").await?;
-            return ask_for_key(&asked, return_to, Some(Alert::Wait { seconds })).await;
-        }
+        Err(answer) => return *answer,
     };
     let (browser, credential) = (browser(&asked), form.text("credential"));
     let answered = asked.portal.auth.sign_in.second_factor(&pending, &challenge, credential, browser, asked.now).await;
     settle(&asked, attempt, answered.as_ref().err());
+    finish(&mut asked, return_to, answered).await
+}
+
+/// The second factor as a code.
+pub async fn code(unverified: Unverified) -> Answer {
+    let (mut asked, form, return_to) = match begin(unverified) {
+        Ok(begun) => begun,
+        Err(answer) => return *answer,
+    };
+    let Some(pending) = asked.step.clone() else { return lead_on(&asked, &return_to) };
+    let attempt = match attempt_of_pending(&asked, &pending, &return_to).await {
+        Ok(attempt) => attempt,
+        Err(answer) => return *answer,
+    };
+    let times = (asked.now, asked.portal.clock.wall());
+    let answered = asked.portal.auth.sign_in.code(&pending, form.text("code"), browser(&asked), times).await;
+    settle(&asked, attempt, answered.as_ref().err());
+    finish(&mut asked, return_to, answered).await
+}
+
+/// Counts an attempt at the second factor of the account whose password was right.
+async fn attempt_of_pending(asked: &Asked, pending: &Token, return_to: &ReturnTo) -> Result<Attempt, Box<Answer>> {
+    let account = match asked.portal.auth.sign_in.who_is_pending(pending, asked.now).await {
+        Ok(account) => account,
+        Err(denied) => return Err(Box::new(deny(asked, return_to.clone(), &denied, "").await)),
+    };
+    let wait = match asked.portal.limits.attempt_with_key(network(asked), account.name.as_str(), asked.now) {
+        Ok(attempt) => return Ok(attempt),
+        Err(wait) => wait,
+    };
+    asked.portal.auth.sign_in.tally().must_wait();
+    let answer = match denial::note_wait(asked, &wait, event(asked, Action::SignIn), Some(&account), "").await {
+        Ok(seconds) => ask_for_key(asked, return_to.clone(), Some(Alert::Wait { seconds })).await,
+        Err(refused) => Err(refused),
+    };
+    Err(Box::new(answer))
+}
+
+/// Whether the second factor was right, she may try again, or has to begin anew.
+async fn finish(asked: &mut Asked, return_to: ReturnTo, answered: Result<SignedIn, Denied>) -> Answer {
     match answered {
-        Ok(signed_in) => enter(&mut asked, signed_in, &return_to).await,
-        // The right password still counts: she may try the key again, until there were too many.
+        Ok(signed_in) => enter(asked, signed_in, &return_to).await,
+        // The right password still counts: she may try again, until there were too many.
         Err(denied) if denied.may_try_again() => {
-            denial::note(&asked, &denied, event(&asked, Action::SignIn), "").await?;
+            denial::note(asked, &denied, event(asked, Action::SignIn), "").await?;
             let alert = key_alert(denied.why());
-            ask_for_key(&asked, return_to, Some(alert)).await
+            ask_for_key(asked, return_to, Some(alert)).await
         }
-        Err(denied) => deny(&asked, return_to, &denied, "").await,
+        Err(denied) => deny(asked, return_to, &denied, "").await,
     }
+}
+
+fn ceremony(challenge: &Challenge) -> Ceremony {
+    Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() }
 }
 
 /// What was found wrong makes the next attempt wait; what was right, or never judged, does not.
@@ -228,7 +271,8 @@ pub async fn key_first(unverified: Unverified) -> Answer {
             let view = SignInKeyView {
                 frame: asked.frame_at(&return_to.at("/sign-in"), None),
                 return_to,
-                ceremony: Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() },
+                ceremony: Some(ceremony(&challenge)),
+                code: false,
                 key_first: KeyFirst::Yes,
             };
             asked.show(&view)

@@ -251,3 +251,44 @@ def test_an_account_is_disabled_by_keyboard_alone(house, office, warden, languag
     keyboard.go("button#confirm-submit")
     keyboard.press(Keys.ENTER)
     browser.see("#account-state[data-state=disabled]")
+
+
+def test_a_token_is_issued_and_reported_lost_by_keyboard_alone(house, office, warden, language):
+    person, serial = house.person(), f"KB-{language.upper()}"
+    house.gateway.stock(serial)
+    browser, keyboard = office.browser, Keyboard(office.browser, language)
+    signs_in(house, office, keyboard, warden, "/console/tokens")
+    browser.see("form#filter")
+    keyboard.go("input#q")
+    keyboard.press(serial)
+    for stop in ("select#kind", "select#state", "button#filter-submit"):
+        keyboard.go(stop, most=1)
+    keyboard.press(Keys.ENTER)
+    browser.until(lambda: "q=" in browser.url and len(browser.all("table#tokens tbody tr")) == 1, what="the list is narrowed")
+    keyboard.go("tbody th a")
+    keyboard.press(Keys.ENTER)
+    browser.see("#token-state[data-state=in-stock]")
+    keyboard.go("input#issue-account")
+    keyboard.press(person.name)
+    keyboard.go("button#issue-submit", most=1)
+    keyboard.press(Keys.ENTER)
+    browser.see("#token-state[data-state=issued]")
+    assert browser.text("#token-holder") == person.name
+    keyboard.go("a#token-lost")
+    keyboard.press(Keys.ENTER)
+    browser.see("form#confirm")
+    keyboard.go("button#confirm-submit")
+    keyboard.press(Keys.ENTER)
+    browser.see("#token-state[data-state=lost]")
+    # The delivery's form, in its order.
+    browser.open(house.url("portal", "/console/tokens/import")).see("form#import")
+    for stop in ("input#import-file", "textarea#import-seeds"):
+        keyboard.go(stop)
+    keyboard.press(f"KB2-{language.upper()},{'31' * 20}")
+    for stop in ("input#import-key", "button#import-rehearse"):
+        keyboard.go(stop, most=1)
+    keyboard.press(Keys.ENTER)
+    browser.see("#import-fits")
+    keyboard.go("button#import-submit")
+    keyboard.press(Keys.ENTER)
+    browser.see("#alert.done")

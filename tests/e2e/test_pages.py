@@ -28,6 +28,9 @@ TOWN = [
 # A unit with more people than a page of a list has rows.
 CROWD, CROWD_SIZE = "ئۈرۈمچى شەھەرلىك ئارخىپ ئىدارىسى", 43
 
+# More tokens than a page of a list has rows.
+STOCK = 42
+
 # Who walks through the pages, who has no app, and who is invited at the console.
 NAMES = {
     "zh-Hans": ("马晓燕", "吴丹", "赵敏"),
@@ -43,6 +46,11 @@ def town(house):
     for number in range(CROWD_SIZE):
         house.gateway.invite(f"archive{number}", CROWD)
     house.gateway.account("disable", "孙丽")
+    house.gateway.stock(*(f"FT-{number:04}" for number in range(STOCK)))
+    house.gateway.token("issue", "FT-0001", "周强")
+    house.gateway.token("issue", "FT-0002", "ئالىم ئەخمەت")
+    house.gateway.token("lost", "FT-0002")
+    house.gateway.token("revoke", "FT-0003")
     return house
 
 
@@ -232,20 +240,92 @@ def test_the_pages_of_the_console(house, chief, shots, language, direction):
         see.on_paper("console-invitation", "p.only-print code", "#invitation-until")
         browser.open(house.url("portal", f"/console/accounts?q={someone}"))
         browser.driver.find_element("link text", someone).click()
-        browser.see("#no-keys")
+        browser.see("#no-tokens")
         see.look("console-account-invited")
         browser.click("a#account-disable")
         browser.see("form#confirm")
         see.look("console-confirm-disable")
         browser.open(house.url("portal", f"/console/accounts?q={chief.name}"))
         browser.driver.find_element("link text", chief.name).click()
-        browser.see("table#keys")
+        browser.see("table#tokens")
         see.look("console-account")
         browser.click("a#account-end-sessions")
         browser.see("form#confirm")
         see.look("console-confirm-end-sessions")
     assert len(see.seen) == len(set(see.seen)) == 13
     see.tell("console")
+
+
+@WORDS
+def test_the_pages_of_the_inventory(house, chief, shots, language, direction):
+    office = house.hands("office")
+    browser = office.browser
+    see = eyes(house, browser, shots, language, direction)
+    with asking_for(browser, language):
+        office.sign_in(chief, house.url("portal", "/console/accounts"))
+        browser.click("a#to-console-tokens")
+        browser.see("table#tokens")
+        see.look("console-tokens")
+        see.in_forced_colours("console-tokens")
+        see.on_paper("console-tokens", "table#tokens")
+        first = {one.text for one in browser.all("table#tokens tbody th bdi")}
+        browser.click("a#next-page")
+        browser.see("a#previous-page")
+        rest = {one.text for one in browser.all("table#tokens tbody th bdi")}
+        assert len(first) == 40 and len(rest) >= 2 and not first & rest
+        browser.open(house.url("portal", "/console/tokens?q=FT-0&state=lost")).see("table#tokens")
+        assert [one.text for one in browser.all("table#tokens tbody th bdi")] == ["FT-0002"]
+        assert browser.see("a#tokens-export").get_attribute("href").endswith("/console/tokens.csv?q=FT-0&state=lost")
+        browser.open(house.url("portal", "/console/tokens?q=zzz")).see("#no-tokens")
+        see.look("console-tokens-none")
+        browser.open(house.url("portal", "/console/tokens/FT-0040")).see("form#token-issue")
+        see.look("console-token-in-stock")
+        browser.fill("form#token-issue [name=account]", "nobody here")
+        browser.submit("form#token-issue")
+        browser.see("#alert.error")
+        see.look("console-token-wrong")
+        browser.open(house.url("portal", "/console/tokens/FT-0002")).see("#token-ended")
+        see.look("console-token-ended")
+        browser.open(house.url("portal", f"/console/tokens?kind=webauthn&q={quote(chief.name)}"))
+        browser.click("table#tokens tbody th a")
+        browser.see("a#token-suspend")
+        see.look("console-token-active")
+        for act in ("suspend", "lost", "revoke"):
+            browser.click(f"a#token-{act}")
+            browser.see("form#confirm")
+            assert browser.text("#confirm-name") == chief.name
+            see.look(f"console-confirm-token-{act}")
+            browser.click("a#back")
+            browser.see("#token-state[data-state=active]")
+        imports(house, browser, see, language)
+    assert len(see.seen) == len(set(see.seen)) == 12
+    see.tell("inventory")
+
+
+def imports(house, browser, see, language):
+    """A delivery: wrong at first, then right."""
+    browser.open(house.url("portal", "/console/tokens"))
+    browser.click("a#tokens-import")
+    browser.see("form#import")
+    see.look("console-import")
+    names = [f"{language.upper()}-{number}" for number in (1, 2)]
+    browser.fill("form#import [name=seeds]", f"FT-0001,{'31' * 20}\nA B,{'31' * 20}\n{names[0]},31\n")
+    browser.submit("form#import")
+    browser.see("#import-problems")
+    assert len(browser.all("#import-problems li")) == 2
+    see.look("console-import-problems")
+    file = house.folder / f"{language}.csv"
+    file.write_text("".join(f"{name},{'31' * 20}\n" for name in names))
+    browser.see("input#import-file").send_keys(str(file))
+    text = lambda: browser.see("textarea#import-seeds").get_attribute("value")  # noqa: E731
+    browser.until(lambda: names[1] in text() and "FT-0001" not in text(), what="the file is in the field")
+    browser.submit("form#import")
+    browser.see("#import-fits")
+    see.look("console-import-fits")
+    browser.click("button#import-submit")
+    browser.see("#alert.done")
+    browser.open(house.url("portal", f"/console/tokens?q={language.upper()}-")).see("table#tokens")
+    assert [one.text for one in browser.all("table#tokens tbody th bdi")] == names
 
 
 def test_the_console_narrows_its_lists(house, town, chief):

@@ -107,6 +107,12 @@ impl Browser {
         self.cookies.entry(host.to_owned()).or_default().insert(name.to_owned(), value.to_owned());
     }
 
+    /// The person goes over to another browser with her key.
+    pub fn take_key_from(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.key, &mut other.key);
+        std::mem::swap(&mut self.registered, &mut other.registered);
+    }
+
     pub fn forget(&mut self, host: &str) {
         self.cookies.remove(host);
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use yumen::auth::Authenticators;
 use yumen::clock::Time;
-use yumen::model::{Account, AccountId, AccountName, AccountState, KeyId, Role, UnitName};
+use yumen::model::{Account, AccountId, AccountName, AccountState, KeyId, Role, Serial, UnitName};
 use yumen::store::StoredKey;
 
 use crate::browser::Browser;
@@ -71,7 +71,17 @@ fn record_the_ceremonies() {
     let new = authenticators.register(&registration_state, &registration, "").unwrap();
     let (key, passkey) = (KeyId::fresh(), new.passkey.clone());
     let credential = new.credential;
-    let stored = StoredKey { id: key, account: id, credential, passkey, counter: 0, label: String::new(), added: created, last_used: None };
+    let stored = StoredKey {
+        id: key,
+        serial: Serial::parse("K-1").unwrap(),
+        account: id,
+        credential,
+        passkey,
+        counter: 0,
+        label: String::new(),
+        added: created,
+        last_used: None,
+    };
     let (options, authentication_state) = authenticators.authentication(&[stored]).unwrap();
     let authentication = browser.credential(&options["publicKey"], origin).to_string();
     let (_, discovery_state) = authenticators.discovery().unwrap();

@@ -9,7 +9,8 @@ use yumen::model::Role;
 
 use crate::browser::{Browser, Reply};
 use crate::forms::Form;
-use crate::house::{Changes, House, PASSWORD, PORTAL, sign_in};
+use crate::house::{Changes, House, PASSWORD, PORTAL, first_factor, sign_in};
+use crate::own_tokens::{CODES, at_second_step};
 
 const FOREIGN: [&str; 6] =
     ["https://sites.city.test", "null", "", "https://gate.city.test.evil.test", "https://gate.city.test:444", "http://gate.city.test"];
@@ -118,6 +119,34 @@ impl Forger {
         assert_eq!((both.len(), attributes(&page.text(), "data-key")), (2, first), "{}", page.text());
     }
 
+    /// A code token at somebody's enrolment, and another among those of `wang`.
+    async fn show_tokens(&mut self, house: &House, wang: &mut Browser) {
+        house.stock().await;
+        let link = house.invite("qian", Role::Member).await;
+        house.issue("FT-1", "qian").await;
+        let mut qian = house.browser();
+        let page = at_second_step(&mut qian, &link).await;
+        let page = self.submit(&mut qian, &page, &page.form("enrol-code").with("code", CODES[0])).await;
+        self.press(&mut qian, &page, "enrol-finish").await;
+        let page = qian.open(&portal("/keys")).await;
+        let page = first_factor(&mut qian, &page, "qian", PASSWORD).await;
+        let page = self.submit(&mut qian, &page, &page.form("code-form").with("code", CODES[1])).await;
+        assert_eq!(page.url.path(), "/keys", "{}", page.text());
+
+        house.issue("FT-2", "wang").await;
+        let page = wang.open(&portal("/keys")).await;
+        let page = self.press(wang, &page, "/keys/activate").await;
+        let page = self.use_key(wang, &page).await;
+        let page = self.submit(wang, &page, &page.form("show-token").with("code", CODES[0])).await;
+        assert_eq!(attributes(&page.text(), "data-state"), ["active"], "{}", page.text());
+        let page = wang.open(&portal("/keys/astray?token=FT-2")).await;
+        let form = page.form("astray").with("code", CODES[5]).with("next_code", CODES[6]);
+        let page = self.submit(wang, &page, &form).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+        let page = self.submit(wang, &page, &page.form("/keys/lost").with("token", "FT-2")).await;
+        assert!(page.text().contains("FT-2"), "{}", page.text());
+    }
+
     /// What the console does with an account of that state; each change shows on the page that answers.
     async fn change(&mut self, browser: &mut Browser, account: &str, change: &str, shows: &str) {
         let page = browser.open(&portal(&format!("/console/accounts/{account}/{change}"))).await;
@@ -127,6 +156,26 @@ impl Forger {
         };
         let page = self.submit(browser, &page, &form).await;
         assert!(page.status.is_success() && page.text().contains(shows), "{change}: {}", page.text());
+    }
+
+    /// A delivery of two tokens, and what the console does with them until they end.
+    async fn inventory(&mut self, browser: &mut Browser, holder: &str, key: &str) {
+        let page = browser.open(&portal("/console/tokens/import")).await;
+        let seed = "3132333435363738393031323334353637383930";
+        let form = page.form("import").with("seeds", &format!("F1,{seed}\n")).with("step", "import");
+        let page = self.submit(browser, &page, &form).await;
+        assert!(page.text().contains("data-token=\"F1\""), "{}", page.text());
+        let changes = [("F1", "issue", "issued"), (key, "suspend", "suspended"), (key, "resume", "active"), (key, "revoke", "revoked")];
+        for (serial, change, state) in changes.into_iter().chain([("F1", "lost", "lost")]) {
+            let page = browser.open(&portal(&format!("/console/tokens/{serial}/{change}"))).await;
+            let form = match change {
+                "issue" => page.form("token-issue").with("account", holder),
+                "resume" => page.form("token-resume"),
+                _ => page.form("confirm"),
+            };
+            let page = self.submit(browser, &page, &form).await;
+            assert!(page.text().contains(&format!("data-state=\"{state}\"")), "{change}: {}", page.text());
+        }
     }
 }
 
@@ -174,6 +223,10 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     forger.change(&mut wang, &her, "disable", "data-state=\"disabled\"").await;
     forger.change(&mut wang, &her, "enable", "data-state=\"active\"").await;
 
+    let held = wang.open(&portal(&format!("/console/accounts/{her}"))).await;
+    let key = attributes(&held.text(), "data-token").remove(0);
+    forger.inventory(&mut wang, "li", &key).await;
+
     // Her other machine, with the same key, has a session that she ends from here.
     let mut other = house.browser();
     std::mem::swap(&mut wang.key, &mut other.key);
@@ -183,15 +236,22 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     forger.press(&mut wang, &page, "/sessions/end").await;
     assert_eq!(other.open(&portal("/keys")).await.url.path(), "/sign-in");
     forger.change_keys(&mut wang).await;
+    forger.show_tokens(&house, &mut wang).await;
     let page = wang.open(&portal("/sessions")).await;
     let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;
     assert_eq!(page.url.path(), "/signed-out");
 
-    let routed = |path: &String| path.replace(&zhao, "{id}").replace(&her, "{id}");
+    let routed = |path: &String| {
+        let path = path.replace(&zhao, "{id}").replace(&her, "{id}");
+        path.replace(&format!("/tokens/{key}/"), "/tokens/{serial}/").replace("/tokens/F1/", "/tokens/{serial}/")
+    };
     let tried: BTreeSet<String> = forger.tried.iter().map(routed).collect();
     let mut expected: BTreeSet<String> = yumen::web::form_addresses().into_iter().map(str::to_owned).collect();
     assert!(expected.remove("/console/accounts/{id}/{change}"));
     expected.extend(["invite", "enable", "disable", "end-sessions"].map(|change| format!("/console/accounts/{{id}}/{change}")));
+    assert!(expected.remove("/console/tokens/{serial}/{change}"));
+    let changes = ["issue", "suspend", "resume", "lost", "revoke"];
+    expected.extend(changes.map(|change| format!("/console/tokens/{{serial}}/{change}")));
     assert_eq!(tried, expected, "every address that takes a form is tried, and no other");
 }
 

@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 
 use super::super::app::sample::{app, path, pattern};
 use super::super::rule::sample::{for_unit, rule};
-use super::super::{Hours, Permit};
+use super::super::{Demand, FactorDemand, Hours, Permit, Rule};
 use super::*;
-use crate::model::{AccountName, Role, UnitName};
+use crate::model::{AccountName, Factor, Role, UnitName};
 
 /// 2026-11-23T04:00:00Z, a Monday: noon in Shanghai.
 const NOON: Time = Time::from_millis(1_795_406_400_000);
@@ -51,6 +51,47 @@ fn without_a_rule_nobody_gets_in() {
 fn a_rule_that_names_nobody_allows_nobody() {
     let everything = Rule { paths: vec![pattern("/**")], ..rule("all", Effect::Allow) };
     assert_eq!(plain(&[everything]), refused_by("no rule"));
+}
+
+#[test]
+fn a_rule_asks_for_a_proof_that_is_young_enough_where_it_covers_and_nowhere_else() {
+    let fresh = Demand { fresh: Some(HOUR), ..Demand::default() };
+    let posting = Rule { methods: vec!["POST".parse().unwrap()], demand: fresh, ..for_unit("posting", "信息中心") };
+    let reading = for_unit("reading", "信息中心");
+    let app = Arc::new(App { overall: 12 * HOUR, idle: 12 * HOUR, ..app(vec![posting, reading]) });
+    let visitor = Visitor::Known(wang());
+    let decided = |method: &str, now: Time| {
+        let asked = Asked { method: &method.parse().unwrap(), path: &path("/") };
+        decide(&visitor, &app, &asked, ADDRESS.parse().unwrap(), now, NOON).map(|grant| grant.rule().to_owned())
+    };
+    assert_eq!(decided("POST", NOON.plus(HOUR / 2)), allowed_by("posting"));
+    assert_eq!(decided("POST", NOON.plus(HOUR)), Err(Refusal::SignInAgain));
+    assert_eq!(decided("GET", NOON.plus(HOUR)), allowed_by("reading"));
+    let entered = may_enter(&visitor, &app, ADDRESS.parse().unwrap(), NOON.plus(HOUR), NOON);
+    assert_eq!(entered, Ok(()), "she may read, so she may enter");
+}
+
+#[test]
+fn whoever_signed_in_with_a_code_gets_no_further_than_codes_go() {
+    let coded = || Visitor::Known(Identity::sample_with(Factor::PasswordAndOath, "wang li", "信息中心", NOON));
+    let rule = for_unit("r", "信息中心");
+    for (demand, outcome) in [
+        (None, Err(Refusal::OtherFactorNeeded)),
+        (Some(FactorDemand::PhishingResistant), Err(Refusal::OtherFactorNeeded)),
+        (Some(FactorDemand::WebAuthn), Err(Refusal::OtherFactorNeeded)),
+        (Some(FactorDemand::Hardware), allowed_by("r")),
+        (Some(FactorDemand::Any), allowed_by("r")),
+    ] {
+        let demand = Demand { factor: demand, fresh: None };
+        let app = Arc::new(App { demand, ..app(vec![rule.clone()]) });
+        let asked = Asked { method: &http::Method::GET, path: &path("/") };
+        let from = ADDRESS.parse().unwrap();
+        let decided = decide(&coded(), &app, &asked, from, NOON, NOON).map(|grant| grant.rule().to_owned());
+        assert_eq!(decided, outcome, "{demand:?}");
+        assert_eq!(may_enter(&coded(), &app, from, NOON, NOON), outcome.map(drop), "{demand:?}");
+        let keyed = decide(&Visitor::Known(wang()), &app, &asked, from, NOON, NOON);
+        assert!(keyed.is_ok(), "{demand:?}");
+    }
 }
 
 #[test]

@@ -194,6 +194,7 @@ fn another_implementation_of_an_authenticator_registers_and_signs_in() {
     let new = keys.register(&state, &serde_json::to_string(&answer).unwrap(), " blue\u{7} ").unwrap();
     assert_eq!(new.label, "blue");
     let stored = StoredKey {
+        serial: crate::model::Serial::parse("K-1").unwrap(),
         id: new.id,
         account: account.id,
         credential: new.credential,
@@ -243,7 +244,7 @@ async fn a_key_that_was_removed_meanwhile_is_refused() {
     let pending = world.auth.sign_in.first_factor("wang li", PASSWORD, world.now()).await.unwrap().token;
     let challenge = world.auth.sign_in.key_options(&pending, world.now()).await.unwrap();
     let credential = first.get(&challenge.options);
-    world.store.remove_key(account.id, signed_in.key).await.unwrap();
+    world.store.remove_key(account.id, signed_in.key, world.now()).await.unwrap();
     let denied = world.auth.sign_in.second_factor(&pending, &challenge.id, &credential, browser(), world.now()).await.unwrap_err();
     assert_eq!(denied.why().word(), "unknown-key");
     assert!(world.second(&pending, &mut second).await.is_ok());

@@ -1,8 +1,10 @@
 //! What this module promises, each promise both ways.
 
+mod codes;
 mod enrolment;
 mod handover;
 mod keys;
 mod my_keys;
+mod own_tokens;
 mod sessions;
 mod sign_in;

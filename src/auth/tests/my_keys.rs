@@ -186,7 +186,7 @@ async fn a_proof_that_came_too_late_or_twice_is_no_failure() {
     let mut blue = Device::new();
     world.enrol("wang li", &mut blue).await;
     let identity = world.sign_in("wang li", &mut blue).await.identity;
-    let challenge = world.auth.keys.proof_options(&identity, world.now()).await.unwrap();
+    let challenge = world.auth.keys.proof_options(&identity, None, world.now()).await.unwrap();
     let credential = blue.get(&challenge.options);
     world.auth.keys.prove(&identity, &challenge.id, &credential, world.now()).await.unwrap();
     for _ in 0..12 {

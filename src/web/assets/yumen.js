@@ -1,5 +1,5 @@
 // The one script of the gateway's pages: it speaks with security keys, opens enrolment links, filters the portal as one types,
-// copies and prints. Every page but those two is whole without it.
+// reads files into fields, copies and prints. Every page but those two is whole without it.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -208,6 +208,18 @@
     filterAsTyped(search);
   }
   document.querySelectorAll("[data-copies]").forEach(copyOnClick);
+  // A form carries text alone: a file becomes the text of a field.
+  for (const file of document.querySelectorAll("[data-reads-into]")) {
+    file.addEventListener("change", async () => {
+      if (file.files[0]) {
+        byId(file.dataset.readsInto).value = await file.files[0].text();
+      }
+    });
+  }
+  // Browsers bring the line with the caret into sight, but not the whole of a field with many.
+  for (const field of document.querySelectorAll("textarea")) {
+    field.addEventListener("focus", () => field.scrollIntoView({ block: "nearest" }));
+  }
   for (const button of document.querySelectorAll("[data-prints]")) {
     button.addEventListener("click", () => window.print());
   }

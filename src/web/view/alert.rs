@@ -65,11 +65,22 @@ alerts! {
     KeyWithoutUserVerification Error "alert-key-without-user-verification",
     /// A passkey that is copied between devices is no hardware token.
     KeySynced Error "alert-key-synced",
+    /// A code that no token of hers shows now, or that was used before.
+    CodeWrong Error "alert-code-wrong",
+    CodeForStaff Error "alert-code-for-staff",
+    /// What she signed in with does not open the app that she wants.
+    OtherFactorNeeded Error "alert-other-factor-needed",
     KeyKnown Error "alert-key-known",
     KeyNameInvalid Error "alert-key-name-invalid",
     ChallengeExpired Error "alert-challenge-expired",
     LastKey Error "alert-last-key",
     TooManyKeys Error "alert-too-many-keys",
+    /// There were too many wrong codes.
+    CodesStopped Error "alert-codes-stopped",
+    PasswordWrong Error "alert-password-wrong",
+    TokenActivated Done "alert-token-activated",
+    TokenResynchronised Done "alert-token-resynchronised",
+    OwnTokenLost Done "alert-own-token-lost",
     KeyAdded Done "alert-key-added",
     KeyRemoved Done "alert-key-removed",
     SessionEnded Done "alert-session-ended",
@@ -87,10 +98,23 @@ alerts! {
     Gone Error "alert-gone",
     /// The change does not fit the state that the account is in.
     NotInThisState Error "alert-not-in-this-state",
+    TokenIssued Done "alert-token-issued",
+    TokenResumed Done "alert-token-resumed",
+    TokenSuspended Done "alert-token-suspended",
+    TokenLost Done "alert-token-lost",
+    TokenRevoked Done "alert-token-revoked",
+    /// The change does not fit the state that the token is in.
+    TokenNotInThisState Error "alert-token-not-in-this-state",
+    NoSuchAccount Error "alert-no-such-account",
+    /// The account is switched off, so that it cannot hold a token.
+    NoHolder Error "alert-no-holder",
+    TransportKeyInvalid Error "alert-transport-key-invalid",
+    DeliveryRefused Error "alert-delivery-refused",
+    TokensImported { count } Done "alert-tokens-imported",
 }
 
 impl Alert {
-    pub(super) fn is_error(&self) -> bool {
+    pub fn is_error(&self) -> bool {
         self.tone() == Tone::Error
     }
 }

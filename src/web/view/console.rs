@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use super::{Frame, KeyRow, Moment, Paging, SessionRow};
+use super::{Frame, Moment, Paging, SessionRow, TokenRow};
 use crate::lang::{self, Value};
 use crate::model::{AccountState, Role};
 
@@ -123,7 +123,8 @@ pub struct AccountView {
     pub frame: Frame,
     pub account: AccountRow,
     pub email: Option<String>,
-    pub keys: Vec<KeyRow>,
+    /// Those that the account holds or held.
+    pub tokens: Vec<TokenRow>,
     /// How many sessions are open.
     pub sessions: u64,
     pub actions: AccountActions,

@@ -25,13 +25,21 @@ pub struct EnrolPasswordView {
 pub struct EnrolKeyView {
     pub frame: Frame,
     pub name: String,
-    /// What is registered so far; with one key the person may finish.
+    /// What is registered so far; with one key or code token the person may finish.
     pub keys: Vec<KeyRow>,
+    /// The serial numbers of the code tokens that she has shown.
+    pub shown: Vec<String>,
+    /// There is a code token that she can show.
+    pub takes_code: bool,
     /// `None`: no further key can be registered.
     pub ceremony: Option<Ceremony>,
 }
 
 impl EnrolKeyView {
+    fn may_finish(&self) -> bool {
+        !(self.keys.is_empty() && self.shown.is_empty())
+    }
+
     fn number_of_next_key(&self) -> u64 {
         number_after(self.keys.len())
     }
@@ -46,6 +54,8 @@ pub(super) fn number_after(keys: usize) -> u64 {
 pub struct EnrolDoneView {
     pub frame: Frame,
     pub name: String,
+    /// She has a code token and no key.
+    pub by_code: bool,
 }
 
 #[derive(Clone, Debug, Template)]

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::super::assets::asset;
 use super::paging::ROWS;
-use super::samples::{Typed, USUAL, account, session};
+use super::samples::{Typed, USUAL, account, session, token};
 use super::*;
 
 const PEOPLE: usize = 500;
@@ -65,11 +65,27 @@ fn sessions(language: Language, wanted: &str) -> String {
     view.render().unwrap()
 }
 
+fn tokens(language: Language, wanted: &str) -> String {
+    let all: Vec<TokenRow> =
+        (0..PEOPLE).map(|number| TokenRow { serial: format!("FT-{number:012}"), ..token(OFFICIAL, TokenState::Suspended) }).collect();
+    let paging = Paging::new("/console/tokens?kind=webauthn".into(), all.len(), wanted);
+    let view = TokensView {
+        frame: frame(language, &paging.here()),
+        filter: TokensFilter { kind: Some(TokenKind::WebAuthn), ..TokensFilter::default() },
+        tokens: paging.of(&all).to_vec(),
+        paging,
+        export: "/console/tokens.csv?kind=webauthn".into(),
+    };
+    view.render().unwrap()
+}
+
 #[test]
 fn a_page_of_a_long_list_weighs_less_than_100_kb_with_all_that_it_asks_for() {
     let assets: usize = ["style.css", "yumen.js", "favicon.svg"].iter().map(|name| asset(name, None).unwrap().body.len()).sum();
     for language in Language::ALL {
-        for (list, page) in [("accounts", accounts(*language, "2")), ("sessions", sessions(*language, "2"))] {
+        for (list, page) in
+            [("accounts", accounts(*language, "2")), ("sessions", sessions(*language, "2")), ("tokens", tokens(*language, "2"))]
+        {
             let whole = page.len() + assets;
             assert!(whole < 100_000, "{list} in {language:?}: {whole}, of which {} are the page", page.len());
         }
@@ -82,6 +98,7 @@ fn all_that_was_found_is_counted_and_the_rest_is_a_page_away() {
         for (list, query, page) in [
             ("accounts", "/console/accounts?state=active", accounts(*language, "2")),
             ("sessions", "/console/sessions?q=a%26b", sessions(*language, "2")),
+            ("tokens", "/console/tokens?kind=webauthn", tokens(*language, "2")),
         ] {
             assert!(page.contains(&format!("<span id=\"{list}-found\">500</span>")), "{list}");
             assert_eq!(page.matches("<th scope=\"row\"").count(), ROWS, "{list}");

@@ -7,6 +7,7 @@ mod console;
 mod enrol;
 mod error;
 mod icon;
+mod keys;
 #[cfg(test)]
 mod long_lists;
 mod paging;
@@ -16,6 +17,7 @@ mod samples;
 mod sign_in;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use alert::{Alert, Tone};
 pub use console::{
@@ -24,9 +26,17 @@ pub use console::{
 };
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
 pub use error::{ErrorKind, ErrorView};
+pub use keys::{
+    KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, ProofMeans, ProvePurpose,
+    WhyOver,
+};
 pub use paging::Paging;
-pub use portal::{AppCard, KeyRow, KeysProveView, KeysRegisterView, KeysView, PortalView, ProvePurpose, SessionRow, SessionsView};
+pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
 pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView};
+pub use tokens::{
+    ConfirmTokenView, DeliveryProblem, ImportView, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView, TokensFilter,
+    TokensView,
+};
 
 use std::borrow::Cow;
 
@@ -34,7 +44,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::assets::{self, AssetPrefix};
 use crate::lang::{self, Language, Value};
-use crate::model::{AccountState, Label, Role};
+use crate::model::{AccountState, Label, Role, TokenKind, TokenState};
 
 /// What every page has around its own content.
 #[derive(Clone, Debug)]
@@ -170,6 +180,26 @@ impl Frame {
             AccountState::Active => "state-active",
             AccountState::Disabled => "state-disabled",
             AccountState::Suspended => "state-suspended",
+        })
+    }
+
+    fn token_kind(&self, kind: &TokenKind) -> Cow<'static, str> {
+        self.t(match kind {
+            TokenKind::UsbKey => "token-kind-usb-key",
+            TokenKind::WebAuthn => "token-kind-webauthn",
+            TokenKind::Oath => "token-kind-oath",
+        })
+    }
+
+    fn token_state(&self, state: &TokenState) -> Cow<'static, str> {
+        self.t(match state {
+            TokenState::InStock => "token-in-stock",
+            TokenState::Issued => "token-issued",
+            TokenState::Active => "token-active",
+            TokenState::Suspended => "token-suspended",
+            TokenState::Lost => "token-is-lost",
+            TokenState::Revoked => "token-revoked",
+            TokenState::Expired => "token-expired",
         })
     }
 

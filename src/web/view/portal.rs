@@ -1,9 +1,8 @@
-//! What a person sees of her own: apps, keys, sessions.
+//! What a person sees of her own: apps and sessions.
 
 use askama::Template;
 
-use super::enrol::number_after;
-use super::{Ceremony, Frame, Moment};
+use super::{Frame, Moment};
 use crate::model::Label;
 
 #[derive(Clone, Debug, Template)]
@@ -39,60 +38,6 @@ pub struct AppCard {
     pub hidden: bool,
     /// She entered it from this browser lately.
     pub recent: bool,
-}
-
-#[derive(Clone, Debug)]
-pub struct KeyRow {
-    pub id: String,
-    pub name: String,
-    pub added: Moment,
-    pub last_used: Option<Moment>,
-}
-
-#[derive(Clone, Debug, Template)]
-#[template(path = "keys.html")]
-pub struct KeysView {
-    pub frame: Frame,
-    pub keys: Vec<KeyRow>,
-}
-
-impl KeysView {
-    /// Who removed her last key could never sign in again.
-    fn may_remove(&self) -> bool {
-        self.keys.len() > 1
-    }
-}
-
-/// What the fresh proof is for.
-#[derive(Clone, Debug)]
-pub enum ProvePurpose {
-    AddKey,
-    RemoveKey { name: String },
-}
-
-#[derive(Clone, Debug, Template)]
-#[template(path = "keys_prove.html")]
-pub struct KeysProveView {
-    pub frame: Frame,
-    pub ceremony: Ceremony,
-    pub purpose: ProvePurpose,
-    /// Handed back by the form: what the handler goes on with.
-    pub next: String,
-}
-
-#[derive(Clone, Debug, Template)]
-#[template(path = "keys_register.html")]
-pub struct KeysRegisterView {
-    pub frame: Frame,
-    pub ceremony: Ceremony,
-    /// How many keys she has already.
-    pub keys: usize,
-}
-
-impl KeysRegisterView {
-    fn number_of_next_key(&self) -> u64 {
-        number_after(self.keys)
-    }
 }
 
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::*;
+use crate::model::{TokenKind, TokenState};
 
 pub(super) const HOSTILE: &str = "<script>alert(1)</script>\"'> onload=x </a>&amp;\u{202e}\u{2067}gnp";
 pub(super) const OPTIONS: &str = r#"{"publicKey":{"challenge":"p5aV2uHXr0AOqUk7HQitvi-Ny1p5aV2uHXr0AOqUk7H","rp":{"name":"<O'Brien & \"Söhne\"> 玉门","id":"gate.localhost"},"user":{"id":"AAAA","name":"ئالىم","displayName":"</form>"},"pubKeyCredParams":[{"type":"public-key","alg":-7}]}}"#;
@@ -31,7 +32,11 @@ fn moment() -> Moment {
 }
 
 pub(super) fn key(typed: Typed, id: &str, used: bool) -> KeyRow {
-    KeyRow { id: id.into(), name: typed.key.into(), added: moment(), last_used: used.then(moment) }
+    KeyRow { id: id.into(), name: typed.key.into(), serial: Some("K-2F7D2A0B1C3D".into()), added: moment(), last_used: used.then(moment) }
+}
+
+pub(super) fn own_token(state: TokenState) -> OwnTokenRow {
+    OwnTokenRow { serial: "FT-004217".into(), kind: TokenKind::Oath, state, issued: Some(moment()), last_used: None }
 }
 
 pub(super) fn session(typed: Typed, current: bool) -> SessionRow {
@@ -57,6 +62,23 @@ pub(super) fn account(typed: Typed, state: AccountState, role: Role) -> AccountR
         role,
         state,
         created: moment(),
+    }
+}
+
+pub(super) fn token(typed: Typed, state: TokenState) -> TokenRow {
+    let holder = TokenHolder { account: "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d".into(), name: typed.name.into(), unit: typed.unit.into() };
+    let is_out = state != TokenState::InStock;
+    TokenRow {
+        serial: "FT-0042A".into(),
+        kind: TokenKind::WebAuthn,
+        state,
+        label: is_out.then(|| typed.key.into()),
+        holder: is_out.then_some(holder),
+        added: moment(),
+        issued: is_out.then(moment),
+        last_used: is_out.then(moment),
+        ended: (TokenActions::for_state(state) == TokenActions::default()).then(moment),
+        expires: Some(moment()),
     }
 }
 
@@ -106,6 +128,33 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         unit: typed.unit.into(),
         sessions: 2,
     };
+    let all_tokens = |tokens: Vec<TokenRow>, search: &str| TokensView {
+        frame: staff("/console/tokens"),
+        filter: TokensFilter { search: search.into(), ..TokensFilter::default() },
+        paging: Paging::new(format!("/console/tokens?q={search}"), tokens.len(), ""),
+        export: format!("/console/tokens.csv?q={search}"),
+        tokens,
+    };
+    let one_token = |state| TokenView {
+        frame: staff("/console/tokens/FT-0042A"),
+        token: token(typed, state),
+        sessions: 2,
+        actions: TokenActions::for_state(state),
+        typed: typed.name.into(),
+    };
+    let confirm_token =
+        |act| ConfirmTokenView { frame: staff("/console/tokens/FT-0042A/lost"), act, token: token(typed, TokenState::Active), sessions: 2 };
+    let import = |text: &str, found| ImportView { frame: staff("/console/tokens/import"), text: text.into(), has_key: true, found };
+    let problems = vec![DeliveryProblem::InLine { line: 7, why: typed.key.into() }, DeliveryProblem::Known { serial: "FT-0042A".into() }];
+    let enrol_key = |keys: Vec<KeyRow>, takes_code, shown| EnrolKeyView {
+        frame: stranger("/enrol"),
+        name: typed.name.into(),
+        keys,
+        shown,
+        takes_code,
+        ceremony: Some(ceremony()),
+    };
+    let prove = |purpose, means| KeysProveView { frame: member("/keys"), means, purpose, next: typed.key.into() };
     let mut pages = vec![
         (
             "sign-in",
@@ -138,32 +187,30 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ),
         (
             "sign-in-key",
-            SignInKeyView { frame: stranger("/sign-in/key"), return_to: return_to.clone(), ceremony: ceremony(), key_first: KeyFirst::No }
-                .render(),
+            SignInKeyView {
+                frame: stranger("/sign-in/key"),
+                return_to: return_to.clone(),
+                ceremony: Some(ceremony()),
+                code: true,
+                key_first: KeyFirst::No,
+            }
+            .render(),
         ),
         (
             "sign-in-key-first",
-            SignInKeyView { frame: stranger("/sign-in"), return_to, ceremony: ceremony(), key_first: KeyFirst::Yes }.render(),
+            SignInKeyView { frame: stranger("/sign-in"), return_to, ceremony: Some(ceremony()), code: false, key_first: KeyFirst::Yes }
+                .render(),
         ),
         ("signed-out", SignedOutView { frame: stranger("/sign-in"), everywhere: false }.render()),
         ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),
         ("enrol-open", EnrolOpenView { frame: stranger("/enrol") }.render()),
         ("enrol-password", EnrolPasswordView { frame: stranger("/enrol"), name: typed.name.into(), least: 12 }.render()),
-        (
-            "enrol-key",
-            EnrolKeyView { frame: stranger("/enrol"), name: typed.name.into(), keys: vec![], ceremony: Some(ceremony()) }.render(),
-        ),
-        (
-            "enrol-key-second",
-            EnrolKeyView {
-                frame: stranger("/enrol"),
-                name: typed.name.into(),
-                keys: vec![key(typed, "k1", false)],
-                ceremony: Some(ceremony()),
-            }
-            .render(),
-        ),
-        ("enrol-done", EnrolDoneView { frame: stranger("/enrol"), name: typed.name.into() }.render()),
+        ("enrol-key", enrol_key(vec![], false, vec![]).render()),
+        ("enrol-key-or-code", enrol_key(vec![], true, vec![]).render()),
+        ("enrol-code", enrol_key(vec![], false, vec!["FT-004217".into()]).render()),
+        ("enrol-key-second", enrol_key(vec![key(typed, "k1", false)], false, vec![]).render()),
+        ("enrol-done", EnrolDoneView { frame: stranger("/enrol"), name: typed.name.into(), by_code: false }.render()),
+        ("enrol-done-code", EnrolDoneView { frame: stranger("/enrol"), name: typed.name.into(), by_code: true }.render()),
         ("enrol-invalid", EnrolInvalidView { frame: stranger("/enrol") }.render()),
         (
             "portal",
@@ -188,24 +235,24 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("portal-empty", PortalView { frame: member("/"), apps: vec![], has_apps: false, search: String::new() }.render()),
         (
             "keys",
-            KeysView { frame: member("/keys").alert(Some(Alert::KeyAdded)), keys: vec![key(typed, "k1", true), key(typed, "k2", false)] }
-                .render(),
-        ),
-        ("keys-only-one", KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)] }.render()),
-        (
-            "keys-prove-add",
-            KeysProveView { frame: member("/keys"), ceremony: ceremony(), purpose: ProvePurpose::AddKey, next: typed.key.into() }.render(),
-        ),
-        (
-            "keys-prove-remove",
-            KeysProveView {
-                frame: member("/keys"),
-                ceremony: ceremony(),
-                purpose: ProvePurpose::RemoveKey { name: typed.key.into() },
-                next: "remove".into(),
+            KeysView {
+                frame: member("/keys").alert(Some(Alert::KeyAdded)),
+                keys: vec![key(typed, "k1", true), key(typed, "k2", false)],
+                tokens: [TokenState::Issued, TokenState::Active, TokenState::Suspended].map(own_token).into(),
+                opening: 3,
             }
             .render(),
         ),
+        ("keys-only-one", KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)], tokens: vec![], opening: 1 }.render()),
+        ("keys-prove-add", prove(ProvePurpose::AddKey, ProofMeans::Key(ceremony())).render()),
+        ("keys-prove-remove", prove(ProvePurpose::RemoveKey { name: typed.key.into() }, ProofMeans::Key(ceremony())).render()),
+        ("keys-prove-activate", prove(ProvePurpose::Activate { serial: "FT-004217".into() }, ProofMeans::Code).render()),
+        ("keys-prove-lose", prove(ProvePurpose::Lose { serial: "FT-004217".into(), last: true }, ProofMeans::Password).render()),
+        ("keys-show", KeysShowView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
+        ("keys-astray", KeysAstrayView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
+        ("keys-over", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::LastOneLost }.render()),
+        ("keys-over-lost", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::Lost }.render()),
+        ("keys-over-stopped", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::CodesStopped }.render()),
         ("keys-register", KeysRegisterView { frame: member("/keys"), ceremony: ceremony(), keys: 1 }.render()),
         ("sessions", SessionsView { frame: member("/sessions"), sessions: vec![session(typed, true), session(typed, false)] }.render()),
         (
@@ -254,12 +301,25 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 frame: staff("/console/accounts"),
                 account: account(typed, AccountState::Active, Role::Member),
                 email: Some(typed.name.into()),
-                keys: vec![key(typed, "k1", true)],
+                tokens: vec![token(typed, TokenState::Active), token(typed, TokenState::Lost)],
                 sessions: 2,
                 actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true },
             }
             .render(),
         ),
+        ("console-tokens", all_tokens(TokenState::ALL.iter().map(|state| token(typed, *state)).collect(), "").render()),
+        ("console-tokens-none", all_tokens(vec![], "").render()),
+        ("console-tokens-none-fit", all_tokens(vec![], typed.name).render()),
+        ("console-token-in-stock", one_token(TokenState::InStock).render()),
+        ("console-token-active", one_token(TokenState::Active).render()),
+        ("console-token-suspended", one_token(TokenState::Suspended).render()),
+        ("console-token-ended", one_token(TokenState::Revoked).render()),
+        ("console-confirm-token-suspend", confirm_token(TokenAct::Suspend).render()),
+        ("console-confirm-token-lost", confirm_token(TokenAct::Lost).render()),
+        ("console-confirm-token-revoke", confirm_token(TokenAct::Revoke).render()),
+        ("console-import", import("", Rehearsed::NotYet).render()),
+        ("console-import-fits", import(typed.key, Rehearsed::Fits { tokens: 30 }).render()),
+        ("console-import-problems", import(typed.key, Rehearsed::Problems { shown: problems, all: 1_000 }).render()),
         ("console-units", UnitsView { frame: staff("/console/units"), units: vec![unit(typed)] }.render()),
         ("console-units-none", UnitsView { frame: staff("/console/units"), units: vec![] }.render()),
         ("console-sessions", all_sessions(vec![session(typed, true), session(typed, false)], "").render()),

@@ -27,7 +27,10 @@ pub enum KeyFirst {
 pub struct SignInKeyView {
     pub frame: Frame,
     pub return_to: ReturnTo,
-    pub ceremony: Ceremony,
+    /// `None`: she has no security key.
+    pub ceremony: Option<Ceremony>,
+    /// She holds a token that shows codes.
+    pub code: bool,
     pub key_first: KeyFirst,
 }
 

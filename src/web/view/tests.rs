@@ -86,6 +86,12 @@ fn what_people_typed_is_shown_and_never_obeyed() {
         "sessions",
         "console-accounts",
         "console-account",
+        "console-tokens",
+        "console-token-active",
+        "console-token-in-stock",
+        "console-confirm-token-lost",
+        "console-import-fits",
+        "console-import-problems",
         "console-sessions",
         "console-units",
         "console-confirm-disable",
@@ -113,7 +119,7 @@ fn the_options_reach_the_script_as_they_were() {
             }
         }
     }
-    assert_eq!(ceremonies, 7 * Language::ALL.len());
+    assert_eq!(ceremonies, 9 * Language::ALL.len());
 }
 
 #[test]
@@ -138,10 +144,11 @@ fn every_field_has_a_label_and_every_id_is_there_once() {
         let labelled: Vec<&str> = tags.iter().filter_map(|(_, attributes)| attribute(attributes, "for")).collect();
         for (tag, attributes) in &tags {
             let hidden = attribute(attributes, "type") == Some("hidden") || attribute(attributes, "hidden").is_some();
-            if matches!(tag.as_str(), "input" | "select") && !hidden {
+            if matches!(tag.as_str(), "input" | "select" | "textarea") && !hidden {
                 assert!(labelled.contains(&attribute(attributes, "id").unwrap()), "{name}: {attributes:?}");
             }
-            for described in ["aria-describedby", "for"].iter().filter_map(|by| attribute(attributes, by)) {
+            let named = ["aria-describedby", "for", "data-reads-into"].iter().filter_map(|by| attribute(attributes, by));
+            for described in named.flat_map(str::split_whitespace) {
                 assert!(ids.contains(&described), "{name}: nothing is called {described}");
             }
         }
@@ -158,13 +165,15 @@ fn every_word_of_a_closed_list_has_a_text() {
     let mut texts: Vec<String> = Alert::all().iter().map(|alert| alert.text(&frame).into_owned()).collect();
     texts.extend(Role::ALL.iter().map(|role| frame.role(role).into_owned()));
     texts.extend(AccountState::ALL.iter().map(|state| frame.state(state).into_owned()));
+    texts.extend(TokenKind::ALL.iter().map(|kind| frame.token_kind(kind).into_owned()));
+    texts.extend(TokenState::ALL.iter().map(|state| frame.token_state(state).into_owned()));
     texts.extend(Label::ALL.iter().map(|label| frame.label(label).into_owned()));
     for kind in ErrorKind::ALL {
         let view = ErrorView { frame: frame.clone(), status: 500, kind: *kind, reference: None, portal: None, retry_after_s: None };
         texts.extend([view.title(), view.happened(), view.next()].map(std::borrow::Cow::into_owned));
     }
     for text in texts {
-        let is_a_key = ["alert-", "role-", "state-", "label-", "error-"].iter().any(|start| text.starts_with(start));
+        let is_a_key = ["alert-", "role-", "state-", "label-", "token-", "error-"].iter().any(|start| text.starts_with(start));
         assert!(!is_a_key, "{text} is missing");
     }
 }
@@ -191,9 +200,14 @@ fn the_console_is_offered_to_security_administrators_alone() {
 
 #[test]
 fn the_last_key_cannot_be_removed_but_one_of_two_can() {
-    let page = |keys| KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys }.render().unwrap();
-    assert!(!page(vec![key(USUAL, "a", true)]).contains("/keys/remove"));
-    assert!(page(vec![key(USUAL, "a", true), key(USUAL, "b", true)]).contains("/keys/remove"));
+    let page = |keys: usize, opening| {
+        let keys = (0..keys).map(|n| key(USUAL, &n.to_string(), true)).collect();
+        let view = KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys, tokens: vec![], opening };
+        view.render().unwrap()
+    };
+    assert!(!page(1, 1).contains("/keys/remove"));
+    assert!(page(2, 2).contains("/keys/remove"));
+    assert!(page(1, 2).contains("/keys/remove"), "a code token is left");
 }
 
 #[test]
@@ -252,6 +266,33 @@ fn what_ends_somebodys_access_is_asked_about_on_a_page_that_names_her() {
         let forms = account.split("<form ").skip(1).map(|rest| rest.split('>').next().unwrap().to_owned());
         assert!(!forms.into_iter().any(|form| form.contains(&format!("/{change}\""))), "{change} is done without asking");
         assert!(account.contains(&format!("/{change}\" aria-describedby")), "{change} is not offered");
+    }
+}
+
+#[test]
+fn a_token_that_has_ended_offers_nothing_and_what_stops_one_is_asked_about() {
+    let page = |wanted: &str| pages(Language::English, USUAL).into_iter().find(|(name, _)| *name == wanted).unwrap().1;
+    let ended = page("console-token-ended");
+    assert!(ended.contains("id=\"token-ended\"") && !ended.contains("class=\"actions\""));
+    let active = page("console-token-active");
+    for change in ["suspend", "lost", "revoke"] {
+        assert!(active.contains(&format!("/{change}\" aria-describedby")), "{change} is not offered");
+        assert!(!active.contains(&format!("/{change}\">")), "{change} is done without asking");
+        assert!(page(&format!("console-confirm-token-{change}")).contains(&format!("/{change}\">")), "{change}");
+    }
+    assert!(!active.contains("token-issue") && page("console-token-in-stock").contains("form id=\"token-issue\""));
+    assert!(!active.contains("token-resume") && page("console-token-suspended").contains("form id=\"token-resume\""));
+}
+
+#[test]
+fn a_delivery_is_imported_only_after_it_was_looked_through_and_its_key_is_not_shown() {
+    let page = |wanted: &str| pages(Language::English, USUAL).into_iter().find(|(name, _)| *name == wanted).unwrap().1;
+    for (name, offers) in [("console-import", false), ("console-import-problems", false), ("console-import-fits", true)] {
+        let page = page(name);
+        assert_eq!(page.contains("value=\"import\""), offers, "{name}");
+        assert!(page.contains("value=\"rehearse\""), "{name}");
+        let (_, key) = page.split_once("<input id=\"import-key\"").unwrap();
+        assert!(!key.split('>').next().unwrap().contains("value="), "{name}");
     }
 }
 

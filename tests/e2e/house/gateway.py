@@ -157,6 +157,15 @@ class Gateway:
     def account(self, verb, *words):
         return done("account", verb, *words, "--data", self.data)
 
+    def token(self, verb, *words):
+        return done("token", verb, *words, "--data", self.data)
+
+    def stock(self, *serials):
+        """Puts code tokens with these serial numbers into the drawer."""
+        file = self.folder / f"{serials[0]}.csv"
+        file.write_text("".join(f"{serial},{'31' * 20}\n" for serial in serials))
+        return self.token("import", file)
+
     def audit(self, *words):
         """The records, as `audit tail` prints them."""
         out = done("audit", "tail", "--data", self.data, "--json", "--since", "2000-01-01T00:00:00Z", *words)

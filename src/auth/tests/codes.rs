@@ -1,0 +1,133 @@
+//! Signing in with a password and a code.
+
+use super::super::fixture::{Device, World, browser};
+use super::super::*;
+use crate::clock::Time;
+use crate::crypto::Token;
+use crate::model::{Account, Factor, Role, Serial, TokenState};
+use crate::oath::Delivered;
+use crate::store::TokenChange;
+
+/// Somebody who enrolled with a key and holds an active code token.
+struct Holder {
+    world: World,
+    device: Device,
+    account: Account,
+    token: Delivered,
+    next: u64,
+}
+
+impl Holder {
+    async fn new(role: Role) -> Self {
+        let world = World::new().await;
+        let mut device = Device::new();
+        let account = world.enrol_as("wang li", role, &mut device).await;
+        let token = crate::oath::read(b"FT-1,3132333435363738393031323334353637383930\n", None).unwrap().remove(0);
+        let seeds = world.auth.codes.seal(vec![token.clone()]).unwrap();
+        assert_eq!(world.store.stock_seeds(&seeds, world.now()).await.unwrap(), []);
+        let issued = world.store.issue_token(&token.serial, account.id, world.now()).await.unwrap();
+        assert_eq!(issued, TokenChange::Done { ended: vec![] });
+        let mut holder = Self { world, device, account, token, next: 0 };
+        let code = holder.next_code();
+        holder.world.auth.codes.activate(holder.account.id, &code, holder.wall()).await.unwrap();
+        holder
+    }
+
+    fn wall(&self) -> Time {
+        self.world.clock.wall()
+    }
+
+    fn next_code(&mut self) -> String {
+        self.next += 1;
+        self.token.seed.code(self.token.scheme, self.next - 1)
+    }
+
+    async fn try_code(&self, pending: &Token, code: &str) -> Result<SignedIn, Denied> {
+        self.world.auth.sign_in.code(pending, code, browser(), (self.world.now(), self.wall())).await
+    }
+
+    async fn state(&self) -> TokenState {
+        self.world.store.token(&Serial::parse("FT-1").unwrap()).await.unwrap().unwrap().state
+    }
+}
+
+#[tokio::test]
+async fn a_password_and_a_code_open_a_session_that_says_so() {
+    let mut holder = Holder::new(Role::Member).await;
+    let pending = holder.world.password("wang li").await;
+    let asked = holder.world.auth.sign_in.second_factors(&pending, holder.world.now(), holder.wall()).await.unwrap();
+    assert!(asked.key.is_some() && asked.code);
+    let code = holder.next_code();
+    let signed_in = holder.try_code(&pending, &code).await.unwrap();
+    assert_eq!(signed_in.identity.factor(), Factor::PasswordAndOath);
+    assert_eq!(signed_in.identity.account(), holder.account.id);
+    assert_eq!(holder.try_code(&pending, &code).await.unwrap_err().why().word(), "nothing-pending");
+    let again = holder.world.password("wang li").await;
+    assert_eq!(holder.try_code(&again, &code).await.unwrap_err().why().word(), "wrong-code", "it is spent");
+}
+
+#[tokio::test]
+async fn a_code_opens_nothing_without_the_password_and_in_no_state_but_active() {
+    let mut holder = Holder::new(Role::Member).await;
+    let code = holder.next_code();
+    let made_up = Token::random().unwrap();
+    assert_eq!(holder.try_code(&made_up, &code).await.unwrap_err().why().word(), "nothing-pending");
+    let serial = Serial::parse("FT-1").unwrap();
+    holder.world.store.change_token(&serial, TokenState::Suspended, holder.world.now()).await.unwrap();
+    let pending = holder.world.password("wang li").await;
+    let asked = holder.world.auth.sign_in.second_factors(&pending, holder.world.now(), holder.wall()).await.unwrap();
+    assert!(asked.key.is_some() && !asked.code);
+    assert_eq!(holder.try_code(&pending, &code).await.unwrap_err().why().word(), "wrong-code");
+    holder.world.store.change_token(&serial, TokenState::Active, holder.world.now()).await.unwrap();
+    assert!(holder.try_code(&pending, &code).await.is_ok(), "what was refused was not spent");
+}
+
+#[tokio::test]
+async fn staff_do_not_sign_in_with_codes() {
+    for role in [Role::SystemAdministrator, Role::SecurityAdministrator, Role::Auditor] {
+        let mut holder = Holder::new(role).await;
+        let pending = holder.world.password("wang li").await;
+        let asked = holder.world.auth.sign_in.second_factors(&pending, holder.world.now(), holder.wall()).await.unwrap();
+        assert!(!asked.code, "{role}");
+        let code = holder.next_code();
+        assert_eq!(holder.try_code(&pending, &code).await.unwrap_err().why().word(), "code-for-staff", "{role}");
+        assert!(holder.world.second(&pending, &mut holder.device).await.is_ok(), "{role}");
+    }
+}
+
+#[tokio::test]
+async fn guessing_codes_stops_the_tokens_and_leaves_the_key() {
+    let mut holder = Holder::new(Role::Member).await;
+    let first = holder.world.password("wang li").await;
+    let code = holder.next_code();
+    let by_code = holder.try_code(&first, &code).await.unwrap();
+    let by_key = holder.world.sign_in("wang li", &mut holder.device).await;
+    let pending = holder.world.password("wang li").await;
+    for _ in 1..10 {
+        let denied = holder.try_code(&pending, "000000").await.unwrap_err();
+        assert!(denied.may_try_again() && denied.suspended_tokens().is_none());
+    }
+    let denied = holder.try_code(&pending, "000000").await.unwrap_err();
+    assert_eq!(denied.suspended_tokens().map(<[Serial]>::len), Some(1));
+    assert!(!denied.may_try_again(), "the password has to be given again");
+    assert_eq!(holder.state().await, TokenState::Suspended);
+    assert!(by_code.identity.is_revoked() && !by_key.identity.is_revoked());
+    let right = holder.next_code();
+    let pending = holder.world.password("wang li").await;
+    assert_eq!(holder.try_code(&pending, &right).await.unwrap_err().why().word(), "wrong-code");
+    assert!(holder.world.second(&pending, &mut holder.device).await.is_ok(), "her key works as before");
+}
+
+#[tokio::test]
+async fn a_right_code_forgives_the_wrong_ones_before_it() {
+    let mut holder = Holder::new(Role::Member).await;
+    for _ in 0..3 {
+        let pending = holder.world.password("wang li").await;
+        for _ in 0..9 {
+            assert!(holder.try_code(&pending, "000000").await.is_err());
+        }
+        let code = holder.next_code();
+        assert!(holder.try_code(&pending, &code).await.is_ok());
+    }
+    assert_eq!(holder.state().await, TokenState::Active);
+}

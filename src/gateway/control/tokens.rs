@@ -1,0 +1,64 @@
+//! What the control socket is asked about tokens.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ControlAnswer, account_name, done, told};
+use crate::admin::{Actor, TokenEnd, TokenLine};
+use crate::gateway::house::House;
+use crate::model::Serial;
+use crate::oath::TransportKey;
+use crate::store::TokenFilter;
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenVerb {
+    Suspend,
+    Resume,
+    Lost,
+    Revoke,
+}
+
+pub(super) async fn import(house: &House, actor: &Actor, seeds: &str, key: Option<&str>, rehearse: bool) -> Result<ControlAnswer, String> {
+    let read = |text| TransportKey::parse(text).ok_or("the key file does not hold 32, 48 or 64 hexadecimal digits (AES-128, 192 or 256)");
+    let key = key.map(read).transpose()?;
+    let count = house.desk.import_seeds(actor, seeds.as_bytes(), key.as_ref(), rehearse, house.clock.now()).await;
+    let count = count.map_err(|error| told(&error))?;
+    let what = if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") };
+    Ok(done(if rehearse {
+        format!("{what} would be imported; nothing was done")
+    } else {
+        format!("{what} imported; `yumen token issue` hands one out")
+    }))
+}
+
+pub(super) async fn list(house: &House, actor: &Actor, filter: &TokenFilter) -> Result<ControlAnswer, String> {
+    let tokens = house.desk.tokens(actor, filter).await.map_err(|error| told(&error))?;
+    Ok(ControlAnswer::Tokens { tokens: tokens.into_iter().map(TokenLine::of).collect() })
+}
+
+pub(super) async fn issue(house: &House, actor: &Actor, serial: &str, account: &str) -> Result<ControlAnswer, String> {
+    let (serial, name) = (parsed(serial)?, account_name(account)?);
+    house.desk.issue_token(actor, &serial, &name, house.clock.now()).await.map_err(|error| told(&error))?;
+    Ok(done(format!("{serial} is issued to {name}, who shows with its first code that she has it")))
+}
+
+pub(super) async fn change(house: &House, actor: &Actor, verb: TokenVerb, serial: &str) -> Result<ControlAnswer, String> {
+    let serial = parsed(serial)?;
+    let now = house.clock.now();
+    let (end, said) = match verb {
+        TokenVerb::Resume => {
+            house.desk.resume_token(actor, &serial, now).await.map_err(|error| told(&error))?;
+            return Ok(done(format!("{serial} is active again")));
+        }
+        TokenVerb::Suspend => (TokenEnd::ForNow, "is suspended"),
+        TokenVerb::Lost => (TokenEnd::Lost, "is lost, and opens nothing any more"),
+        TokenVerb::Revoke => (TokenEnd::ForEver, "is revoked"),
+    };
+    let ended = house.desk.stop_token(actor, &serial, end, now).await.map_err(|error| told(&error))?;
+    let sessions = if ended == 1 { "1 session that it opened".to_owned() } else { format!("{ended} sessions that it opened") };
+    Ok(done(format!("{serial} {said}; {sessions} ended")))
+}
+
+fn parsed(serial: &str) -> Result<Serial, String> {
+    Serial::parse(serial).map_err(|why| format!("the serial number {serial:?} {why}"))
+}

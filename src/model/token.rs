@@ -1,0 +1,47 @@
+//! A token that somebody holds, from the drawer to its end.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// What stands on a token, or was given to it. Written in capitals, so that it is found however it was typed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Serial(Arc<str>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("has to be 1 to 64 letters, digits, hyphens, dots or underscores")]
+pub struct NotASerial;
+
+impl Serial {
+    pub fn parse(text: &str) -> Result<Self, NotASerial> {
+        let text = text.trim();
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        if fits { Ok(Self(text.to_ascii_uppercase().into())) } else { Err(NotASerial) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_number_is_found_however_it_was_typed() {
+        assert_eq!(Serial::parse(" ft-0042a ").unwrap().as_str(), "FT-0042A");
+        assert_eq!(Serial::parse("FT-0042A"), Serial::parse("ft-0042a"));
+        for text in ["", "  ", "a b", "a/b", "号", "a\nb", &"9".repeat(65)] {
+            assert!(Serial::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What a person sees of her own tokens: keys, and tokens that show codes.
+
+use std::borrow::Cow;
+
+use askama::Template;
+
+use super::enrol::number_after;
+use super::{Ceremony, Frame, Moment};
+use crate::model::{TokenKind, TokenState};
+
+#[derive(Clone, Debug)]
+pub struct KeyRow {
+    pub id: String,
+    pub name: String,
+    /// None before it is registered.
+    pub serial: Option<String>,
+    pub added: Moment,
+    pub last_used: Option<Moment>,
+}
+
+/// A token that has no name of its own.
+#[derive(Clone, Debug)]
+pub struct OwnTokenRow {
+    pub serial: String,
+    pub kind: TokenKind,
+    pub state: TokenState,
+    pub issued: Option<Moment>,
+    pub last_used: Option<Moment>,
+}
+
+impl OwnTokenRow {
+    /// She sees no others here.
+    fn state_text(&self, frame: &Frame) -> Cow<'static, str> {
+        frame.t(match self.state {
+            TokenState::Active => "own-token-active",
+            TokenState::Suspended => "own-token-suspended",
+            TokenState::Issued | TokenState::InStock | TokenState::Lost | TokenState::Revoked | TokenState::Expired => "own-token-issued",
+        })
+    }
+
+    fn may_be_activated(&self) -> bool {
+        self.kind == TokenKind::Oath && self.state == TokenState::Issued
+    }
+
+    pub fn may_go_astray(&self) -> bool {
+        self.kind == TokenKind::Oath && self.state == TokenState::Active
+    }
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "keys.html")]
+pub struct KeysView {
+    pub frame: Frame,
+    pub keys: Vec<KeyRow>,
+    pub tokens: Vec<OwnTokenRow>,
+    /// How many keys and code tokens she can sign in with.
+    pub opening: usize,
+}
+
+impl KeysView {
+    /// Who removed her last token could never sign in again.
+    fn may_remove(&self) -> bool {
+        self.opening > 1
+    }
+}
+
+/// What the fresh proof is for.
+#[derive(Clone, Debug)]
+pub enum ProvePurpose {
+    AddKey,
+    RemoveKey {
+        name: String,
+    },
+    Activate {
+        serial: String,
+    },
+    /// `last`: she has no other token.
+    Lose {
+        serial: String,
+        last: bool,
+    },
+}
+
+/// What the proof is given by.
+#[derive(Clone, Debug)]
+pub enum ProofMeans {
+    Key(Ceremony),
+    Code,
+    Password,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "keys_prove.html")]
+pub struct KeysProveView {
+    pub frame: Frame,
+    pub means: ProofMeans,
+    pub purpose: ProvePurpose,
+    /// Handed back by the form: what the handler goes on with.
+    pub next: String,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "keys_register.html")]
+pub struct KeysRegisterView {
+    pub frame: Frame,
+    pub ceremony: Ceremony,
+    /// How many keys she has already.
+    pub keys: usize,
+}
+
+impl KeysRegisterView {
+    fn number_of_next_key(&self) -> u64 {
+        number_after(self.keys)
+    }
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "keys_show.html")]
+pub struct KeysShowView {
+    pub frame: Frame,
+    pub serial: String,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "keys_astray.html")]
+pub struct KeysAstrayView {
+    pub frame: Frame,
+    pub serial: String,
+}
+
+/// Why her session ended with a change of her tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyOver {
+    /// She had signed in with the token that she reported lost.
+    Lost,
+    LastOneLost,
+    /// Too many wrong codes.
+    CodesStopped,
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "keys_over.html")]
+pub struct KeysOverView {
+    pub frame: Frame,
+    pub why: WhyOver,
+}

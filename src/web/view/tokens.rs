@@ -1,0 +1,211 @@
+//! The console: the inventory of tokens, one of them, and deliveries.
+
+use std::borrow::Cow;
+
+use askama::Template;
+
+use super::{Frame, Moment, Paging};
+use crate::lang::{self, Value};
+use crate::model::{TokenKind, TokenState};
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "console_tokens.html")]
+pub struct TokensView {
+    pub frame: Frame,
+    pub filter: TokensFilter,
+    /// Those of this page.
+    pub tokens: Vec<TokenRow>,
+    pub paging: Paging,
+    /// Where all that was found is to be had as a file.
+    pub export: String,
+}
+
+/// What the list was filtered by; empty parts narrow nothing.
+#[derive(Clone, Debug, Default)]
+pub struct TokensFilter {
+    pub search: String,
+    pub kind: Option<TokenKind>,
+    pub state: Option<TokenState>,
+}
+
+impl TokensFilter {
+    fn has_kind(&self, kind: &TokenKind) -> bool {
+        self.kind == Some(*kind)
+    }
+
+    fn has_state(&self, state: &TokenState) -> bool {
+        self.state == Some(*state)
+    }
+
+    fn narrows(&self) -> bool {
+        !self.search.is_empty() || self.kind.is_some() || self.state.is_some()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct TokenRow {
+    pub serial: String,
+    pub kind: TokenKind,
+    pub state: TokenState,
+    /// What its holder calls it, if it is a security key that she can use.
+    pub label: Option<String>,
+    pub holder: Option<TokenHolder>,
+    pub added: Moment,
+    pub issued: Option<Moment>,
+    pub last_used: Option<Moment>,
+    pub ended: Option<Moment>,
+    pub expires: Option<Moment>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TokenHolder {
+    /// The account's id.
+    pub account: String,
+    pub name: String,
+    pub unit: String,
+}
+
+/// What may be done with a token now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenActions {
+    pub issue: bool,
+    pub resume: bool,
+    pub suspend: bool,
+    /// To report it lost, or to revoke it.
+    pub end: bool,
+}
+
+impl TokenActions {
+    pub fn for_state(state: TokenState) -> Self {
+        let ends = Self { end: true, ..Self::default() };
+        match state {
+            TokenState::InStock => Self { issue: true, ..ends },
+            TokenState::Issued => ends,
+            TokenState::Active => Self { suspend: true, ..ends },
+            TokenState::Suspended => Self { resume: true, ..ends },
+            TokenState::Lost | TokenState::Revoked | TokenState::Expired => Self::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "console_token.html")]
+pub struct TokenView {
+    pub frame: Frame,
+    pub token: TokenRow,
+    /// How many sessions are open that it opened.
+    pub sessions: u64,
+    pub actions: TokenActions,
+    /// The account's name as it was typed into the form.
+    pub typed: String,
+}
+
+/// What is done to a token only after one more question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenAct {
+    Suspend,
+    Lost,
+    Revoke,
+}
+
+impl TokenAct {
+    /// As addresses have it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Suspend => "suspend",
+            Self::Lost => "lost",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+/// Names the token, its holder, and what happens; its form does it.
+#[derive(Clone, Debug, Template)]
+#[template(path = "console_token_confirm.html")]
+pub struct ConfirmTokenView {
+    pub frame: Frame,
+    pub act: TokenAct,
+    pub token: TokenRow,
+    /// How many sessions are open that it opened.
+    pub sessions: u64,
+}
+
+impl ConfirmTokenView {
+    fn title(&self) -> Cow<'static, str> {
+        match self.act {
+            TokenAct::Suspend => self.frame.t_name("token-confirm-suspend", "serial", &self.token.serial),
+            TokenAct::Lost => self.frame.t_name("token-confirm-lost", "serial", &self.token.serial),
+            TokenAct::Revoke => self.frame.t_name("token-confirm-revoke", "serial", &self.token.serial),
+        }
+    }
+
+    fn consequences(&self) -> [Cow<'static, str>; 2] {
+        let ends = self.frame.t("token-confirm-sessions");
+        match self.act {
+            TokenAct::Suspend => [ends, self.frame.t("token-confirm-may-return")],
+            TokenAct::Lost | TokenAct::Revoke => [ends, self.frame.t("token-confirm-for-ever")],
+        }
+    }
+
+    fn verb(&self) -> Cow<'static, str> {
+        match self.act {
+            TokenAct::Suspend => self.frame.t("token-suspend"),
+            TokenAct::Lost => self.frame.t("token-lost"),
+            TokenAct::Revoke => self.frame.t("token-revoke"),
+        }
+    }
+}
+
+/// A delivery of seeds, as it was sent to be looked at.
+#[derive(Clone, Debug, Template)]
+#[template(path = "console_tokens_import.html")]
+pub struct ImportView {
+    pub frame: Frame,
+    pub text: String,
+    /// It was read with a transport key, which is not shown again.
+    pub has_key: bool,
+    pub found: Rehearsed,
+}
+
+/// What the rehearsal of a delivery found.
+#[derive(Clone, Debug, Default)]
+pub enum Rehearsed {
+    #[default]
+    NotYet,
+    Fits {
+        tokens: u64,
+    },
+    Problems {
+        /// The first of them.
+        shown: Vec<DeliveryProblem>,
+        all: u64,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub enum DeliveryProblem {
+    /// `why` is in English.
+    InLine { line: u64, why: String },
+    /// There is a token of this serial number already.
+    Known { serial: String },
+}
+
+impl DeliveryProblem {
+    fn place(&self, frame: &Frame) -> Cow<'static, str> {
+        match self {
+            Self::InLine { line, .. } => frame.t_count("import-line", "line", line),
+            Self::Known { serial } => frame.t_name("import-known", "serial", serial),
+        }
+    }
+}
+
+impl ImportView {
+    fn fits(&self) -> bool {
+        matches!(self.found, Rehearsed::Fits { .. })
+    }
+
+    fn shown_of(&self, shown: &[DeliveryProblem], all: &u64) -> Cow<'static, str> {
+        let count = u64::try_from(shown.len()).unwrap_or(u64::MAX);
+        lang::text_with(self.frame.language, "import-shown", &[("shown", Value::Count(count)), ("all", Value::Count(*all))])
+    }
+}

@@ -1,0 +1,142 @@
+//! Tokens that show codes: what they open, what they do not, and how they end.
+
+use http::StatusCode;
+use yumen::admin::{Actor, TokenEnd};
+use yumen::model::{AccountName, Action, Outcome, Record, Role, Serial};
+
+use crate::browser::{Browser, Reply};
+use crate::forms;
+use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor};
+
+const CSV: &[u8] = b"serial,seed\nFT-1,3132333435363738393031323334353637383930\n";
+/// RFC 4226, appendix D.
+const CODES: [&str; 5] = ["755224", "287082", "359152", "969429", "338314"];
+const ANY: Changes<'_> = Changes { top: "", listen: "", app: "factor = \"any\"", rule: "", monitoring: "" };
+
+fn machine() -> Actor {
+    Actor::Machine { uid: 0 }
+}
+
+fn serial() -> Serial {
+    Serial::parse("FT-1").unwrap()
+}
+
+/// Somebody who enrolled with a key, and whose code token is active: its first code is spent.
+async fn holder(house: &House, name: &str, role: Role) -> Browser {
+    let browser = house.enrolled(name, role).await;
+    let inner = house.gateway().house();
+    let now = inner.clock.now();
+    assert_eq!(inner.desk.import_seeds(&machine(), CSV, None, false, now).await.unwrap(), 1);
+    let name = AccountName::parse(name).unwrap();
+    inner.desk.issue_token(&machine(), &serial(), &name, now).await.unwrap();
+    let account = inner.desk.account_named(&machine(), &name).await.unwrap();
+    inner.auth.codes.activate(account.id, CODES[0], inner.clock.wall()).await.unwrap();
+    browser
+}
+
+async fn asked_for_code(browser: &mut Browser, url: &str, name: &str) -> Reply {
+    let page = browser.open(url).await;
+    first_factor(browser, &page, name, PASSWORD).await
+}
+
+async fn with_code(browser: &mut Browser, page: &Reply, code: &str) -> Reply {
+    let form = page.form("code-form").with("code", code);
+    browser.submit(page, &form).await
+}
+
+#[tokio::test]
+async fn a_code_opens_an_app_that_takes_codes_and_no_code_opens_anything_twice() {
+    let house = House::open_with(ANY).await;
+    let mut browser = holder(&house, "wang", Role::Member).await;
+    let page = asked_for_code(&mut browser, &format!("https://{SITES}/"), "wang").await;
+    assert!(forms::form(&page.text(), "webauthn").is_some(), "her key is asked for too");
+    assert_eq!(with_code(&mut browser, &page, CODES[0]).await.status, StatusCode::FORBIDDEN, "spent when it was shown first");
+    let page = with_code(&mut browser, &page, CODES[1]).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+    assert!(house.upstream.seen().contains("GET / HTTP/1.1"));
+    let mut another = house.browser();
+    let page = asked_for_code(&mut another, &format!("https://{SITES}/"), "wang").await;
+    assert_eq!(with_code(&mut another, &page, CODES[1]).await.status, StatusCode::FORBIDDEN);
+    let log = house.close().await;
+    let text = serde_json::to_string(&log).unwrap();
+    assert!(CODES.iter().all(|code| !text.contains(code)), "no code is on record");
+    assert!(text.contains("password+oath") && text.contains("wrong-code"));
+}
+
+#[tokio::test]
+async fn a_code_does_not_open_an_app_that_asks_for_a_key_and_the_page_says_so() {
+    let house = House::open().await;
+    let mut browser = holder(&house, "wang", Role::Member).await;
+    let page = asked_for_code(&mut browser, &format!("https://{PORTAL}/"), "wang").await;
+    assert_eq!(with_code(&mut browser, &page, CODES[1]).await.status, StatusCode::OK, "the portal opens");
+    let page = browser.open(&format!("https://{SITES}/")).await;
+    assert!(page.text().contains("asks for a security key") && forms::form(&page.text(), "sign-in").is_some(), "{}", page.text());
+    assert!(!house.upstream.seen().contains("GET / HTTP/1.1"));
+    let page = first_factor(&mut browser, &page, "wang", PASSWORD).await;
+    let page = browser.use_key(&page).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+    assert!(house.upstream.seen().contains("GET / HTTP/1.1"));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn staff_are_not_asked_for_codes() {
+    let house = House::open_with(ANY).await;
+    let mut browser = holder(&house, "shen", Role::SecurityAdministrator).await;
+    let page = asked_for_code(&mut browser, &format!("https://{PORTAL}/"), "shen").await;
+    assert!(forms::form(&page.text(), "code-form").is_none());
+    assert!(forms::form(&page.text(), "webauthn").is_some());
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_lost_token_ends_what_it_opened_and_opens_nothing_more() {
+    let house = House::open_with(ANY).await;
+    let mut browser = holder(&house, "wang", Role::Member).await;
+    let page = asked_for_code(&mut browser, &format!("https://{SITES}/"), "wang").await;
+    assert_eq!(with_code(&mut browser, &page, CODES[1]).await.status, StatusCode::OK);
+    let mut by_key = house.browser();
+    by_key.take_key_from(&mut browser);
+    let page = asked_for_code(&mut by_key, &format!("https://{SITES}/"), "wang").await;
+    assert_eq!(by_key.use_key(&page).await.status, StatusCode::OK);
+
+    let inner = house.gateway().house();
+    let ended = inner.desk.stop_token(&machine(), &serial(), TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    assert_eq!(ended, 1, "what the key opened is not the token's");
+    let page = browser.open(&format!("https://{SITES}/")).await;
+    assert!(forms::form(&page.text(), "sign-in").is_some(), "{}", page.text());
+    assert_eq!(by_key.open(&format!("https://{SITES}/")).await.status, StatusCode::OK);
+    let page = first_factor(&mut browser, &page, "wang", PASSWORD).await;
+    assert!(forms::form(&page.text(), "code-form").is_none());
+    let log = house.close().await;
+    let lost = log.iter().filter_map(|entry| match &entry.record {
+        Record::Event(event) if event.action == Action::TokenLost && event.outcome == Outcome::Done => Some(event),
+        _ => None,
+    });
+    let lost: Vec<_> = lost.collect();
+    assert_eq!(lost.len(), 1);
+    assert_eq!((lost[0].details["serial"].as_str(), lost[0].details["name"].as_str()), ("FT-1", "wang"));
+}
+
+#[tokio::test]
+async fn guessing_codes_suspends_the_token_on_record() {
+    const TOP: &str = "[sign_in]\nfailures_until_suspended = 3\nper_address_per_minute = 1000\nper_account_per_minute = 1000\n";
+    let house = House::open_with(Changes { top: TOP, ..ANY }).await;
+    let mut browser = holder(&house, "wang", Role::Member).await;
+    let mut page = asked_for_code(&mut browser, &format!("https://{PORTAL}/"), "wang").await;
+    for _ in 0..3 {
+        assert_eq!(page.status.as_u16() / 100, if page.status.is_success() { 2 } else { 4 });
+        page = with_code(&mut browser, &page, "000000").await;
+        house.clock.advance(std::time::Duration::from_secs(40));
+    }
+    assert!(forms::form(&page.text(), "code-form").is_none(), "the password has to be given again");
+    let page = asked_for_code(&mut browser, &format!("https://{PORTAL}/"), "wang").await;
+    assert!(forms::form(&page.text(), "code-form").is_none(), "{}", page.text());
+    assert_eq!(browser.use_key(&page).await.status, StatusCode::OK, "her key works as before");
+    let suspended = house.recorded(|record| match record {
+        Record::Event(event) if event.action == Action::TokenSuspended => Some(event.details.clone()),
+        _ => None,
+    });
+    assert_eq!(suspended.await["serial"], "FT-1");
+    house.close().await;
+}

@@ -32,7 +32,7 @@ pub enum AdminError {
     OnlyInMemory(#[source] StoreError),
     #[error("the account is {0}, and to such an account this cannot be done")]
     WrongState(AccountState),
-    #[error("nothing was imported; the file has {} problems:{}", .0.len(), listed(.0))]
+    #[error("nothing was imported; the file has {}:{}", problems(.0.len()), listed(.0))]
     BadDelivery(Vec<Problem>),
     #[error("nothing was imported; {} of the serial numbers are known already:{}", .0.len(), listed(.0))]
     KnownSerials(Vec<Serial>),
@@ -59,6 +59,10 @@ impl From<InviteError> for AdminError {
             InviteError::Store(error) => Self::Store(error),
         }
     }
+}
+
+fn problems(count: usize) -> String {
+    if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
 }
 
 /// A line each, and the first few only: a whole delivery may be wrong in one way.

@@ -110,6 +110,6 @@ fn list(answer: &ControlAnswer, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// A time of the gateway's answer, for people.
-fn minute(rfc3339: &str) -> String {
+pub(super) fn minute(rfc3339: &str) -> String {
     rfc3339.parse::<jiff::Timestamp>().map_or_else(|_| rfc3339.to_owned(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }

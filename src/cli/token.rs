@@ -11,7 +11,9 @@ use crate::admin::TokenLine;
 use crate::gateway::{Ask, ControlAnswer, TokenVerb};
 use crate::model::{TokenKind, TokenState};
 
+use super::account::minute;
 use super::control::Which;
+use super::paint::{Cell, Paint, Tint, columns};
 
 /// A file of seeds and its JSON must fit into one message to the gateway.
 const LARGEST_FILE_BYTES: u64 = 3 * 1024 * 1024;
@@ -154,22 +156,20 @@ fn list(answer: &ControlAnswer, form: Form) -> anyhow::Result<ExitCode> {
             writeln!(out)?;
         }
         Form::Csv => out.write_all(&TokenLine::csv(tokens)?)?,
-        Form::Table => tokens.iter().try_for_each(|token| line(&mut out, token))?,
+        Form::Table => out.write_all(table(tokens).as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(out: &mut impl Write, token: &TokenLine) -> std::io::Result<()> {
-    let holder = token.holder.as_deref().unwrap_or("-");
-    let used = token.last_used.as_deref().unwrap_or("never used");
-    writeln!(
-        out,
-        "{:<24} {:<9} {:<10} {:<24} {:<24} {}",
-        token.serial,
-        token.kind,
-        token.state,
-        holder,
-        used,
-        token.unit.as_deref().unwrap_or("")
-    )
+fn table(tokens: &[TokenLine]) -> String {
+    let head = ["serial", "kind", "state", "holder", "last used", "unit"].map(|word| Cell::new(Tint::Faint, word)).to_vec();
+    let row = |token: &TokenLine| {
+        let used = token.last_used.as_deref().map_or_else(|| "never".to_owned(), minute);
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        [&token.serial, token.kind.word(), token.state.word(), &or_none(&token.holder), &used, &or_none(&token.unit)]
+            .map(Cell::plain)
+            .to_vec()
+    };
+    let rows: Vec<Vec<Cell>> = std::iter::once(head).chain(tokens.iter().map(row)).collect();
+    columns(&rows, Paint::of_stdout())
 }

@@ -55,8 +55,12 @@ pub(super) async fn change(house: &House, actor: &Actor, verb: TokenVerb, serial
         TokenVerb::Revoke => (TokenEnd::ForEver, "is revoked"),
     };
     let ended = house.desk.stop_token(actor, &serial, end, now).await.map_err(|error| told(&error))?;
-    let sessions = if ended == 1 { "1 session that it opened".to_owned() } else { format!("{ended} sessions that it opened") };
-    Ok(done(format!("{serial} {said}; {sessions} ended")))
+    let sessions = match ended {
+        0 => "it had no session open".to_owned(),
+        1 => "the session that it had opened has ended".to_owned(),
+        more => format!("the {more} sessions that it had opened have ended"),
+    };
+    Ok(done(format!("{serial} {said}; {sessions}")))
 }
 
 fn parsed(serial: &str) -> Result<Serial, String> {

@@ -91,6 +91,7 @@ impl SignIn {
     }
 
     /// Asks for one of the keys of the account whose password was right.
+    #[cfg(test)]
     pub async fn key_options(&self, pending: &Token, now: Time) -> Result<Challenge, Denied> {
         let account = self.pending(pending, now).await?;
         let asked = self.ceremonies.ask_key(pending.hash(), account.id, Purpose::SignIn, now).await;

@@ -47,6 +47,11 @@ fn read(section: &Section<'_>, paths: PathAllowance, names: &mut BTreeSet<String
         let help = "add `accounts`, `units` or `roles`: there is no rule that lets everybody in";
         section.reader().report(&section.span, "this rule does not say whom it lets in".to_owned(), String::new(), help.to_owned());
     }
+    if deny {
+        for value in ["factor", "fresh"].into_iter().filter_map(|key| section.get(key)) {
+            value.wrong::<()>("has no use in a rule that refuses", "put it into the rule that lets somebody in, or take it out");
+        }
+    }
     if deny && !says_who && !["from", "hours", "methods", "paths"].iter().any(|key| section.has(key)) {
         let help = "add what it is about; an app without rules lets nobody in already";
         section.reader().report(&section.span, "this rule denies everything".to_owned(), String::new(), help.to_owned());

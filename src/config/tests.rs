@@ -329,6 +329,7 @@ fn a_rule_that_lets_in_names_somebody() {
     for (bad, why) in [
         ("paths = [\"/**\"]", "14: this rule does not say whom it lets in"),
         ("deny = true", "14: this rule denies everything"),
+        ("deny = true\nunits = [\"u\"]\nfresh = \"5m\"", "18: `app.rule.fresh` has no use in a rule that refuses"),
         ("units = []", "16: `app.rule.units` is empty"),
         ("units = [\"\"]", "16: `app.rule.units` is empty"),
         ("roles = [\"admin\"]", "16: `app.rule.roles` is not a known word"),

@@ -8,7 +8,7 @@ use super::guesses::{CodeDenied, Guesses};
 use super::password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, Serial, TokenState};
+use crate::model::{Account, Role, Serial, TokenState};
 use crate::store::{Completion, Enrolment, KeyAddition, NewKey, Purpose, Store, StoreError};
 
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,9 @@ impl Enrolling {
     pub async fn show_token(&self, browser: &Token, typed: &str, now: Time, wall: Time) -> Result<Serial, EnrolmentError> {
         let enrolment = self.state(browser, now).await?;
         let account = &enrolment.account;
+        if account.role != Role::Member {
+            return Err(CodeDenied::NoToken.into());
+        }
         let not_yet = |serial: &Serial| !enrolment.shown.contains(serial);
         let found = self.guesses.look(account, self.codes.find(account.id, TokenState::Issued, not_yet, typed, wall)).await?;
         if self.store.show_enrolment_token(browser.hash(), &found.spending, now).await? {

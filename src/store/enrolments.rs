@@ -9,7 +9,7 @@ use super::seeds::spend_code;
 use super::{KeyAddition, NewKey, Spending, Store, StoreError, Write, is_taken};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountState, KeyId, Serial, TokenState};
+use crate::model::{Account, AccountState, KeyId, Role, Serial, TokenState};
 
 /// Browsers that may work on one invitation at a time; the oldest gives way.
 const ENROLMENTS_PER_INVITATION: i64 = 5;
@@ -30,9 +30,10 @@ pub struct Enrolment {
 }
 
 impl Enrolment {
-    /// Whether it has all that an account needs.
+    /// Whether it has all that an account needs. Staff do not sign in by code, so a code token alone would lock them out.
     pub fn is_ready(&self) -> bool {
-        self.has_password && !(self.keys.is_empty() && self.shown.is_empty())
+        let can_sign_in = !self.keys.is_empty() || (self.account.role == Role::Member && !self.shown.is_empty());
+        self.has_password && can_sign_in
     }
 }
 

@@ -6,7 +6,7 @@ use http::StatusCode;
 use crate::auth::{CeremonyError, CodeDenied, EnrolmentError, KeyError, NotAPassword, PasswordError, cookies};
 use crate::crypto::Token;
 use crate::limit::Wait;
-use crate::model::{Action, Event, Outcome, Refusal};
+use crate::model::{Action, Event, Outcome, Refusal, Role};
 use crate::store::Enrolment;
 
 use super::call::{Answer, Asked, Posted};
@@ -102,7 +102,7 @@ async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
         name: enrolment.account.name.to_string(),
         keys: enrolment.keys.iter().map(row).collect(),
         shown: enrolment.shown.iter().map(ToString::to_string).collect(),
-        takes_code: enrolment.has_more_to_show,
+        takes_code: enrolment.has_more_to_show && enrolment.account.role == Role::Member,
         ceremony,
     };
     told_to_wait(asked.show_with(status_of(&alert), &view)?, wait_of(alert.as_ref()))

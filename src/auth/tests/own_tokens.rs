@@ -3,8 +3,9 @@
 use super::super::fixture::{Device, PASSWORD, World, browser, host};
 use super::super::*;
 use crate::crypto::Token;
-use crate::model::{Account, AccountState, Factor, Role, Serial, TokenState};
+use crate::model::{Account, AccountName, AccountState, Factor, Role, Serial, TokenState};
 use crate::oath::Delivered;
+use crate::store::TokenChange;
 
 const CSV: &str = "F1,3132333435363738393031323334353637383930\nF2,3132333435363738393031323334353637383931\n";
 
@@ -144,6 +145,20 @@ async fn a_tenth_wrong_code_at_enrolment_suspends_the_token_and_no_more_are_look
     let all = futures_util::future::join_all(guesses).await;
     assert!(all.iter().all(Result::is_err), "the right one came thirtieth");
     assert_eq!(world.token_state("F2").await, TokenState::Suspended);
+}
+
+#[tokio::test]
+async fn staff_do_not_enrol_with_a_code_token_alone() {
+    let world = World::new().await;
+    world.stock().await;
+    let invitation = world.invite("shen", Role::SecurityAdministrator).await;
+    let account = world.store.account_by_name(&AccountName::parse("shen").unwrap()).await.unwrap().unwrap();
+    let serial = Serial::parse("F1").unwrap();
+    assert_eq!(world.store.issue_token(&serial, account.id, world.now()).await.unwrap(), TokenChange::Done { ended: vec![] });
+    let (browser, _) = world.auth.enrolment.open(&invitation, world.now()).await.unwrap();
+    world.auth.enrolment.set_password(&browser, PASSWORD, world.now()).await.unwrap();
+    assert!(matches!(world.show(&browser, &code(0, 0)).await, Err(EnrolmentError::Code(CodeDenied::NoToken))));
+    assert!(matches!(world.auth.enrolment.complete(&browser, world.now()).await, Err(EnrolmentError::Unfinished)));
 }
 
 #[tokio::test]

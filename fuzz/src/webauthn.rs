@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use yumen::auth::Authenticators;
 use yumen::clock::Time;
-use yumen::model::{KeyId, Serial};
+use yumen::model::{Serial, TokenId};
 use yumen::store::StoredKey;
 
 /// A registration and a sign-in with a software key, each with the state that the gateway kept; `tests/it/corpora.rs` records it anew.
@@ -63,7 +63,7 @@ fn site() -> &'static Site {
         let text = |name: &str| recorded[name].as_str().expect("it was recorded").to_owned();
         let key = StoredKey {
             serial: Serial::parse("K-1").unwrap(),
-            id: KeyId::fresh(),
+            id: TokenId::fresh(),
             account: text("account").parse().expect("an account"),
             credential: Authenticators::claimed_credential(&text("authentication")).expect("a credential"),
             passkey: text("passkey"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::auth::Identity;
 use crate::clock::Time;
-use crate::model::{Factor, Refusal};
+use crate::model::{Factor, Refusal, TokenKind};
 
 /// Which factors are enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,15 +18,27 @@ pub enum FactorDemand {
     PhishingResistant,
     /// A security key.
     WebAuthn,
+    /// A certificate on a USB-KEY.
+    UsbKey,
 }
 
 impl FactorDemand {
     /// As the config names them.
-    pub const WORDS: [(&'static str, Self); 4] =
-        [("any", Self::Any), ("hardware", Self::Hardware), ("phishing-resistant", Self::PhishingResistant), ("webauthn", Self::WebAuthn)];
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("any", Self::Any),
+        ("hardware", Self::Hardware),
+        ("phishing-resistant", Self::PhishingResistant),
+        ("webauthn", Self::WebAuthn),
+        ("usb-key", Self::UsbKey),
+    ];
 
-    pub const fn is_met_by(self, factor: Factor) -> bool {
-        factor.is_phishing_resistant() || matches!(self, Self::Any | Self::Hardware)
+    pub fn is_met_by(self, factor: Factor) -> bool {
+        match self {
+            Self::Any | Self::Hardware => true,
+            Self::PhishingResistant => factor.is_phishing_resistant(),
+            Self::WebAuthn => factor.token() == TokenKind::WebAuthn,
+            Self::UsbKey => factor.token() == TokenKind::UsbKey,
+        }
     }
 }
 
@@ -61,17 +73,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_never_taken_for_phishing_resistant() {
-        for (demand, keys, codes) in [
-            (FactorDemand::Any, true, true),
-            (FactorDemand::Hardware, true, true),
-            (FactorDemand::PhishingResistant, true, false),
-            (FactorDemand::WebAuthn, true, false),
-        ] {
-            assert_eq!(demand.is_met_by(Factor::PasswordAndSecurityKey), keys, "{demand:?}");
-            assert_eq!(demand.is_met_by(Factor::SecurityKey), keys, "{demand:?}");
-            assert_eq!(demand.is_met_by(Factor::PasswordAndOath), codes, "{demand:?}");
+    fn each_demand_is_met_by_its_own_factors_and_by_no_other() {
+        use Factor::{PasswordAndOath, PasswordAndSecurityKey, PasswordAndUsbKey, SecurityKey, UsbKey};
+        let keys = [SecurityKey, PasswordAndSecurityKey];
+        let certificates = [UsbKey, PasswordAndUsbKey];
+        for factor in Factor::ALL.iter().copied() {
+            let (is_key, is_certificate) = (keys.contains(&factor), certificates.contains(&factor));
+            for (demand, met) in [
+                (FactorDemand::Any, true),
+                (FactorDemand::Hardware, true),
+                (FactorDemand::PhishingResistant, is_key || is_certificate),
+                (FactorDemand::WebAuthn, is_key),
+                (FactorDemand::UsbKey, is_certificate),
+            ] {
+                assert_eq!(demand.is_met_by(factor), met, "{demand:?} {factor}");
+            }
         }
+        assert!(!FactorDemand::PhishingResistant.is_met_by(PasswordAndOath));
         assert_eq!(FactorDemand::default(), FactorDemand::PhishingResistant);
     }
 

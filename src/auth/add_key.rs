@@ -17,7 +17,7 @@ use super::password::{PasswordError, Passwords};
 use super::session::{Ended, Sessions};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, AccountId, AccountState, KeyId, SessionId};
+use crate::model::{Account, AccountId, AccountState, SessionId, TokenId};
 use crate::store::{KeyAddition, KeyRemoval, NewKey, Purpose, Step, StepKind, Store, StoreError, StoredKey};
 
 const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
@@ -63,7 +63,7 @@ pub struct Proven {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
-    Token(KeyId),
+    Token(TokenId),
     /// Where no other token is left to prove anything with: good for reporting the last one lost, and no more.
     Password,
 }
@@ -80,7 +80,7 @@ pub struct CheckedKey(NewKey);
 
 /// A key that may be removed; it is still there.
 #[derive(Debug)]
-pub struct RemovableKey(KeyId);
+pub struct RemovableKey(TokenId);
 
 impl KeyChangeError {
     /// Whether something was shown and found wrong, so that the next attempt waits.
@@ -120,7 +120,7 @@ impl KeyChanges {
     }
 
     /// Asks for a proof by a key, other than the one that the proof is about.
-    pub async fn proof_options(&self, identity: &Identity, except: Option<KeyId>, now: Time) -> Result<Challenge, KeyChangeError> {
+    pub async fn proof_options(&self, identity: &Identity, except: Option<TokenId>, now: Time) -> Result<Challenge, KeyChangeError> {
         let account = self.account(identity, now).await?;
         let binding = identity.token_hash();
         Ok(self.ceremonies.ask_key_except(binding, account.id, except, Purpose::FreshProof, now).await?)
@@ -174,7 +174,7 @@ impl KeyChanges {
     }
 
     /// Whatever can refuse to remove a key, refuses it here, as with a new one.
-    pub async fn check_removal(&self, identity: &Identity, proof: &Token, key: KeyId, now: Time) -> Result<RemovableKey, KeyChangeError> {
+    pub async fn check_removal(&self, identity: &Identity, proof: &Token, key: TokenId, now: Time) -> Result<RemovableKey, KeyChangeError> {
         let account = self.account(identity, now).await?;
         self.holds(identity, proof, now).await?;
         let known = self.store.keys(account.id).await?.iter().any(|known| known.id == key);
@@ -206,7 +206,7 @@ impl KeyChanges {
         Ok(KeyChangeError::WrongProof(Box::new(Denied::new(Why::Key(error), Some(account)).counted(counted))))
     }
 
-    pub(super) async fn proven(&self, identity: &Identity, by: KeyId, now: Time) -> Result<Proven, KeyChangeError> {
+    pub(super) async fn proven(&self, identity: &Identity, by: TokenId, now: Time) -> Result<Proven, KeyChangeError> {
         let (token, session) = (Token::random()?, identity.session_id());
         let step = Step { account: identity.account(), session: Some(session), expires: now.plus(PROOF_LIFE) };
         self.store.put_step(token.hash(), StepKind::KeyAnswered, &step, now).await?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::keys::{Authenticators, KeyError, RightAnswer};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token, TokenHash};
-use crate::model::{Account, AccountId, KeyId};
+use crate::model::{Account, AccountId, TokenId};
 use crate::store::{NewChallenge, NewKey, Purpose, Store, StoreError, StoredKey};
 
 /// How long an answer is waited for.
@@ -79,7 +79,7 @@ impl Ceremonies {
         &self,
         binding: TokenHash,
         account: AccountId,
-        except: Option<KeyId>,
+        except: Option<TokenId>,
         purpose: Purpose,
         now: Time,
     ) -> Result<Challenge, CeremonyError> {

@@ -5,7 +5,7 @@
 
 use crate::clock::Time;
 use crate::crypto::{Hash, NoRandomness, NotSealedHere, SealingKey};
-use crate::model::{AccountId, KeyId, Serial, TokenState};
+use crate::model::{AccountId, Serial, TokenId, TokenState};
 use crate::oath::{Delivered, Kind, Progress, Scheme, Seed, TypedCode};
 use crate::store::{NewSeed, SealedSeed, Spending, Store, StoreError, StoredSeed};
 
@@ -60,12 +60,12 @@ impl Codes {
     }
 
     /// Takes the code of one of the account's active tokens, and says which. `wall` is what the tokens' clocks are compared with.
-    pub async fn take(&self, account: AccountId, typed: &str, wall: Time) -> Result<KeyId, CodeError> {
+    pub async fn take(&self, account: AccountId, typed: &str, wall: Time) -> Result<TokenId, CodeError> {
         self.spend(account, TokenState::Active, typed, wall).await
     }
 
     /// The holder of an issued token shows that she has it; the code is spent with that.
-    pub async fn activate(&self, account: AccountId, typed: &str, wall: Time) -> Result<KeyId, CodeError> {
+    pub async fn activate(&self, account: AccountId, typed: &str, wall: Time) -> Result<TokenId, CodeError> {
         self.spend(account, TokenState::Issued, typed, wall).await
     }
 
@@ -116,7 +116,7 @@ impl Codes {
         Ok(Found { serial: serial.clone(), spending: spending(stored, found) })
     }
 
-    async fn spend(&self, account: AccountId, state: TokenState, typed: &str, wall: Time) -> Result<KeyId, CodeError> {
+    async fn spend(&self, account: AccountId, state: TokenState, typed: &str, wall: Time) -> Result<TokenId, CodeError> {
         let Found { spending, .. } = self.find(account, state, |_| true, typed, wall).await?;
         let spent = match state {
             TokenState::Issued => self.store.activate_oath(&spending, wall).await?,
@@ -137,7 +137,7 @@ impl Codes {
     }
 
     fn sealed(&self, delivered: &Delivered) -> Result<NewSeed, NoRandomness> {
-        let token = KeyId::fresh();
+        let token = TokenId::fresh();
         let period = match delivered.scheme.kind() {
             Kind::Hotp => None,
             Kind::Totp { period } => Some(period),
@@ -159,7 +159,7 @@ impl Codes {
 }
 
 /// What a seed is sealed for, so that one row's seed cannot be moved to another's.
-fn about(token: KeyId) -> Vec<u8> {
+fn about(token: TokenId) -> Vec<u8> {
     format!("seed of {token}").into_bytes()
 }
 
@@ -230,7 +230,7 @@ mod tests {
             self.delivery[index].seed.code(self.delivery[index].scheme, counter)
         }
 
-        async fn take(&self, code: &str) -> Result<KeyId, String> {
+        async fn take(&self, code: &str) -> Result<TokenId, String> {
             self.codes.take(self.holder, code, NOW).await.map_err(|error| error.to_string())
         }
     }
@@ -300,6 +300,6 @@ mod tests {
         assert!(matches!(other.activate(drawer.holder, &drawer.code(0, 0), NOW).await, Err(CodeError::NotSealedHere(_))));
         let stored = drawer.store.seeds_of(drawer.holder, TokenState::Issued, NOW).await.unwrap().remove(0);
         assert!(drawer.codes.open(&stored).is_ok());
-        assert!(drawer.codes.open(&StoredSeed { token: KeyId::fresh(), ..stored }).is_err());
+        assert!(drawer.codes.open(&StoredSeed { token: TokenId::fresh(), ..stored }).is_err());
     }
 }

@@ -101,7 +101,7 @@ impl World {
     pub(super) async fn prove_except(
         &self,
         identity: &Identity,
-        except: Option<crate::model::KeyId>,
+        except: Option<crate::model::TokenId>,
         device: &mut Device,
     ) -> Result<Proven, KeyChangeError> {
         let challenge = self.auth.keys.proof_options(identity, except, self.now()).await?;

@@ -14,7 +14,7 @@ use super::introduction::Introduction;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{AccountId, Factor, Host, KeyId, SessionId, Who};
+use crate::model::{AccountId, Factor, Host, SessionId, TokenId, Who};
 
 /// The longest that sessions last, whatever a label allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ impl Identity {
     }
 
     /// The key that opened the session.
-    pub fn key(&self) -> KeyId {
+    pub fn key(&self) -> TokenId {
         self.live.key
     }
 
@@ -146,7 +146,7 @@ impl Identity {
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) id: SessionId,
-    pub(super) key: KeyId,
+    pub(super) key: TokenId,
     pub(super) factor: Factor,
     pub(super) signed_in: Time,
     pub(super) address: IpAddr,
@@ -217,7 +217,7 @@ impl Identity {
             token,
             live: Arc::new(Live {
                 id: SessionId::fresh(),
-                key: KeyId::fresh(),
+                key: TokenId::fresh(),
                 factor,
                 signed_in,
                 address: IpAddr::from([192, 0, 2, 1]),

@@ -11,7 +11,7 @@ use webauthn_rs::prelude::{
 };
 
 use crate::crypto::sha256;
-use crate::model::{Account, AccountId, KeyId, capped};
+use crate::model::{Account, AccountId, TokenId, capped};
 use crate::store::{NewKey, StoredKey};
 
 /// More than any authenticator says; a certificate chain in an attestation is the longest part.
@@ -35,7 +35,7 @@ pub enum KeyError {
     UnknownKey,
     /// The signature counter did not go on: there may be two of this key.
     #[error("the key's signature counter went back: it may have been copied")]
-    CounterWentBack(KeyId),
+    CounterWentBack(TokenId),
     #[error("the key's answer is wrong: {0}")]
     Wrong(String),
     #[error("the WebAuthn settings are wrong: {0}")]
@@ -45,7 +45,7 @@ pub enum KeyError {
 /// A key answered rightly; this is to be written down.
 #[derive(Clone, Debug)]
 pub struct RightAnswer {
-    pub key: KeyId,
+    pub key: TokenId,
     pub account: AccountId,
     pub counter: u32,
     pub passkey: String,
@@ -93,7 +93,7 @@ impl Authenticators {
             return Err(KeyError::UserNotVerified);
         }
         Ok(NewKey {
-            id: KeyId::fresh(),
+            id: TokenId::fresh(),
             credential: credential.cred_id.to_vec(),
             passkey: text(&passkey)?,
             counter: credential.counter,
@@ -178,7 +178,7 @@ fn right(key: &StoredKey, result: &webauthn_rs::prelude::AuthenticationResult) -
     Ok(RightAnswer { key: key.id, account: key.account, counter: result.counter(), passkey: text(&passkey)? })
 }
 
-fn wrong_with(key: KeyId, error: WebauthnError) -> KeyError {
+fn wrong_with(key: TokenId, error: WebauthnError) -> KeyError {
     match error {
         WebauthnError::CredentialPossibleCompromise => KeyError::CounterWentBack(key),
         other => wrong(other),

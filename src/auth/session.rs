@@ -18,7 +18,7 @@ use super::tokens::Tokens;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token, TokenHash};
-use crate::model::{Account, AccountId, Factor, Host, KeyId, SessionId, Who, capped};
+use crate::model::{Account, AccountId, Factor, Host, SessionId, TokenId, Who, capped};
 use crate::store::{Session, Store, StoreError, StoredSession, Touch};
 
 const LONGEST_USER_AGENT: usize = 256;
@@ -125,7 +125,7 @@ impl Sessions {
     }
 
     /// Ends all that a token opened, in memory and at once.
-    pub fn revoke_all_by(&self, token: KeyId) -> Vec<Ended> {
+    pub fn revoke_all_by(&self, token: TokenId) -> Vec<Ended> {
         self.revoke_where(|_, open| open.live.key == token)
     }
 
@@ -138,7 +138,7 @@ impl Sessions {
     }
 
     /// Ends the sessions that a key opened, because the key is no longer trusted.
-    pub async fn end_of_key(&self, key: KeyId) -> Result<Vec<Ended>, StoreError> {
+    pub async fn end_of_key(&self, key: TokenId) -> Result<Vec<Ended>, StoreError> {
         self.end_where(|_, open| open.live.key == key).await
     }
 
@@ -175,7 +175,7 @@ impl Sessions {
     pub(super) async fn create(
         &self,
         account: &Account,
-        key: KeyId,
+        key: TokenId,
         factor: Factor,
         browser: Browser,
         now: Time,

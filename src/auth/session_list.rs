@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::session::{Open, Sessions};
 use crate::clock::Time;
-use crate::model::{AccountId, Host, KeyId, SessionId, Who};
+use crate::model::{AccountId, Host, SessionId, TokenId, Who};
 
 /// A line of the list of sessions.
 #[derive(Clone, Debug)]
 pub struct SessionRow {
     pub id: SessionId,
     pub who: Arc<Who>,
-    pub key: KeyId,
+    pub key: TokenId,
     pub signed_in: Time,
     pub last_active: Time,
     pub address: IpAddr,

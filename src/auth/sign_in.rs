@@ -19,7 +19,7 @@ use super::session::{Browser, Sessions};
 use super::tally::SignInTally;
 use crate::clock::Time;
 use crate::crypto::Token;
-use crate::model::{Account, AccountId, AccountName, AccountState, Factor, KeyId, Role};
+use crate::model::{Account, AccountId, AccountName, AccountState, Factor, Role, TokenId};
 use crate::store::{Purpose, Step, StepKind, Store, StoreError};
 
 /// How long the key is waited for after the password.
@@ -45,7 +45,7 @@ pub struct SecondFactors {
 pub struct SignedIn {
     pub token: Token,
     pub identity: Arc<Identity>,
-    pub key: KeyId,
+    pub key: TokenId,
 }
 
 #[derive(Clone, Debug)]
@@ -185,7 +185,7 @@ impl SignIn {
         self.open(right.account, right.key, Factor::SecurityKey, browser, now).await
     }
 
-    async fn open(&self, id: AccountId, key: KeyId, factor: Factor, browser: Browser, now: Time) -> Result<SignedIn, Denied> {
+    async fn open(&self, id: AccountId, key: TokenId, factor: Factor, browser: Browser, now: Time) -> Result<SignedIn, Denied> {
         let account = self.active(id).await?;
         match self.sessions.create(&account, key, factor, browser, now).await.map_err(Denied::broken)? {
             Some((token, identity)) => {

@@ -49,8 +49,8 @@ uuid_name! {
     SessionId
 }
 uuid_name! {
-    /// A registered security key.
-    KeyId
+    /// A token of whatever kind, from the drawer to its end.
+    TokenId
 }
 
 /// Names one word of a closed list, as it is written in files, the store and the log.
@@ -120,6 +120,10 @@ words! {
         PasswordAndSecurityKey = "password+security-key",
         /// A password, then a code of an OATH token.
         PasswordAndOath = "password+oath",
+        /// A certificate of an authority whose keys live in hardware alone: the token and its PIN are two factors.
+        UsbKey = "usb-key",
+        /// A password, then a certificate of any trusted authority.
+        PasswordAndUsbKey = "password+usb-key",
     }
 }
 
@@ -155,8 +159,17 @@ impl Factor {
     /// Whether it answers this site alone (NIST SP 800-63B-4, section 3.2.5).
     pub const fn is_phishing_resistant(self) -> bool {
         match self {
-            Self::SecurityKey | Self::PasswordAndSecurityKey => true,
+            Self::SecurityKey | Self::PasswordAndSecurityKey | Self::UsbKey | Self::PasswordAndUsbKey => true,
             Self::PasswordAndOath => false,
+        }
+    }
+
+    /// The kind of token that was shown.
+    pub const fn token(self) -> TokenKind {
+        match self {
+            Self::SecurityKey | Self::PasswordAndSecurityKey => TokenKind::WebAuthn,
+            Self::UsbKey | Self::PasswordAndUsbKey => TokenKind::UsbKey,
+            Self::PasswordAndOath => TokenKind::Oath,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::seeds::spend_code;
 use super::{KeyAddition, NewKey, Spending, Store, StoreError, Write, is_taken};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountState, KeyId, Role, Serial, TokenState};
+use crate::model::{Account, AccountState, Role, Serial, TokenId, TokenState};
 
 /// Browsers that may work on one invitation at a time; the oldest gives way.
 const ENROLMENTS_PER_INVITATION: i64 = 5;
@@ -39,7 +39,7 @@ impl Enrolment {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnrolmentKey {
-    pub id: KeyId,
+    pub id: TokenId,
     pub credential: Vec<u8>,
     pub label: String,
 }

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use super::rows::{counter, optional_time, parsed, time, word};
 use super::{Store, StoreError, is_taken};
 use crate::clock::Time;
-use crate::model::{AccountId, KeyId, Serial};
+use crate::model::{AccountId, Serial, TokenId};
 
 /// More keys than a person carries; each one makes the sign-in page longer.
 const KEYS_PER_ACCOUNT: i64 = 10;
@@ -29,7 +29,7 @@ pub(super) const TOKEN_OF_KEY: &str = "INSERT INTO tokens (id, serial, kind, sta
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
-    pub id: KeyId,
+    pub id: TokenId,
     /// The credential id that the authenticator chose (WebAuthn, section 6.1.1).
     pub credential: Vec<u8>,
     /// The public key and what belongs to it, as JSON of the WebAuthn library.
@@ -41,7 +41,7 @@ pub struct NewKey {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKey {
-    pub id: KeyId,
+    pub id: TokenId,
     pub serial: Serial,
     pub account: AccountId,
     pub credential: Vec<u8>,
@@ -139,7 +139,7 @@ impl Store {
     }
 
     /// Takes a key from its account; in the inventory it is revoked.
-    pub async fn remove_key(&self, account: AccountId, key: KeyId, now: Time) -> Result<KeyRemoval, StoreError> {
+    pub async fn remove_key(&self, account: AccountId, key: TokenId, now: Time) -> Result<KeyRemoval, StoreError> {
         let mut write = self.begin().await?;
         let removed = sqlx::query("DELETE FROM keys WHERE id = $1 AND account = $2")
             .bind(key.to_string())
@@ -169,7 +169,7 @@ impl Store {
 
     /// Writes down a use of the key. `false`: it is gone, or its counter did not go on (WebAuthn, section 6.1.1: a
     /// counter that is not zero must grow), also where two uses raced.
-    pub async fn record_use(&self, key: KeyId, counter: u32, passkey: &str, now: Time) -> Result<bool, StoreError> {
+    pub async fn record_use(&self, key: TokenId, counter: u32, passkey: &str, now: Time) -> Result<bool, StoreError> {
         let mut write = self.begin().await?;
         let changed = sqlx::query(
             "UPDATE keys SET counter = $2, passkey = $3 WHERE id = $1 AND (counter < $2 OR (counter = 0 AND $2 = 0))

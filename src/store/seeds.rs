@@ -8,11 +8,11 @@ use sqlx::sqlite::SqliteRow;
 use super::rows::{parsed, word};
 use super::{Store, StoreError, Write, is_taken};
 use crate::clock::Time;
-use crate::model::{AccountId, KeyId, Serial, TokenKind, TokenState};
+use crate::model::{AccountId, Serial, TokenId, TokenKind, TokenState};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSeed {
-    pub token: KeyId,
+    pub token: TokenId,
     pub serial: Serial,
     pub expires: Option<Time>,
     pub seed: SealedSeed,
@@ -35,7 +35,7 @@ pub struct SealedSeed {
 /// The seed of a token that an account holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSeed {
-    pub token: KeyId,
+    pub token: TokenId,
     pub serial: Serial,
     pub state: TokenState,
     pub seed: SealedSeed,
@@ -44,7 +44,7 @@ pub struct StoredSeed {
 /// What a right code makes of a token: from `was` on nothing was spent, now nothing is from `next` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spending {
-    pub token: KeyId,
+    pub token: TokenId,
     pub was: u64,
     pub next: u64,
     pub drift: i64,

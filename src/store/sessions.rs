@@ -10,7 +10,7 @@ use super::rows::{account, account_columns, bytes, hash, parsed, time, word};
 use super::{Store, StoreError, places};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountId, Factor, Host, KeyId, Network, SessionId};
+use crate::model::{Account, AccountId, Factor, Host, Network, SessionId, TokenId};
 
 /// Tokens of one session for one host: two tabs may enter at once. The oldest gives way.
 const TOKENS_PER_HOST: i64 = 4;
@@ -20,7 +20,7 @@ pub struct Session {
     pub id: SessionId,
     pub account: AccountId,
     /// The key that opened it.
-    pub key: KeyId,
+    pub key: TokenId,
     pub factor: Factor,
     /// How records name it: the start of the portal token's hash.
     pub mark: String,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::*;
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountId, AccountName, AccountState, KeyId, Role, UnitName};
+use crate::model::{Account, AccountId, AccountName, AccountState, Role, TokenId, UnitName};
 
 const NOW: Time = Time::from_millis(1_800_000_000_000);
 
@@ -36,7 +36,7 @@ fn account(name: &str) -> Account {
 }
 
 fn new_key(n: u8) -> NewKey {
-    NewKey { id: KeyId::fresh(), credential: vec![n; 16], passkey: "{}".to_owned(), counter: 0, label: format!("key {n}") }
+    NewKey { id: TokenId::fresh(), credential: vec![n; 16], passkey: "{}".to_owned(), counter: 0, label: format!("key {n}") }
 }
 
 async fn store() -> (tempfile::TempDir, Store) {
@@ -267,7 +267,7 @@ async fn a_counter_never_goes_back_and_zero_means_that_there_is_none() {
     for (counter, accepted) in [(0, true), (0, true), (5, true), (5, false), (4, false), (0, false), (6, true)] {
         assert_eq!(store.record_use(key.id, counter, "{}", later(1)).await.unwrap(), accepted, "{counter}");
     }
-    assert!(!store.record_use(KeyId::fresh(), 9, "{}", NOW).await.unwrap());
+    assert!(!store.record_use(TokenId::fresh(), 9, "{}", NOW).await.unwrap());
     assert_eq!(store.key_by_credential(&key.credential).await.unwrap().unwrap().last_used, Some(later(1)));
 }
 

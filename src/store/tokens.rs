@@ -9,11 +9,11 @@ use sqlx::sqlite::SqliteRow;
 use super::rows::{optional_time, parsed, time, word};
 use super::{Store, StoreError, Write};
 use crate::clock::Time;
-use crate::model::{AccountId, AccountName, KeyId, Serial, SessionId, TokenKind, TokenState, UnitName};
+use crate::model::{AccountId, AccountName, Serial, SessionId, TokenId, TokenKind, TokenState, UnitName};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredToken {
-    pub id: KeyId,
+    pub id: TokenId,
     pub serial: Serial,
     pub kind: TokenKind,
     pub state: TokenState,

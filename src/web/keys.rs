@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::auth::{CeremonyError, Identity, KeyChangeError, ProofNeeded, Proven, cookies};
 use crate::crypto::Token;
 use crate::limit::Attempt;
-use crate::model::{Action, Event, KeyId, Outcome, Refusal, Serial};
+use crate::model::{Action, Event, Outcome, Refusal, Serial, TokenId};
 use crate::store::StoredKey;
 
 use super::call::{Answer, Asked, Fields, Posted, Refused};
@@ -25,7 +25,7 @@ use super::view::{Alert, Ceremony, KeysProveView, KeysRegisterView, KeysView, Pr
 #[derive(Clone, Debug)]
 pub(super) enum Next {
     Add,
-    Remove(KeyId),
+    Remove(TokenId),
     Activate(Serial),
     Lose(Serial),
 }
@@ -200,7 +200,7 @@ pub(super) fn settle<T>(asked: &Asked, attempt: Attempt, tried: &Result<T, KeyCh
     }
 }
 
-async fn take_away(asked: &Asked, identity: &Identity, proof: &Token, key: KeyId) -> Answer {
+async fn take_away(asked: &Asked, identity: &Identity, proof: &Token, key: TokenId) -> Answer {
     let (keys, what) = (&asked.portal.auth.keys, own_event(asked, Action::KeyRemoved)?.with("key", key));
     let removable = match keys.check_removal(identity, proof, key, asked.now).await {
         Ok(removable) => removable,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use yumen::auth::Authenticators;
 use yumen::clock::Time;
-use yumen::model::{Account, AccountId, AccountName, AccountState, KeyId, Role, Serial, UnitName};
+use yumen::model::{Account, AccountId, AccountName, AccountState, Role, Serial, TokenId, UnitName};
 use yumen::store::StoredKey;
 
 use crate::browser::Browser;
@@ -69,7 +69,7 @@ fn record_the_ceremonies() {
     let (options, registration_state) = authenticators.registration(&account, &[]).unwrap();
     let registration = browser.credential(&options["publicKey"], origin).to_string();
     let new = authenticators.register(&registration_state, &registration, "").unwrap();
-    let (key, passkey) = (KeyId::fresh(), new.passkey.clone());
+    let (key, passkey) = (TokenId::fresh(), new.passkey.clone());
     let credential = new.credential;
     let stored = StoredKey {
         id: key,

@@ -3,7 +3,7 @@
 use super::super::TokenEnd;
 use super::*;
 use crate::crypto::{SealingKey, TokenHash};
-use crate::model::{Account, AccountId, Event, Factor, KeyId, Serial, SessionId, TokenKind, TokenState, Who};
+use crate::model::{Account, AccountId, Event, Factor, Serial, SessionId, TokenId, TokenKind, TokenState, Who};
 use crate::store::{Completion, NewKey, Session, Spending, TokenFilter};
 
 const TWO: &str = "F1,3132333435363738393031323334353637383930\nF2,3132333435363738393031323334353637383930,TOTP\n";
@@ -95,7 +95,7 @@ impl Office {
 }
 
 /// Somebody who has enrolled with a security key.
-async fn person(store: &Store, name: &str, invitation: u8) -> (AccountId, KeyId) {
+async fn person(store: &Store, name: &str, invitation: u8) -> (AccountId, TokenId) {
     let account = Account {
         id: AccountId::fresh(),
         name: AccountName::parse(name).unwrap(),
@@ -109,13 +109,13 @@ async fn person(store: &Store, name: &str, invitation: u8) -> (AccountId, KeyId)
     store.invite(&account, TokenHash([invitation; 32]), NOW.plus(std::time::Duration::from_secs(900))).await.unwrap();
     store.begin_enrolment(TokenHash([invitation; 32]), browser, NOW).await.unwrap().unwrap();
     assert!(store.save_enrolment_password(browser, "$argon2id$test", NOW).await.unwrap());
-    let key = NewKey { id: KeyId::fresh(), credential: vec![invitation], passkey: "{}".into(), counter: 0, label: "blue".into() };
+    let key = NewKey { id: TokenId::fresh(), credential: vec![invitation], passkey: "{}".into(), counter: 0, label: "blue".into() };
     store.add_enrolment_key(browser, &key, NOW).await.unwrap();
     assert!(matches!(store.complete_enrolment(browser, NOW).await.unwrap(), Completion::Done(_)));
     (account.id, key.id)
 }
 
-async fn session(store: &Store, account: AccountId, key: KeyId, token: u8) -> SessionId {
+async fn session(store: &Store, account: AccountId, key: TokenId, token: u8) -> SessionId {
     let session = Session {
         id: SessionId::fresh(),
         account,

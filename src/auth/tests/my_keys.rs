@@ -5,14 +5,14 @@ use super::super::*;
 use crate::crypto::Token;
 use crate::model::AccountState;
 
-async fn add(world: &World, identity: &Identity, proof: &Token, device: &mut Device) -> Result<crate::model::KeyId, KeyChangeError> {
+async fn add(world: &World, identity: &Identity, proof: &Token, device: &mut Device) -> Result<crate::model::TokenId, KeyChangeError> {
     let challenge = world.auth.keys.new_key_options(identity, proof, world.now()).await?;
     let credential = device.create(&challenge.options);
     let checked = world.auth.keys.check(identity, proof, &challenge.id, &credential, "red", world.now()).await?;
     Ok(world.auth.keys.add(identity, proof, checked, world.now()).await?.id)
 }
 
-async fn remove(world: &World, identity: &Identity, proof: &Token, key: crate::model::KeyId) -> Result<Vec<Ended>, KeyChangeError> {
+async fn remove(world: &World, identity: &Identity, proof: &Token, key: crate::model::TokenId) -> Result<Vec<Ended>, KeyChangeError> {
     let removable = world.auth.keys.check_removal(identity, proof, key, world.now()).await?;
     world.auth.keys.remove(identity, proof, removable, world.now()).await
 }
@@ -153,7 +153,7 @@ async fn what_would_refuse_a_change_refuses_it_when_it_is_checked_and_changes_no
     let proof = world.prove(&identity, &mut blue).await.unwrap();
     let (keys, now) = (&world.auth.keys, world.now());
     assert!(matches!(keys.check_removal(&identity, &proof, identity.key(), now).await, Err(KeyChangeError::LastOne)));
-    assert!(matches!(keys.check_removal(&identity, &proof, crate::model::KeyId::fresh(), now).await, Err(KeyChangeError::NoSuchKey)));
+    assert!(matches!(keys.check_removal(&identity, &proof, crate::model::TokenId::fresh(), now).await, Err(KeyChangeError::NoSuchKey)));
     let challenge = keys.new_key_options(&identity, &proof, now).await.unwrap();
     let malformed = keys.check(&identity, &proof, &challenge.id, "{}", "red", now).await;
     assert!(matches!(malformed, Err(KeyChangeError::Ceremony(_))), "{malformed:?}");
@@ -204,7 +204,7 @@ async fn a_key_of_somebody_else_cannot_be_added() {
     let li = world.enrol("li na", &mut other).await;
     let theirs = world.store.keys(li.id).await.unwrap().remove(0);
     let copy = crate::store::NewKey {
-        id: crate::model::KeyId::fresh(),
+        id: crate::model::TokenId::fresh(),
         credential: theirs.credential,
         passkey: theirs.passkey,
         counter: 0,

@@ -5,9 +5,9 @@ use super::sessions::{host, session};
 use super::{NOW, enrolled, hash, later, store};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountState, KeyId, Network};
+use crate::model::{Account, AccountState, Network, TokenId};
 
-async fn sign_in(store: &Store, account: &Account, key: KeyId, address: &str, seconds: u64) {
+async fn sign_in(store: &Store, account: &Account, key: TokenId, address: &str, seconds: u64) {
     let new = Session { address: address.parse().unwrap(), signed_in: later(seconds), ..session(account, key) };
     let token = TokenHash(crate::crypto::random().unwrap());
     assert!(store.create_session(&new, &host("gate.localhost"), token).await.unwrap());
@@ -27,7 +27,7 @@ async fn a_sign_in_makes_its_network_familiar_also_after_the_session_and_the_pro
     let first = Store::open(&path).await.unwrap();
     let (account, key) = enrolled(&first, "wang li", 1).await;
     assert_eq!(places(&first).await, [], "enrolment alone makes no place familiar");
-    assert!(!first.create_session(&session(&account, KeyId::fresh()), &host("gate.localhost"), hash(9)).await.unwrap());
+    assert!(!first.create_session(&session(&account, TokenId::fresh()), &host("gate.localhost"), hash(9)).await.unwrap());
     assert_eq!(places(&first).await, [], "nor does a sign-in that was refused");
     sign_in(&first, &account, key.id, "192.0.2.1", 0).await;
     sign_in(&first, &account, key.id, "2001:db8::1", 1).await;

@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::*;
 use super::{NOW, enrolled, hash, later, store};
-use crate::model::{Account, AccountState, Factor, Host, KeyId, SessionId};
+use crate::model::{Account, AccountState, Factor, Host, SessionId, TokenId};
 
 pub(super) fn host(name: &str) -> Host {
     Host::parse(name).unwrap()
 }
 
-pub(super) fn session(account: &Account, key: KeyId) -> Session {
+pub(super) fn session(account: &Account, key: TokenId) -> Session {
     Session {
         id: SessionId::fresh(),
         account: account.id,
@@ -38,7 +38,7 @@ async fn only_an_active_account_with_the_key_gets_a_session() {
     let portal = host("gate.localhost");
     let first = session(&account, key.id);
     assert!(store.create_session(&first, &portal, hash(1)).await.unwrap());
-    assert!(!store.create_session(&session(&account, KeyId::fresh()), &portal, hash(2)).await.unwrap());
+    assert!(!store.create_session(&session(&account, TokenId::fresh()), &portal, hash(2)).await.unwrap());
     store.set_state(account.id, &[AccountState::Active], AccountState::Disabled).await.unwrap();
     assert!(!store.create_session(&session(&account, key.id), &portal, hash(3)).await.unwrap());
     assert!(store.live_sessions().await.unwrap().is_empty(), "a disabled account has no live session");

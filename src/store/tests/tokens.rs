@@ -9,7 +9,7 @@ fn serial(text: &str) -> Serial {
 
 fn new_seed(name: &str) -> NewSeed {
     let seed = SealedSeed { sealed: vec![1, 2, 3], hash: "sha1".into(), digits: 6, period: None, next: 0, drift: 0 };
-    NewSeed { token: KeyId::fresh(), serial: serial(name), expires: None, seed }
+    NewSeed { token: TokenId::fresh(), serial: serial(name), expires: None, seed }
 }
 
 async fn state(store: &Store, name: &str) -> TokenState {
@@ -17,7 +17,7 @@ async fn state(store: &Store, name: &str) -> TokenState {
 }
 
 /// A token in the hands of `wang`, active.
-async fn active(store: &Store) -> (Account, KeyId) {
+async fn active(store: &Store) -> (Account, TokenId) {
     let (wang, _) = enrolled(store, "wang", 1).await;
     store.stock_seeds(&[new_seed("FT-1")], NOW).await.unwrap();
     assert_eq!(store.issue_token(&serial("FT-1"), wang.id, NOW).await.unwrap(), TokenChange::Done { ended: vec![] });

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::introduction::Introduction;
+use super::makes::MakesOfKeys;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
@@ -118,6 +119,11 @@ impl Identity {
         self.live.key
     }
 
+    /// Whether a token that she has shown is a security key of one of these makes.
+    pub fn has_key_of(&self, token: TokenId, makes: &[Arc<str>]) -> bool {
+        self.live.makes.is_one_of(token, makes)
+    }
+
     pub fn is_revoked(&self) -> bool {
         self.live.is_revoked()
     }
@@ -152,6 +158,7 @@ pub(super) struct Live {
     pub(super) address: IpAddr,
     pub(super) user_agent: String,
     pub(super) limits: Arc<ArcSwap<SessionLimits>>,
+    pub(super) makes: MakesOfKeys,
     pub(super) last_active: Mark,
     pub(super) visits: Visits,
     pub(super) revoked: AtomicBool,
@@ -223,6 +230,7 @@ impl Identity {
                 address: IpAddr::from([192, 0, 2, 1]),
                 user_agent: "test".to_owned(),
                 limits: Arc::new(ArcSwap::from_pointee(SessionLimits::default())),
+                makes: MakesOfKeys::default(),
                 last_active: Mark::at(signed_in),
                 visits,
                 revoked: AtomicBool::new(false),
@@ -237,6 +245,12 @@ impl Identity {
         let (who, email, live) = (Arc::clone(&self.who), self.email.clone(), Arc::clone(&self.live));
         let introduction = self.introduction.clone();
         Arc::new(Self { who, email, introduction, host: host.clone(), token, mark: live.visits.enter(host, now), live })
+    }
+
+    /// Lets makes vouch for the sample's key.
+    pub fn vouch_for_sample(&self, makes: &[&str]) {
+        let makes: Vec<Arc<str>> = makes.iter().map(|make| (*make).into()).collect();
+        self.live.makes.note(self.key(), &makes.into());
     }
 
     /// Ends the sample's session.

@@ -181,7 +181,15 @@ impl SignIn {
         now: Time,
     ) -> Result<SignedIn, Denied> {
         let answer = Answer { challenge, binding: browser_token.hash(), purpose: Purpose::KeyFirst, credential };
-        let right = self.ceremonies.any_key(&answer, now).await.map_err(|error| refused(error, None))?;
+        let right = match self.ceremonies.any_key(&answer, now).await {
+            Ok(right) => right,
+            Err(CeremonyError::Key(KeyError::CounterWentBack(copied))) => {
+                // Whoever answered holds the key or a copy, and is no stranger.
+                let account = self.store.account(copied.account).await.map_err(Denied::broken)?;
+                return Err(Denied::new(Why::Key(KeyError::CounterWentBack(copied)), account).counted(Counted::KeySuspended));
+            }
+            Err(error) => return Err(refused(error, None)),
+        };
         self.open(right.account, right.key, Factor::SecurityKey, browser, now).await
     }
 
@@ -189,7 +197,7 @@ impl SignIn {
         let account = self.active(id).await?;
         match self.sessions.create(&account, key, factor, browser, now).await.map_err(Denied::broken)? {
             Some((token, identity)) => {
-                self.store.clear_failures(id).await.map_err(Denied::broken)?;
+                self.store.note_sign_in(id, now).await.map_err(Denied::broken)?;
                 Ok(SignedIn { token, identity, key })
             }
             // The store found that the account or the key had gone between two statements.

@@ -9,6 +9,7 @@ mod clock;
 mod code_failures;
 mod codes;
 mod enrolments;
+mod expiry;
 mod keys;
 mod places;
 mod rows;
@@ -18,6 +19,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod unused;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

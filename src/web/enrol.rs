@@ -178,6 +178,7 @@ pub(super) fn ceremony_alert(error: &CeremonyError) -> Option<Alert> {
         CeremonyError::NoChallenge => Some(Alert::ChallengeExpired),
         CeremonyError::Key(KeyError::NotHardware) => Some(Alert::KeySynced),
         CeremonyError::Key(KeyError::UserNotVerified) => Some(Alert::KeyWithoutUserVerification),
+        CeremonyError::Key(KeyError::OtherMake) => Some(Alert::KeyOfOtherMake),
         CeremonyError::Key(KeyError::Settings(_)) => None,
         CeremonyError::Key(_) => Some(Alert::KeyRefused),
         CeremonyError::Store(_) | CeremonyError::NoRandomness(_) => None,

@@ -6,7 +6,7 @@
 
 use http::StatusCode;
 
-use crate::auth::{CeremonyError, Identity, KeyChangeError, ProofNeeded, Proven, cookies};
+use crate::auth::{CeremonyError, Identity, KeyChangeError, KeyError, ProofNeeded, Proven, Why, cookies};
 use crate::crypto::Token;
 use crate::limit::Attempt;
 use crate::model::{Action, Event, Outcome, Refusal, Serial, TokenId};
@@ -19,7 +19,7 @@ use super::enrol::ceremony_alert;
 use super::own::{own_event, record};
 use super::own_tokens;
 use super::sign_in::{status_of, told_to_wait, wait_of};
-use super::view::{Alert, Ceremony, KeysProveView, KeysRegisterView, KeysView, ProofMeans, ProvePurpose, Tone};
+use super::view::{Alert, Ceremony, KeysProveView, KeysRegisterView, KeysView, ProofMeans, ProvePurpose, Tone, WhyOver};
 
 /// What a proof is for, as the form carries it.
 #[derive(Clone, Debug)]
@@ -141,7 +141,11 @@ pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
         // Whoever sits before her open session may be somebody else, so this is a second factor as at sign-in.
         Err(KeyChangeError::WrongProof(denied)) => {
             denial::note(&asked, &denied, own_event(&asked, Action::KeyProof)?, "").await?;
-            return ask_for_proof(&asked, &next, Some(denial::key_alert(denied.why()))).await;
+            return match denied.why() {
+                Why::Key(KeyError::CounterWentBack(_)) if identity.is_revoked() => own_tokens::over(&asked, WhyOver::KeySuspended),
+                Why::Key(KeyError::CounterWentBack(_)) => list(&asked, Some(Alert::KeySuspended)).await,
+                why => ask_for_proof(&asked, &next, Some(denial::key_alert(why))).await,
+            };
         }
         Err(KeyChangeError::Ceremony(error)) => match ceremony_alert(&error) {
             Some(alert) => return ask_for_proof(&asked, &next, Some(alert)).await,

@@ -203,6 +203,6 @@ pub(super) async fn note_stopped(asked: &Asked, event: Event, denied: &CodeDenie
     Ok(())
 }
 
-fn over(asked: &Asked, why: WhyOver) -> Answer {
+pub(super) fn over(asked: &Asked, why: WhyOver) -> Answer {
     asked.show_with(StatusCode::OK, &KeysOverView { frame: asked.strangers_frame("/sign-in"), why })
 }

@@ -191,7 +191,7 @@ fn another_implementation_of_an_authenticator_registers_and_signs_in() {
     let mut soft = SoftPasskey::new(true);
     let (options, state) = keys.registration(&account, &[]).unwrap();
     let answer = soft.do_registration(origin.clone(), serde_json::from_value(options).unwrap()).unwrap();
-    let new = keys.register(&state, &serde_json::to_string(&answer).unwrap(), " blue\u{7} ").unwrap();
+    let new = keys.register(&state, &serde_json::to_string(&answer).unwrap(), " blue\u{7} ", crate::clock::Time::default()).unwrap();
     assert_eq!(new.label, "blue");
     let stored = StoredKey {
         serial: crate::model::Serial::parse("K-1").unwrap(),
@@ -201,6 +201,7 @@ fn another_implementation_of_an_authenticator_registers_and_signs_in() {
         passkey: new.passkey,
         counter: new.counter,
         label: new.label,
+        attestation: new.attestation,
         added: crate::clock::Time::default(),
         last_used: None,
     };

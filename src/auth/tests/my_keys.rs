@@ -209,6 +209,7 @@ async fn a_key_of_somebody_else_cannot_be_added() {
         passkey: theirs.passkey,
         counter: 0,
         label: String::new(),
+        attestation: theirs.attestation,
     };
     assert_eq!(world.store.add_key(wang.id, &copy, world.now()).await.unwrap(), crate::store::KeyAddition::Taken);
 }

@@ -136,6 +136,8 @@ pub enum WhyOver {
     LastOneLost,
     /// Too many wrong codes.
     CodesStopped,
+    /// The key that she had signed in with may have been copied.
+    KeySuspended,
 }
 
 #[derive(Clone, Debug, Template)]

@@ -18,6 +18,7 @@ mod introduction;
 mod keys;
 mod own_tokens;
 mod password;
+mod proving;
 mod return_to;
 mod session;
 mod session_list;

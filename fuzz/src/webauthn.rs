@@ -69,6 +69,7 @@ fn site() -> &'static Site {
             passkey: text("passkey"),
             counter: 0,
             label: String::new(),
+            attestation: yumen::model::Attestation::None,
             added: Time::from_millis(0),
             last_used: None,
         };

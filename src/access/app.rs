@@ -1,5 +1,6 @@
 //! A back office as policy sees it: what it is called, where it lives, who may do what there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Demand, PathPattern, Rule};
@@ -34,6 +35,10 @@ pub struct App {
     pub idle: Duration,
     pub overall: Duration,
     pub demand: Demand,
+    /// A security key must be of one of these makes; `None`: of any.
+    pub makes: Option<Arc<[Arc<str>]>>,
+    /// Whether an app on a phone is enough where any factor is.
+    pub phone_app: bool,
 }
 
 impl App {
@@ -67,6 +72,8 @@ pub(super) mod sample {
             idle: Duration::from_secs(15 * 60),
             overall: Duration::from_secs(12 * 3600),
             demand: Demand::default(),
+            makes: None,
+            phone_app: false,
         }
     }
 

@@ -19,6 +19,7 @@ mod keys;
 mod makes;
 mod own_tokens;
 mod password;
+mod proving;
 mod return_to;
 mod session;
 mod session_list;

@@ -6,6 +6,7 @@
 mod app;
 mod files;
 mod general;
+mod makes;
 mod monitoring;
 mod problem;
 mod read;
@@ -22,10 +23,11 @@ use std::path::{Path, PathBuf};
 
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Activity, AppSettings, Caps, CertificateFiles, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings, SignIn,
+    Activity, AppSettings, Caps, CertificateFiles, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings, SignIn,
     Timeouts, Upstream, UpstreamAddress, UpstreamHost,
 };
 
+pub use makes::{KeyDemand, KeyMake};
 pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;
 
 use files::Files;

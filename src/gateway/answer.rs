@@ -29,7 +29,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Malformed(_) | Refusal::Path(_) | Refusal::BodyBrokenOff | Refusal::HandOverFailed { .. } => StatusCode::BAD_REQUEST,
         Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         Refusal::NotFound => StatusCode::NOT_FOUND,
-        Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded | Refusal::Revoked => StatusCode::UNAUTHORIZED,
+        Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Revoked => StatusCode::UNAUTHORIZED,
         Refusal::NotAllowed { .. } | Refusal::ForeignOrigin | Refusal::FormExpired | Refusal::UpgradeNotAllowed => StatusCode::FORBIDDEN,
         Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -84,7 +84,7 @@ impl House {
             "message": web::refusal_message(facts.language(), refusal),
             "reference": facts.reference.as_str(),
         });
-        if let (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded, Some(answer)) = (refusal, answer.as_object_mut())
+        if let (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. }, Some(answer)) = (refusal, answer.as_object_mut())
         {
             answer.insert("sign_in".to_owned(), format!("{}/sign-in", map.portal.origin).into());
         }

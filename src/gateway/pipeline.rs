@@ -80,7 +80,7 @@ impl Worker {
         let Judged { visitor, verdict } = self.judge(site, &inbound, &mut facts, now);
         let (grant, pass, path) = match verdict {
             Ok(granted) => granted,
-            Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded)) if facts.wants_page => {
+            Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. })) if facts.wants_page => {
                 return Box::pin(self.send_to_sign_in(map, site, &inbound, &facts, &visitor, refusal)).await;
             }
             Err(refusal) => return Box::pin(self.house.refuse(map, &facts, &visitor, refusal)).await,

@@ -20,4 +20,4 @@ pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};
 pub use path::{CanonicalPath, NotCanonical, PathAllowance};
 pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped, visible};
 pub use refusal::Refusal;
-pub use token::{Attestation, NotASerial, Serial};
+pub use token::{Attestation, NotASerial, Proof, Serial};

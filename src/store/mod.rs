@@ -12,6 +12,7 @@ mod enrolments;
 mod expiry;
 mod keys;
 mod places;
+mod proofs;
 mod rows;
 mod seeds;
 mod sessions;

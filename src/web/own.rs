@@ -54,7 +54,7 @@ pub async fn open(Path(id): Path<String>, mut asked: Asked) -> Answer {
 fn may_open(asked: &Asked, app: &App) -> Result<(), Refusal> {
     let wall = asked.portal.clock.wall();
     match access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall) {
-        Ok(()) | Err(Refusal::SignInAgain | Refusal::OtherFactorNeeded) => Ok(()),
+        Ok(()) | Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. }) => Ok(()),
         Err(refusal) => Err(refusal),
     }
 }
@@ -88,7 +88,7 @@ pub async fn enter(asked: Asked) -> Answer {
     let wall = asked.portal.clock.wall();
     match access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall) {
         Ok(()) => {}
-        Err(Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded) => return asked.redirect(&wanted.at("/sign-in")),
+        Err(Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. }) => return asked.redirect(&wanted.at("/sign-in")),
         Err(refusal) => return Err(refusal.into()),
     }
     let path = ReturnPath::parse(&wanted.path).unwrap_or_else(ReturnPath::root);

@@ -34,7 +34,7 @@ pub async fn page(asked: Asked) -> Answer {
 
 /// She is signed in, with a factor that is not enough where she is going.
 fn needs_another_factor(asked: &Asked, visitor: &Visitor, return_to: &ReturnTo) -> bool {
-    visitor.known().is_some() && matches!(verdict_of(asked, return_to), Some(Err(Refusal::OtherFactorNeeded)))
+    visitor.known().is_some() && matches!(verdict_of(asked, return_to), Some(Err(Refusal::StepUpNeeded { fresh: None, .. })))
 }
 
 /// Whether the app that she is on her way to lets her in.
@@ -45,7 +45,7 @@ fn verdict_of(asked: &Asked, return_to: &ReturnTo) -> Option<Result<(), Refusal>
 
 /// The app that she is on her way to finds her session too old, or opened by too little.
 fn must_sign_in_again(asked: &Asked, return_to: &ReturnTo) -> bool {
-    matches!(verdict_of(asked, return_to), Some(Err(Refusal::SignInAgain | Refusal::OtherFactorNeeded)))
+    matches!(verdict_of(asked, return_to), Some(Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. })))
 }
 
 /// The app that she is on her way to.

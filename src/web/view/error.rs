@@ -65,7 +65,7 @@ impl ErrorKind {
             Refusal::Misdirected => Self::Misdirected,
             Refusal::NotFound => Self::NotFound,
             Refusal::FormExpired | Refusal::HandOverFailed { .. } => Self::FormExpired,
-            Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded | Refusal::Revoked => Self::SignInAgain,
+            Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Revoked => Self::SignInAgain,
             Refusal::NotAllowed { .. } => Self::NotAllowed,
             Refusal::ForeignOrigin => Self::ForeignOrigin,
             Refusal::UpgradeNotAllowed => Self::UpgradeNotAllowed,

@@ -23,6 +23,7 @@ mod return_to;
 mod session;
 mod session_list;
 mod sign_in;
+mod step_up;
 mod tally;
 mod tokens;
 mod visits;
@@ -56,6 +57,7 @@ pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
 pub use session_list::{SessionCounts, SessionRow};
 pub use sign_in::{Pending, SecondFactors, SignIn, SignedIn};
+pub use step_up::{StepUpMeans, SteppedUp};
 pub use tally::{SignInCounts, SignInTally};
 
 use ceremony::Ceremonies;

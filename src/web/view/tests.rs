@@ -223,8 +223,10 @@ fn staff_can_neither_switch_off_nor_invite_herself() {
 
 #[test]
 fn the_way_back_to_sign_in_keeps_where_it_leads() {
-    let to = ReturnTo { app: "sites".into(), path: "/a?b=c&d#e".into(), nonce: "n-_".into() };
+    let to = ReturnTo { app: "sites".into(), path: "/a?b=c&d#e".into(), nonce: "n-_".into(), asked: String::new() };
     assert_eq!(to.at("/sign-in"), "/sign-in?app=sites&path=%2Fa%3Fb%3Dc%26d%23e&nonce=n%2D%5F");
+    let posting = ReturnTo { asked: "POST /a&b".into(), ..to };
+    assert_eq!(posting.at("/step-up"), "/step-up?app=sites&path=%2Fa%3Fb%3Dc%26d%23e&nonce=n%2D%5F&asked=POST%20%2Fa%26b");
     assert_eq!(ReturnTo::default().at("/sign-in"), "/sign-in");
 }
 

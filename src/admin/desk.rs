@@ -196,6 +196,12 @@ impl Desk {
         Ok((self.known(id).await?, self.store.keys(id).await?))
     }
 
+    /// Since when nobody had used the account, if it is suspended for that.
+    pub async fn unused_since(&self, actor: &Actor, id: AccountId) -> Result<Option<Time>, AdminError> {
+        permit(actor, Change::ReadAccounts)?;
+        Ok(self.store.suspended_unused().await?.remove(&id))
+    }
+
     pub async fn account_named(&self, actor: &Actor, name: &AccountName) -> Result<Account, AdminError> {
         permit(actor, Change::ReadAccounts)?;
         self.store.account_by_name(name).await?.ok_or(AdminError::NoSuchAccount)

@@ -66,6 +66,14 @@ impl Desk {
         self.recorded(actor, event, change).await
     }
 
+    /// Says until when a token opens doors; it never becomes later than it was.
+    pub async fn limit_token(&self, actor: &Actor, serial: &Serial, until: Time) -> Result<(), AdminError> {
+        permit(actor, Change::IssueToken)?;
+        let event = Event::done(Action::TokenLimited).with("serial", serial).with("until", until);
+        let change = async { changed(self.store.limit_token(serial, until).await?, serial).map(drop) };
+        self.recorded(actor, event, change).await
+    }
+
     /// A suspended token opens doors again.
     pub async fn resume_token(&self, actor: &Actor, serial: &Serial, now: Time) -> Result<(), AdminError> {
         permit(actor, Change::ResumeToken)?;

@@ -76,7 +76,7 @@ impl Ceremonies {
         purpose: Purpose,
         now: Time,
     ) -> Result<Challenge, CeremonyError> {
-        self.ask_key_except(binding, account, None, purpose, now).await
+        self.ask_key_of(binding, account, |_| true, purpose, now).await
     }
 
     /// Asks for one of the account's keys, but not for that one.
@@ -88,8 +88,32 @@ impl Ceremonies {
         purpose: Purpose,
         now: Time,
     ) -> Result<Challenge, CeremonyError> {
+        self.ask_key_of(binding, account, |key| Some(key.id) != except, purpose, now).await
+    }
+
+    /// Asks for one of the account's keys of the listed makes; `None`: of any.
+    pub(super) async fn ask_key_of_make(
+        &self,
+        binding: TokenHash,
+        account: AccountId,
+        makes: Option<&[Arc<str>]>,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Challenge, CeremonyError> {
+        let is_one = |key: &StoredKey, makes: &[Arc<str>]| self.makes_of(key).iter().any(|make| makes.contains(make));
+        self.ask_key_of(binding, account, |key| makes.is_none_or(|makes| is_one(key, makes)), purpose, now).await
+    }
+
+    async fn ask_key_of(
+        &self,
+        binding: TokenHash,
+        account: AccountId,
+        which: impl Fn(&StoredKey) -> bool,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Challenge, CeremonyError> {
         let mut keys = self.store.keys(account).await?;
-        keys.retain(|key| Some(key.id) != except);
+        keys.retain(which);
         let (options, state) = self.authenticators.authentication(&keys)?;
         self.put(binding, Some(account), purpose, state, options, now).await
     }
@@ -111,6 +135,11 @@ impl Ceremonies {
         let credential = Authenticators::claimed_credential(answer.credential)?;
         let key: StoredKey = self.store.key_by_credential(&credential).await?.ok_or(KeyError::UnknownKey)?;
         self.judge(self.authenticators.discover(&state, answer.credential, &key), now).await
+    }
+
+    /// The listed makes that a key is of; one that cannot be read is of none.
+    pub(super) fn makes_of(&self, key: &StoredKey) -> Arc<[Arc<str>]> {
+        self.authenticators.makes_of(key).unwrap_or_default()
     }
 
     /// From now on these makes are listed, for keys that are registered already too.

@@ -125,8 +125,13 @@ impl Identity {
 
     /// Whether one proof is by a factor that `fits`, and no older than `fresh`, if that is asked.
     pub fn proven_within(&self, fits: impl Fn(Factor) -> bool, fresh: Option<Duration>, now: Time) -> bool {
+        self.proven_by(|proof| fits(proof.factor), fresh, now)
+    }
+
+    /// Whether there is a proof that `counts`, and is no older than `fresh`, if that is asked.
+    pub fn proven_by(&self, counts: impl Fn(&Proof) -> bool, fresh: Option<Duration>, now: Time) -> bool {
         let is_fresh = |at: Time| fresh.is_none_or(|fresh| now < at.plus(fresh));
-        self.proofs.iter().any(|proof| fits(proof.factor) && is_fresh(proof.at))
+        self.proofs.iter().any(|proof| counts(proof) && is_fresh(proof.at))
     }
 
     /// The key that opened the session.

@@ -209,7 +209,10 @@ impl Authenticators {
             return Err(KeyError::UnknownKey);
         }
         let passkey: Passkey = read_state(&key.passkey)?;
-        let result = self.webauthn.finish_discoverable_authentication_v2(&answer, state, &passkey).map_err(|error| wrong_with(key, &answer, error))?;
+        let result = self
+            .webauthn
+            .finish_discoverable_authentication_v2(&answer, state, &passkey)
+            .map_err(|error| wrong_with(key, &answer, error))?;
         right(key, self.makes_of(key)?, &result)
     }
 }

@@ -53,9 +53,8 @@ impl Make {
     fn vouches_for(&self, credential: &Credential, registered: Time) -> bool {
         let Attestation::Certified { model } = attestation_of(credential) else { return false };
         let at = UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(registered.millis()).unwrap_or(0)));
-        let leads_there = at.is_some_and(|at| {
-            matches!(verify_attestation_ca_chain(&credential.attestation.data, &self.authorities, at), Ok(Some(_)))
-        });
+        let leads_there =
+            at.is_some_and(|at| matches!(verify_attestation_ca_chain(&credential.attestation.data, &self.authorities, at), Ok(Some(_))));
         leads_there && (self.models.is_empty() || self.models.contains(&model))
     }
 }

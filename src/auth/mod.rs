@@ -24,6 +24,7 @@ mod return_to;
 mod session;
 mod session_list;
 mod sign_in;
+mod step_up;
 mod tally;
 mod tokens;
 mod visits;
@@ -58,6 +59,7 @@ pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
 pub use session_list::{SessionCounts, SessionRow};
 pub use sign_in::{Pending, SecondFactors, SignIn, SignedIn};
+pub use step_up::{StepUpMeans, SteppedUp};
 pub use tally::{SignInCounts, SignInTally};
 
 use ceremony::Ceremonies;
@@ -76,6 +78,11 @@ pub struct Auth {
 }
 
 impl Auth {
+    /// The listed makes that a key is of.
+    pub fn makes_of(&self, key: &crate::store::StoredKey) -> Arc<[Arc<str>]> {
+        self.keys.ceremonies.makes_of(key)
+    }
+
     /// The makes of security keys that the config lists, from now on and for all keys that there are.
     pub async fn list_makes(&self, makes: Makes) -> Result<(), CeremonyError> {
         self.keys.ceremonies.list_makes(makes).await

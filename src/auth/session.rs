@@ -236,7 +236,7 @@ impl Sessions {
     }
 
     /// Whether the session is open.
-    pub(super) fn is_open(&self, id: SessionId, now: Time) -> bool {
+    pub fn is_open(&self, id: SessionId, now: Time) -> bool {
         self.open().get(&id).is_some_and(|session| !session.live.is_over(now))
     }
 

@@ -101,7 +101,7 @@ impl SignIn {
     /// What the account whose password was right can be asked for.
     pub async fn second_factors(&self, pending: &Token, now: Time, wall: Time) -> Result<SecondFactors, Denied> {
         let account = self.pending(pending, now).await?;
-        let code = account.role == Role::Member && self.codes.has_active(account.id, wall).await.map_err(Denied::broken)?;
+        let code = account.role == Role::Member && self.codes.has_active(account.id, |_| true, wall).await.map_err(Denied::broken)?;
         match self.ceremonies.ask_key(pending.hash(), account.id, Purpose::SignIn, now).await {
             Ok(challenge) => Ok(SecondFactors { key: Some(challenge), code }),
             Err(CeremonyError::Key(KeyError::UnknownKey)) if code => Ok(SecondFactors { key: None, code }),
@@ -149,8 +149,8 @@ impl SignIn {
         if account.role != Role::Member {
             return Err(Denied::new(Why::CodeForStaff, Some(account)));
         }
-        let token = match self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await {
-            Ok(token) => token,
+        let (token, kind) = match self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await {
+            Ok(shown) => shown,
             Err(CodeDenied::Wrong | CodeDenied::NoToken) => return Err(Denied::new(Why::WrongCode, Some(account))),
             Err(CodeDenied::Stopped { serials, .. }) => {
                 let counted = Counted::CodesSuspended(serials);
@@ -163,7 +163,7 @@ impl SignIn {
         if spent.is_none() {
             return Err(Denied::new(Why::NothingPending, Some(account)));
         }
-        self.open(account.id, token, Factor::PasswordAndOath, browser, now).await
+        self.open(account.id, token, Factor::by_code_of(kind), browser, now).await
     }
 
     /// Asks for whatever key the browser has; `browser` is the random token that its cookie holds.

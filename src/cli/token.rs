@@ -42,7 +42,7 @@ enum Verb {
     List {
         #[arg(long, value_parser = state, help = "in-stock, issued, active, suspended, lost, revoked or expired")]
         state: Option<TokenState>,
-        #[arg(long, value_parser = kind, help = "usb-key, webauthn or oath")]
+        #[arg(long, value_parser = kind, help = "usb-key, webauthn, oath or phone-app")]
         kind: Option<TokenKind>,
         /// A part of the serial number, the holder's name or her unit
         #[arg(long, value_name = "TEXT")]
@@ -60,6 +60,9 @@ enum Verb {
     Issue {
         serial: String,
         account: String,
+        /// The last day on which it opens doors (2027-06-30), or an instant (RFC 3339)
+        #[arg(long, value_name = "DATE")]
+        until: Option<String>,
         #[command(flatten)]
         which: Which,
     },
@@ -117,7 +120,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let key = key_file.as_deref().map(text).transpose()?;
             which.ask(&Ask::ImportTokens { seeds, key, rehearse: dry_run })?
         }
-        Verb::Issue { serial, account, which } => which.ask(&Ask::IssueToken { serial, account })?,
+        Verb::Issue { serial, account, until, which } => which.ask(&Ask::IssueToken { serial, account, until })?,
         Verb::Suspend { serial, which } => change(TokenVerb::Suspend, serial, which)?,
         Verb::Resume { serial, which } => change(TokenVerb::Resume, serial, which)?,
         Verb::Lost { serial, which } => change(TokenVerb::Lost, serial, which)?,

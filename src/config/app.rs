@@ -59,8 +59,23 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
     let origin = origin_of(&host, surroundings.public_port);
     let (idle, overall) = (terms.limits.idle, terms.limits.overall);
     let (makes, phone_app) = (terms.keys.makes.clone(), terms.keys.phone_app);
-    let policy =
-        App { id: id?, names: names?, host, label, rules, paths, redact, origins, origin, allow_underscores, idle, overall, demand, makes, phone_app };
+    let policy = App {
+        id: id?,
+        names: names?,
+        host,
+        label,
+        rules,
+        paths,
+        redact,
+        origins,
+        origin,
+        allow_underscores,
+        idle,
+        overall,
+        demand,
+        makes,
+        phone_app,
+    };
     Some(AppSettings { policy: Arc::new(policy), upstream: upstream?, websocket, max_body, rate })
 }
 

@@ -92,6 +92,7 @@ pub async fn house(
     let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
     let strangers = Arc::new(Strangers::new(quota));
     let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone()));
+    let csrf = Csrf::new(secret.clone());
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
         journal: journal.clone(),
@@ -99,10 +100,11 @@ pub async fn house(
         desk: desk.clone(),
         limits: limits.clone(),
         strangers: strangers.clone(),
-        csrf: Csrf::new(secret.clone()),
+        csrf: csrf.clone(),
         secret,
         cookie_lives: settings.session.limits.overall,
         origin: portal,
+        key_host: None,
         apps: ArcSwap::from_pointee(apps(&map)),
         zone: jiff::tz::TimeZone::system(),
     });
@@ -117,6 +119,8 @@ pub async fn house(
         strangers,
         auth,
         limits,
+        kept: Arc::default(),
+        csrf,
         desk,
         front: Arc::new(front),
         pages,
@@ -143,6 +147,7 @@ pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
         portal: PortalSite { host: settings.portal.host.clone(), origin: settings.portal.origin.clone() },
         sites,
         activity: settings.session.activity,
+        kept_forms: settings.kept_forms,
         hsts: settings.hsts,
         suspend_unused_after: settings.suspend_unused_after,
     })

@@ -67,6 +67,7 @@ pub enum Ask {
     IssueToken {
         serial: String,
         account: String,
+        until: Option<String>,
     },
     ChangeToken {
         verb: TokenVerb,
@@ -240,7 +241,7 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
         }
         Ask::ImportTokens { seeds, key, rehearse } => tokens::import(house, actor, &seeds, key.as_deref(), rehearse).await,
         Ask::Tokens { state, kind, search } => tokens::list(house, actor, &TokenFilter { state, kind, search }).await,
-        Ask::IssueToken { serial, account } => tokens::issue(house, actor, &serial, &account).await,
+        Ask::IssueToken { serial, account, until } => tokens::issue(house, actor, &serial, &account, until.as_deref()).await,
         Ask::ChangeToken { verb, serial } => tokens::change(house, actor, verb, &serial).await,
         Ask::Status => Ok(ControlAnswer::Status { status: Box::new(house.status().await) }),
         Ask::Reload => reloader.reload(house, Some(actor)).await.map(done),

@@ -24,6 +24,10 @@ pub enum Refusal {
         factor: &'static str,
         fresh: Option<Duration>,
     },
+    /// The same for a form that cannot be kept until she has: she is told before she goes to prove it.
+    FormNotKept {
+        why: &'static str,
+    },
     /// Signed in, but no rule lets her do this.
     NotAllowed {
         rule: String,
@@ -80,6 +84,7 @@ impl Refusal {
             Self::SignInNeeded => "sign-in-needed",
             Self::SignInAgain => "sign-in-again",
             Self::StepUpNeeded { .. } => "step-up-needed",
+            Self::FormNotKept { .. } => "step-up-needed-form-not-kept",
             Self::NotAllowed { .. } => "not-allowed",
             Self::ForeignOrigin => "foreign-origin",
             Self::FormExpired => "form-expired",
@@ -111,7 +116,7 @@ impl Refusal {
             Self::TooMany { retry_after, limit } | Self::Crowded { retry_after, limit } => {
                 format!("{limit}, retry after {} s", retry_after.as_secs())
             }
-            Self::Broken { what } | Self::HandOverFailed { why: what } => (*what).to_owned(),
+            Self::Broken { what } | Self::HandOverFailed { why: what } | Self::FormNotKept { why: what } => (*what).to_owned(),
             Self::UpstreamUnreachable { why } => why.clone(),
             Self::Misdirected
             | Self::NotFound

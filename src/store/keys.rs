@@ -160,7 +160,7 @@ impl Store {
         }
         // Staff do not sign in by code.
         let left = "SELECT count(*) FROM tokens
-                    WHERE (kind <> 'oath' OR (SELECT role FROM accounts WHERE id = $1) = 'member')
+                    WHERE kind <> 'phone-app' AND (kind <> 'oath' OR (SELECT role FROM accounts WHERE id = $1) = 'member')
                     AND account = $1 AND id <> $2 AND state = 'active' AND (expires IS NULL OR expires > $3)";
         let left: i64 =
             sqlx::query_scalar(left).bind(account.to_string()).bind(key.to_string()).bind(now.millis()).fetch_one(&mut *write).await?;

@@ -37,7 +37,14 @@ fn account(name: &str) -> Account {
 }
 
 fn new_key(n: u8) -> NewKey {
-    NewKey { id: TokenId::fresh(), credential: vec![n; 16], passkey: "{}".to_owned(), counter: 0, label: format!("key {n}"), attestation: Default::default() }
+    NewKey {
+        id: TokenId::fresh(),
+        credential: vec![n; 16],
+        passkey: "{}".to_owned(),
+        counter: 0,
+        label: format!("key {n}"),
+        attestation: Default::default(),
+    }
 }
 
 async fn store() -> (tempfile::TempDir, Store) {

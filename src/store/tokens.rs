@@ -153,7 +153,7 @@ impl Store {
         let has_ended = is_end(to);
         // A code token that was suspended before its holder had shown it is still to be shown.
         sqlx::query(
-            "UPDATE tokens SET ended = $3, state = CASE WHEN $2 = 'active' AND kind = 'oath' AND last_used IS NULL THEN 'issued' ELSE $2 END
+            "UPDATE tokens SET ended = $3, state = CASE WHEN $2 = 'active' AND kind IN ('oath', 'phone-app') AND last_used IS NULL THEN 'issued' ELSE $2 END
              WHERE serial = $1",
         )
             .bind(serial.as_str())

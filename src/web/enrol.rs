@@ -91,6 +91,7 @@ async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
     };
     let added = asked.portal.moment(asked.now);
     let row = |key: &crate::store::EnrolmentKey| KeyRow {
+        make: None,
         id: key.id.to_string(),
         name: key.label.clone(),
         serial: None,

@@ -13,13 +13,16 @@ mod denial;
 mod enrol;
 mod files;
 mod inventory;
+mod kept;
 mod keys;
 mod language;
 mod own;
 mod own_tokens;
+mod qr;
 mod recent;
 mod refusal;
 mod sign_in;
+mod step_up;
 pub mod view;
 
 use std::sync::Arc;
@@ -32,8 +35,10 @@ use http::{HeaderMap, HeaderValue, header};
 
 pub use call::{Fields, Visit};
 pub use files::asset_answer;
+pub use kept::{KeptPage, KeptPageState, kept_page};
 pub use language::LANGUAGE_COOKIE;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};
+pub use step_up::KEPT;
 
 use crate::access::App;
 use crate::admin::Desk;
@@ -62,6 +67,8 @@ pub struct Portal {
     pub cookie_lives: Duration,
     /// `https://host[:port]`.
     pub origin: String,
+    /// The host on which USB-KEYs are shown, as `https://host[:port]`, where the config has one.
+    pub key_host: Option<String>,
     /// In the order in which they are listed.
     pub apps: ArcSwap<Vec<Arc<App>>>,
     /// In which times are shown.
@@ -101,6 +108,9 @@ fn router() -> Router<Arc<Portal>> {
         .route("/sign-in/key-first/finish", get(sign_in::page))
         .route("/sign-in/onward", get(sign_in::onward))
         .route("/signed-out", get(own::signed_out))
+        .route("/step-up", get(step_up::page))
+        .route("/step-up/key", get(step_up::page))
+        .route("/step-up/code", get(step_up::page))
         .route("/enrol", get(enrol::page))
         .route("/enrol/password", get(enrol::password_page))
         .route("/enrol/key", get(enrol::key_page))
@@ -111,6 +121,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/keys/prove", get(keys::page))
         .route("/keys/register", get(keys::register_page))
         .route("/keys/activate", get(keys::page))
+        .route("/keys/phone", get(keys::page))
         .route("/keys/show", get(own_tokens::show_page))
         .route("/keys/astray", get(own_tokens::astray_page))
         .route("/keys/lost", get(keys::page))
@@ -142,6 +153,8 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/sign-in/code", post(sign_in::code)),
         ("/sign-in/key-first", post(sign_in::key_first)),
         ("/sign-in/key-first/finish", post(sign_in::key_first_finish)),
+        ("/step-up/key", post(step_up::key)),
+        ("/step-up/code", post(step_up::code)),
         ("/sign-out", post(own::sign_out)),
         ("/sign-out/everywhere", post(own::sign_out_everywhere)),
         ("/enrol/open", post(enrol::open)),
@@ -154,6 +167,7 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/keys/prove", post(keys::prove)),
         ("/keys/register", post(keys::register)),
         ("/keys/activate", post(own_tokens::activate)),
+        ("/keys/phone", post(own_tokens::phone)),
         ("/keys/show", post(own_tokens::show)),
         ("/keys/astray", post(own_tokens::astray)),
         ("/keys/lost", post(own_tokens::report)),

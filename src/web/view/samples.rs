@@ -32,7 +32,21 @@ fn moment() -> Moment {
 }
 
 pub(super) fn key(typed: Typed, id: &str, used: bool) -> KeyRow {
-    KeyRow { id: id.into(), name: typed.key.into(), serial: Some("K-2F7D2A0B1C3D".into()), added: moment(), last_used: used.then(moment) }
+    KeyRow {
+        id: id.into(),
+        name: typed.key.into(),
+        serial: Some("K-2F7D2A0B1C3D".into()),
+        make: Some(typed.key.into()),
+        added: moment(),
+        last_used: used.then(moment),
+    }
+}
+
+fn phone() -> PhoneSecret {
+    PhoneSecret {
+        qr: crate::web::qr::draw("otpauth://totp/gate.example.cn:li?secret=GEZDGNBVGY3TQOJQ"),
+        secret: "GEZD GNBV GY3T QOJQ".into(),
+    }
 }
 
 pub(super) fn own_token(state: TokenState) -> OwnTokenRow {
@@ -94,7 +108,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let member = |path: &str| known(path, Role::Member);
     let staff = |path: &str| known(path, Role::SecurityAdministrator);
     let ceremony = || Ceremony { options: OPTIONS.into(), challenge: if hostile { HOSTILE } else { "c1" }.into() };
-    let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into() };
+    let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into(), asked: "POST /a".into() };
     let card = |label, id: &str| AppCard {
         id: id.into(),
         name: typed.app.into(),
@@ -111,6 +125,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         kind,
         reference: Some(typed.key.into()),
         portal: portal.map(str::to_owned),
+        step_up: (kind == ErrorKind::FormNotKept).then(|| "/.yumen/step-up?asked=POST%20%2Fa".into()),
         retry_after_s: Some(30),
     };
     let all_sessions = |sessions: Vec<SessionRow>, search: &str| AllSessionsView {
@@ -240,15 +255,21 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 keys: vec![key(typed, "k1", true), key(typed, "k2", false)],
                 tokens: [TokenState::Issued, TokenState::Active, TokenState::Suspended].map(own_token).into(),
                 opening: 3,
+                phone_apps: true,
             }
             .render(),
         ),
-        ("keys-only-one", KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)], tokens: vec![], opening: 1 }.render()),
+        (
+            "keys-only-one",
+            KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)], tokens: vec![], opening: 1, phone_apps: false }.render(),
+        ),
         ("keys-prove-add", prove(ProvePurpose::AddKey, ProofMeans::Key(ceremony())).render()),
         ("keys-prove-remove", prove(ProvePurpose::RemoveKey { name: typed.key.into() }, ProofMeans::Key(ceremony())).render()),
         ("keys-prove-activate", prove(ProvePurpose::Activate { serial: "FT-004217".into() }, ProofMeans::Code).render()),
         ("keys-prove-lose", prove(ProvePurpose::Lose { serial: "FT-004217".into(), last: true }, ProofMeans::Password).render()),
-        ("keys-show", KeysShowView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
+        ("keys-show", KeysShowView { frame: member("/keys"), serial: "FT-004217".into(), phone: None }.render()),
+        ("keys-phone", KeysShowView { frame: member("/keys"), serial: "P-7HQ2MZKA".into(), phone: Some(phone()) }.render()),
+        ("keys-prove-phone", prove(ProvePurpose::PhoneApp, ProofMeans::Code).render()),
         ("keys-astray", KeysAstrayView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
         ("keys-over", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::LastOneLost }.render()),
         ("keys-over-lost", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::Lost }.render()),
@@ -301,6 +322,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 frame: staff("/console/accounts"),
                 account: account(typed, AccountState::Active, Role::Member),
                 email: Some(typed.name.into()),
+                unused_since: Some(moment()),
                 tokens: vec![token(typed, TokenState::Active), token(typed, TokenState::Lost)],
                 sessions: 2,
                 actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true },
@@ -334,6 +356,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("error-app-host", error(Frame::app_host(language), ErrorKind::Unavailable, Some("https://gate.localhost:8443/")).render()),
         ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
     ];
+    pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
     for kind in ErrorKind::ALL {
         pages.push(("error", error(Frame::app_host(language), *kind, None).render()));
     }

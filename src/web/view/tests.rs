@@ -202,7 +202,8 @@ fn the_console_is_offered_to_security_administrators_alone() {
 fn the_last_key_cannot_be_removed_but_one_of_two_can() {
     let page = |keys: usize, opening| {
         let keys = (0..keys).map(|n| key(USUAL, &n.to_string(), true)).collect();
-        let view = KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys, tokens: vec![], opening };
+        let view =
+            KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys, tokens: vec![], opening, phone_apps: false };
         view.render().unwrap()
     };
     assert!(!page(1, 1).contains("/keys/remove"));
@@ -223,8 +224,10 @@ fn staff_can_neither_switch_off_nor_invite_herself() {
 
 #[test]
 fn the_way_back_to_sign_in_keeps_where_it_leads() {
-    let to = ReturnTo { app: "sites".into(), path: "/a?b=c&d#e".into(), nonce: "n-_".into() };
+    let to = ReturnTo { app: "sites".into(), path: "/a?b=c&d#e".into(), nonce: "n-_".into(), asked: String::new() };
     assert_eq!(to.at("/sign-in"), "/sign-in?app=sites&path=%2Fa%3Fb%3Dc%26d%23e&nonce=n%2D%5F");
+    let posting = ReturnTo { asked: "POST /a&b".into(), ..to };
+    assert_eq!(posting.at("/step-up"), "/step-up?app=sites&path=%2Fa%3Fb%3Dc%26d%23e&nonce=n%2D%5F&asked=POST%20%2Fa%26b");
     assert_eq!(ReturnTo::default().at("/sign-in"), "/sign-in");
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::future;
 
 use crate::audit::{Journal, NoRecord};
-use crate::auth::{Codes, SessionRow, Sessions};
+use crate::auth::{CodeError, Codes, SessionRow, Sessions};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
 use crate::model::{Account, AccountId, AccountName, AccountState, Action, Event, Outcome, Role, Serial, SessionId, TokenState, UnitName};
@@ -40,6 +40,10 @@ pub enum AdminError {
     NoSuchToken(Serial),
     #[error("the token {serial} is {state}, so that cannot be done with it")]
     WrongTokenState { serial: Serial, state: TokenState },
+    #[error("these are not two codes in a row of the token {0}; read them off anew, one directly after the other")]
+    WrongCodes(Serial),
+    #[error("a code cannot be judged")]
+    Code(#[source] CodeError),
     #[error("the account is switched off, so it cannot be given a token")]
     NoHolder,
     #[error("nobody may disable her own account, so that the last one is not lost by a slip")]

@@ -66,6 +66,12 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Bring a code token back whose codes are not accepted: asks for two of its codes in a row
+    Resync {
+        serial: String,
+        #[command(flatten)]
+        which: Which,
+    },
     /// Stop a token for the time being, and end what it opened
     Suspend {
         serial: String,
@@ -121,6 +127,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             which.ask(&Ask::ImportTokens { seeds, key, rehearse: dry_run })?
         }
         Verb::Issue { serial, account, until, which } => which.ask(&Ask::IssueToken { serial, account, until })?,
+        Verb::Resync { serial, which } => which.ask(&Ask::ResynchroniseToken { serial, codes: two_codes()? })?,
         Verb::Suspend { serial, which } => change(TokenVerb::Suspend, serial, which)?,
         Verb::Resume { serial, which } => change(TokenVerb::Resume, serial, which)?,
         Verb::Lost { serial, which } => change(TokenVerb::Lost, serial, which)?,
@@ -130,6 +137,17 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         writeln!(std::io::stdout(), "{message}")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// From the terminal: what is typed after a command stays in the shell's history.
+fn two_codes() -> anyhow::Result<(String, String)> {
+    let ask = |which: &str| -> anyhow::Result<String> {
+        write!(std::io::stderr(), "{which} code: ")?;
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        Ok(line.trim().to_owned())
+    };
+    Ok((ask("first")?, ask("next")?))
 }
 
 fn text(path: &std::path::Path) -> anyhow::Result<String> {

@@ -118,3 +118,70 @@ pub fn unused(section: &Section<'_>) -> Option<Duration> {
         _ => value.duration(RANGE).map(Some),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Settings, parse};
+    use crate::model::Label;
+
+    const MAKE: &str =
+        "[[webauthn.authenticators]]\nname = \"blue\"\nca = \"blue.pem\"\naaguids = [\"cb69481e-8ff7-4039-93ec-0a2729a154a8\"]\n";
+
+    fn read(top: &str) -> Result<Settings, String> {
+        let text = format!(
+            "data = \"d\"\n[portal]\nhost = \"gate.example.cn\"\n[[tls.certificates]]\nchain = \"c\"\nkey = \"k\"\n{top}\n\
+             [[app]]\nid = \"a\"\nname = \"A\"\nhost = \"a.example.cn\"\nupstreams = [\"http://127.0.0.1:1\"]\nlabel = \"public\"\n"
+        );
+        parse(&text, "test.toml", Path::new("/etc")).map_err(|problems| problems.render(false))
+    }
+
+    #[test]
+    fn a_label_names_makes_that_are_listed_or_all_of_them_or_none() {
+        let wanted = |attestation: &str| {
+            let settings = read(&format!("{MAKE}{}[labels.public]\n{attestation}", MAKE.replace("blue", "red")))?;
+            let makes = settings.apps[0].policy.makes.clone();
+            Ok::<_, String>(makes.map(|makes| makes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")))
+        };
+        assert_eq!(wanted("").unwrap(), None);
+        assert_eq!(wanted("attestation = \"any\"").unwrap(), None);
+        assert_eq!(wanted("attestation = \"attested\"").unwrap().as_deref(), Some("blue red"));
+        assert_eq!(wanted("attestation = [\"red\"]").unwrap().as_deref(), Some("red"));
+        assert!(wanted("attestation = [\"green\"]").unwrap_err().contains("is a make that is not listed"));
+        assert!(wanted("attestation = []").is_err());
+        assert!(wanted("attestation = \"all\"").is_err());
+        let problem = read("[labels.public]\nattestation = \"attested\"").unwrap_err();
+        assert!(problem.contains("trusts no make: no key would do"), "{problem}");
+        assert_eq!(read(MAKE).unwrap().makes[0].ca, Path::new("/etc/blue.pem"));
+        for (wrong, told) in [
+            (format!("{MAKE}{MAKE}"), "is another make's too"),
+            (MAKE.replace("cb69481e-", ""), "is not an AAGUID"),
+            (MAKE.replace("\"blue\"", "\"attested\""), "means something else"),
+            (MAKE.replace("ca = \"blue.pem\"\n", ""), "is missing"),
+        ] {
+            let problem = read(&wrong).unwrap_err();
+            assert!(problem.contains(told), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_phone_app_is_let_in_where_a_label_says_so_and_never_where_it_is_sensitive() {
+        assert!(Label::ALL.iter().all(|label| !read("").unwrap().labels.of(*label).keys.phone_app));
+        assert!(read("[labels.public]\nphone_app = true").unwrap().apps[0].policy.phone_app);
+        assert!(!read("[labels.internal]\nphone_app = true").unwrap().apps[0].policy.phone_app);
+        assert!(read("[labels.sensitive]\nphone_app = false").is_ok());
+        let problem = read("[labels.sensitive]\nphone_app = true").unwrap_err();
+        assert!(problem.contains("`labels.sensitive.phone_app` is not possible for this label"), "{problem}");
+    }
+
+    #[test]
+    fn unused_accounts_are_suspended_after_a_quarter_of_a_year_or_as_it_is_written() {
+        let after = |text: &str| read(&format!("[accounts]\n{text}")).map(|settings| settings.suspend_unused_after);
+        assert_eq!(after("").unwrap(), Some(Duration::from_hours(90 * 24)));
+        assert_eq!(after("suspend_unused_after = \"30d\"").unwrap(), Some(Duration::from_hours(30 * 24)));
+        assert_eq!(after("suspend_unused_after = \"never\"").unwrap(), None);
+        for wrong in ["\"1d\"", "\"1000d\"", "90", "\"soon\""] {
+            assert!(after(&format!("suspend_unused_after = {wrong}")).is_err(), "{wrong}");
+        }
+    }
+}

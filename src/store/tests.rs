@@ -1,6 +1,7 @@
 //! The store's contract, against a real SQLite file. Whatever else may become a store has to pass the same.
 
 mod clock;
+mod lapses;
 mod places;
 mod proofs;
 mod sessions;

@@ -34,6 +34,7 @@ mod signing_in;
 mod space;
 mod status;
 mod streams;
+mod token_life;
 mod trouble;
 mod upstream_tls;
 mod way;

@@ -178,6 +178,7 @@ async fn a_proof_whose_counter_went_back_is_refused_and_says_so() {
     blue.counter = 0;
     let Err(KeyChangeError::WrongProof(denied)) = world.prove(&identity, &mut blue).await else { panic!("it was taken") };
     assert_eq!(denied.why().word(), "key-counter-went-back");
+    assert!(identity.is_revoked(), "the key had opened the session");
 }
 
 #[tokio::test]

@@ -53,6 +53,12 @@ pub(super) async fn issue(house: &House, actor: &Actor, serial: &str, account: &
     Ok(done(format!("{serial} is issued to {name}, who shows with its first code that she has it")))
 }
 
+pub(super) async fn resynchronise(house: &House, actor: &Actor, serial: &str, codes: (&str, &str)) -> Result<ControlAnswer, String> {
+    let serial = parsed(serial)?;
+    house.desk.resynchronise_token(actor, &serial, codes, house.clock.wall()).await.map_err(|error| told(&error))?;
+    Ok(done(format!("{serial} is in step again; its next code counts")))
+}
+
 pub(super) async fn change(house: &House, actor: &Actor, verb: TokenVerb, serial: &str) -> Result<ControlAnswer, String> {
     let serial = parsed(serial)?;
     let now = house.clock.now();

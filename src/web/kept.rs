@@ -15,7 +15,7 @@ use crate::lang::Language;
 use crate::model::capped;
 
 use super::own::name_of;
-use super::view::{Frame, KeptField, KeptForm, KeptState, KeptValue, KeptView};
+use super::view::{FormKeptView, Frame, KeptField, KeptForm, KeptState, KeptValue, KeptView};
 
 const MOST_FIELDS: usize = 100;
 const LONGEST_SHOWN: usize = 4_000;
@@ -69,13 +69,23 @@ pub fn kept_page(page: &KeptPage<'_>) -> Response<Bytes> {
         }
     };
     let view = KeptView { frame, app: name_of(page.app, page.language).to_owned(), state };
+    let mut response = answer(status, &view);
+    // Browsers hold the redirects that follow a form to this (CSP3, section 6.4.1), and a back office may lead on to wherever it likes.
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
+
+/// Tells her that her form is kept, and leads on to the portal by itself.
+pub fn form_kept_page(language: Language, link: &str) -> Response<Bytes> {
+    answer(StatusCode::UNAUTHORIZED, &FormKeptView { frame: Frame::app_host(language), link: link.to_owned() })
+}
+
+fn answer(status: StatusCode, view: &impl Template) -> Response<Bytes> {
     let html = view.render().unwrap_or_else(|_| format!("<!doctype html><title>{0}</title><p>{0}", status.as_u16()));
     let mut response = Response::new(Bytes::from(html));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     super::protect(headers);
-    // Browsers hold the redirects that follow a form to this (CSP3, section 6.4.1), and a back office may lead on to wherever it likes.
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -115,7 +125,7 @@ fn is_secret(name: &str) -> bool {
 /// RFC 2046, section 5.1.1.
 fn boundary(parameters: &str) -> Option<Vec<u8>> {
     let named = parameters.split(';').filter_map(|parameter| parameter.trim().split_once('='));
-    let (_, value) = named.filter(|(name, _)| name.eq_ignore_ascii_case("boundary")).last()?;
+    let (_, value) = named.filter(|(name, _)| name.eq_ignore_ascii_case("boundary")).next_back()?;
     let value = value.trim_matches('"');
     (1..=70).contains(&value.len()).then(|| format!("\r\n--{value}").into_bytes())
 }

@@ -46,6 +46,7 @@ pub(super) fn pages(
         ("step-up-code", step_up("step-up-phishing-resistant", None, true, Some("/step-up/usb-key")).render()),
         ("step-up-key", step_up("step-up-webauthn", Some(ceremony.clone()), false, None).render()),
         ("step-up-nothing", step_up("step-up-usb-key", None, false, None).render()),
+        ("form-kept", FormKeptView { frame: Frame::app_host(language), link: return_to.at("https://gate.localhost:8443/enter") }.render()),
         ("kept", kept(KeptState::Here(form(None))).render()),
         ("kept-too-old", kept(KeptState::Here(form(Some("/.yumen/step-up?asked=POST%20%2Fa")))).render()),
         ("kept-sent", kept(KeptState::Sent).render()),

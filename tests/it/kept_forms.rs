@@ -83,7 +83,7 @@ async fn a_form_waits_for_the_proof_is_shown_and_is_sent_once() {
         &format!("content-length: {}", BODY.len()),
         &format!("referer: https://{SITES}/edit/7"),
         &format!("origin: https://{SITES}"),
-        "cookie: sessionid=of-the-office\r\n",
+        "cookie: sessionid=of-the-office; theirs=1\r\n",
         "x-forwarded-user: wang",
     ] {
         assert!(head.contains(field), "{field}\n{head}");

@@ -23,7 +23,8 @@ pub(super) fn pages(
         code,
         usb_key: usb_key.map(str::to_owned),
     };
-    let kept = |state| KeptView { frame: Frame::app_host(language), app: typed.app.into(), state };
+    let on_app = || Frame { csrf: "csrf-token".into(), ..Frame::app_host(language) };
+    let kept = |state| KeptView { frame: on_app(), app: typed.app.into(), state };
     let field = |value| KeptField { name: typed.name.into(), value };
     let form = |prove: Option<&str>| KeptForm {
         address: "/.yumen/kept/0f".into(),

@@ -119,7 +119,7 @@ fn the_options_reach_the_script_as_they_were() {
             }
         }
     }
-    assert_eq!(ceremonies, 9 * Language::ALL.len());
+    assert_eq!(ceremonies, 11 * Language::ALL.len());
 }
 
 #[test]

@@ -35,7 +35,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 pub use call::{Fields, Visit};
 pub use files::asset_answer;
-pub use kept::{KeptPage, KeptPageState, kept_page};
+pub use kept::{KeptPage, KeptPageState, form_kept_page, kept_page};
 pub use language::LANGUAGE_COOKIE;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};
 pub use step_up::KEPT;

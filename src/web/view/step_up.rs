@@ -35,6 +35,15 @@ impl StepUpView {
     }
 }
 
+/// Between a form that was kept and the portal.
+#[derive(Clone, Debug, Template)]
+#[template(path = "form_kept.html")]
+pub struct FormKeptView {
+    pub frame: Frame,
+    /// On the portal.
+    pub link: String,
+}
+
 /// A form that is kept on the app's host, or what has become of it.
 #[derive(Clone, Debug, Template)]
 #[template(path = "kept.html")]

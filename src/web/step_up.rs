@@ -13,7 +13,7 @@ use super::keys::{attempt, refused, settle};
 use super::own::{broken, name_of, own_event, record};
 use super::own_tokens;
 use super::sign_in::{app_of, lead_on, status_of, told_to_wait, verdict_of, wait_of};
-use super::view::{Alert, Ceremony, ReturnTo, StepUpView};
+use super::view::{Alert, Ceremony, ReturnTo, StepUpView, WhyOver};
 
 /// Where forms are kept on every app's host.
 pub const KEPT: &str = "/.yumen/kept/";
@@ -114,6 +114,10 @@ async fn finish(asked: &mut Asked, return_to: ReturnTo, proven: Result<SteppedUp
         Ok(proven) => done(asked, &return_to, proven).await,
         Err(KeyChangeError::WrongProof(denied)) => {
             denial::note(asked, &denied, own_event(asked, Action::StepUp)?, "").await?;
+            // The key of which there may be two had opened this very session.
+            if asked.identity()?.is_revoked() {
+                return own_tokens::over(asked, WhyOver::KeySuspended);
+            }
             ask(asked, return_to, Some(denial::key_alert(denied.why()))).await
         }
         Err(KeyChangeError::Ceremony(error)) => match ceremony_alert(&error) {

@@ -145,7 +145,7 @@ async fn whoever_has_no_key_cannot_suspend_it_by_a_counter() {
     let pending = world.password("wang li").await;
     assert_eq!(world.second(&pending, &mut device).await.unwrap_err().why().word(), "wrong-origin");
     assert_eq!(state_of_key(&world, &account).await, TokenState::Active);
-    (device.counter, device.origin) = (100, ORIGIN.to_owned());
+    (device.counter, device.origin) = (101, ORIGIN.to_owned());
     world.sign_in("wang li", &mut device).await;
 }
 

@@ -288,7 +288,7 @@ fn account_row(asked: &Asked, account: &Account) -> AccountRow {
 }
 
 /// What is known of a key's make: what the config calls it, or the model that its maker's certificate names.
-fn make_text(asked: &Asked, key: &StoredKey) -> Option<String> {
+pub(super) fn make_text(asked: &Asked, key: &StoredKey) -> Option<String> {
     match (asked.portal.auth.makes_of(key), key.attestation) {
         (makes, _) if !makes.is_empty() => Some(makes.join(", ")),
         (_, Attestation::Certified { model }) => Some(model.to_string()),

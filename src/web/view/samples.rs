@@ -153,6 +153,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let one_token = |state| TokenView {
         frame: staff("/console/tokens/FT-0042A"),
         token: token(typed, state),
+        make: Some(typed.key.into()),
         sessions: 2,
         actions: TokenActions::for_state(state),
         typed: typed.name.into(),

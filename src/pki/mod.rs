@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 
 use rustls::sign::CertifiedKey;
 
-pub use client::{AuthoritySource, CertificateRefusal, ClientTrust, Crls, Fingerprint, MatchingRule, TrustedCertificate};
+pub use client::{
+    AuthoritySource, CertificateRefusal, ClientTrust, Crls, Fingerprint, Keeper, MatchingRule, TrustedCertificate, check_authorities,
+};
 pub use development::{DevelopmentCa, Issued};
 pub use load::{certified_key, dns_names, load_chain, load_key, load_pair, not_after, validity};
 pub use upstream::upstream_client_config;

@@ -32,6 +32,7 @@ pub struct Settings {
     pub session: Session,
     pub labels: Labels,
     pub sign_in: SignIn,
+    pub kept_forms: KeptForms,
     pub per_person: Rate,
     /// Requests of one person under way together.
     pub per_person_at_once: u32,
@@ -209,6 +210,21 @@ impl Default for SignIn {
             per_account_per_minute: 10,
             overall_per_minute: 600,
         }
+    }
+}
+
+/// Forms that are kept while the person who was sending one proves more: how large, how many of a session, how much of all, how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptForms {
+    pub each: u64,
+    pub per_session: usize,
+    pub overall: u64,
+    pub life: Duration,
+}
+
+impl Default for KeptForms {
+    fn default() -> Self {
+        Self { each: 1 << 20, per_session: 4, overall: 64 << 20, life: Duration::from_mins(10) }
     }
 }
 

@@ -93,6 +93,7 @@ pub async fn house(
         Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
             .issuing_from(pki::IssuingFiles::new(&settings.data)),
     );
+    let csrf = Csrf::new(secret.clone());
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
         journal: journal.clone(),
@@ -100,10 +101,11 @@ pub async fn house(
         desk: desk.clone(),
         limits: limits.clone(),
         strangers: strangers.clone(),
-        csrf: Csrf::new(secret.clone()),
+        csrf: csrf.clone(),
         secret,
         cookie_lives: settings.session.limits.overall,
         origin: portal,
+        key_host: None,
         apps: ArcSwap::from_pointee(apps(&map)),
         zone: jiff::tz::TimeZone::system(),
     });
@@ -118,6 +120,8 @@ pub async fn house(
         strangers,
         auth,
         limits,
+        kept: Arc::default(),
+        csrf,
         desk,
         front: Arc::new(front),
         pages,
@@ -144,6 +148,7 @@ pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
         portal: PortalSite { host: settings.portal.host.clone(), origin: settings.portal.origin.clone() },
         sites,
         activity: settings.session.activity,
+        kept_forms: settings.kept_forms,
         hsts: settings.hsts,
     })
 }

@@ -80,27 +80,36 @@ impl Worker {
         let Judged { visitor, verdict } = self.judge(site, &inbound, &mut facts, now);
         let (grant, pass, path) = match verdict {
             Ok(granted) => granted,
-            Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded)) if facts.wants_page => {
+            Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain)) if facts.wants_page => {
                 return Box::pin(self.send_to_sign_in(map, site, &inbound, &facts, &visitor, refusal)).await;
+            }
+            Err(refusal @ Refusal::StepUpNeeded { .. }) => {
+                return Box::pin(self.ask_for_proof(map, site, *inbound, facts, &visitor, refusal)).await;
             }
             Err(refusal) => return Box::pin(self.house.refuse(map, &facts, &visitor, refusal)).await,
         };
         if is_activity(map.activity, &inbound) {
             grant.identity().mark_active(now);
         }
-        let opened = super::record::opened(&facts, known(&visitor), Ok(grant.rule()));
-        let receipt = match self.house.journal.open_access(opened).await {
-            Ok(receipt) => receipt,
-            Err(NoRecord) => return self.house.answer(map, &facts, Refusal::NoRecord, None),
+        let Some(permit) = self.permit(&facts, &visitor, grant, pass).await else {
+            return self.house.answer(map, &facts, Refusal::NoRecord, None);
         };
-        self.flows.track(&grant, map, site, inbound.line.clone(), Asked::of(&inbound, &path));
-        let permit = Permit::new(grant, pass, receipt);
+        self.flows.track(permit.grant(), map, site, inbound.line.clone(), Asked::of(&inbound, &path));
         match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
             Ok(response) => response.map(Body::Streamed),
             Err(failure) => {
                 let (refusal, ending) = recorded(failure).await;
                 self.house.answer(map, &facts, refusal, ending)
             }
+        }
+    }
+
+    /// Puts what was granted on record. `None`: the log takes none.
+    pub(super) async fn permit(&self, facts: &Facts, visitor: &Visitor, grant: Grant, pass: Pass) -> Option<Permit> {
+        let opened = super::record::opened(facts, known(visitor), Ok(grant.rule()));
+        match self.house.journal.open_access(opened).await {
+            Ok(receipt) => Some(Permit::new(grant, pass, receipt)),
+            Err(NoRecord) => None,
         }
     }
 
@@ -126,7 +135,7 @@ impl Worker {
         Judged { visitor, verdict }
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         site: &AppSite,
         inbound: &Inbound,
@@ -187,7 +196,7 @@ impl House {
 }
 
 /// What to answer for a forward that failed. Some fail before the record is on disk; no byte of an answer leaves before it is.
-async fn recorded(mut failure: proxy::Failure) -> (Refusal, Option<Ending>) {
+pub(super) async fn recorded(mut failure: proxy::Failure) -> (Refusal, Option<Ending>) {
     if failure.receipt.durable().await.is_err() {
         return (Refusal::NoRecord, None);
     }

@@ -21,6 +21,8 @@ pub struct Facts {
     pub wants_page: bool,
     wanted: Wanted,
     pub app: Option<Arc<App>>,
+    /// Where on this host what is missing can be proved, once that is what is missing.
+    pub step_up: Option<String>,
     /// Canonical and redacted, once it is known to be canonical.
     pub path: String,
 }
@@ -35,6 +37,7 @@ impl Facts {
             wants_page: inbound.wants_page(),
             wanted: Wanted::of(&inbound.headers),
             app,
+            step_up: None,
             path: capped(inbound.uri.path(), 256),
         }
     }

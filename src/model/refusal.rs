@@ -18,8 +18,16 @@ pub enum Refusal {
     SignInNeeded,
     /// The session is too old or was idle too long for this app.
     SignInAgain,
-    /// Signed in, but with a factor that is not enough for this.
-    OtherFactorNeeded,
+    /// Signed in, but what she proved is not enough for this, or too long ago: one of these factors, at most so long ago.
+    StepUpNeeded {
+        /// As the config names it.
+        factor: &'static str,
+        fresh: Option<Duration>,
+    },
+    /// The same for a form that cannot be kept until she has: she is told before she goes to prove it.
+    FormNotKept {
+        why: &'static str,
+    },
     /// Signed in, but no rule lets her do this.
     NotAllowed {
         rule: String,
@@ -75,7 +83,8 @@ impl Refusal {
             Self::NotFound => "not-found",
             Self::SignInNeeded => "sign-in-needed",
             Self::SignInAgain => "sign-in-again",
-            Self::OtherFactorNeeded => "other-factor-needed",
+            Self::StepUpNeeded { .. } => "step-up-needed",
+            Self::FormNotKept { .. } => "step-up-needed-form-not-kept",
             Self::NotAllowed { .. } => "not-allowed",
             Self::ForeignOrigin => "foreign-origin",
             Self::FormExpired => "form-expired",
@@ -101,17 +110,18 @@ impl Refusal {
             Self::Malformed(what) => (*what).to_owned(),
             Self::Path(why) => why.to_string(),
             Self::NotAllowed { rule } => rule.clone(),
+            Self::StepUpNeeded { factor, fresh: None } => (*factor).to_owned(),
+            Self::StepUpNeeded { factor, fresh: Some(fresh) } => format!("{factor}, at most {} s ago", fresh.as_secs()),
             Self::BodyTooLarge { limit } => format!("limit {limit} bytes"),
             Self::TooMany { retry_after, limit } | Self::Crowded { retry_after, limit } => {
                 format!("{limit}, retry after {} s", retry_after.as_secs())
             }
-            Self::Broken { what } | Self::HandOverFailed { why: what } => (*what).to_owned(),
+            Self::Broken { what } | Self::HandOverFailed { why: what } | Self::FormNotKept { why: what } => (*what).to_owned(),
             Self::UpstreamUnreachable { why } => why.clone(),
             Self::Misdirected
             | Self::NotFound
             | Self::SignInNeeded
             | Self::SignInAgain
-            | Self::OtherFactorNeeded
             | Self::FormExpired
             | Self::ForeignOrigin
             | Self::UpgradeNotAllowed

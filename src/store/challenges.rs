@@ -22,6 +22,8 @@ pub enum Purpose {
     Enrol,
     FreshProof,
     AddKey,
+    /// More, or again, in a session that is open.
+    StepUp,
 }
 
 impl Purpose {
@@ -32,6 +34,7 @@ impl Purpose {
             Self::Enrol => "enrol",
             Self::FreshProof => "fresh-proof",
             Self::AddKey => "add-key",
+            Self::StepUp => "step-up",
         }
     }
 }

@@ -13,6 +13,7 @@ mod enrolments;
 mod issued;
 mod keys;
 mod places;
+mod proofs;
 mod rows;
 mod seeds;
 mod sessions;

@@ -171,7 +171,7 @@ impl Desk {
             uri: parts.uri,
             version: parts.version,
             headers: parts.headers,
-            body,
+            body: body.into(),
             upgrade,
             origin: Arc::new(Origin { address: "192.0.2.7".parse().unwrap(), port: 40_000, tls, sni: Arc::new(host) }),
             line: self.line.clone(),

@@ -17,6 +17,8 @@ pub struct ErrorView {
     pub reference: Option<String>,
     /// The portal's address, where leading there helps.
     pub portal: Option<String>,
+    /// Where she can prove what was missing, in another tab.
+    pub step_up: Option<String>,
     pub retry_after_s: Option<u64>,
 }
 
@@ -38,6 +40,7 @@ pub enum ErrorKind {
     BodyTooSlow,
     UpgradeNotAllowed,
     Misdirected,
+    FormNotKept,
 }
 
 impl ErrorKind {
@@ -57,6 +60,7 @@ impl ErrorKind {
         Self::BodyTooSlow,
         Self::UpgradeNotAllowed,
         Self::Misdirected,
+        Self::FormNotKept,
     ];
 
     pub fn of(refusal: &Refusal) -> Self {
@@ -65,7 +69,7 @@ impl ErrorKind {
             Refusal::Misdirected => Self::Misdirected,
             Refusal::NotFound => Self::NotFound,
             Refusal::FormExpired | Refusal::HandOverFailed { .. } => Self::FormExpired,
-            Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded | Refusal::Revoked => Self::SignInAgain,
+            Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Revoked => Self::SignInAgain,
             Refusal::NotAllowed { .. } => Self::NotAllowed,
             Refusal::ForeignOrigin => Self::ForeignOrigin,
             Refusal::UpgradeNotAllowed => Self::UpgradeNotAllowed,
@@ -76,6 +80,7 @@ impl ErrorKind {
             Refusal::DoneUnrecorded => Self::DoneUnrecorded,
             Refusal::UpstreamUnreachable { .. } => Self::UpstreamUnreachable,
             Refusal::UpstreamTimeout => Self::UpstreamTimeout,
+            Refusal::FormNotKept { .. } => Self::FormNotKept,
         }
     }
 
@@ -96,6 +101,7 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-title",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-title",
             Self::Misdirected => "error-misdirected-title",
+            Self::FormNotKept => "error-form-not-kept-title",
         }
     }
 
@@ -116,6 +122,7 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-happened",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-happened",
             Self::Misdirected => "error-misdirected-happened",
+            Self::FormNotKept => "error-form-not-kept-happened",
         }
     }
 
@@ -136,6 +143,7 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-next",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-next",
             Self::Misdirected => "error-misdirected-next",
+            Self::FormNotKept => "error-form-not-kept-next",
         }
     }
 }

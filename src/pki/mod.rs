@@ -3,6 +3,7 @@
 //! Invariant: a [`CertifiedKey`] made here has a key that belongs to its certificate, and a file that cannot be
 //! used is named in the error together with what was found in it.
 
+mod client;
 mod development;
 mod load;
 mod upstream;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use rustls::sign::CertifiedKey;
 
+pub use client::{AuthoritySource, CertificateRefusal, ClientTrust, Crls, Fingerprint, MatchingRule, TrustedCertificate};
 pub use development::{DevelopmentCa, Issued};
 pub use load::{certified_key, dns_names, load_chain, load_key, load_pair, not_after, validity};
 pub use upstream::upstream_client_config;

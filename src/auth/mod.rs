@@ -24,6 +24,8 @@ mod session_list;
 mod sign_in;
 mod tally;
 mod tokens;
+mod usb_key;
+mod usb_key_sign_in;
 mod visits;
 mod weak;
 
@@ -55,6 +57,8 @@ pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
 pub use session_list::{SessionCounts, SessionRow};
 pub use sign_in::{Pending, SecondFactors, SignIn, SignedIn};
+pub use usb_key::{HeldUsbKey, NotHers, ShownFor, ShownUsbKey, UsbKeyError, UsbKeyRequest, UsbKeys};
+pub use usb_key_sign_in::{AfterUsbKey, WrongUsbKey};
 pub use tally::{SignInCounts, SignInTally};
 
 use ceremony::Ceremonies;
@@ -70,6 +74,7 @@ pub struct Auth {
     pub keys: KeyChanges,
     pub handover: Handover,
     pub codes: Codes,
+    pub usb_keys: UsbKeys,
 }
 
 impl Auth {
@@ -108,6 +113,7 @@ impl Auth {
             },
             enrolment: Enrolling { store: store.clone(), passwords, ceremonies, codes: codes.clone(), guesses },
             keys,
+            usb_keys: UsbKeys { store: store.clone() },
             handover: Handover { store, sessions: Arc::clone(&sessions) },
             sessions,
             codes,

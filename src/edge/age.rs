@@ -29,7 +29,13 @@ impl Age {
     pub fn begin(front: &Front, line: &Arc<Line>) -> Self {
         let (age, begun, line) = (front.timers.certificate_age, front.clock.now(), Arc::clone(line));
         let asked_to_end = begun.plus(age.saturating_sub(age.checked_div(LAST_PART).unwrap_or_default()));
-        let end = until(front.clock.clone(), asked_to_end);
+        let (clock, asked) = (front.clock.clone(), Arc::clone(&line));
+        let end = async move {
+            tokio::select! {
+                () = until(clock, asked_to_end) => {}
+                () = asked.until_asked_to_end() => {}
+            }
+        };
         let cut = until(front.clock.clone(), begun.plus(age));
         let cutting = spawn_local(async move {
             cut.await;

@@ -30,7 +30,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         Refusal::NotFound => StatusCode::NOT_FOUND,
         Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded | Refusal::Revoked => StatusCode::UNAUTHORIZED,
-        Refusal::NotAllowed { .. } | Refusal::ForeignOrigin | Refusal::FormExpired | Refusal::UpgradeNotAllowed => StatusCode::FORBIDDEN,
+        Refusal::Certificate(_)
+        | Refusal::NotAllowed { .. }
+        | Refusal::ForeignOrigin | Refusal::FormExpired | Refusal::UpgradeNotAllowed => StatusCode::FORBIDDEN,
         Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Refusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -62,10 +64,7 @@ impl House {
     }
 
     fn page(&self, map: &Map, facts: &Facts, status: StatusCode, refusal: &Refusal) -> (&'static str, Bytes) {
-        let host = match facts.app {
-            Some(_) => AssetPrefix::AppHost,
-            None => AssetPrefix::Portal,
-        };
+        let host = if facts.elsewhere { AssetPrefix::AppHost } else { AssetPrefix::Portal };
         let page = web::refusal_page(&web::RefusalPage {
             language: facts.language(),
             status: status.as_u16(),
@@ -73,6 +72,7 @@ impl House {
             reference: facts.reference.as_str(),
             host,
             portal: &map.portal.origin,
+            again: facts.again.as_deref(),
         });
         ("text/html; charset=utf-8", page.into())
     }

@@ -13,6 +13,7 @@ mod entrance;
 mod exposition;
 mod flows;
 mod house;
+mod key_host;
 mod memory;
 mod metrics;
 mod monitoring;
@@ -25,6 +26,7 @@ mod run;
 mod space;
 mod standing;
 mod status;
+mod trust;
 
 pub use control::{AccountLine, Ask, ControlAnswer, MAX_MESSAGE_BYTES, TokenVerb, told};
 pub use house::{Site, StartError};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Response};
 
-use crate::access::{self, Asked as Question, Grant, Permit};
+use crate::access::{self, Asked as Question, Binding, Grant, Permit};
 use crate::audit::NoRecord;
 use crate::auth::Visitor;
 use crate::auth::cookies::{self, Sole};
@@ -16,7 +16,7 @@ use crate::clock::Time;
 use crate::config::Activity;
 use crate::crypto::{Draws, Token};
 use crate::limit::Pass;
-use crate::model::{CanonicalPath, End, Inbound, PathAllowance, Reference, Refusal};
+use crate::model::{CanonicalPath, CertificateTrouble, End, Inbound, PathAllowance, Reference, Refusal, TokenId};
 use crate::proxy::{self, Pool};
 
 use super::answer::Ending;
@@ -25,6 +25,7 @@ use super::flows::{self, Asked, Flows};
 use super::house::{AppSite, House, Map, Site};
 use super::metrics::Meters;
 use super::record::{Facts, known};
+use super::trust::Checks;
 
 /// One worker: what a thread has for itself.
 pub struct Worker {
@@ -34,7 +35,12 @@ pub struct Worker {
     pub meters: Meters,
     /// What references are made of.
     pub draws: RefCell<Draws>,
+    /// What was found of certificates.
+    pub checks: Checks,
 }
+
+/// The token whose certificate was checked on the connection.
+pub type Held = Result<TokenId, CertificateTrouble>;
 
 /// What policy and limits made of a request for an app.
 struct Judged {
@@ -52,6 +58,7 @@ impl Worker {
         let reference = Reference::new(random);
         let mut response = match map.site(&inbound.host) {
             Some(Site::Portal) => Box::pin(self.serve_portal(&map, *inbound, reference.clone())).await,
+            Some(Site::KeyHost) => Box::pin(self.serve_key_host(&map, *inbound, reference.clone())).await,
             Some(Site::App(site)) => self.serve_app(&map, &site, inbound, reference.clone()).await,
             None => Box::pin(self.serve_nobody(&map, &inbound, reference.clone())).await,
         };
@@ -77,13 +84,25 @@ impl Worker {
         if super::entrance::is_reserved(inbound.uri.path(), site.app.paths) {
             return Box::pin(self.serve_reserved(map, site, *inbound, facts, now)).await;
         }
-        let Judged { visitor, verdict } = self.judge(site, &inbound, &mut facts, now);
+        let held = match site.app.binding {
+            Binding::Nothing => Err(CertificateTrouble::Missing),
+            // The connection was made before this host asked for certificates.
+            Binding::Certificate if !inbound.origin.shown.was_asked() => return Box::pin(self.serve_nobody(map, &inbound, facts.reference)).await,
+            Binding::Certificate => Box::pin(self.held(&inbound.origin.shown, now)).await,
+        };
+        let Judged { visitor, verdict } = self.judge(site, &inbound, held, &mut facts, now);
         let (grant, pass, path) = match verdict {
             Ok(granted) => granted,
             Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded)) if facts.wants_page => {
                 return Box::pin(self.send_to_sign_in(map, site, &inbound, &facts, &visitor, refusal)).await;
             }
-            Err(refusal) => return Box::pin(self.house.refuse(map, &facts, &visitor, refusal)).await,
+            Err(refusal) => {
+                if matches!(refusal, Refusal::Certificate(_)) {
+                    // The browser asks its person for a certificate when it connects, and only then.
+                    inbound.line.ask_to_end();
+                }
+                return Box::pin(self.house.refuse(map, &facts, &visitor, refusal)).await;
+            }
         };
         if is_activity(map.activity, &inbound) {
             grant.identity().mark_active(now);
@@ -93,7 +112,7 @@ impl Worker {
             Ok(receipt) => receipt,
             Err(NoRecord) => return self.house.answer(map, &facts, Refusal::NoRecord, None),
         };
-        self.flows.track(&grant, map, site, inbound.line.clone(), Asked::of(&inbound, &path));
+        self.flows.track(&grant, map, site, inbound.line.clone(), Asked::of(&inbound, &path, held));
         let permit = Permit::new(grant, pass, receipt);
         match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
             Ok(response) => response.map(Body::Streamed),
@@ -105,7 +124,7 @@ impl Worker {
     }
 
     /// Everything that can say no, in order; each check needs what the one before it made.
-    fn judge(&self, site: &AppSite, inbound: &Inbound, facts: &mut Facts, now: Time) -> Judged {
+    fn judge(&self, site: &AppSite, inbound: &Inbound, held: Held, facts: &mut Facts, now: Time) -> Judged {
         let stranger = |refusal| Judged { visitor: Visitor::Stranger, verdict: Err(refusal) };
         let path = match CanonicalPath::parse(inbound.uri.path(), site.app.paths) {
             Ok(path) => path,
@@ -122,7 +141,7 @@ impl Worker {
             Ok(visitor) => visitor,
             Err(refusal) => return stranger(refusal),
         };
-        let verdict = self.decide(site, inbound, &visitor, &path, now).map(|(grant, pass)| (grant, pass, path));
+        let verdict = self.decide(site, inbound, held, &visitor, &path, now).map(|(grant, pass)| (grant, pass, path));
         Judged { visitor, verdict }
     }
 
@@ -130,6 +149,7 @@ impl Worker {
         &self,
         site: &AppSite,
         inbound: &Inbound,
+        held: Held,
         visitor: &Visitor,
         path: &CanonicalPath,
         now: Time,
@@ -140,7 +160,7 @@ impl Worker {
             Visitor::Stranger => None,
         };
         access::origin_check(flows::crossing(inbound), &inbound.headers, &site.app)?;
-        let question = Question { method: &inbound.method, path };
+        let question = Question { method: &inbound.method, path, held };
         let wall = self.house.clock.wall();
         let grant = access::decide(visitor, &site.app, &question, inbound.origin.address, now, wall)?;
         Ok((grant, pass.ok_or(Refusal::SignInNeeded)?))
@@ -165,7 +185,7 @@ impl Worker {
 
     /// Ends what is under way and may be no longer.
     pub fn sweep(&self) {
-        self.flows.sweep(&self.house.map.load(), self.house.clock.now(), self.house.clock.wall());
+        self.flows.sweep(&self.house.map.load(), (&self.checks, &self.house.trusting.now()), self.house.clock.now(), self.house.clock.wall());
     }
 }
 

@@ -21,5 +21,5 @@ pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};
 pub use path::{CanonicalPath, NotCanonical, PathAllowance};
 pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped, visible};
 pub use refusal::Refusal;
-pub use shown::{Shown, ShownChain};
+pub use shown::{CertificateTrouble, Shown, ShownChain};
 pub use token::{NotASerial, Serial};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::NotCanonical;
+use super::{CertificateTrouble, NotCanonical};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -20,6 +20,8 @@ pub enum Refusal {
     SignInAgain,
     /// Signed in, but with a factor that is not enough for this.
     OtherFactorNeeded,
+    /// It takes the certificate of her own USB-KEY on this very connection.
+    Certificate(CertificateTrouble),
     /// Signed in, but no rule lets her do this.
     NotAllowed {
         rule: String,
@@ -76,6 +78,7 @@ impl Refusal {
             Self::SignInNeeded => "sign-in-needed",
             Self::SignInAgain => "sign-in-again",
             Self::OtherFactorNeeded => "other-factor-needed",
+            Self::Certificate(_) => "certificate",
             Self::NotAllowed { .. } => "not-allowed",
             Self::ForeignOrigin => "foreign-origin",
             Self::FormExpired => "form-expired",
@@ -100,6 +103,7 @@ impl Refusal {
         match self {
             Self::Malformed(what) => (*what).to_owned(),
             Self::Path(why) => why.to_string(),
+            Self::Certificate(trouble) => trouble.word().to_owned(),
             Self::NotAllowed { rule } => rule.clone(),
             Self::BodyTooLarge { limit } => format!("limit {limit} bytes"),
             Self::TooMany { retry_after, limit } | Self::Crowded { retry_after, limit } => {

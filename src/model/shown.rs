@@ -63,6 +63,53 @@ impl ShownChain {
     }
 }
 
+/// Why a certificate that was shown, or not, lets nobody in. Each has a page that says what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateTrouble {
+    /// None came.
+    Missing,
+    /// It belongs to nobody, to somebody else, or to a token that opens nothing.
+    NotHers,
+    /// Its time, or its authority's, has not come or is over.
+    Expired,
+    Revoked,
+    /// Whether it was revoked cannot be told.
+    RevocationUnknown,
+    /// Nobody who is trusted here issued it.
+    OtherAuthority,
+    /// It is not for signing in.
+    WrongUse,
+    /// Its key is too weak, or something in it cannot be used.
+    Unusable,
+}
+
+impl CertificateTrouble {
+    pub const ALL: &[Self] = &[
+        Self::Missing,
+        Self::NotHers,
+        Self::Expired,
+        Self::Revoked,
+        Self::RevocationUnknown,
+        Self::OtherAuthority,
+        Self::WrongUse,
+        Self::Unusable,
+    ];
+
+    /// For the log.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::NotHers => "not-hers",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::RevocationUnknown => "revocation-unknown",
+            Self::OtherAuthority => "other-authority",
+            Self::WrongUse => "wrong-use",
+            Self::Unusable => "unusable",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

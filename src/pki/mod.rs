@@ -4,6 +4,7 @@
 //! used is named in the error together with what was found in it.
 
 mod client;
+mod claims;
 mod development;
 mod load;
 mod upstream;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use rustls::sign::CertifiedKey;
 
 pub use client::{AuthoritySource, CertificateRefusal, ClientTrust, Crls, Fingerprint, MatchingRule, TrustedCertificate};
+pub use claims::{Claims, claims};
 pub use development::{DevelopmentCa, Issued};
 pub use load::{certified_key, dns_names, load_chain, load_key, load_pair, not_after, validity};
 pub use upstream::upstream_client_config;

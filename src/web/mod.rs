@@ -20,6 +20,7 @@ mod own_tokens;
 mod recent;
 mod refusal;
 mod sign_in;
+mod usb_key;
 pub mod view;
 
 use std::sync::Arc;
@@ -62,6 +63,8 @@ pub struct Portal {
     pub cookie_lives: Duration,
     /// `https://host[:port]`.
     pub origin: String,
+    /// `https://host[:port]` of the host that asks for certificates; `None`: USB-KEYs are not taken here.
+    pub key_host: Option<String>,
     /// In the order in which they are listed.
     pub apps: ArcSwap<Vec<Arc<App>>>,
     /// In which times are shown.
@@ -100,6 +103,9 @@ fn router() -> Router<Arc<Portal>> {
         .route("/sign-in/key-first", get(sign_in::page))
         .route("/sign-in/key-first/finish", get(sign_in::page))
         .route("/sign-in/onward", get(sign_in::onward))
+        .route("/sign-in/usb-key", get(sign_in::page))
+        .route("/sign-in/usb-key/finish", get(usb_key::finish))
+        .route("/sign-in/usb-key/password", get(usb_key::password_page))
         .route("/signed-out", get(own::signed_out))
         .route("/enrol", get(enrol::page))
         .route("/enrol/password", get(enrol::password_page))
@@ -142,6 +148,8 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/sign-in/code", post(sign_in::code)),
         ("/sign-in/key-first", post(sign_in::key_first)),
         ("/sign-in/key-first/finish", post(sign_in::key_first_finish)),
+        ("/sign-in/usb-key", post(usb_key::ask)),
+        ("/sign-in/usb-key/password", post(usb_key::password)),
         ("/sign-out", post(own::sign_out)),
         ("/sign-out/everywhere", post(own::sign_out_everywhere)),
         ("/enrol/open", post(enrol::open)),

@@ -17,6 +17,8 @@ pub struct RefusalPage<'a> {
     pub host: AssetPrefix,
     /// `https://host[:port]` of the portal.
     pub portal: &'a str,
+    /// Where she may try the same again.
+    pub again: Option<&'a str>,
 }
 
 /// The page's HTML.
@@ -36,6 +38,7 @@ pub fn refusal_page(page: &RefusalPage<'_>) -> String {
         reference: Some(page.reference.to_owned()),
         portal: Some(format!("{}/", page.portal)),
         retry_after_s,
+        again: page.again.map(str::to_owned),
     };
     // A page that cannot be rendered still says its number.
     view.render().unwrap_or_else(|_| format!("<!doctype html><title>{0}</title><p>{0}", page.status))

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use askama::Template;
 
 use super::Frame;
-use crate::model::Refusal;
+use crate::model::{CertificateTrouble, Refusal};
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "error.html")]
@@ -18,6 +18,8 @@ pub struct ErrorView {
     /// The portal's address, where leading there helps.
     pub portal: Option<String>,
     pub retry_after_s: Option<u64>,
+    /// Where she may try the same again, once she has done what the page says.
+    pub again: Option<String>,
 }
 
 /// What the person is told; less than the log says.
@@ -38,6 +40,7 @@ pub enum ErrorKind {
     BodyTooSlow,
     UpgradeNotAllowed,
     Misdirected,
+    Certificate(CertificateTrouble),
 }
 
 impl ErrorKind {
@@ -57,6 +60,14 @@ impl ErrorKind {
         Self::BodyTooSlow,
         Self::UpgradeNotAllowed,
         Self::Misdirected,
+        Self::Certificate(CertificateTrouble::Missing),
+        Self::Certificate(CertificateTrouble::NotHers),
+        Self::Certificate(CertificateTrouble::Expired),
+        Self::Certificate(CertificateTrouble::Revoked),
+        Self::Certificate(CertificateTrouble::RevocationUnknown),
+        Self::Certificate(CertificateTrouble::OtherAuthority),
+        Self::Certificate(CertificateTrouble::WrongUse),
+        Self::Certificate(CertificateTrouble::Unusable),
     ];
 
     pub fn of(refusal: &Refusal) -> Self {
@@ -66,6 +77,7 @@ impl ErrorKind {
             Refusal::NotFound => Self::NotFound,
             Refusal::FormExpired | Refusal::HandOverFailed { .. } => Self::FormExpired,
             Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded | Refusal::Revoked => Self::SignInAgain,
+            Refusal::Certificate(trouble) => Self::Certificate(*trouble),
             Refusal::NotAllowed { .. } => Self::NotAllowed,
             Refusal::ForeignOrigin => Self::ForeignOrigin,
             Refusal::UpgradeNotAllowed => Self::UpgradeNotAllowed,
@@ -96,6 +108,7 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-title",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-title",
             Self::Misdirected => "error-misdirected-title",
+            Self::Certificate(_) => "error-certificate-title",
         }
     }
 
@@ -116,6 +129,16 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-happened",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-happened",
             Self::Misdirected => "error-misdirected-happened",
+            Self::Certificate(trouble) => match trouble {
+                CertificateTrouble::Missing => "error-certificate-missing-happened",
+                CertificateTrouble::NotHers => "error-certificate-not-hers-happened",
+                CertificateTrouble::Expired => "error-certificate-expired-happened",
+                CertificateTrouble::Revoked => "error-certificate-revoked-happened",
+                CertificateTrouble::RevocationUnknown => "error-certificate-revocation-unknown-happened",
+                CertificateTrouble::OtherAuthority => "error-certificate-other-authority-happened",
+                CertificateTrouble::WrongUse => "error-certificate-wrong-use-happened",
+                CertificateTrouble::Unusable => "error-certificate-unusable-happened",
+            },
         }
     }
 
@@ -136,6 +159,16 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-next",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-next",
             Self::Misdirected => "error-misdirected-next",
+            Self::Certificate(trouble) => match trouble {
+                CertificateTrouble::Missing => "error-certificate-missing-next",
+                CertificateTrouble::NotHers => "error-certificate-not-hers-next",
+                CertificateTrouble::Expired => "error-certificate-expired-next",
+                CertificateTrouble::Revoked => "error-certificate-revoked-next",
+                CertificateTrouble::RevocationUnknown => "error-certificate-revocation-unknown-next",
+                CertificateTrouble::OtherAuthority => "error-certificate-other-authority-next",
+                CertificateTrouble::WrongUse => "error-certificate-wrong-use-next",
+                CertificateTrouble::Unusable => "error-certificate-unusable-next",
+            },
         }
     }
 }

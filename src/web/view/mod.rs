@@ -32,7 +32,7 @@ pub use keys::{
 };
 pub use paging::Paging;
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
-pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView};
+pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView, UsbKeyPasswordView, UsbKeyView};
 pub use tokens::{
     ConfirmTokenView, DeliveryProblem, ImportView, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView, TokensFilter,
     TokensView,

@@ -3,8 +3,8 @@
 //! Invariant: a [`CertifiedKey`] made here has a key that belongs to its certificate, and a file that cannot be
 //! used is named in the error together with what was found in it.
 
-mod client;
 mod claims;
+mod client;
 mod development;
 mod load;
 mod upstream;
@@ -17,8 +17,10 @@ use std::path::{Path, PathBuf};
 
 use rustls::sign::CertifiedKey;
 
-pub use client::{AuthoritySource, CertificateRefusal, ClientTrust, Crls, Fingerprint, MatchingRule, TrustedCertificate};
 pub use claims::{Claims, claims};
+pub use client::{
+    AuthoritySource, CertificateRefusal, ClientTrust, Crls, Fingerprint, Keeper, MatchingRule, TrustedCertificate, check_authorities,
+};
 pub use development::{DevelopmentCa, Issued};
 pub use load::{certified_key, dns_names, load_chain, load_key, load_pair, not_after, validity};
 pub use upstream::upstream_client_config;

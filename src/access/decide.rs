@@ -144,7 +144,7 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
 
 /// Whether some rule lets `visitor` into `app` at all, now and from there; for the portal's list, and before she is handed over to the app.
 ///
-/// [`Refusal::SignInAgain`] says that her session is too old for this app, or that she was away from it for too long: the portal must ask
+/// [`Refusal::StepUpNeeded`] says that she must prove more first, or prove it again. [`Refusal::SignInAgain`] says that her session is too old for this app, or that she was away from it for too long: the portal must ask
 /// for a new sign-in, or it would send her in a circle.
 pub fn may_enter(visitor: &Visitor, app: &App, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
     let identity = signed_in(visitor)?;
@@ -170,6 +170,16 @@ fn bound(identity: &Identity, app: &App, asked: &Asked<'_>) -> Result<(), Refusa
         (Binding::Certificate, Ok(token)) if identity.rests_on(token) => Ok(()),
         (Binding::Certificate, Ok(_)) => Err(Refusal::Certificate(CertificateTrouble::NotHers)),
         (Binding::Certificate, Err(trouble)) => Err(Refusal::Certificate(trouble)),
+    }
+}
+
+/// The same for somebody who comes from the app with something in mind: where it is known what, that must be allowed, or the app would send
+/// her back at once. What no rule allows is for the app's own host to refuse.
+pub fn may_go_on(visitor: &Visitor, app: &Arc<App>, asked: Option<&Asked<'_>>, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
+    match asked.map(|asked| decide(visitor, app, asked, from, now, wall)) {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. }))) => Err(refusal),
+        Some(Err(_)) | None => may_enter(visitor, app, from, now, wall),
     }
 }
 

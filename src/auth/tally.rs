@@ -108,13 +108,7 @@ impl SignIn {
     }
 
     /// A USB-KEY, counted where it ends something.
-    pub async fn usb_key(
-        &self,
-        shown: ShownUsbKey,
-        pending: Option<&Token>,
-        browser: Browser,
-        now: Time,
-    ) -> Result<AfterUsbKey, Denied> {
+    pub async fn usb_key(&self, shown: ShownUsbKey, pending: Option<&Token>, browser: Browser, now: Time) -> Result<AfterUsbKey, Denied> {
         let after = self.check_usb_key(shown, pending, browser, now).await;
         match &after {
             Ok(AfterUsbKey::SignedIn(_)) => {

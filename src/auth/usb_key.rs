@@ -308,13 +308,7 @@ impl UsbKeys {
     }
 
     /// Takes a code from the browser that asked. `None`: it was never given out for that, is taken, too old, or another browser's.
-    pub async fn take(
-        &self,
-        code: &Token,
-        browser: TokenHash,
-        shown_for: ShownFor,
-        now: Time,
-    ) -> Result<Option<ShownUsbKey>, UsbKeyError> {
+    pub async fn take(&self, code: &Token, browser: TokenHash, shown_for: ShownFor, now: Time) -> Result<Option<ShownUsbKey>, UsbKeyError> {
         // Looked at first, so that made-up codes do not queue for the one connection that writes.
         if self.store.challenge(code.hash(), Purpose::UsbKeyShown, now).await?.is_none() {
             return Ok(None);

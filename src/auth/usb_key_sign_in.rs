@@ -96,9 +96,7 @@ impl SignIn {
         let taken = self.store.take_challenge(step.hash(), step.hash(), Purpose::PasswordAfterUsbKey, now).await.map_err(Denied::broken)?;
         let token = taken.and_then(|taken| taken.state.parse::<TokenId>().ok());
         match token {
-            Some(token) if pending.account.id == account.id => {
-                self.open(account.id, token, Factor::PasswordAndUsbKey, browser, now).await
-            }
+            Some(token) if pending.account.id == account.id => self.open(account.id, token, Factor::PasswordAndUsbKey, browser, now).await,
             _ => Err(Denied::new(Why::NothingPending, Some(account))),
         }
     }

@@ -20,8 +20,8 @@ use rustls::server::Acceptor;
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
-use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use super::Service;
 use super::admission::Admission;
@@ -162,12 +162,7 @@ impl<S: Service> Talk<S> {
     }
 
     /// Who comes, and TLS with him; `None`: he has his share of connections already.
-    async fn arrive(
-        &self,
-        mut wire: Wire,
-        peer: SocketAddr,
-        admission: &mut Admission,
-    ) -> io::Result<Option<Arrived>> {
+    async fn arrive(&self, mut wire: Wire, peer: SocketAddr, admission: &mut Admission) -> io::Result<Option<Arrived>> {
         let front = &self.worker.front;
         let client = if front.is_proxy(peer.ip()) {
             match wire.client().await.inspect_err(|error| front.refused_proxy(peer.ip(), error))? {

@@ -63,7 +63,15 @@ pub struct Timers {
 impl Default for Timers {
     fn default() -> Self {
         let s = Duration::from_secs;
-        Self { handshake: s(10), first_byte: s(15), head: s(10), idle: s(60), write_stall: s(30), least_read_rate: 256, certificate_age: s(300) }
+        Self {
+            handshake: s(10),
+            first_byte: s(15),
+            head: s(10),
+            idle: s(60),
+            write_stall: s(30),
+            least_read_rate: 256,
+            certificate_age: s(300),
+        }
     }
 }
 

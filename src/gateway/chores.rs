@@ -36,6 +36,7 @@ async fn each_second(house: &House) {
     for expired in house.auth.sessions.sweep(now) {
         house.journal.note(Event::done(Action::SessionExpired).by(expired.who).with("session", expired.id));
     }
+    house.kept.sweep(|session| house.auth.sessions.is_open(session, now), now);
 }
 
 /// Puts what was counted of strangers on record, in a task of its own: it waits for the disk, which must keep nothing else waiting.

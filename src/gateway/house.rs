@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 use crate::access::App;
 use crate::admin::Desk;
 use crate::audit::{Journal, Strangers};
-use crate::auth::{Auth, KeyError, PasswordError};
+use crate::auth::{Auth, Csrf, KeyError, PasswordError};
 use crate::clock::Clock;
-use crate::config::{Activity, Upstream};
+use crate::config::{Activity, KeptForms, Upstream};
 use crate::edge::{BindError, Front};
 use crate::limit::Limits;
 use crate::model::{AppId, Host};
@@ -18,6 +18,7 @@ use crate::proxy::Backend;
 use crate::store::{Store, StoreError};
 use crate::web;
 
+use super::kept::Kept;
 use super::key_host::KeySite;
 use super::memory::Memory;
 use super::metrics::Metrics;
@@ -33,6 +34,8 @@ pub struct House {
     pub strangers: Arc<Strangers>,
     pub auth: Arc<Auth>,
     pub limits: Arc<Limits>,
+    pub kept: Arc<Kept>,
+    pub csrf: Csrf,
     pub desk: Arc<Desk>,
     pub front: Arc<Front>,
     pub pages: web::Pages,
@@ -56,6 +59,7 @@ pub struct Map {
     pub key_host: Option<KeySite>,
     pub sites: HashMap<Host, Arc<AppSite>>,
     pub activity: Activity,
+    pub kept_forms: KeptForms,
     pub hsts: bool,
 }
 

@@ -4,10 +4,8 @@
 //! Invariant: nothing is served here but `/show` and what its pages look like; of a certificate that was not found good the log keeps only
 //! what is marked as its own claim. Each answer ends its connection, so that the next try is a handshake of its own.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, header};
+use http::{Method, Response};
 use url::form_urlencoded;
 
 use crate::auth::{Denied, NotHers, UsbKeyRequest, Visitor, WrongUsbKey};
@@ -18,14 +16,13 @@ use crate::limit::Attempt;
 use crate::model::{
     Action, CanonicalPath, CertificateTrouble, End, Event, Host, Inbound, Network, Outcome, Reference, Refusal, Shown, ShownChain,
 };
-use crate::pki::{self, CertificateRefusal, TrustedCertificate};
+use crate::pki::{self, TrustedCertificate};
 use crate::web;
 
-use super::answer::Ending;
 use super::body::Body;
 use super::entrance::{RESERVED, redirect};
 use super::house::Map;
-use super::pipeline::{STRICT, Worker, end_of};
+use super::pipeline::{STRICT, Worker};
 use super::record::Facts;
 use super::trust::trouble;
 
@@ -96,27 +93,28 @@ impl Worker {
         let event = Event { reference: Some(facts.reference.clone()), ..Event::done(Action::UsbKeyShown).from(facts.origin.address) };
         let mut tried = Try { facts, event };
         let judged = self.judge_certificate(&mut tried, &inbound.origin.shown, &request, now).await;
-        let (location, first_use) = match judged {
+        let location = match judged {
             Ok(held) => {
-                attempt.into_iter().for_each(Attempt::take_back);
+                attempt.map_or((), Attempt::take_back);
                 let who = held.account();
                 tried.event = tried.event.with("account", who.id).with("name", &who.name);
-                let first_use = held.first_use();
                 // Recorded before it is done, as every change is.
                 self.record(tried.event.clone()).await?;
-                if let Some(serial) = &first_use {
+                if let Some(serial) = held.first_use() {
                     let activated = Event { action: Action::TokenActivated, ..tried.event.clone() };
                     self.record(activated.with("serial", serial)).await?;
                 }
-                (keys.answer(&request, held, now).await.map_err(broken)?, first_use)
+                keys.answer(&request, held, now).await.map_err(broken)?
             }
             Err(trouble) => {
-                let is_wrong = trouble != CertificateTrouble::Missing;
-                attempt.into_iter().for_each(|attempt| if is_wrong { attempt.failed(self.house.clock.now()) } else { attempt.take_back() });
+                match attempt {
+                    Some(attempt) if trouble == CertificateTrouble::Missing => attempt.take_back(),
+                    Some(attempt) => drop(attempt.failed(self.house.clock.now())),
+                    None => {}
+                }
                 return Err(Refusal::Certificate(trouble));
             }
         };
-        drop(first_use);
         let location = location.ok_or(Refusal::HandOverFailed { why: "it was answered meanwhile" })?;
         Ok(redirect(&format!("{}{location}", map.portal.origin), &[]))
     }

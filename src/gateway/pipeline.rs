@@ -42,6 +42,8 @@ pub struct Worker {
 /// The token whose certificate was checked on the connection.
 pub type Held = Result<TokenId, CertificateTrouble>;
 
+pub const NOTHING_HELD: Held = Err(CertificateTrouble::Missing);
+
 /// What policy and limits made of a request for an app.
 struct Judged {
     visitor: Visitor,
@@ -84,17 +86,23 @@ impl Worker {
         if super::entrance::is_reserved(inbound.uri.path(), site.app.paths) {
             return Box::pin(self.serve_reserved(map, site, *inbound, facts, now)).await;
         }
-        let held = match site.app.binding {
-            Binding::Nothing => Err(CertificateTrouble::Missing),
+        if site.app.binding == Binding::Certificate && !inbound.origin.shown.was_asked() {
             // The connection was made before this host asked for certificates.
-            Binding::Certificate if !inbound.origin.shown.was_asked() => return Box::pin(self.serve_nobody(map, &inbound, facts.reference)).await,
-            Binding::Certificate => Box::pin(self.held(&inbound.origin.shown, now)).await,
+            inbound.line.ask_to_end();
+            return Box::pin(self.serve_nobody(map, &inbound, facts.reference)).await;
+        }
+        let held = match site.app.binding {
+            Binding::Nothing => NOTHING_HELD,
+            Binding::Certificate => Box::pin(self.held_for(&site.app, &inbound.origin.shown, now)).await,
         };
         let Judged { visitor, verdict } = self.judge(site, &inbound, held, &mut facts, now);
         let (grant, pass, path) = match verdict {
             Ok(granted) => granted,
-            Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded)) if facts.wants_page => {
+            Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain)) if facts.wants_page => {
                 return Box::pin(self.send_to_sign_in(map, site, &inbound, &facts, &visitor, refusal)).await;
+            }
+            Err(refusal @ Refusal::StepUpNeeded { .. }) => {
+                return Box::pin(self.ask_for_proof(map, site, *inbound, facts, &visitor, refusal)).await;
             }
             Err(refusal) => {
                 if matches!(refusal, Refusal::Certificate(_)) {
@@ -107,19 +115,25 @@ impl Worker {
         if is_activity(map.activity, &inbound) {
             grant.identity().mark_active(now);
         }
-        let opened = super::record::opened(&facts, known(&visitor), Ok(grant.rule()));
-        let receipt = match self.house.journal.open_access(opened).await {
-            Ok(receipt) => receipt,
-            Err(NoRecord) => return self.house.answer(map, &facts, Refusal::NoRecord, None),
+        let Some(permit) = self.permit(&facts, &visitor, grant, pass).await else {
+            return self.house.answer(map, &facts, Refusal::NoRecord, None);
         };
-        self.flows.track(&grant, map, site, inbound.line.clone(), Asked::of(&inbound, &path, held));
-        let permit = Permit::new(grant, pass, receipt);
+        self.flows.track(permit.grant(), map, site, inbound.line.clone(), Asked::of(&inbound, &path, held));
         match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
             Ok(response) => response.map(Body::Streamed),
             Err(failure) => {
                 let (refusal, ending) = recorded(failure).await;
                 self.house.answer(map, &facts, refusal, ending)
             }
+        }
+    }
+
+    /// Puts what was granted on record. `None`: the log takes none.
+    pub(super) async fn permit(&self, facts: &Facts, visitor: &Visitor, grant: Grant, pass: Pass) -> Option<Permit> {
+        let opened = super::record::opened(facts, known(visitor), Ok(grant.rule()));
+        match self.house.journal.open_access(opened).await {
+            Ok(receipt) => Some(Permit::new(grant, pass, receipt)),
+            Err(NoRecord) => None,
         }
     }
 
@@ -145,7 +159,7 @@ impl Worker {
         Judged { visitor, verdict }
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         site: &AppSite,
         inbound: &Inbound,
@@ -185,7 +199,12 @@ impl Worker {
 
     /// Ends what is under way and may be no longer.
     pub fn sweep(&self) {
-        self.flows.sweep(&self.house.map.load(), (&self.checks, &self.house.trusting.now()), self.house.clock.now(), self.house.clock.wall());
+        self.flows.sweep(
+            &self.house.map.load(),
+            (&self.checks, &self.house.trusting.now()),
+            self.house.clock.now(),
+            self.house.clock.wall(),
+        );
     }
 }
 
@@ -207,7 +226,7 @@ impl House {
 }
 
 /// What to answer for a forward that failed. Some fail before the record is on disk; no byte of an answer leaves before it is.
-async fn recorded(mut failure: proxy::Failure) -> (Refusal, Option<Ending>) {
+pub(super) async fn recorded(mut failure: proxy::Failure) -> (Refusal, Option<Ending>) {
     if failure.receipt.durable().await.is_err() {
         return (Refusal::NoRecord, None);
     }

@@ -25,6 +25,8 @@ pub struct Facts {
     /// Where the same may be tried again.
     pub again: Option<String>,
     pub app: Option<Arc<App>>,
+    /// Where on this host what is missing can be proved, once that is what is missing.
+    pub step_up: Option<String>,
     /// Canonical and redacted, once it is known to be canonical.
     pub path: String,
 }
@@ -41,6 +43,7 @@ impl Facts {
             elsewhere: app.is_some(),
             again: None,
             app,
+            step_up: None,
             path: capped(inbound.uri.path(), 256),
         }
     }

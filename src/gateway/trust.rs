@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::access::Binding;
+use crate::access::{App, Binding};
 use crate::clock::Time;
 use crate::edge::{Asking, Spoken};
 use crate::model::{CertificateTrouble, Event, Shown, ShownChain, TokenId};
 use crate::pki::{CertificateRefusal, ClientTrust, TrustedCertificate};
 
 use super::house::{House, Map};
-use super::pipeline::Worker;
+use super::pipeline::{Held, NOTHING_HELD, Worker};
 
 /// Chains of which a worker remembers what it found.
 const MOST_CHAINS: usize = 2048;
@@ -103,8 +103,8 @@ pub fn trouble(refusal: CertificateRefusal) -> CertificateTrouble {
 
 impl Worker {
     /// The token whose certificate was shown on this connection, checked just now; for an app that binds its connections.
-    pub async fn held(&self, shown: &Shown, now: Time) -> Result<TokenId, CertificateTrouble> {
-        let Some(chain) = shown.chain() else { return Err(CertificateTrouble::Missing) };
+    pub async fn held_for(&self, app: &App, shown: &Shown, now: Time) -> Held {
+        let Some(chain) = shown.chain().filter(|_| app.binding == Binding::Certificate) else { return NOTHING_HELD };
         let trust = self.house.trusting.now();
         let certificate = self.checks.check(&trust, chain, self.house.clock.wall()).map_err(trouble)?;
         let token = match self.checks.known_token(chain) {

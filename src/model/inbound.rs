@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Method, Uri, Version};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
-use super::{End, Host, Origin};
+use super::{End, Host, Origin, RequestBody};
 
 /// One connection of a client, for whoever must end it: a client that stalls never polls its body, so
 /// ending a flow for certain means cutting the socket. A stream of HTTP/2 has one of its own, which cuts the connection.
@@ -96,7 +95,7 @@ pub struct Inbound {
     pub uri: Uri,
     pub version: Version,
     pub headers: HeaderMap,
-    pub body: Incoming,
+    pub body: RequestBody,
     /// There for HTTP/1.1; resolves if the answer is 101.
     pub upgrade: Option<OnUpgrade>,
     pub origin: Arc<Origin>,

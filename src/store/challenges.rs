@@ -30,6 +30,8 @@ pub enum Purpose {
     UsbKeyShown,
     /// A USB-KEY was shown that is one factor of two.
     PasswordAfterUsbKey,
+    /// More, or again, in a session that is open.
+    StepUp,
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Self::UsbKeyAsked => "usb-key-asked",
             Self::UsbKeyShown => "usb-key-shown",
             Self::PasswordAfterUsbKey => "password-after-usb-key",
+            Self::StepUp => "step-up",
         }
     }
 }

@@ -12,6 +12,7 @@ mod codes;
 mod enrolments;
 mod keys;
 mod places;
+mod proofs;
 mod rows;
 mod seeds;
 mod sessions;

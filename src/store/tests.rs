@@ -2,6 +2,7 @@
 
 mod clock;
 mod places;
+mod proofs;
 mod sessions;
 mod tokens;
 

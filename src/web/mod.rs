@@ -13,6 +13,7 @@ mod denial;
 mod enrol;
 mod files;
 mod inventory;
+mod kept;
 mod keys;
 mod language;
 mod own;
@@ -20,6 +21,7 @@ mod own_tokens;
 mod recent;
 mod refusal;
 mod sign_in;
+mod step_up;
 mod usb_key;
 pub mod view;
 
@@ -33,8 +35,10 @@ use http::{HeaderMap, HeaderValue, header};
 
 pub use call::{Fields, Visit};
 pub use files::asset_answer;
+pub use kept::{KeptPage, KeptPageState, kept_page};
 pub use language::LANGUAGE_COOKIE;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};
+pub use step_up::KEPT;
 
 use crate::access::App;
 use crate::admin::Desk;
@@ -107,6 +111,9 @@ fn router() -> Router<Arc<Portal>> {
         .route("/sign-in/usb-key/finish", get(usb_key::finish))
         .route("/sign-in/usb-key/password", get(usb_key::password_page))
         .route("/signed-out", get(own::signed_out))
+        .route("/step-up", get(step_up::page))
+        .route("/step-up/key", get(step_up::page))
+        .route("/step-up/code", get(step_up::page))
         .route("/enrol", get(enrol::page))
         .route("/enrol/password", get(enrol::password_page))
         .route("/enrol/key", get(enrol::key_page))
@@ -148,6 +155,8 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/sign-in/code", post(sign_in::code)),
         ("/sign-in/key-first", post(sign_in::key_first)),
         ("/sign-in/key-first/finish", post(sign_in::key_first_finish)),
+        ("/step-up/key", post(step_up::key)),
+        ("/step-up/code", post(step_up::code)),
         ("/sign-in/usb-key", post(usb_key::ask)),
         ("/sign-in/usb-key/password", post(usb_key::password)),
         ("/sign-out", post(own::sign_out)),

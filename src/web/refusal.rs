@@ -19,6 +19,8 @@ pub struct RefusalPage<'a> {
     pub portal: &'a str,
     /// Where she may try the same again.
     pub again: Option<&'a str>,
+    /// Where she can prove what was missing, if it was that.
+    pub step_up: Option<&'a str>,
 }
 
 /// The page's HTML.
@@ -37,6 +39,7 @@ pub fn refusal_page(page: &RefusalPage<'_>) -> String {
         kind: ErrorKind::of(page.refusal),
         reference: Some(page.reference.to_owned()),
         portal: Some(format!("{}/", page.portal)),
+        step_up: page.step_up.filter(|_| matches!(page.refusal, Refusal::FormNotKept { .. })).map(str::to_owned),
         retry_after_s,
         again: page.again.map(str::to_owned),
     };

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::access::App;
 use crate::auth::{Browser, Challenge, Denied, SecondFactors, SignedIn, Told, Visitor, cookies};
 use crate::crypto::Token;
 use crate::limit::{Attempt, Wait};
-use crate::model::{AccountName, Action, Refusal};
+use crate::model::{AccountName, Action, CanonicalPath, CertificateTrouble, Refusal};
 
 use super::call::{Answer, Asked, Fields, Posted, Unverified};
 use super::denial::{self, event, key_alert, network};
@@ -25,34 +25,33 @@ pub async fn page(asked: Asked) -> Answer {
     match &asked.visit.visitor {
         // Somebody who is signed in already only goes on; unless an app wants a newer sign-in than hers.
         Visitor::Known(_) if !must_sign_in_again(&asked, &return_to) => go_on(&asked, &return_to),
-        visitor => {
-            let alert = needs_another_factor(&asked, visitor, &return_to).then_some(Alert::OtherFactorNeeded);
-            show(&asked, return_to, alert, "")
-        }
+        _ => show(&asked, return_to, None, ""),
     }
 }
 
-/// She is signed in, with a factor that is not enough where she is going.
-fn needs_another_factor(asked: &Asked, visitor: &Visitor, return_to: &ReturnTo) -> bool {
-    visitor.known().is_some() && matches!(verdict_of(asked, return_to), Some(Err(Refusal::OtherFactorNeeded)))
-}
-
-/// Whether the app that she is on her way to lets her in.
-fn verdict_of(asked: &Asked, return_to: &ReturnTo) -> Option<Result<(), Refusal>> {
+/// Whether the app that she is on her way to lets her do there what she wants.
+pub(super) fn verdict_of(asked: &Asked, return_to: &ReturnTo) -> Option<Result<(), Refusal>> {
     let app = app_of(asked, return_to)?;
-    Some(crate::access::may_enter(&asked.visit.visitor, &app, asked.visit.origin.address, asked.now, asked.portal.clock.wall()))
+    Some(may_go_on(asked, &app, return_to))
 }
 
-/// The app that she is on her way to finds her session too old, or opened by too little.
+pub(super) fn may_go_on(asked: &Asked, app: &Arc<App>, return_to: &ReturnTo) -> Result<(), Refusal> {
+    let wish = return_to.wish(app);
+    let wish = wish.as_ref().map(|(method, path)| crate::access::Asked { method, path, held: Err(CertificateTrouble::Missing) });
+    let (from, wall) = (asked.visit.origin.address, asked.portal.clock.wall());
+    crate::access::may_go_on(&asked.visit.visitor, app, wish.as_ref(), from, asked.now, wall)
+}
+
+/// The app that she is on her way to finds her session too old.
 fn must_sign_in_again(asked: &Asked, return_to: &ReturnTo) -> bool {
-    matches!(verdict_of(asked, return_to), Some(Err(Refusal::SignInAgain | Refusal::OtherFactorNeeded)))
+    matches!(verdict_of(asked, return_to), Some(Err(Refusal::SignInAgain)))
 }
 
 /// The app that she is on her way to.
 ///
 /// A stranger who guesses an app's id learns its name and host here. Neither is a secret that is kept elsewhere: whoever
 /// guesses the host gets its certificate, and is sent to this very page. All apps at once are named to nobody.
-fn app_of(asked: &Asked, return_to: &ReturnTo) -> Option<Arc<App>> {
+pub(super) fn app_of(asked: &Asked, return_to: &ReturnTo) -> Option<Arc<App>> {
     asked.portal.apps.load().iter().find(|app| app.id.as_str() == return_to.app).cloned()
 }
 
@@ -98,7 +97,7 @@ pub(super) fn go_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
 }
 
 /// After a form: by way of a page of the portal's own, where the form's chain of redirects ends.
-fn lead_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
+pub(super) fn lead_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
     if return_to.app.is_empty() { go_on(asked, return_to) } else { asked.redirect(&return_to.at("/sign-in/onward")) }
 }
 
@@ -344,6 +343,17 @@ pub(super) fn browser(asked: &Asked) -> Browser {
 impl Fields {
     /// Where the query wants to go on to.
     pub fn return_to(&self) -> ReturnTo {
-        ReturnTo { app: self.text("app").to_owned(), path: self.text("path").to_owned(), nonce: self.text("nonce").to_owned() }
+        let text = |name| self.text(name).to_owned();
+        ReturnTo { app: text("app"), path: text("path"), nonce: text("nonce"), asked: text("asked") }
+    }
+}
+
+impl ReturnTo {
+    /// What she wants to do in the app, where the address says so; the gateway's own corner is open to whoever is in.
+    fn wish(&self, app: &App) -> Option<(Method, CanonicalPath)> {
+        let (method, path) = self.asked.split_once(' ').unwrap_or(("GET", &self.path));
+        let path = CanonicalPath::parse(path.split('?').next().unwrap_or_default(), app.paths).ok()?;
+        let is_reserved = path.as_str().starts_with("/.yumen/");
+        Some((method.parse().ok()?, path)).filter(|_| !is_reserved)
     }
 }

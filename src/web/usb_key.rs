@@ -25,7 +25,9 @@ pub async fn ask(unverified: Unverified) -> Answer {
         None => None,
     };
     let tried = match &pending {
-        Some(account) => asked.portal.limits.attempt_with_key(network(&asked), account.name.as_str(), asked.now).map(|attempt| attempt.take_back()),
+        Some(account) => {
+            asked.portal.limits.attempt_with_key(network(&asked), account.name.as_str(), asked.now).map(|attempt| attempt.take_back())
+        }
         None => asked.portal.limits.attempt_without_name(network(&asked), asked.now),
     };
     if let Err(wait) = tried {
@@ -48,7 +50,9 @@ pub(super) async fn lead_there(asked: &Asked, account: Option<AccountId>, shown_
 pub async fn finish(mut asked: Asked) -> Answer {
     let return_to = asked.query.return_to();
     let shown = match Token::parse(asked.query.text("code")) {
-        Some(code) => asked.portal.auth.usb_keys.take(&code, asked.browser, ShownFor::SignIn, asked.now).await.map_err(super::own::broken)?,
+        Some(code) => {
+            asked.portal.auth.usb_keys.take(&code, asked.browser, ShownFor::SignIn, asked.now).await.map_err(super::own::broken)?
+        }
         None => None,
     };
     let Some(shown) = shown else {

@@ -65,20 +65,29 @@ fn a_rule_asks_for_a_proof_that_is_young_enough_where_it_covers_and_nowhere_else
         decide(&visitor, &app, &asked, ADDRESS.parse().unwrap(), now, NOON).map(|grant| grant.rule().to_owned())
     };
     assert_eq!(decided("POST", NOON.plus(HOUR / 2)), allowed_by("posting"));
-    assert_eq!(decided("POST", NOON.plus(HOUR)), Err(Refusal::SignInAgain));
+    let step_up = Refusal::StepUpNeeded { factor: "phishing-resistant", fresh: Some(HOUR) };
+    assert_eq!(decided("POST", NOON.plus(HOUR)), Err(step_up.clone()));
     assert_eq!(decided("GET", NOON.plus(HOUR)), allowed_by("reading"));
     let entered = may_enter(&visitor, &app, ADDRESS.parse().unwrap(), NOON.plus(HOUR), NOON);
     assert_eq!(entered, Ok(()), "she may read, so she may enter");
+    let goes_on = |method: &str, raw: &str| {
+        let asked = Asked { method: &method.parse().unwrap(), path: &path(raw) };
+        may_go_on(&visitor, &app, Some(&asked), ADDRESS.parse().unwrap(), NOON.plus(HOUR), NOON)
+    };
+    assert_eq!(goes_on("GET", "/"), Ok(()));
+    assert_eq!(goes_on("POST", "/"), Err(step_up), "but for posting she would be sent back at once");
+    assert_eq!(may_go_on(&visitor, &app, None, ADDRESS.parse().unwrap(), NOON.plus(HOUR), NOON), Ok(()));
 }
 
 #[test]
 fn whoever_signed_in_with_a_code_gets_no_further_than_codes_go() {
     let coded = || Visitor::Known(Identity::sample_with(Factor::PasswordAndOath, "wang li", "信息中心", NOON));
     let rule = for_unit("r", "信息中心");
+    let needs = |factor| Err(Refusal::StepUpNeeded { factor, fresh: None });
     for (demand, outcome) in [
-        (None, Err(Refusal::OtherFactorNeeded)),
-        (Some(FactorDemand::PhishingResistant), Err(Refusal::OtherFactorNeeded)),
-        (Some(FactorDemand::WebAuthn), Err(Refusal::OtherFactorNeeded)),
+        (None, needs("phishing-resistant")),
+        (Some(FactorDemand::PhishingResistant), needs("phishing-resistant")),
+        (Some(FactorDemand::WebAuthn), needs("webauthn")),
         (Some(FactorDemand::Hardware), allowed_by("r")),
         (Some(FactorDemand::Any), allowed_by("r")),
     ] {

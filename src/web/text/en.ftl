@@ -68,6 +68,61 @@ signed-out-everywhere = You are signed out on every device, and of every system.
 signed-out-advice = Take your security key with you.
 signed-out-sign-in-again = Sign in again
 
+# Step-up
+step-up-title = Prove it once more
+step-up-any = { $app } asks you to show one of your tokens once more.
+step-up-hardware = { $app } asks you to show a token: a security key, a USB-KEY or a code token.
+step-up-phishing-resistant = { $app } asks for a security key or a USB-KEY; a code is not enough there.
+step-up-webauthn = { $app } asks for your security key.
+step-up-usb-key = { $app } asks for your USB-KEY.
+step-up-fresh =
+    { $minutes ->
+        [one] It may be at most 1 minute ago.
+       *[other] It may be at most { $minutes } minutes ago.
+    }
+step-up-form-kept = The form that you sent is kept. Afterwards you see it once more, and nothing is sent before you say so.
+step-up-nothing = You have no token that is enough for this.
+step-up-nothing-next = Ask your security administrator for one, and register or activate it under “My tokens”.
+step-up-use-usb-key = Use USB-KEY
+step-up-use-code = Confirm with the code
+step-up-back = Back to your systems
+kept-title = Your form is still here
+kept-intro = It has not been sent to { $app } yet. Look it over, then send it.
+kept-too-old = What you proved has become too old for this meanwhile. Prove it once more; the form stays here.
+kept-send = Send
+kept-discard = Discard
+kept-minutes =
+    { $minutes ->
+        [one] It is kept for 1 more minute.
+       *[other] It is kept for { $minutes } more minutes.
+    }
+kept-what = What will be sent
+kept-to = To
+kept-masked = (not shown)
+kept-size = Size
+kept-bytes =
+    { $count ->
+        [one] 1 byte
+       *[other] { $count } bytes
+    }
+kept-more =
+    { $count ->
+        [one] 1 more field is sent but not shown.
+       *[other] { $count } more fields are sent but not shown.
+    }
+kept-sent-title = This form was sent already
+kept-sent-text = It was sent once, and will not be sent again. Look in { $app } whether it has arrived.
+kept-discarded-title = The form was discarded
+kept-discarded-text = Nothing was sent.
+kept-gone-title = This form is no longer kept
+kept-gone-text = Its time has run out, or your session has ended. Nothing was sent from here.
+kept-gone-next = Go back to { $app } and fill it in again.
+kept-back = Back to { $app }
+error-form-not-kept-title = Prove it once more
+error-form-not-kept-happened = This takes a newer or a stronger proof that it is you, so your form was not sent. It cannot be kept meanwhile: it is too large, there is no room for it, or it is not a plain form.
+error-form-not-kept-next = Open the link below in a new tab and prove it there. Then return to this tab, go back one page in the browser, where what you typed is usually still there, and send it again.
+error-form-not-kept-link = Prove it in a new tab
+
 # Security keys in the browser
 webauthn-ready = Ready
 webauthn-ready-next = What happens with the key is said here.
@@ -360,7 +415,6 @@ alert-key-without-user-verification = The key did not check who you are. Set a P
 alert-key-synced = This passkey is copied between devices, so it does not count as a hardware key. Use a security key.
 alert-code-wrong = The code was not accepted. Wait for the next code, or press the token's button again, and type it as it is shown. If this goes on, have your token resynchronised.
 alert-code-for-staff = Staff accounts sign in with a security key, not with a code. Use your security key.
-alert-other-factor-needed = This system asks for a security key. Sign in again and use your security key; a code is not enough here.
 alert-key-known = This key is registered already. Use another one.
 alert-key-name-invalid = Give the key a name of 1 to 64 visible characters.
 alert-challenge-expired = That took too long. Please try again.

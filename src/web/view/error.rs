@@ -17,6 +17,8 @@ pub struct ErrorView {
     pub reference: Option<String>,
     /// The portal's address, where leading there helps.
     pub portal: Option<String>,
+    /// Where she can prove what was missing, in another tab.
+    pub step_up: Option<String>,
     pub retry_after_s: Option<u64>,
     /// Where she may try the same again, once she has done what the page says.
     pub again: Option<String>,
@@ -40,6 +42,7 @@ pub enum ErrorKind {
     BodyTooSlow,
     UpgradeNotAllowed,
     Misdirected,
+    FormNotKept,
     Certificate(CertificateTrouble),
 }
 
@@ -60,6 +63,7 @@ impl ErrorKind {
         Self::BodyTooSlow,
         Self::UpgradeNotAllowed,
         Self::Misdirected,
+        Self::FormNotKept,
         Self::Certificate(CertificateTrouble::Missing),
         Self::Certificate(CertificateTrouble::NotHers),
         Self::Certificate(CertificateTrouble::Expired),
@@ -76,7 +80,7 @@ impl ErrorKind {
             Refusal::Misdirected => Self::Misdirected,
             Refusal::NotFound => Self::NotFound,
             Refusal::FormExpired | Refusal::HandOverFailed { .. } => Self::FormExpired,
-            Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded | Refusal::Revoked => Self::SignInAgain,
+            Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Revoked => Self::SignInAgain,
             Refusal::Certificate(trouble) => Self::Certificate(*trouble),
             Refusal::NotAllowed { .. } => Self::NotAllowed,
             Refusal::ForeignOrigin => Self::ForeignOrigin,
@@ -88,6 +92,7 @@ impl ErrorKind {
             Refusal::DoneUnrecorded => Self::DoneUnrecorded,
             Refusal::UpstreamUnreachable { .. } => Self::UpstreamUnreachable,
             Refusal::UpstreamTimeout => Self::UpstreamTimeout,
+            Refusal::FormNotKept { .. } => Self::FormNotKept,
         }
     }
 
@@ -108,6 +113,7 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-title",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-title",
             Self::Misdirected => "error-misdirected-title",
+            Self::FormNotKept => "error-form-not-kept-title",
             Self::Certificate(_) => "error-certificate-title",
         }
     }
@@ -129,6 +135,7 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-happened",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-happened",
             Self::Misdirected => "error-misdirected-happened",
+            Self::FormNotKept => "error-form-not-kept-happened",
             Self::Certificate(trouble) => match trouble {
                 CertificateTrouble::Missing => "error-certificate-missing-happened",
                 CertificateTrouble::NotHers => "error-certificate-not-hers-happened",
@@ -159,6 +166,7 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-next",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-next",
             Self::Misdirected => "error-misdirected-next",
+            Self::FormNotKept => "error-form-not-kept-next",
             Self::Certificate(trouble) => match trouble {
                 CertificateTrouble::Missing => "error-certificate-missing-next",
                 CertificateTrouble::NotHers => "error-certificate-not-hers-next",

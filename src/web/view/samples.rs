@@ -94,7 +94,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let member = |path: &str| known(path, Role::Member);
     let staff = |path: &str| known(path, Role::SecurityAdministrator);
     let ceremony = || Ceremony { options: OPTIONS.into(), challenge: if hostile { HOSTILE } else { "c1" }.into() };
-    let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into() };
+    let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into(), asked: "POST /a".into() };
     let card = |label, id: &str| AppCard {
         id: id.into(),
         name: typed.app.into(),
@@ -111,6 +111,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         kind,
         reference: Some(typed.key.into()),
         portal: portal.map(str::to_owned),
+        step_up: (kind == ErrorKind::FormNotKept).then(|| "/.yumen/step-up?asked=POST%20%2Fa".into()),
         retry_after_s: Some(30),
     };
     let all_sessions = |sessions: Vec<SessionRow>, search: &str| AllSessionsView {
@@ -334,6 +335,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("error-app-host", error(Frame::app_host(language), ErrorKind::Unavailable, Some("https://gate.localhost:8443/")).render()),
         ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
     ];
+    pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
     for kind in ErrorKind::ALL {
         pages.push(("error", error(Frame::app_host(language), *kind, None).render()));
     }

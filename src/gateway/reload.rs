@@ -94,7 +94,7 @@ impl Reloader {
         }
         let map = build::map(&settings, generation).map_err(|error| error.to_string())?;
         let certificates = build::certificates(&settings, portal).map_err(|error| error.to_string())?;
-        let trust = build::trust(&settings).map_err(|error| error.to_string())?;
+        let trust = build::trust(&settings);
         Ok(Built { settings, waiting, map, certificates, trust })
     }
 }

@@ -24,7 +24,7 @@ use super::flows::Asked;
 use super::house::{AppSite, Map};
 use super::keeping::{cookie_of, set_cookie, step_up_link};
 use super::kept::{Form, FormId, Found, Owner};
-use super::pipeline::{Worker, recorded};
+use super::pipeline::{NOTHING_HELD, Worker, recorded};
 use super::portal::{SLOWEST_FORM, read_form};
 use super::record::{Facts, known};
 
@@ -109,7 +109,7 @@ impl Worker {
     /// Whether what she has proved is not enough any more.
     fn would_be_refused(&self, here: &Corner<'_>, form: &Form) -> bool {
         let Ok(path) = CanonicalPath::parse(path_of(form), here.site.app.paths) else { return false };
-        let question = Question { method: &Method::POST, path: &path };
+        let question = Question { method: &Method::POST, path: &path, held: NOTHING_HELD };
         let (from, wall) = (here.facts.origin.address, self.house.clock.wall());
         let decided = access::decide(here.visitor, &here.site.app, &question, from, here.now, wall);
         matches!(decided, Err(Refusal::StepUpNeeded { .. }))

@@ -42,6 +42,12 @@ impl Trusting {
     pub fn replace(&self, clients: ClientTrust) {
         self.0.rcu(|old| Trust { generation: old.generation.saturating_add(1), clients: clients.clone() });
     }
+
+    /// `false`: another took the place of `old` meanwhile.
+    fn replace_that(&self, old: &Arc<Trust>, clients: ClientTrust) -> bool {
+        let new = Arc::new(Trust { generation: old.generation.saturating_add(1), clients });
+        Arc::ptr_eq(&self.0.compare_and_swap(old, new), old)
+    }
 }
 
 /// What one worker found of the chains that are shown to it.
@@ -128,9 +134,14 @@ impl House {
         if trust.clients.is_empty() {
             return;
         }
+        let old = Arc::clone(&trust);
         let refreshed = tokio::task::spawn_blocking(move || trust.clients.refreshed()).await;
-        if let Ok(Some(clients)) = refreshed {
-            self.trusting.replace(clients);
+        if let Ok(Some(clients)) = refreshed
+            && self.trusting.replace_that(&old, clients)
+        {
+            for warning in self.trusting.now().clients.warnings(self.clock.wall()) {
+                tracing::warn!("{warning}");
+            }
             self.ask_for_certificates(&self.map.load());
             self.journal.note(Event::done(crate::model::Action::TrustReloaded));
         }

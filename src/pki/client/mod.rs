@@ -17,6 +17,7 @@ use rustls::pki_types::CertificateDer;
 
 pub use authority::{AuthoritySource, Crls, Keeper, check_authorities};
 pub use certificate::{Fingerprint, TrustedCertificate};
+pub(super) use check::is_strong;
 pub use names::MatchingRule;
 pub use refusal::CertificateRefusal;
 

@@ -11,6 +11,8 @@ CREATE TABLE certificates (
     registered  BIGINT NOT NULL,
     -- The gateway's own authority issued it, so its list of revoked certificates is the gateway's to keep.
     own         BOOLEAN NOT NULL,
+    -- Of the gateway's own: the key (SubjectPublicKeyInfo), so that it can be certified anew.
+    key         BLOB,
     -- Superseded or revoked since; it opens nothing.
     revoked     BIGINT
 );

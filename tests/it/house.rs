@@ -21,6 +21,8 @@ pub const PORTAL: &str = "gate.city.test";
 pub const SITES: &str = "sites.city.test";
 /// An app that only auditors may enter.
 pub const LEDGER: &str = "ledger.city.test";
+/// Where USB-KEYs are shown, in houses that take them.
+pub const KEY: &str = "key.city.test";
 pub const PASSWORD: &str = "quiet river, seven herons";
 
 pub struct House {
@@ -339,7 +341,7 @@ pub fn issue(ca: &Authority, names: &[&str], directory: &std::path::Path, name: 
 
 pub fn certificates(directory: &std::path::Path) -> Arc<rustls::ClientConfig> {
     let ca = authority();
-    issue(&ca, &[PORTAL, SITES, LEDGER], directory, "chain");
+    issue(&ca, &[PORTAL, SITES, LEDGER, KEY], directory, "chain");
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -45,7 +45,8 @@ fn only_the_machine_and_security_administrators_may_change_accounts() {
     for change in Change::ALL {
         assert!(MACHINE.may(*change), "{change:?}");
         for role in Role::ALL {
-            assert_eq!(staff(*role).may(*change), *role == Role::SecurityAdministrator, "{role} {change:?}");
+            let its = if *change == Change::CreateAuthority { Role::SystemAdministrator } else { Role::SecurityAdministrator };
+            assert_eq!(staff(*role).may(*change), *role == its, "{role} {change:?}");
         }
     }
 }

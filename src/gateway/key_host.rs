@@ -95,7 +95,9 @@ impl Worker {
         let judged = self.judge_certificate(&mut tried, &inbound.origin.shown, &request, now).await;
         let location = match judged {
             Ok(held) => {
-                attempt.map_or((), Attempt::take_back);
+                if let Some(attempt) = attempt {
+                    attempt.take_back();
+                }
                 let who = held.account();
                 tried.event = tried.event.with("account", who.id).with("name", &who.name);
                 // Recorded before it is done, as every change is.

@@ -40,6 +40,16 @@ pub struct App {
     pub makes: Option<Arc<[Arc<str>]>>,
     /// Whether an app on a phone is enough where any factor is.
     pub phone_app: bool,
+    pub binding: Binding,
+}
+
+/// What each connection to an app must have of its own, beside the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Binding {
+    #[default]
+    Nothing,
+    /// The checked certificate of a USB-KEY that has a proof in the session.
+    Certificate,
 }
 
 impl App {
@@ -84,6 +94,7 @@ pub(super) mod sample {
             demand: Demand::default(),
             makes: None,
             phone_app: false,
+            binding: Binding::Nothing,
         }
     }
 

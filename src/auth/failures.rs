@@ -81,7 +81,11 @@ impl Failures {
         if let KeyError::CounterWentBack(_) = error {
             return Ok(Counted::KeySuspended);
         }
-        let (kind, limit) = (kind(error), self.limit.of(account.role));
+        self.count_as(account, kind(error)).await
+    }
+
+    pub(super) async fn count_as(&self, account: &Account, kind: WrongAnswer) -> Result<Counted, StoreError> {
+        let limit = self.limit.of(account.role);
         let count = self.store.count_failure(account.id, kind).await?;
         match kind {
             WrongAnswer::Unsigned if count > 0 && count.is_multiple_of(limit) => return Ok(Counted::Alarm(count)),

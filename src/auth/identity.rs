@@ -144,6 +144,11 @@ impl Identity {
         self.live.makes.is_one_of(token, makes)
     }
 
+    /// Whether this token was shown in the session.
+    pub fn rests_on(&self, token: TokenId) -> bool {
+        self.proofs.iter().any(|proof| proof.token == token)
+    }
+
     pub fn is_revoked(&self) -> bool {
         self.live.is_revoked()
     }

@@ -16,6 +16,7 @@ use super::settings::{
     Activity, Caps, CertificateFiles, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings,
     SignIn, Timeouts, default_listen,
 };
+use super::usb_keys::Around;
 use super::value::{parse_address, parse_size, show_size};
 use crate::access::Names;
 use crate::model::Host;
@@ -41,7 +42,16 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
     let makes = makes::read(&root.section("webauthn"), base, files);
     let labels = labels(&root.section("labels"), session.limits, &makes);
     let rates = root.section("rates");
-    let surroundings = Surroundings { base, public_port, labels: &labels, portal: portal.as_ref().map(|portal| &portal.host) };
+    let surroundings = Surroundings {
+        base,
+        public_port,
+        labels: &labels,
+        portal: portal.as_ref().map(|portal| &portal.host),
+        usb_keys: root.has("usb_keys"),
+    };
+    let apps = app::read_all(root, &surroundings, files);
+    let around = Around { base, data: data.as_deref(), public_port, portal: surroundings.portal, apps: &apps };
+    let usb_keys = super::usb_keys::read(root, &around, files);
     Some(Settings {
         listen,
         proxy_protocol_from,
@@ -57,7 +67,8 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         per_person_at_once: rates.or("per_person_at_once", 100, |value| value.whole(1..=100_000)),
         log: log(&root.section("log")),
         monitoring: super::monitoring::read(&root.section("monitoring")),
-        apps: app::read_all(root, &surroundings, files),
+        apps,
+        usb_keys,
         session,
         labels: labels.clone(),
         makes,
@@ -184,6 +195,7 @@ fn timeouts(section: &Section<'_>) -> Timeouts {
         idle: length("idle", default.idle, seconds(1..=600)),
         write_stall: length("write_stall", default.write_stall, seconds(1..=600)),
         least_body_rate: section.or("least_body_rate", default.least_body_rate, |value| value.whole(1..=1 << 20)),
+        certificate_age: length("certificate_age", default.certificate_age, seconds(2..=300)),
         drain: length("drain", default.drain, seconds(1..=300)),
     }
 }

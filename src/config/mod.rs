@@ -13,6 +13,7 @@ mod read;
 mod rule;
 mod settings;
 mod syntax;
+mod usb_keys;
 mod validity;
 mod value;
 
@@ -28,6 +29,8 @@ pub use settings::{
 };
 
 pub use makes::{KeyDemand, KeyMake};
+pub use usb_keys::UsbKeys;
+
 pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;
 
 use files::Files;

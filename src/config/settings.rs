@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::files::Files;
 use super::general::origin_of;
 use super::makes::{KeyDemand, KeyMake};
+use super::usb_keys::UsbKeys;
 use crate::access::{App, Names};
 use crate::model::{Host, Label};
 
@@ -44,6 +45,8 @@ pub struct Settings {
     /// Where metrics and health are told, if anywhere.
     pub monitoring: Option<SocketAddr>,
     pub apps: Vec<AppSettings>,
+    /// Where USB-KEYs are shown and whose are believed, if any are.
+    pub usb_keys: Option<UsbKeys>,
     pub(super) files: Files,
 }
 
@@ -52,6 +55,9 @@ impl Settings {
     pub fn keep_public_addresses_of(&mut self, other: &Settings) {
         self.portal = other.portal.clone();
         self.public_port = other.public_port;
+        if let Some(keys) = &mut self.usb_keys {
+            keys.origin = origin_of(&keys.host, other.public_port);
+        }
         for app in &mut self.apps {
             let origin = origin_of(&app.policy.host, other.public_port);
             if app.policy.origin != origin {
@@ -98,6 +104,8 @@ pub struct Timeouts {
     pub write_stall: Duration,
     /// Bytes a second that a client must send of a body, and over HTTP/2 take of an answer.
     pub least_body_rate: u32,
+    /// How old a connection may become on which a certificate was asked for.
+    pub certificate_age: Duration,
     /// For requests under way when the gateway stops.
     pub drain: Duration,
 }
@@ -111,6 +119,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(60),
             least_body_rate: 256,
+            certificate_age: Duration::from_mins(5),
             drain: Duration::from_secs(20),
         }
     }

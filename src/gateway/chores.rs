@@ -38,6 +38,7 @@ pub async fn keep_house(house: Arc<House>) {
 
 async fn each_second(house: &House) {
     house.look_at_space();
+    house.refresh_trust().await;
     let now = house.clock.now();
     lapses::expire_tokens(house, now, house.clock.wall()).await;
     for expired in house.auth.sessions.sweep(now) {
@@ -108,6 +109,9 @@ async fn each_half_minute(house: &House) {
     }
     if let Err(error) = house.store.forget_places(house.limits.familiar_since(now)).await {
         tracing::warn!(%error, "places where nobody signs in any more could not be removed");
+    }
+    if let Err(error) = house.desk.publish_revocations(house.clock.wall()).await {
+        tracing::warn!(%error, "the list of revoked certificates could not be written; it ends in a week at the latest");
     }
     house.limits.sweep(now);
 }

@@ -89,7 +89,7 @@ fn end_of(text: &str, zone: &TimeZone) -> Option<Time> {
     Some(Time::from_millis(end.as_millisecond()))
 }
 
-fn parsed(serial: &str) -> Result<Serial, String> {
+pub(super) fn parsed(serial: &str) -> Result<Serial, String> {
     Serial::parse(serial).map_err(|why| format!("the serial number {serial:?} {why}"))
 }
 

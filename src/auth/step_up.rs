@@ -45,10 +45,14 @@ impl KeyChanges {
         wall: Time,
     ) -> Result<StepUpMeans, KeyChangeError> {
         let account = self.account(identity, now).await?;
-        let key = match self.ceremonies.ask_key(identity.token_hash(), account.id, Purpose::StepUp, now).await {
-            Ok(challenge) => Some(challenge).filter(|_| fits(Factor::SecurityKey)),
-            Err(CeremonyError::Key(KeyError::UnknownKey)) => None,
-            Err(error) => return Err(error.into()),
+        let key = if fits(Factor::SecurityKey) {
+            match self.ceremonies.ask_key(identity.token_hash(), account.id, Purpose::StepUp, now).await {
+                Ok(challenge) => Some(challenge),
+                Err(CeremonyError::Key(KeyError::UnknownKey)) => None,
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            None
         };
         // Staff do not sign in by code, and so prove nothing more by one.
         let by_code = fits(Factor::PasswordAndOath) && account.role == Role::Member;

@@ -29,6 +29,9 @@ pub enum Change {
     IssueToken,
     ResumeToken,
     StopToken,
+    CreateAuthority,
+    IssueCertificate,
+    RevokeCertificate,
 }
 
 impl Change {
@@ -44,6 +47,9 @@ impl Change {
         Self::IssueToken,
         Self::ResumeToken,
         Self::StopToken,
+        Self::CreateAuthority,
+        Self::IssueCertificate,
+        Self::RevokeCertificate,
     ];
 
     fn allows(self, role: Role) -> bool {
@@ -58,7 +64,10 @@ impl Change {
             | Self::ImportTokens
             | Self::IssueToken
             | Self::ResumeToken
-            | Self::StopToken => role == Role::SecurityAdministrator,
+            | Self::StopToken
+            | Self::CreateAuthority
+            | Self::IssueCertificate
+            | Self::RevokeCertificate => role == Role::SecurityAdministrator,
         }
     }
 }

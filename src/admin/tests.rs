@@ -1,3 +1,4 @@
+mod certificates;
 mod drawer;
 
 use std::net::{IpAddr, Ipv4Addr};

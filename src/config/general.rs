@@ -15,6 +15,7 @@ use super::settings::{
     Activity, Caps, CertificateFiles, KeptForms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings, SignIn, Timeouts,
     default_listen,
 };
+use super::usb_keys::Around;
 use super::value::{parse_address, parse_size, show_size};
 use crate::access::Names;
 use crate::model::Host;
@@ -40,6 +41,9 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
     let labels = labels(&root.section("labels"), session.limits);
     let rates = root.section("rates");
     let surroundings = Surroundings { base, public_port, labels: &labels, portal: portal.as_ref().map(|portal| &portal.host) };
+    let apps = app::read_all(root, &surroundings, files);
+    let around = Around { base, data: data.as_deref(), public_port, portal: surroundings.portal, apps: &apps };
+    let usb_keys = super::usb_keys::read(root, &around, files);
     Some(Settings {
         listen,
         proxy_protocol_from,
@@ -55,7 +59,8 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         per_person_at_once: rates.or("per_person_at_once", 100, |value| value.whole(1..=100_000)),
         log: log(&root.section("log")),
         monitoring: super::monitoring::read(&root.section("monitoring")),
-        apps: app::read_all(root, &surroundings, files),
+        apps,
+        usb_keys,
         session,
         labels: labels.clone(),
         // Last, so that what is missing here does not hide what is wrong above.

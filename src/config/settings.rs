@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::files::Files;
 use super::general::origin_of;
+use super::usb_keys::UsbKeys;
 use crate::access::{App, Names};
 use crate::model::{Host, Label};
 
@@ -39,6 +40,8 @@ pub struct Settings {
     /// Where metrics and health are told, if anywhere.
     pub monitoring: Option<SocketAddr>,
     pub apps: Vec<AppSettings>,
+    /// Where USB-KEYs are shown and whose are believed, if any are.
+    pub usb_keys: Option<UsbKeys>,
     pub(super) files: Files,
 }
 
@@ -47,6 +50,9 @@ impl Settings {
     pub fn keep_public_addresses_of(&mut self, other: &Settings) {
         self.portal = other.portal.clone();
         self.public_port = other.public_port;
+        if let Some(keys) = &mut self.usb_keys {
+            keys.origin = origin_of(&keys.host, other.public_port);
+        }
         for app in &mut self.apps {
             let origin = origin_of(&app.policy.host, other.public_port);
             if app.policy.origin != origin {

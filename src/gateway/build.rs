@@ -89,7 +89,10 @@ pub async fn house(
     let portal = map.portal.origin.clone();
     let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
     let strangers = Arc::new(Strangers::new(quota));
-    let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone()));
+    let desk = Arc::new(
+        Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
+            .issuing_from(pki::IssuingFiles::new(&settings.data)),
+    );
     let csrf = Csrf::new(secret.clone());
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),

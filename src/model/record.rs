@@ -168,6 +168,11 @@ pub enum Action {
     TokenResumed,
     TokenLost,
     TokenRevoked,
+    /// The gateway's own issuing authority was made.
+    AuthorityCreated,
+    CertificateIssued,
+    CertificateRenewed,
+    CertificateRevoked,
     /// Two codes in a row brought it back.
     TokenResynchronised,
     /// There was less room on the disk than the reserve (failed), or enough again (done).

@@ -4,11 +4,13 @@
 //! stored only as a hash (tokens with SHA-256, passwords with argon2id).
 
 mod accounts;
+mod certificates;
 mod challenges;
 mod clock;
 mod code_failures;
 mod codes;
 mod enrolments;
+mod issued;
 mod keys;
 mod places;
 mod proofs;
@@ -28,9 +30,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 pub use accounts::{AccountFilter, InviteError, WrongAnswer};
+pub use certificates::{NewCertificate, StoredCertificate};
 pub use challenges::{NewChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
+pub use issued::{CertificateChange, ListedCertificate, RevokedCertificate};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
 pub use places::FamiliarPlace;
 pub use seeds::{NewSeed, SealedSeed, Spending, StoredSeed};

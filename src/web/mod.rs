@@ -138,7 +138,8 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/sessions", get(console::sessions))
         .route("/console/sessions/end", get(console::confirm_end))
         .route("/language/{tag}", get(language::switch))
-        .route("/assets/{name}", get(files::asset));
+        .route("/assets/{name}", get(files::asset))
+        .route("/crl/issuing-ca.crl", get(files::revocations));
     let routes = forms().into_iter().fold(pages, |routes, (address, form)| routes.route(address, form));
     routes.fallback(files::missing).method_not_allowed_fallback(files::missing)
 }

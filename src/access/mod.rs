@@ -12,7 +12,7 @@ mod pattern;
 mod permit;
 mod rule;
 
-pub use app::{App, Names};
+pub use app::{App, Binding, Names};
 pub use decide::{Asked, Grant, GrantWatch, Heard, decide, may_enter, may_go_on};
 pub use demand::{Demand, FactorDemand};
 pub use hours::{Hours, NotHours};

@@ -133,6 +133,11 @@ impl Identity {
         self.live.key
     }
 
+    /// Whether this token was shown in the session.
+    pub fn rests_on(&self, token: TokenId) -> bool {
+        self.proofs.iter().any(|proof| proof.token == token)
+    }
+
     pub fn is_revoked(&self) -> bool {
         self.live.is_revoked()
     }

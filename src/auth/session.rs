@@ -109,6 +109,11 @@ impl Sessions {
         (identity.host == *host && !identity.live.is_over(now)).then_some(identity)
     }
 
+    /// Who was given this token.
+    pub(super) fn holder_of(&self, token: TokenHash) -> Option<Arc<Identity>> {
+        self.tokens.find(&token)
+    }
+
     /// Ends a session; `false`: it was not open.
     pub async fn end(&self, id: SessionId) -> Result<bool, StoreError> {
         let was_open = self.revoke(id).is_some();

@@ -40,7 +40,13 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
     let session = session(&root.section("session"));
     let labels = labels(&root.section("labels"), session.limits);
     let rates = root.section("rates");
-    let surroundings = Surroundings { base, public_port, labels: &labels, portal: portal.as_ref().map(|portal| &portal.host) };
+    let surroundings = Surroundings {
+        base,
+        public_port,
+        labels: &labels,
+        portal: portal.as_ref().map(|portal| &portal.host),
+        usb_keys: root.has("usb_keys"),
+    };
     let apps = app::read_all(root, &surroundings, files);
     let around = Around { base, data: data.as_deref(), public_port, portal: surroundings.portal, apps: &apps };
     let usb_keys = super::usb_keys::read(root, &around, files);
@@ -185,6 +191,7 @@ fn timeouts(section: &Section<'_>) -> Timeouts {
         idle: length("idle", default.idle, seconds(1..=600)),
         write_stall: length("write_stall", default.write_stall, seconds(1..=600)),
         least_body_rate: section.or("least_body_rate", default.least_body_rate, |value| value.whole(1..=1 << 20)),
+        certificate_age: length("certificate_age", default.certificate_age, seconds(2..=300)),
         drain: length("drain", default.drain, seconds(1..=300)),
     }
 }

@@ -99,6 +99,8 @@ pub struct Timeouts {
     pub write_stall: Duration,
     /// Bytes a second that a client must send of a body, and over HTTP/2 take of an answer.
     pub least_body_rate: u32,
+    /// How old a connection may become on which a certificate was asked for.
+    pub certificate_age: Duration,
     /// For requests under way when the gateway stops.
     pub drain: Duration,
 }
@@ -112,6 +114,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(60),
             least_body_rate: 256,
+            certificate_age: Duration::from_mins(5),
             drain: Duration::from_secs(20),
         }
     }

@@ -30,7 +30,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         Refusal::NotFound => StatusCode::NOT_FOUND,
         Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Revoked => StatusCode::UNAUTHORIZED,
-        Refusal::NotAllowed { .. }
+        Refusal::Certificate(_)
+        | Refusal::NotAllowed { .. }
         | Refusal::FormNotKept { .. }
         | Refusal::ForeignOrigin
         | Refusal::FormExpired
@@ -66,10 +67,7 @@ impl House {
     }
 
     fn page(&self, map: &Map, facts: &Facts, status: StatusCode, refusal: &Refusal) -> (&'static str, Bytes) {
-        let host = match facts.app {
-            Some(_) => AssetPrefix::AppHost,
-            None => AssetPrefix::Portal,
-        };
+        let host = if facts.elsewhere { AssetPrefix::AppHost } else { AssetPrefix::Portal };
         let page = web::refusal_page(&web::RefusalPage {
             language: facts.language(),
             status: status.as_u16(),
@@ -77,6 +75,7 @@ impl House {
             reference: facts.reference.as_str(),
             host,
             portal: &map.portal.origin,
+            again: facts.again.as_deref(),
             step_up: facts.step_up.as_deref(),
         });
         ("text/html; charset=utf-8", page.into())

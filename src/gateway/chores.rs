@@ -31,6 +31,7 @@ pub async fn keep_house(house: Arc<House>) {
 
 async fn each_second(house: &House) {
     house.look_at_space();
+    house.refresh_trust().await;
     let now = house.clock.now();
     for expired in house.auth.sessions.sweep(now) {
         house.journal.note(Event::done(Action::SessionExpired).by(expired.who).with("session", expired.id));

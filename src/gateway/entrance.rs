@@ -211,7 +211,7 @@ fn not_entered(error: NoEntry) -> Refusal {
     }
 }
 
-fn redirect(location: &str, cookies: &[String]) -> Response<Bytes> {
+pub(super) fn redirect(location: &str, cookies: &[String]) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::SEE_OTHER;
     let headers = response.headers_mut();

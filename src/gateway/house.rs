@@ -19,10 +19,12 @@ use crate::store::{Store, StoreError};
 use crate::web;
 
 use super::kept::Kept;
+use super::key_host::KeySite;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::space::Space;
 use super::standing::Standing;
+use super::trust::Trusting;
 
 /// What all workers share.
 pub struct House {
@@ -44,6 +46,8 @@ pub struct House {
     pub standing: Standing,
     pub memory: Memory,
     pub space: Space,
+    /// Whose certificates are believed.
+    pub trusting: Trusting,
 }
 
 /// What follows from the config in force. A reload replaces it whole.
@@ -51,6 +55,8 @@ pub struct Map {
     /// Grows by one with each reload, so that a worker sees that open flows must be judged anew.
     pub generation: u64,
     pub portal: PortalSite,
+    /// Asks for certificates, for sign-in; `None`: USB-KEYs are not taken.
+    pub key_host: Option<KeySite>,
     pub sites: HashMap<Host, Arc<AppSite>>,
     pub activity: Activity,
     pub kept_forms: KeptForms,
@@ -74,6 +80,7 @@ pub struct AppSite {
 /// What stands behind a host name.
 pub enum Site {
     Portal,
+    KeyHost,
     App(Arc<AppSite>),
 }
 
@@ -81,6 +88,9 @@ impl Map {
     pub fn site(&self, host: &Host) -> Option<Site> {
         if *host == self.portal.host {
             return Some(Site::Portal);
+        }
+        if self.key_host.as_ref().is_some_and(|site| site.host == *host) {
+            return Some(Site::KeyHost);
         }
         self.sites.get(host).map(|site| Site::App(site.clone()))
     }

@@ -15,6 +15,7 @@ mod flows;
 mod house;
 mod keeping;
 mod kept;
+mod key_host;
 mod memory;
 mod metrics;
 mod monitoring;
@@ -28,6 +29,7 @@ mod sending;
 mod space;
 mod standing;
 mod status;
+mod trust;
 
 pub use control::{AccountLine, Ask, ControlAnswer, MAX_MESSAGE_BYTES, TokenVerb, told};
 pub use house::{Site, StartError};

@@ -24,7 +24,7 @@ use super::flows::Asked;
 use super::house::{AppSite, Map};
 use super::keeping::{cookie_of, set_cookie, step_up_link};
 use super::kept::{Form, FormId, Found, Owner};
-use super::pipeline::{Worker, recorded};
+use super::pipeline::{NOTHING_HELD, Worker, recorded};
 use super::portal::{SLOWEST_FORM, read_form};
 use super::record::{Facts, known};
 
@@ -109,7 +109,7 @@ impl Worker {
     /// Whether what she has proved is not enough any more.
     fn would_be_refused(&self, here: &Corner<'_>, form: &Form) -> bool {
         let Ok(path) = CanonicalPath::parse(path_of(form), here.site.app.paths) else { return false };
-        let question = Question { method: &Method::POST, path: &path };
+        let question = Question { method: &Method::POST, path: &path, held: NOTHING_HELD };
         let (from, wall) = (here.facts.origin.address, self.house.clock.wall());
         let decided = access::decide(here.visitor, &here.site.app, &question, from, here.now, wall);
         matches!(decided, Err(Refusal::StepUpNeeded { .. }))
@@ -156,9 +156,10 @@ impl Worker {
             Ok(inbound) => Box::new(inbound),
             Err(refusal) => return refuse(here.facts, refusal).await,
         };
+        let held = self.held_for(&site.app, &inbound.origin.shown, now).await;
         let mut facts = Facts::of(&inbound, here.facts.reference.clone(), Some(site.app.clone()));
         facts.path = site.app.redacted(&path);
-        let (grant, pass) = match self.decide(site, &inbound, visitor, &path, now) {
+        let (grant, pass) = match self.decide(site, &inbound, held, visitor, &path, now) {
             Ok(granted) => granted,
             Err(refusal @ Refusal::StepUpNeeded { .. }) => {
                 let page = self.shown(&wanted, &form, left, Some(prove_link(&form, &wanted)));
@@ -175,7 +176,7 @@ impl Worker {
             return self.house.answer(map, &facts, Refusal::NoRecord, None);
         };
         self.note(Action::FormSent, wanted.id, &facts, visitor, Some(form.body.len()));
-        self.flows.track(permit.grant(), map, site, inbound.line.clone(), Asked::of(&inbound, &path));
+        self.flows.track(permit.grant(), map, site, inbound.line.clone(), Asked::of(&inbound, &path, held));
         match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
             // The browser keeps the key, which opens nothing any more: so who presses twice is told that it was sent.
             Ok(response) => response.map(Body::Streamed),

@@ -16,6 +16,7 @@ pub struct Line {
     cut: OnceLock<End>,
     waiting: Notify,
     known: AtomicBool,
+    ending: AtomicBool,
     connection: Option<Arc<Line>>,
 }
 
@@ -39,6 +40,25 @@ impl Line {
         let connection = self.connection();
         let _ = connection.cut.set(why);
         connection.waiting.notify_waiters();
+    }
+
+    /// The connection should end after what is under way, where somebody watches for that: one on which a certificate was asked for.
+    pub fn ask_to_end(&self) {
+        let connection = self.connection();
+        connection.ending.store(true, Ordering::Relaxed);
+        connection.waiting.notify_waiters();
+    }
+
+    /// Resolves when the connection should end by itself.
+    pub async fn until_asked_to_end(&self) {
+        let connection = self.connection();
+        loop {
+            let notified = connection.waiting.notified();
+            if connection.ending.load(Ordering::Relaxed) {
+                return;
+            }
+            notified.await;
+        }
     }
 
     /// Says why a stream ends by itself, for whoever holds what was under way on it; its connection is not cut.

@@ -160,6 +160,10 @@ pub enum Action {
     KeyCounterWentBack,
     /// Many answers in a row, after a right password or in a session, that no key had signed: somebody without the key has the rest.
     KeyAnswersMadeUp,
+    /// The certificate of a USB-KEY was shown for sign-in or its kin.
+    UsbKeyShown,
+    /// Files of authorities, or their lists of revoked certificates, have changed.
+    TrustReloaded,
     TokensImported,
     TokenIssued,
     /// Its holder showed that she has it.

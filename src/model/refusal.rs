@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::NotCanonical;
+use super::{CertificateTrouble, NotCanonical};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -28,6 +28,8 @@ pub enum Refusal {
     FormNotKept {
         why: &'static str,
     },
+    /// It takes the certificate of her own USB-KEY on this very connection.
+    Certificate(CertificateTrouble),
     /// Signed in, but no rule lets her do this.
     NotAllowed {
         rule: String,
@@ -85,6 +87,7 @@ impl Refusal {
             Self::SignInAgain => "sign-in-again",
             Self::StepUpNeeded { .. } => "step-up-needed",
             Self::FormNotKept { .. } => "step-up-needed-form-not-kept",
+            Self::Certificate(_) => "certificate",
             Self::NotAllowed { .. } => "not-allowed",
             Self::ForeignOrigin => "foreign-origin",
             Self::FormExpired => "form-expired",
@@ -109,6 +112,7 @@ impl Refusal {
         match self {
             Self::Malformed(what) => (*what).to_owned(),
             Self::Path(why) => why.to_string(),
+            Self::Certificate(trouble) => trouble.word().to_owned(),
             Self::NotAllowed { rule } => rule.clone(),
             Self::StepUpNeeded { factor, fresh: None } => (*factor).to_owned(),
             Self::StepUpNeeded { factor, fresh: Some(fresh) } => format!("{factor}, at most {} s ago", fresh.as_secs()),

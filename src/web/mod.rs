@@ -22,6 +22,7 @@ mod recent;
 mod refusal;
 mod sign_in;
 mod step_up;
+mod usb_key;
 pub mod view;
 
 use std::sync::Arc;
@@ -66,7 +67,7 @@ pub struct Portal {
     pub cookie_lives: Duration,
     /// `https://host[:port]`.
     pub origin: String,
-    /// The host on which USB-KEYs are shown, as `https://host[:port]`, where the config has one.
+    /// `https://host[:port]` of the host that asks for certificates; `None`: USB-KEYs are not taken here.
     pub key_host: Option<String>,
     /// In the order in which they are listed.
     pub apps: ArcSwap<Vec<Arc<App>>>,
@@ -106,6 +107,9 @@ fn router() -> Router<Arc<Portal>> {
         .route("/sign-in/key-first", get(sign_in::page))
         .route("/sign-in/key-first/finish", get(sign_in::page))
         .route("/sign-in/onward", get(sign_in::onward))
+        .route("/sign-in/usb-key", get(sign_in::page))
+        .route("/sign-in/usb-key/finish", get(usb_key::finish))
+        .route("/sign-in/usb-key/password", get(usb_key::password_page))
         .route("/signed-out", get(own::signed_out))
         .route("/step-up", get(step_up::page))
         .route("/step-up/key", get(step_up::page))
@@ -154,6 +158,8 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/sign-in/key-first/finish", post(sign_in::key_first_finish)),
         ("/step-up/key", post(step_up::key)),
         ("/step-up/code", post(step_up::code)),
+        ("/sign-in/usb-key", post(usb_key::ask)),
+        ("/sign-in/usb-key/password", post(usb_key::password)),
         ("/sign-out", post(own::sign_out)),
         ("/sign-out/everywhere", post(own::sign_out_everywhere)),
         ("/enrol/open", post(enrol::open)),

@@ -10,7 +10,7 @@ use crate::access::App;
 use crate::auth::{Browser, Challenge, Denied, SecondFactors, SignedIn, Told, Visitor, cookies};
 use crate::crypto::Token;
 use crate::limit::{Attempt, Wait};
-use crate::model::{AccountName, Action, CanonicalPath, Refusal};
+use crate::model::{AccountName, Action, CanonicalPath, CertificateTrouble, Refusal};
 
 use super::call::{Answer, Asked, Fields, Posted, Unverified};
 use super::denial::{self, event, key_alert, network};
@@ -37,7 +37,7 @@ pub(super) fn verdict_of(asked: &Asked, return_to: &ReturnTo) -> Option<Result<(
 
 pub(super) fn may_go_on(asked: &Asked, app: &Arc<App>, return_to: &ReturnTo) -> Result<(), Refusal> {
     let wish = return_to.wish(app);
-    let wish = wish.as_ref().map(|(method, path)| crate::access::Asked { method, path });
+    let wish = wish.as_ref().map(|(method, path)| crate::access::Asked { method, path, held: Err(CertificateTrouble::Missing) });
     let (from, wall) = (asked.visit.origin.address, asked.portal.clock.wall());
     crate::access::may_go_on(&asked.visit.visitor, app, wish.as_ref(), from, asked.now, wall)
 }
@@ -56,11 +56,12 @@ pub(super) fn app_of(asked: &Asked, return_to: &ReturnTo) -> Option<Arc<App>> {
 }
 
 /// The page again, with the name as it was typed.
-fn show(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>, typed: &str) -> Answer {
+pub(super) fn show(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>, typed: &str) -> Answer {
     let going_to = app_of(asked, &return_to).map(|app| name_of(&app, asked.visit.language).to_owned());
     let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
     let name = typed.chars().filter(|c| !c.is_control()).take(LONGEST_NAME_SHOWN).collect();
-    let view = SignInView { frame: asked.frame_at(&return_to.at("/sign-in"), alert), return_to, going_to, name };
+    let usb_key = asked.portal.key_host.is_some();
+    let view = SignInView { frame: asked.frame_at(&return_to.at("/sign-in"), alert), return_to, going_to, name, usb_key };
     told_to_wait(asked.show_with(status, &view)?, wait)
 }
 
@@ -87,7 +88,7 @@ pub(super) fn told_to_wait(mut response: Response, wait: Option<u64>) -> Answer 
     Ok(response)
 }
 
-fn go_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
+pub(super) fn go_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
     if !return_to.app.is_empty() {
         return asked.redirect(&return_to.at("/enter"));
     }
@@ -114,7 +115,7 @@ pub async fn onward(asked: Asked) -> Answer {
 }
 
 /// What every step of sign-in does with its form. One that came too late loses nothing: she goes on, or begins again on her way.
-fn begin(unverified: Unverified) -> Result<(Asked, Fields, ReturnTo), Box<Answer>> {
+pub(super) fn begin(unverified: Unverified) -> Result<(Asked, Fields, ReturnTo), Box<Answer>> {
     let return_to = unverified.asked.query.return_to();
     if unverified.asked.visit.visitor.known().is_some() && !must_sign_in_again(&unverified.asked, &return_to) {
         // Another tab signed in meanwhile.
@@ -156,11 +157,11 @@ pub async fn key_page(asked: Asked) -> Answer {
 
 async fn ask_for_key(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
     let Some(pending) = &asked.step else { return asked.redirect(&return_to.at("/sign-in")) };
-    match asked.portal.auth.sign_in.second_factors(pending, asked.now, asked.portal.clock.wall()).await {
-        Ok(SecondFactors { key, code }) => {
+    match asked.portal.auth.sign_in.second_factors(pending, asked.portal.key_host.is_some(), asked.now, asked.portal.clock.wall()).await {
+        Ok(SecondFactors { key, code, usb_key }) => {
             let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
             let frame = asked.frame_at(&return_to.at("/sign-in/key"), alert);
-            let view = SignInKeyView { frame, return_to, ceremony: key.as_ref().map(ceremony), code, key_first: KeyFirst::No };
+            let view = SignInKeyView { frame, return_to, ceremony: key.as_ref().map(ceremony), code, usb_key, key_first: KeyFirst::No };
             told_to_wait(asked.show_with(status, &view)?, wait)
         }
         Err(denied) => deny(asked, return_to, &denied, "").await,
@@ -272,6 +273,7 @@ pub async fn key_first(unverified: Unverified) -> Answer {
                 return_to,
                 ceremony: Some(ceremony(&challenge)),
                 code: false,
+                usb_key: false,
                 key_first: KeyFirst::Yes,
             };
             asked.show(&view)
@@ -298,7 +300,7 @@ pub async fn key_first_finish(unverified: Unverified) -> Answer {
     }
 }
 
-async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &ReturnTo) -> Answer {
+pub(super) async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &ReturnTo) -> Answer {
     let SignedIn { token, identity, key } = signed_in;
     let event = event(asked, Action::SignIn).by(identity.who().clone()).with("key", key);
     if let Err(refused) = record(asked, event).await {
@@ -317,7 +319,7 @@ async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &ReturnTo) -> 
 }
 
 /// One public answer for every wrong name, password and state.
-async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) -> Answer {
+pub(super) async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) -> Answer {
     denial::note(asked, denied, event(asked, Action::SignIn), typed).await?;
     let alert = match denied.told() {
         Told::Refused => Alert::WrongSignIn,
@@ -328,13 +330,13 @@ async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) 
     show(asked, return_to, Some(alert), typed)
 }
 
-async fn refuse_for_now(asked: &Asked, return_to: ReturnTo, wait: &Wait, typed: &str) -> Answer {
+pub(super) async fn refuse_for_now(asked: &Asked, return_to: ReturnTo, wait: &Wait, typed: &str) -> Answer {
     asked.portal.auth.sign_in.tally().must_wait();
     let seconds = denial::note_wait(asked, wait, event(asked, Action::SignIn), None, typed).await?;
     show(asked, return_to, Some(Alert::Wait { seconds }), typed)
 }
 
-fn browser(asked: &Asked) -> Browser {
+pub(super) fn browser(asked: &Asked) -> Browser {
     Browser { address: asked.visit.origin.address, user_agent: asked.agent().to_owned() }
 }
 

@@ -2,6 +2,7 @@
 //! software key (`softpasskey`), and an upstream that records what reaches it.
 
 mod browser;
+mod city;
 mod forms;
 mod frames;
 mod house;
@@ -38,4 +39,6 @@ mod step_up;
 mod streams;
 mod trouble;
 mod upstream_tls;
+mod usb_key;
+mod usb_key_apps;
 mod way;

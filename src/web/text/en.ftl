@@ -39,6 +39,19 @@ password = Password
 password-new = New password
 password-again = The same password again
 
+# USB-KEY
+sign-in-usb-key = Sign in with your USB-KEY
+sign-in-usb-key-hint = The USB-KEY with a certificate that your unit was given.
+sign-in-usb-key-title = Show your USB-KEY
+usb-key-title = Show your USB-KEY
+usb-key-step-plug = Plug the USB-KEY in before you go on.
+usb-key-step-go-on = Press the button below, and choose your certificate when the browser asks.
+usb-key-step-pin = Enter the PIN of the USB-KEY.
+usb-key-show = The USB-KEY is plugged in
+usb-key-back = Back
+usb-key-password-title = Enter your password too
+usb-key-password-intro = The USB-KEY of { $name } was right. With this kind of certificate, the password is needed as well.
+
 # Sign-in
 sign-in-title = Sign in
 sign-in-going-to = Sign in to go on to { $app }.
@@ -511,3 +524,23 @@ error-upgrade-not-allowed-next = If the system needs it, give your administrator
 error-misdirected-title = This address does not belong here
 error-misdirected-happened = The gateway knows no system of this name, or the connection was made for another one.
 error-misdirected-next = Check the address. If it is right, close the browser's window and open the address again.
+
+# USB-KEY
+error-try-again = Try again
+error-certificate-title = The USB-KEY did not let you in
+error-certificate-missing-happened = The browser showed no certificate.
+error-certificate-missing-next = Plug the USB-KEY in, close all windows of the browser, open it again and sign in once more: a browser remembers that there was no certificate until it is closed. If it still shows none, the program that came with the USB-KEY may not be installed.
+error-certificate-not-hers-happened = The certificate is good, but it does not open this account.
+error-certificate-not-hers-next = Take your own USB-KEY. If the browser goes on showing another certificate, close all its windows and open it again. If this is your own USB-KEY, give your administrator the reference number.
+error-certificate-expired-happened = The certificate on the USB-KEY is not valid at this time: it has expired, or it is not valid yet.
+error-certificate-expired-next = Have it renewed by the office that gave it to you. You can sign in with another of your tokens meanwhile.
+error-certificate-revoked-happened = The certificate on the USB-KEY was revoked.
+error-certificate-revoked-next = It will not work again. Use another of your tokens, and ask your administrator for a new USB-KEY.
+error-certificate-revocation-unknown-happened = Whether the certificate was revoked cannot be checked at the moment, so it is not taken.
+error-certificate-revocation-unknown-next = Nothing is wrong with your USB-KEY. Use another of your tokens, and tell your administrator that the list of revoked certificates is out of date.
+error-certificate-other-authority-happened = The certificate was issued by an office that is not trusted here.
+error-certificate-other-authority-next = If you have several certificates, try again and choose the one that your unit was given. Close all windows of the browser first if it does not ask.
+error-certificate-wrong-use-happened = The certificate is not meant for signing in.
+error-certificate-wrong-use-next = A USB-KEY can hold several certificates, such as one for signatures and one for encryption. Close all windows of the browser, open it again, and choose the other one.
+error-certificate-unusable-happened = The certificate cannot be used: its key is too weak, or something in it cannot be read.
+error-certificate-unusable-next = Ask your administrator for a new USB-KEY, and use another of your tokens meanwhile.

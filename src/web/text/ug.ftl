@@ -40,6 +40,19 @@ password = پارول
 password-new = يېڭى پارول
 password-again = پارولنى قايتا كىرگۈزۈڭ
 
+# USB-KEY
+sign-in-usb-key = USB-KEY بىلەن كىرىش
+sign-in-usb-key-hint = ئورنىڭىز تارقاتقان، رەقەملىك گۇۋاھنامە ساقلانغان USB-KEY.
+sign-in-usb-key-title = USB-KEY نى كۆرسىتىڭ
+usb-key-title = USB-KEY نى كۆرسىتىڭ
+usb-key-step-plug = داۋاملاشتۇرۇشتىن بۇرۇن USB-KEY نى چېتىڭ.
+usb-key-step-go-on = تۆۋەندىكى كۇنۇپكىنى بېسىڭ، تور كۆرگۈچ سورىغاندا گۇۋاھنامىڭىزنى تاللاڭ.
+usb-key-step-pin = USB-KEY نىڭ PIN نومۇرىنى كىرگۈزۈڭ.
+usb-key-show = USB-KEY چېتىلدى
+usb-key-back = قايتىش
+usb-key-password-title = پارولنىمۇ كىرگۈزۈڭ
+usb-key-password-intro = { $name } نىڭ USB-KEY سى توغرا. بۇ خىل گۇۋاھنامە ئىشلىتىلگەندە پارولمۇ لازىم.
+
 # Sign-in
 sign-in-title = كىرىش
 sign-in-going-to = كىرگەندىن كېيىن بۇ سىستېمىغا ئۆتىسىز: { $app }
@@ -488,3 +501,23 @@ error-upgrade-not-allowed-next = سىستېمىغا بۇ ئۇلىنىش زۆرۈ
 error-misdirected-title = بۇ ئادرېس بۇ ئۆتكەلگە تەۋە ئەمەس
 error-misdirected-happened = ئۆتكەلدە بۇ نامدىكى سىستېما يوق ياكى بۇ ئۇلىنىش باشقا سىستېما ئۈچۈن قۇرۇلغان.
 error-misdirected-next = ئادرېسنى تەكشۈرۈڭ. ئادرېس توغرا بولسا، تور كۆرگۈچنىڭ كۆزنىكىنى تاقاپ، قايتا ئېچىڭ.
+
+# USB-KEY
+error-try-again = قايتا سىناش
+error-certificate-title = USB-KEY تەكشۈرۈشتىن ئۆتمىدى
+error-certificate-missing-happened = تور كۆرگۈچ ھېچقانداق گۇۋاھنامە كۆرسەتمىدى.
+error-certificate-missing-next = USB-KEY نى چېتىڭ، تور كۆرگۈچنىڭ ھەممە كۆزنىكىنى تاقاپ، قايتا ئېچىپ، يەنە بىر قېتىم كىرىڭ: تور كۆرگۈچ تاقالغۇچە گۇۋاھنامە يوقلۇقىنى ئېسىدە تۇتىدۇ. يەنىلا كۆرسەتمىسە، USB-KEY نىڭ پروگراممىسى ئورنىتىلمىغان بولۇشى مۇمكىن.
+error-certificate-not-hers-happened = گۇۋاھنامە ئىناۋەتلىك، ئەمما بۇ ھېساباتنى ئاچمايدۇ.
+error-certificate-not-hers-next = ئۆزىڭىزنىڭ USB-KEY سىنى ئىشلىتىڭ. تور كۆرگۈچ يەنە باشقا گۇۋاھنامىنى كۆرسەتسە، ھەممە كۆزنىكىنى تاقاپ، قايتا ئېچىڭ. بۇ ئۆزىڭىزنىڭ USB-KEY سى بولسا، پايدىلىنىش نومۇرىنى باشقۇرغۇچىغا بېرىڭ.
+error-certificate-expired-happened = USB-KEY دىكى گۇۋاھنامە ھازىر ئىناۋەتلىك ئەمەس: ۋاقتى ئۆتكەن ياكى تېخى كۈچكە ئىگە بولمىغان.
+error-certificate-expired-next = گۇۋاھنامىنى بەرگەن ئورۇنغا بېرىپ يېڭىلىتىڭ. بۇ جەرياندا باشقا توكېنىڭىز بىلەن كىرسىڭىز بولىدۇ.
+error-certificate-revoked-happened = USB-KEY دىكى گۇۋاھنامە بىكار قىلىنغان.
+error-certificate-revoked-next = ئۇنى ئەمدى ئىشلەتكىلى بولمايدۇ. باشقا توكېنىڭىزنى ئىشلىتىڭ ھەمدە باشقۇرغۇچىدىن يېڭى USB-KEY سوراڭ.
+error-certificate-revocation-unknown-happened = گۇۋاھنامىنىڭ بىكار قىلىنغان-قىلىنمىغانلىقىنى ھازىر تەكشۈرگىلى بولمايدۇ، شۇڭا قوبۇل قىلىنمىدى.
+error-certificate-revocation-unknown-next = USB-KEY ىڭىزدا مەسىلە يوق. باشقا توكېنىڭىزنى ئىشلىتىڭ ھەمدە باشقۇرغۇچىغا بىكار قىلىنغان گۇۋاھنامىلەر تىزىملىكىنىڭ ۋاقتى ئۆتكەنلىكىنى ئېيتىڭ.
+error-certificate-other-authority-happened = گۇۋاھنامىنى بەرگەن ئورۇنغا بۇ يەردە ئىشەنچ قىلىنمايدۇ.
+error-certificate-other-authority-next = گۇۋاھنامىڭىز بىر قانچە بولسا، قايتا سىناپ، ئورنىڭىز تارقاتقاننى تاللاڭ. تور كۆرگۈچ سورىمىسا، ئاۋۋال ھەممە كۆزنىكىنى تاقاڭ.
+error-certificate-wrong-use-happened = بۇ گۇۋاھنامە كىرىشكە ئىشلىتىلمەيدۇ.
+error-certificate-wrong-use-next = USB-KEY دا ئىمزا ۋە شىفىرلاش گۇۋاھنامىسىغا ئوخشاش بىر قانچە گۇۋاھنامە بولۇشى مۇمكىن. تور كۆرگۈچنىڭ ھەممە كۆزنىكىنى تاقاپ، قايتا ئېچىپ، يەنە بىرىنى تاللاڭ.
+error-certificate-unusable-happened = بۇ گۇۋاھنامىنى ئىشلەتكىلى بولمايدۇ: ئاچقۇچى بەك ئاجىز ياكى ئۇنىڭدا ئوقۇغىلى بولمايدىغان نەرسە بار.
+error-certificate-unusable-next = باشقۇرغۇچىدىن يېڭى USB-KEY سوراڭ، بۇ جەرياندا باشقا توكېنىڭىزنى ئىشلىتىڭ.

@@ -39,6 +39,19 @@ password = 口令
 password-new = 设置口令
 password-again = 再次输入口令
 
+# USB-KEY
+sign-in-usb-key = 使用 USB-KEY 登录
+sign-in-usb-key-hint = 使用单位发放的存有数字证书的 USB-KEY。
+sign-in-usb-key-title = 出示 USB-KEY
+usb-key-title = 出示 USB-KEY
+usb-key-step-plug = 请先插入 USB-KEY，再继续操作。
+usb-key-step-go-on = 点击下方按钮，并在浏览器提示时选择您的证书。
+usb-key-step-pin = 输入 USB-KEY 的 PIN 码。
+usb-key-show = 已插入 USB-KEY
+usb-key-back = 返回
+usb-key-password-title = 还需输入密码
+usb-key-password-intro = { $name } 的 USB-KEY 验证通过。使用此类证书时，还需输入密码。
+
 # 登录
 sign-in-title = 登录
 sign-in-going-to = 登录后将进入“{ $app }”。
@@ -471,3 +484,23 @@ error-upgrade-not-allowed-next = 系统确需此类连接的，请将参考编�
 error-misdirected-title = 此网址不属于本网关
 error-misdirected-happened = 网关中没有使用此名称的系统，或者该连接是为其他系统建立的。
 error-misdirected-next = 请核对网址。网址无误的，请关闭浏览器窗口后重新打开。
+
+# USB-KEY
+error-try-again = 重试
+error-certificate-title = USB-KEY 未通过验证
+error-certificate-missing-happened = 浏览器没有出示证书。
+error-certificate-missing-next = 请插入 USB-KEY，关闭浏览器的所有窗口，重新打开后再次登录：浏览器在关闭之前会记住没有证书这一状态。仍未出示证书的，可能是没有安装 USB-KEY 的配套程序。
+error-certificate-not-hers-happened = 证书有效，但不能用于此账号。
+error-certificate-not-hers-next = 请使用您本人的 USB-KEY。浏览器仍出示其他证书的，请关闭浏览器的所有窗口后重新打开。确为您本人的 USB-KEY 的，请将参考编号提供给管理员。
+error-certificate-expired-happened = USB-KEY 中的证书目前不在有效期内：已过期或尚未生效。
+error-certificate-expired-next = 请到证书发放部门办理更新。在此期间可使用您的其他令牌登录。
+error-certificate-revoked-happened = USB-KEY 中的证书已被吊销。
+error-certificate-revoked-next = 该证书不能再使用。请使用您的其他令牌，并向管理员申请新的 USB-KEY。
+error-certificate-revocation-unknown-happened = 目前无法核实证书是否已被吊销，因此不予接受。
+error-certificate-revocation-unknown-next = 您的 USB-KEY 没有问题。请使用您的其他令牌，并告知管理员证书吊销列表已过期。
+error-certificate-other-authority-happened = 颁发该证书的机构不受本网关信任。
+error-certificate-other-authority-next = 您有多个证书的，请重试并选择单位发放的证书。浏览器没有提示选择的，请先关闭浏览器的所有窗口。
+error-certificate-wrong-use-happened = 该证书不能用于登录。
+error-certificate-wrong-use-next = USB-KEY 中可能有多个证书，例如签名证书和加密证书。请关闭浏览器的所有窗口，重新打开后选择另一个证书。
+error-certificate-unusable-happened = 该证书不能使用：密钥强度不足，或者其中有无法识别的内容。
+error-certificate-unusable-next = 请向管理员申请新的 USB-KEY，在此期间使用您的其他令牌。

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use askama::Template;
 
 use super::Frame;
-use crate::model::Refusal;
+use crate::model::{CertificateTrouble, Refusal};
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "error.html")]
@@ -20,6 +20,8 @@ pub struct ErrorView {
     /// Where she can prove what was missing, in another tab.
     pub step_up: Option<String>,
     pub retry_after_s: Option<u64>,
+    /// Where she may try the same again, once she has done what the page says.
+    pub again: Option<String>,
 }
 
 /// What the person is told; less than the log says.
@@ -41,6 +43,7 @@ pub enum ErrorKind {
     UpgradeNotAllowed,
     Misdirected,
     FormNotKept,
+    Certificate(CertificateTrouble),
 }
 
 impl ErrorKind {
@@ -61,6 +64,14 @@ impl ErrorKind {
         Self::UpgradeNotAllowed,
         Self::Misdirected,
         Self::FormNotKept,
+        Self::Certificate(CertificateTrouble::Missing),
+        Self::Certificate(CertificateTrouble::NotHers),
+        Self::Certificate(CertificateTrouble::Expired),
+        Self::Certificate(CertificateTrouble::Revoked),
+        Self::Certificate(CertificateTrouble::RevocationUnknown),
+        Self::Certificate(CertificateTrouble::OtherAuthority),
+        Self::Certificate(CertificateTrouble::WrongUse),
+        Self::Certificate(CertificateTrouble::Unusable),
     ];
 
     pub fn of(refusal: &Refusal) -> Self {
@@ -70,6 +81,7 @@ impl ErrorKind {
             Refusal::NotFound => Self::NotFound,
             Refusal::FormExpired | Refusal::HandOverFailed { .. } => Self::FormExpired,
             Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Revoked => Self::SignInAgain,
+            Refusal::Certificate(trouble) => Self::Certificate(*trouble),
             Refusal::NotAllowed { .. } => Self::NotAllowed,
             Refusal::ForeignOrigin => Self::ForeignOrigin,
             Refusal::UpgradeNotAllowed => Self::UpgradeNotAllowed,
@@ -102,6 +114,7 @@ impl ErrorKind {
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-title",
             Self::Misdirected => "error-misdirected-title",
             Self::FormNotKept => "error-form-not-kept-title",
+            Self::Certificate(_) => "error-certificate-title",
         }
     }
 
@@ -123,6 +136,16 @@ impl ErrorKind {
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-happened",
             Self::Misdirected => "error-misdirected-happened",
             Self::FormNotKept => "error-form-not-kept-happened",
+            Self::Certificate(trouble) => match trouble {
+                CertificateTrouble::Missing => "error-certificate-missing-happened",
+                CertificateTrouble::NotHers => "error-certificate-not-hers-happened",
+                CertificateTrouble::Expired => "error-certificate-expired-happened",
+                CertificateTrouble::Revoked => "error-certificate-revoked-happened",
+                CertificateTrouble::RevocationUnknown => "error-certificate-revocation-unknown-happened",
+                CertificateTrouble::OtherAuthority => "error-certificate-other-authority-happened",
+                CertificateTrouble::WrongUse => "error-certificate-wrong-use-happened",
+                CertificateTrouble::Unusable => "error-certificate-unusable-happened",
+            },
         }
     }
 
@@ -144,6 +167,16 @@ impl ErrorKind {
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-next",
             Self::Misdirected => "error-misdirected-next",
             Self::FormNotKept => "error-form-not-kept-next",
+            Self::Certificate(trouble) => match trouble {
+                CertificateTrouble::Missing => "error-certificate-missing-next",
+                CertificateTrouble::NotHers => "error-certificate-not-hers-next",
+                CertificateTrouble::Expired => "error-certificate-expired-next",
+                CertificateTrouble::Revoked => "error-certificate-revoked-next",
+                CertificateTrouble::RevocationUnknown => "error-certificate-revocation-unknown-next",
+                CertificateTrouble::OtherAuthority => "error-certificate-other-authority-next",
+                CertificateTrouble::WrongUse => "error-certificate-wrong-use-next",
+                CertificateTrouble::Unusable => "error-certificate-unusable-next",
+            },
         }
     }
 }

@@ -113,6 +113,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         portal: portal.map(str::to_owned),
         step_up: (kind == ErrorKind::FormNotKept).then(|| "/.yumen/step-up?asked=POST%20%2Fa".into()),
         retry_after_s: Some(30),
+        again: Some("/show?request=r1".into()),
     };
     let all_sessions = |sessions: Vec<SessionRow>, search: &str| AllSessionsView {
         frame: staff("/console/sessions"),
@@ -159,8 +160,14 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let mut pages = vec![
         (
             "sign-in",
-            SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()), name: String::new() }
-                .render(),
+            SignInView {
+                frame: stranger("/sign-in"),
+                return_to: return_to.clone(),
+                going_to: Some(typed.app.into()),
+                name: String::new(),
+                usb_key: true,
+            }
+            .render(),
         ),
         (
             "sign-in-again",
@@ -169,6 +176,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 return_to: ReturnTo::default(),
                 going_to: None,
                 name: typed.name.into(),
+                usb_key: false,
             }
             .render(),
         ),
@@ -183,6 +191,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 return_to: ReturnTo::default(),
                 going_to: None,
                 name: String::new(),
+                usb_key: false,
             }
             .render(),
         ),
@@ -193,14 +202,30 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 return_to: return_to.clone(),
                 ceremony: Some(ceremony()),
                 code: true,
+                usb_key: true,
                 key_first: KeyFirst::No,
             }
             .render(),
         ),
         (
             "sign-in-key-first",
-            SignInKeyView { frame: stranger("/sign-in"), return_to, ceremony: Some(ceremony()), code: false, key_first: KeyFirst::Yes }
-                .render(),
+            SignInKeyView {
+                frame: stranger("/sign-in"),
+                return_to,
+                ceremony: Some(ceremony()),
+                code: false,
+                usb_key: false,
+                key_first: KeyFirst::Yes,
+            }
+            .render(),
+        ),
+        (
+            "usb-key",
+            UsbKeyView { frame: stranger("/sign-in"), link: "https://key.localhost/show".into(), way_back: "/sign-in".into() }.render(),
+        ),
+        (
+            "usb-key-password",
+            UsbKeyPasswordView { frame: stranger("/sign-in"), return_to: ReturnTo::default(), name: typed.name.into() }.render(),
         ),
         ("signed-out", SignedOutView { frame: stranger("/sign-in"), everywhere: false }.render()),
         ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),

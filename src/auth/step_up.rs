@@ -46,10 +46,14 @@ impl KeyChanges {
         wall: Time,
     ) -> Result<StepUpMeans, KeyChangeError> {
         let account = self.account(identity, now).await?;
-        let key = match self.ceremonies.ask_key_of_make(identity.token_hash(), account.id, makes, Purpose::StepUp, now).await {
-            Ok(challenge) => Some(challenge).filter(|_| fits(Factor::SecurityKey)),
-            Err(CeremonyError::Key(KeyError::UnknownKey)) => None,
-            Err(error) => return Err(error.into()),
+        let key = if fits(Factor::SecurityKey) {
+            match self.ceremonies.ask_key_of_make(identity.token_hash(), account.id, makes, Purpose::StepUp, now).await {
+                Ok(challenge) => Some(challenge),
+                Err(CeremonyError::Key(KeyError::UnknownKey)) => None,
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            None
         };
         // Staff do not sign in by code, and so prove nothing more by one.
         let code = account.role == Role::Member && self.codes.has_active(account.id, |kind| fits(Factor::by_code_of(kind)), wall).await?;

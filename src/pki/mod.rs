@@ -3,6 +3,7 @@
 //! Invariant: a [`CertifiedKey`] made here has a key that belongs to its certificate, and a file that cannot be
 //! used is named in the error together with what was found in it.
 
+mod claims;
 mod client;
 mod development;
 mod issuing;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use rustls::sign::CertifiedKey;
 
+pub use claims::{Claims, claims};
 pub use client::{
     AuthoritySource, CertificateRefusal, ClientTrust, Crls, Fingerprint, Keeper, MatchingRule, TrustedCertificate, check_authorities,
 };

@@ -13,6 +13,7 @@ mod enrolments;
 mod issued;
 mod keys;
 mod places;
+mod proofs;
 mod rows;
 mod seeds;
 mod sessions;
@@ -30,7 +31,7 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 pub use accounts::{AccountFilter, InviteError, WrongAnswer};
 pub use certificates::{NewCertificate, StoredCertificate};
-pub use challenges::{NewChallenge, Purpose, TakenChallenge};
+pub use challenges::{NewChallenge, OpenChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
 pub use issued::{CertificateChange, ListedCertificate, RevokedCertificate};

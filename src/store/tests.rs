@@ -3,6 +3,7 @@
 mod certificates;
 mod clock;
 mod places;
+mod proofs;
 mod sessions;
 mod tokens;
 

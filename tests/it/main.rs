@@ -2,6 +2,7 @@
 //! software key (`softpasskey`), and an upstream that records what reaches it.
 
 mod browser;
+mod city;
 mod forms;
 mod frames;
 mod house;
@@ -35,5 +36,7 @@ mod space;
 mod status;
 mod streams;
 mod trouble;
+mod usb_key;
+mod usb_key_apps;
 mod upstream_tls;
 mod way;

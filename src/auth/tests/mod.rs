@@ -6,5 +6,6 @@ mod handover;
 mod keys;
 mod my_keys;
 mod own_tokens;
+mod proving;
 mod sessions;
 mod sign_in;

@@ -173,7 +173,13 @@ impl Desk {
             headers: parts.headers,
             body,
             upgrade,
-            origin: Arc::new(Origin { address: "192.0.2.7".parse().unwrap(), port: 40_000, tls, sni: Arc::new(host) }),
+            origin: Arc::new(Origin {
+                address: "192.0.2.7".parse().unwrap(),
+                port: 40_000,
+                tls,
+                sni: Arc::new(host),
+                shown: crate::model::Shown::NotAsked,
+            }),
             line: self.line.clone(),
         };
         let (permit, script) = permit::permit(self.durability);

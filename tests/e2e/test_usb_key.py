@@ -257,8 +257,9 @@ def test_in_a_browser_a_wrong_pin_and_no_usb_key_at_all_end_at_a_page_that_says_
     lead_to_key_host(house, browser)
     screen.type_into(PIN, "000000")
     # It asks again, and she gives up.
-    screen.type_into(PIN, "", key="Escape")
+    screen.dismiss(PIN)
     browser.see("#error[data-status='403']")
+    browser.open(house.url("portal")).see("form#sign-in")
     assert state_of(house, usb_key) == "issued"
     without = window(None)
     lead_to_key_host(house, without)

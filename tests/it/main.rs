@@ -36,7 +36,7 @@ mod space;
 mod status;
 mod streams;
 mod trouble;
+mod upstream_tls;
 mod usb_key;
 mod usb_key_apps;
-mod upstream_tls;
 mod way;

@@ -132,7 +132,9 @@ async fn every_certificate_that_is_not_good_is_refused_with_a_page_that_says_wha
         assert!(refused.text().contains("try-again"));
         let reference = refused.reference().to_owned();
         let details = house.recorded(|record| match record {
-            Record::Event(event) if event.reference.as_ref().is_some_and(|known| known.as_str() == reference) => Some(event.details.clone()),
+            Record::Event(event) if event.reference.as_ref().is_some_and(|known| known.as_str() == reference) => {
+                Some(event.details.clone())
+            }
             _ => None,
         });
         let details = details.await;
@@ -171,7 +173,10 @@ async fn without_a_certificate_or_with_a_list_out_of_date_nobody_gets_in_and_the
 #[tokio::test]
 async fn after_a_right_password_another_persons_certificate_is_refused_and_counts() {
     let city = City::new();
-    let top = format!("{}\n[sign_in]\nfailures_until_suspended = 3\nper_address_per_minute = 1000\nper_account_per_minute = 1000", city.config(HARDWARE));
+    let top = format!(
+        "{}\n[sign_in]\nfailures_until_suspended = 3\nper_address_per_minute = 1000\nper_account_per_minute = 1000",
+        city.config(HARDWARE)
+    );
     let house = House::open_with(Changes { top: &top, ..Changes::default() }).await;
     house.enrolled("li", Role::Member).await;
     let mut thief = with_card(&house, "wang", &city.card("li", 7)).await;
@@ -240,7 +245,10 @@ async fn the_host_of_usb_keys_resumes_nothing_and_gives_nothing_to_resume() {
             let mut kinds = Vec::new();
             for _ in 0..2 {
                 let mut stream = browser.connect(host).await;
-                stream.write_all(format!("GET /assets/none HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+                stream
+                    .write_all(format!("GET /assets/none HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes())
+                    .await
+                    .unwrap();
                 let _ = stream.read_to_end(&mut Vec::new()).await;
                 kinds.push(stream.get_ref().1.handshake_kind().unwrap());
                 let tickets = stream.get_ref().1.tls13_tickets_received();

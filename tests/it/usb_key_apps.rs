@@ -84,7 +84,10 @@ async fn her_own_certificate_on_the_connection_opens_the_app_and_nobody_elses_do
     browser.plug_in(City::new().card("wang", 7).in_client(&house.tls));
     assert!(ask(&mut browser).await.text().contains("not trusted here"));
     browser.plug_in(city.card("wang", 7).in_client(&house.tls));
-    assert!(ask(&mut browser).await.text().contains("does not open this account"), "another certificate of hers was not shown in this session");
+    assert!(
+        ask(&mut browser).await.text().contains("does not open this account"),
+        "another certificate of hers was not shown in this session"
+    );
 }
 
 #[tokio::test]

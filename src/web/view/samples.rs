@@ -160,8 +160,14 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let mut pages = vec![
         (
             "sign-in",
-            SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()), name: String::new(), usb_key: true }
-                .render(),
+            SignInView {
+                frame: stranger("/sign-in"),
+                return_to: return_to.clone(),
+                going_to: Some(typed.app.into()),
+                name: String::new(),
+                usb_key: true,
+            }
+            .render(),
         ),
         (
             "sign-in-again",
@@ -203,10 +209,20 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ),
         (
             "sign-in-key-first",
-            SignInKeyView { frame: stranger("/sign-in"), return_to, ceremony: Some(ceremony()), code: false, usb_key: false, key_first: KeyFirst::Yes }
-                .render(),
+            SignInKeyView {
+                frame: stranger("/sign-in"),
+                return_to,
+                ceremony: Some(ceremony()),
+                code: false,
+                usb_key: false,
+                key_first: KeyFirst::Yes,
+            }
+            .render(),
         ),
-        ("usb-key", UsbKeyView { frame: stranger("/sign-in"), link: "https://key.localhost/show".into(), way_back: "/sign-in".into() }.render()),
+        (
+            "usb-key",
+            UsbKeyView { frame: stranger("/sign-in"), link: "https://key.localhost/show".into(), way_back: "/sign-in".into() }.render(),
+        ),
         (
             "usb-key-password",
             UsbKeyPasswordView { frame: stranger("/sign-in"), return_to: ReturnTo::default(), name: typed.name.into() }.render(),

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from cryptography import x509
@@ -197,6 +198,18 @@ class Screen:
             self._do("type", "--clearmodifiers", "--delay", "30", text)
         self._do("key", "--clearmodifiers", key)
         until(lambda: window not in self.windows(name), 20, f"{name} closes")
+
+
+    def dismiss(self, name, quiet=3):
+        """Cancels every window of that name, until none comes for `quiet` seconds; a browser may ask more than once."""
+        self.wait_for(name)
+        last = time.monotonic()
+        while time.monotonic() - last < quiet:
+            for window in self.windows(name):
+                self._do("windowactivate", window)
+                self._do("key", "--clearmodifiers", "Escape")
+                last = time.monotonic()
+            time.sleep(0.2)
 
 
 def plug_into(browser_home, ca, drawer):

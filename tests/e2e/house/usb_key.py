@@ -107,6 +107,7 @@ class City:
         """Publishes a new list, in one step."""
         now = datetime.datetime.now(datetime.timezone.utc)
         built = x509.CertificateRevocationListBuilder().issuer_name(self._subject).last_update(now - DAY).next_update(now + 7 * DAY)
+        built = built.add_extension(x509.CRLNumber(x509.random_serial_number() >> 8), critical=False)
         for file in files:
             number = x509.load_pem_x509_certificate(file.read_bytes()).serial_number
             built = built.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build())
@@ -126,7 +127,7 @@ class Shell:
     def curl(self, url, *words):
         """Status, where it leads, and the page."""
         told = "\n%{http_code} %{redirect_url}"
-        ended = self.drawer.run("curl", "-sS", "--max-time", "20", "--cacert", self.house.authority.path, "-w", told, *words, url)
+        ended = self.drawer.run("curl", "-sS", "-H", "Accept: text/html", "--max-time", "20", "--cacert", self.house.authority.path, "-w", told, *words, url)
         if ended.returncode:
             return None, None, ended.stderr
         page, _, last = ended.stdout.rpartition("\n")

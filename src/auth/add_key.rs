@@ -197,7 +197,7 @@ impl KeyChanges {
         }
     }
 
-    async fn wrong_proof(&self, identity: &Identity, account: Account, error: KeyError) -> Result<KeyChangeError, StoreError> {
+    pub(super) async fn wrong_proof(&self, identity: &Identity, account: Account, error: KeyError) -> Result<KeyChangeError, StoreError> {
         let counted = self.failures.count(&account, &error).await?;
         if matches!(counted, Counted::Alarm(_)) {
             // Whoever sits before this session has no key: the owner, who has one, can sign in anew.

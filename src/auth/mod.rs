@@ -18,6 +18,8 @@ mod introduction;
 mod keys;
 mod own_tokens;
 mod password;
+mod petition_proof;
+mod recovery;
 mod return_to;
 mod session;
 mod session_list;
@@ -51,6 +53,8 @@ pub use introduction::Introduction;
 pub use keys::{Authenticators, KeyError};
 pub use own_tokens::{AstrayToken, LostToken, ProofNeeded, ShownToken, may_be_lost};
 pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
+pub use petition_proof::{PetitionProof, PetitionStep};
+pub use recovery::{CheckedCode, Means, Recovering, RecoveryError};
 pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
 pub use session_list::{SessionCounts, SessionRow};
@@ -67,6 +71,7 @@ pub struct Auth {
     pub sessions: Arc<Sessions>,
     pub sign_in: SignIn,
     pub enrolment: Enrolling,
+    pub recovery: Recovering,
     pub keys: KeyChanges,
     pub handover: Handover,
     pub codes: Codes,
@@ -95,7 +100,17 @@ impl Auth {
             codes: codes.clone(),
             guesses: guesses.clone(),
         };
+        let recovery = Recovering {
+            store: store.clone(),
+            passwords: passwords.clone(),
+            ceremonies: ceremonies.clone(),
+            sessions: Arc::clone(&sessions),
+            failures: failures.clone(),
+            codes: codes.clone(),
+            guesses: guesses.clone(),
+        };
         Self {
+            recovery,
             sign_in: SignIn {
                 store: store.clone(),
                 passwords: passwords.clone(),

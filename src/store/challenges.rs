@@ -22,6 +22,11 @@ pub enum Purpose {
     Enrol,
     FreshProof,
     AddKey,
+    /// A change that needs two, by the one who proposes it.
+    Propose,
+    /// The same, by the one who confirms it.
+    Confirm,
+    Recover,
 }
 
 impl Purpose {
@@ -32,6 +37,9 @@ impl Purpose {
             Self::Enrol => "enrol",
             Self::FreshProof => "fresh-proof",
             Self::AddKey => "add-key",
+            Self::Propose => "propose",
+            Self::Confirm => "confirm",
+            Self::Recover => "recover",
         }
     }
 }

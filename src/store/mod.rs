@@ -10,7 +10,9 @@ mod code_failures;
 mod codes;
 mod enrolments;
 mod keys;
+mod petitions;
 mod places;
+mod recoveries;
 mod rows;
 mod seeds;
 mod sessions;
@@ -18,6 +20,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trust;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,7 +34,9 @@ pub use challenges::{NewChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
+pub use petitions::{NewPetition, StoredPetition};
 pub use places::FamiliarPlace;
+pub use recoveries::{Recovered, Recovery};
 pub use seeds::{NewSeed, SealedSeed, Spending, StoredSeed};
 pub use sessions::{Session, StoredSession, Touch};
 pub use steps::{Step, StepKind};

@@ -179,7 +179,7 @@ pub async fn change(Path((id, change)): Path<(String, String)>, Posted { asked, 
     let desk = &asked.portal.desk;
     let done = match change.as_str() {
         "disable" => desk.disable(&actor, account).await.map(|_| Alert::AccountDisabled),
-        "enable" => desk.enable(&actor, account).await.map(|()| Alert::AccountEnabled),
+        "enable" => desk.enable(&actor, account, asked.now).await.map(|()| Alert::AccountEnabled),
         "end-sessions" => desk.end_sessions_of(&actor, account).await.map(|_| Alert::SessionsEnded),
         "invite" => {
             let (known, _) = desk.account(&actor, account).await.map_err(refused)?;

@@ -79,7 +79,7 @@ impl Office {
             Change::ReadSessions => desk.sessions(actor).map(drop),
             Change::Invite => desk.invite(actor, NewAccount { name: AccountName::parse("new").unwrap(), ..wang() }, NOW).await.map(drop),
             Change::DisableAccount => desk.disable(actor, self.wang).await.map(drop),
-            Change::EnableAccount => desk.enable(actor, self.wang).await,
+            Change::EnableAccount => desk.enable(actor, self.wang, NOW).await,
             Change::EndSession => desk.end_session(actor, self.by_token).await.map(drop),
             Change::ReadTokens => {
                 desk.tokens(actor, &TokenFilter::default()).await?;

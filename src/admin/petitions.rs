@@ -119,6 +119,11 @@ impl Desk {
         Ok(wardens)
     }
 
+    /// Whether the proposer's key is all that it takes.
+    pub async fn may_settle_alone(&self, proposal: &Proposal, now: Time) -> Result<bool, AdminError> {
+        Ok(!proposal.needs_two() || self.needed(proposal, now).await?.len() < 2)
+    }
+
     /// Who can confirm it now: neither its proposer nor the person whom it is about.
     pub async fn confirmers(&self, proposal: &Proposal, proposer: AccountId, now: Time) -> Result<Vec<AccountName>, AdminError> {
         let subject = proposal.subject().map(|person| person.account);
@@ -136,7 +141,7 @@ impl Desk {
         if let Some(error) = proposal.impossible() {
             return Err(error);
         }
-        let needs_another = proposal.needs_two() && self.needed(&proposal, now).await?.len() >= 2;
+        let needs_another = !self.may_settle_alone(&proposal, now).await?;
         let confirmers = self.confirmers(&proposal, identity.account(), now).await?;
         if needs_another && confirmers.is_empty() {
             return Err(AdminError::NobodyToConfirm);
@@ -167,7 +172,7 @@ impl Desk {
             return Err(AdminError::ChangedMeanwhile);
         }
         let proposal = &petition.proposal;
-        if proposal.needs_two() && self.needed(proposal, now).await?.len() >= 2 {
+        if !self.may_settle_alone(proposal, now).await? {
             return self.open(actor, (id, proposal), token, now).await.map(Proposing::Waits);
         }
         let authority = if proposal.needs_two() { Authority::Alone } else { Authority::Own };

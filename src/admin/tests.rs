@@ -1,4 +1,6 @@
 mod drawer;
+mod petitions;
+mod town;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

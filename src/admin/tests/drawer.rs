@@ -1,9 +1,10 @@
 //! The drawer: deliveries, issuing, and what ends with a token.
 
-use super::super::TokenEnd;
+use super::super::{Lacks, TokenEnd};
 use super::*;
+use crate::auth::{PetitionProof, PetitionStep};
 use crate::crypto::{SealingKey, TokenHash};
-use crate::model::{Account, AccountId, Event, Factor, Serial, SessionId, TokenId, TokenKind, TokenState, Who};
+use crate::model::{Account, AccountId, Event, Factor, PetitionId, Serial, SessionId, TokenId, TokenKind, TokenState, Who};
 use crate::store::{Completion, NewKey, Session, Spending, TokenFilter};
 
 const TWO: &str = "F1,3132333435363738393031323334353637383930\nF2,3132333435363738393031323334353637383930,TOTP\n";
@@ -90,6 +91,32 @@ impl Office {
             Change::IssueToken => desk.issue_token(actor, &serial("F1"), &AccountName::parse("wang").unwrap(), NOW).await,
             Change::StopToken => desk.stop_token(actor, &serial("F2"), TokenEnd::ForNow, NOW).await.map(drop),
             Change::ResumeToken => desk.resume_token(actor, &serial("F2"), NOW).await,
+            Change::ReadChanges => desk.petitions(actor, NOW).await.map(drop),
+            Change::Recover => match desk.ask_for_recovery(actor, AccountId::fresh(), Lacks::Token, NOW).await {
+                Err(AdminError::NoSuchAccount) => Ok(()),
+                other => other.map(drop),
+            },
+            Change::Trust => match desk.ask_for_trust(actor, &"07".repeat(32), NOW).await {
+                Err(AdminError::NoSuchAuthority) => Ok(()),
+                other => other.map(drop),
+            },
+            Change::ProposeChange => match desk.withdraw(actor, PetitionId::fresh(), NOW).await {
+                Err(AdminError::NoSuchPetition) => Ok(()),
+                other => other,
+            },
+            Change::RejectChange => match desk.reject(actor, PetitionId::fresh(), NOW).await {
+                Err(AdminError::NoSuchPetition) => Ok(()),
+                other => other,
+            },
+            Change::ConfirmChange => {
+                let Actor::Staff { identity, .. } = actor else { return Ok(()) };
+                let id = PetitionId::fresh();
+                let proof = PetitionProof::sample(identity, id, PetitionStep::Confirm, TokenId::fresh());
+                match desk.confirm(actor, id, proof, NOW).await {
+                    Err(AdminError::NoSuchPetition) => Ok(()),
+                    other => other.map(drop),
+                }
+            }
         }
     }
 }

@@ -15,7 +15,6 @@ use super::petitions::{Authority, Proposed};
 use super::proposal::Wish;
 use crate::clock::Time;
 use crate::model::{Action, Event, Role};
-use crate::store::StoreError;
 
 /// What the config declares, and whom to tell when more of it counts.
 #[derive(Debug, Default)]
@@ -82,7 +81,7 @@ impl Desk {
     ) -> Result<(), AdminError> {
         let Some(Wish::Trust { digest: bytes, .. }) = self.declared_as(digest) else { return Err(AdminError::NoSuchAuthority) };
         let event = authority.sign(Event::done(Action::AuthorityTrusted).with("authority", what).with("digest", digest));
-        let confirm = async { Ok::<(), StoreError>(self.store.confirm_trust(&bytes, what, now).await?) };
+        let confirm = self.store.confirm_trust(&bytes, what, now);
         self.recorded(actor, event, confirm).await?;
         self.declared.changed.notify_one();
         Ok(())

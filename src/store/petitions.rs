@@ -161,9 +161,9 @@ impl Store {
         Ok(rejected.rows_affected() == 1)
     }
 
-    /// It was confirmed, and could not be carried out.
+    /// It cannot be carried out any more.
     pub async fn fail_petition(&self, id: PetitionId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE petitions SET state = 'failed' WHERE id = $1 AND state = 'done'")
+        sqlx::query("UPDATE petitions SET state = 'failed' WHERE id = $1 AND state IN ('open', 'done')")
             .bind(id.to_string())
             .execute(&self.write)
             .await?;

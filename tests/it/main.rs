@@ -35,5 +35,6 @@ mod space;
 mod status;
 mod streams;
 mod trouble;
+mod two_people;
 mod upstream_tls;
 mod way;

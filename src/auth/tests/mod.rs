@@ -6,5 +6,7 @@ mod handover;
 mod keys;
 mod my_keys;
 mod own_tokens;
+mod petition_proof;
+mod recovery;
 mod sessions;
 mod sign_in;

@@ -34,6 +34,16 @@ pub struct App {
     pub idle: Duration,
     pub overall: Duration,
     pub demand: Demand,
+    pub binding: Binding,
+}
+
+/// What each connection to an app must have of its own, beside the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Binding {
+    #[default]
+    Nothing,
+    /// The checked certificate of a USB-KEY that has a proof in the session.
+    Certificate,
 }
 
 impl App {
@@ -67,6 +77,7 @@ pub(super) mod sample {
             idle: Duration::from_secs(15 * 60),
             overall: Duration::from_secs(12 * 3600),
             demand: Demand::default(),
+            binding: Binding::Nothing,
         }
     }
 

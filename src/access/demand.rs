@@ -32,6 +32,10 @@ impl FactorDemand {
         ("usb-key", Self::UsbKey),
     ];
 
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, demand)| *demand == self).map_or("", |(word, _)| word)
+    }
+
     pub fn is_met_by(self, factor: Factor) -> bool {
         match self {
             Self::Any | Self::Hardware => true,
@@ -57,14 +61,21 @@ impl Demand {
         Self { factor: self.factor.or(app.factor), fresh: self.fresh.or(app.fresh) }
     }
 
+    /// One proof must do for all of it: an old proof by the right factor is not made young by a new one by another.
     pub(super) fn check(self, identity: &Identity, now: Time) -> Result<(), Refusal> {
-        if !self.factor.unwrap_or_default().is_met_by(identity.factor()) {
-            return Err(Refusal::OtherFactorNeeded);
+        let factor = self.factor.unwrap_or_default();
+        if identity.proven_within(|proven| factor.is_met_by(proven), self.fresh, now) {
+            Ok(())
+        } else {
+            Err(Refusal::StepUpNeeded { factor: factor.word(), fresh: self.fresh })
         }
-        match self.fresh {
-            Some(fresh) if now >= identity.signed_in().plus(fresh) => Err(Refusal::SignInAgain),
-            _ => Ok(()),
-        }
+    }
+
+    /// What was missing, if that was why she was refused.
+    pub fn unmet(refusal: &Refusal) -> Option<Self> {
+        let Refusal::StepUpNeeded { factor, fresh } = refusal else { return None };
+        let (_, demand) = FactorDemand::WORDS.iter().find(|(word, _)| word == factor)?;
+        Some(Self { factor: Some(*demand), fresh: *fresh })
     }
 }
 
@@ -91,6 +102,30 @@ mod tests {
         }
         assert!(!FactorDemand::PhishingResistant.is_met_by(PasswordAndOath));
         assert_eq!(FactorDemand::default(), FactorDemand::PhishingResistant);
+    }
+
+    #[test]
+    fn one_proof_must_be_of_the_right_kind_and_young_enough_at_once() {
+        use crate::model::Role;
+        let (start, minute) = (Time::from_millis(1_800_000_000_000), Duration::from_secs(60));
+        let signed_in = Identity::sample("wang li", "Press", Role::Member, start);
+        let demand = |factor, fresh| Demand { factor: Some(factor), fresh };
+        let fresh = demand(FactorDemand::WebAuthn, Some(5 * minute));
+        let needed = Refusal::StepUpNeeded { factor: "webauthn", fresh: Some(5 * minute) };
+        assert_eq!(fresh.check(&signed_in, start.plus(5 * minute).minus(Duration::from_millis(1))), Ok(()));
+        assert_eq!(fresh.check(&signed_in, start.plus(5 * minute)), Err(needed.clone()));
+        assert_eq!(Demand::unmet(&needed), Some(fresh));
+
+        let later = start.plus(10 * minute);
+        let coded = signed_in.sample_stepped_up(Factor::PasswordAndOath, later);
+        assert_eq!(fresh.check(&coded, later), Err(needed.clone()), "an old key and a new code are not a new key");
+        assert_eq!(demand(FactorDemand::Any, Some(5 * minute)).check(&coded, later), Ok(()));
+        assert_eq!(demand(FactorDemand::WebAuthn, None).check(&coded, later), Ok(()));
+        let keyed = coded.sample_stepped_up(Factor::SecurityKey, later);
+        assert_eq!(fresh.check(&keyed, later), Ok(()));
+        assert_eq!(fresh.check(&signed_in, later), Err(needed), "what was given out before stays as weak as it was");
+        assert_eq!(demand(FactorDemand::UsbKey, None).check(&keyed, later), Err(Refusal::StepUpNeeded { factor: "usb-key", fresh: None }));
+        assert_eq!(Demand::unmet(&Refusal::SignInAgain), None);
     }
 
     #[test]

@@ -8,11 +8,14 @@ use crate::auth::{Codes, SessionRow, Sessions};
 use crate::clock::Time;
 use crate::crypto::{HalfHash, NoRandomness, Token};
 use crate::model::{
-    Account, AccountId, AccountName, AccountState, Action, Event, Outcome, PetitionState, Role, Serial, SessionId, TokenState, UnitName,
+    Account, AccountId, AccountName, AccountState, Action, Event, Outcome, PetitionState, Role, Serial, SessionId, TokenKind, TokenState,
+    UnitName,
 };
 use crate::oath::Problem;
+use crate::pki::{IssuingFiles, PkiError};
 use crate::store::{AccountFilter, InviteError, Store, StoreError, StoredKey};
 
+use super::certificates::Issuing;
 use super::permission::{Actor, Change};
 use super::petitions::{Authority, Proposed, Waiting};
 use super::proposal::Wish;
@@ -46,6 +49,16 @@ pub enum AdminError {
     NoSuchToken(Serial),
     #[error("the token {serial} is {state}, so that cannot be done with it")]
     WrongTokenState { serial: Serial, state: TokenState },
+    #[error("the token {serial} is no USB-KEY: it is of the kind {kind}")]
+    NoUsbKey { serial: Serial, kind: TokenKind },
+    #[error("the token {0} has no certificate of the gateway's own authority: give the request that was made in it")]
+    NoCertificate(Serial),
+    #[error("this certificate, or its key, is registered already")]
+    CertificateTaken,
+    #[error("the gateway has no authority of its own yet; `yumen token create-authority` makes one")]
+    NoAuthority,
+    #[error(transparent)]
+    Pki(#[from] PkiError),
     #[error("the account is switched off, so it cannot be given a token")]
     NoHolder,
     #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
@@ -70,6 +83,8 @@ pub enum AdminError {
     NoFreshProof,
     #[error("she has no token by which she could show that it is she: she has to begin anew")]
     NothingToProveBy,
+    #[error("a staff member's certificate would take two security administrators: she registers her token herself, under My tokens")]
+    StaffCertificate,
     #[error("the config declares no such authority")]
     NoSuchAuthority,
     #[error(transparent)]
@@ -152,11 +167,20 @@ pub struct Desk {
     pub(super) portal: String,
     pub(super) waiting: Waiting,
     pub(super) declared: Declared,
+    /// The gateway's own authority for certificates; where the desk has none, none can be issued.
+    pub(super) issuing: Option<Issuing>,
 }
 
 impl Desk {
     pub fn new(store: Store, sessions: Arc<Sessions>, journal: Journal, codes: Codes, portal: String) -> Self {
-        Self { store, sessions, journal, codes, portal, waiting: Waiting::default(), declared: Declared::default() }
+        let (waiting, declared) = (Waiting::default(), Declared::default());
+        Self { store, sessions, journal, codes, portal, waiting, declared, issuing: None }
+    }
+
+    /// Keeps the gateway's own authority in these files.
+    #[must_use]
+    pub fn issuing_from(self, files: IssuingFiles) -> Self {
+        Self { issuing: Some(Issuing::new(files)), ..self }
     }
 
     /// Creates an account, or renews the invitation of one that has not enrolled yet.

@@ -38,6 +38,9 @@ pub enum Change {
     Recover,
     /// To propose that an authority is trusted.
     Trust,
+    CreateAuthority,
+    IssueCertificate,
+    RevokeCertificate,
 }
 
 impl Change {
@@ -59,6 +62,9 @@ impl Change {
         Self::RejectChange,
         Self::Recover,
         Self::Trust,
+        Self::CreateAuthority,
+        Self::IssueCertificate,
+        Self::RevokeCertificate,
     ];
 
     fn allows(self, role: Role) -> bool {
@@ -79,7 +85,10 @@ impl Change {
             | Self::ConfirmChange
             | Self::RejectChange
             | Self::Recover
-            | Self::Trust => role == Role::SecurityAdministrator,
+            | Self::Trust
+            | Self::CreateAuthority
+            | Self::IssueCertificate
+            | Self::RevokeCertificate => role == Role::SecurityAdministrator,
         }
     }
 }

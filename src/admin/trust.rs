@@ -4,10 +4,10 @@
 //! Invariant: whoever may write the config makes nobody staff: what is not confirmed is left out of trust, whatever else is reloaded. While
 //! there is no security administrator at all, nobody could be asked, and it counts at once, on record.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
-use tokio::sync::Notify;
 
 use super::desk::{AdminError, Desk, permit};
 use super::permission::{Actor, Change};
@@ -21,7 +21,7 @@ use crate::model::{Action, Event, Role};
 pub(super) struct Declared {
     /// Each in words, with its digest (SHA-256).
     all: Mutex<Vec<(String, [u8; 32])>>,
-    changed: Notify,
+    changed: AtomicBool,
 }
 
 /// One that is declared and does not count yet.
@@ -49,9 +49,9 @@ impl Desk {
         Ok(left_out)
     }
 
-    /// Waits until more of what is declared counts, so that it can be declared anew.
-    pub async fn trust_changed(&self) {
-        self.declared.changed.notified().await;
+    /// Whether more of what is declared counts since this was asked last, so that it is to be declared anew.
+    pub fn trust_has_changed(&self) -> bool {
+        self.declared.changed.swap(false, Ordering::AcqRel)
     }
 
     /// What the config declares and nobody has confirmed.
@@ -83,7 +83,7 @@ impl Desk {
         let event = authority.sign(Event::done(Action::AuthorityTrusted).with("authority", what).with("digest", digest));
         let confirm = self.store.confirm_trust(&bytes, what, now);
         self.recorded(actor, event, confirm).await?;
-        self.declared.changed.notify_one();
+        self.declared.changed.store(true, Ordering::Release);
         Ok(())
     }
 

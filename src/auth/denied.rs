@@ -24,6 +24,8 @@ pub enum Why {
     NoChallenge,
     Key(KeyError),
     WrongCode,
+    /// A certificate that is another's, or worth nothing.
+    WrongUsbKey,
     /// Staff sign in with a token that nobody can be talked out of; a code can be read out to a stranger.
     CodeForStaff,
     /// The store or something else failed.
@@ -117,6 +119,7 @@ impl Denied {
             | Why::NotEnrolled
             | Why::Key(_)
             | Why::WrongCode
+            | Why::WrongUsbKey
             | Why::CodeForStaff => Told::Refused,
             Why::Busy => Told::Busy,
             Why::NothingPending | Why::NoChallenge => Told::BeginAgain,
@@ -145,6 +148,7 @@ impl Why {
             Self::Key(KeyError::UnknownKey) => "unknown-key",
             Self::Key(KeyError::Malformed(_) | KeyError::Wrong(_) | KeyError::Settings(_)) => "wrong-key",
             Self::WrongCode => "wrong-code",
+            Self::WrongUsbKey => "wrong-usb-key",
             Self::CodeForStaff => "code-for-staff",
             Self::Broken(_) => "unavailable",
         }

@@ -75,7 +75,11 @@ pub(super) enum Counted {
 
 impl Failures {
     pub(super) async fn count(&self, account: &Account, error: &KeyError) -> Result<Counted, StoreError> {
-        let (kind, limit) = (kind(error), self.limit.of(account.role));
+        self.count_as(account, kind(error)).await
+    }
+
+    pub(super) async fn count_as(&self, account: &Account, kind: WrongAnswer) -> Result<Counted, StoreError> {
+        let limit = self.limit.of(account.role);
         let count = self.store.count_failure(account.id, kind).await?;
         match kind {
             WrongAnswer::Unsigned if count > 0 && count.is_multiple_of(limit) => return Ok(Counted::Alarm(count)),

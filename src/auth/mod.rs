@@ -19,13 +19,17 @@ mod keys;
 mod own_tokens;
 mod password;
 mod petition_proof;
+mod proving;
 mod recovery;
 mod return_to;
 mod session;
 mod session_list;
 mod sign_in;
+mod step_up;
 mod tally;
 mod tokens;
+mod usb_key;
+mod usb_key_sign_in;
 mod visits;
 mod weak;
 
@@ -59,7 +63,10 @@ pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
 pub use session_list::{SessionCounts, SessionRow};
 pub use sign_in::{Pending, SecondFactors, SignIn, SignedIn};
+pub use step_up::{StepUpMeans, SteppedUp};
 pub use tally::{SignInCounts, SignInTally};
+pub use usb_key::{HeldUsbKey, NotHers, ShownFor, ShownUsbKey, UsbKeyError, UsbKeyRequest, UsbKeys};
+pub use usb_key_sign_in::{AfterUsbKey, WrongUsbKey};
 
 use ceremony::Ceremonies;
 use failures::Failures;
@@ -75,6 +82,7 @@ pub struct Auth {
     pub keys: KeyChanges,
     pub handover: Handover,
     pub codes: Codes,
+    pub usb_keys: UsbKeys,
 }
 
 impl Auth {
@@ -123,6 +131,7 @@ impl Auth {
             },
             enrolment: Enrolling { store: store.clone(), passwords, ceremonies, codes: codes.clone(), guesses },
             keys,
+            usb_keys: UsbKeys { store: store.clone() },
             handover: Handover { store, sessions: Arc::clone(&sessions) },
             sessions,
             codes,

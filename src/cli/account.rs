@@ -87,7 +87,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             writeln!(std::io::stdout(), "{link}")?;
         }
         ControlAnswer::Done { message } => writeln!(std::io::stdout(), "{message}")?,
-        ControlAnswer::Accounts { .. } | ControlAnswer::Tokens { .. } | ControlAnswer::Status { .. } | ControlAnswer::Refused { .. } => {}
+        ControlAnswer::Accounts { .. }
+        | ControlAnswer::Tokens { .. }
+        | ControlAnswer::Certificates { .. }
+        | ControlAnswer::Certificate { .. }
+        | ControlAnswer::Status { .. }
+        | ControlAnswer::Refused { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
 }

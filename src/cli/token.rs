@@ -11,6 +11,8 @@ use crate::admin::TokenLine;
 use crate::gateway::{Ask, ControlAnswer, TokenVerb};
 use crate::model::{TokenKind, TokenState};
 
+mod certificates;
+
 use super::account::minute;
 use super::control::Which;
 use super::paint::{Cell, Paint, Tint, columns};
@@ -87,6 +89,8 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    #[command(flatten)]
+    Certificates(certificates::Verb),
 }
 
 fn state(word: &str) -> Result<TokenState, String> {
@@ -122,6 +126,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Resume { serial, which } => change(TokenVerb::Resume, serial, which)?,
         Verb::Lost { serial, which } => change(TokenVerb::Lost, serial, which)?,
         Verb::Revoke { serial, which } => change(TokenVerb::Revoke, serial, which)?,
+        Verb::Certificates(verb) => return certificates::run(verb),
     };
     if let ControlAnswer::Done { message } = answer {
         writeln!(std::io::stdout(), "{message}")?;
@@ -129,7 +134,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(path: &std::path::Path) -> anyhow::Result<String> {
+pub(super) fn text(path: &std::path::Path) -> anyhow::Result<String> {
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut text = String::new();
     let read = file.take(LARGEST_FILE_BYTES.saturating_add(1)).read_to_string(&mut text);

@@ -25,6 +25,8 @@ use crate::model::Host;
 pub struct Files {
     pub pairs: Vec<Pair>,
     pub authorities: Vec<(PathBuf, Span)>,
+    /// Whose certificates of people are believed.
+    pub trusted: Vec<(PathBuf, Span)>,
     pub hosts: Vec<(Host, Span)>,
     file_name: String,
     text: String,
@@ -83,6 +85,14 @@ impl Files {
             problems.extend(self.hosts.iter().filter(|(host, _)| !covers(&served, host)).map(|(host, span)| uncovered(host, span)));
         }
         problems.extend(self.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()));
+        problems.extend(self.trusted.iter().filter_map(|(path, span)| {
+            let why = crate::pki::check_authorities(path).err()?;
+            Some(problem(
+                span,
+                why,
+                "it holds certificates of authorities and nothing else (PEM); relative paths start at the directory of this file",
+            ))
+        }));
         problems
     }
 }

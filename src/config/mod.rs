@@ -12,6 +12,7 @@ mod read;
 mod rule;
 mod settings;
 mod syntax;
+mod usb_keys;
 mod validity;
 mod value;
 
@@ -22,9 +23,11 @@ use std::path::{Path, PathBuf};
 
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Activity, AppSettings, Caps, CertificateFiles, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings, SignIn,
-    Timeouts, Upstream, UpstreamAddress, UpstreamHost,
+    Activity, AppSettings, Caps, CertificateFiles, KeptForms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings,
+    SignIn, Timeouts, Upstream, UpstreamAddress, UpstreamHost,
 };
+
+pub use usb_keys::UsbKeys;
 
 pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;
 

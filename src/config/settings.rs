@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::files::Files;
 use super::general::origin_of;
+use super::usb_keys::UsbKeys;
 use crate::access::{App, Names};
 use crate::model::{Host, Label};
 
@@ -31,6 +32,7 @@ pub struct Settings {
     pub session: Session,
     pub labels: Labels,
     pub sign_in: SignIn,
+    pub kept_forms: KeptForms,
     pub per_person: Rate,
     /// Requests of one person under way together.
     pub per_person_at_once: u32,
@@ -38,6 +40,8 @@ pub struct Settings {
     /// Where metrics and health are told, if anywhere.
     pub monitoring: Option<SocketAddr>,
     pub apps: Vec<AppSettings>,
+    /// Where USB-KEYs are shown and whose are believed, if any are.
+    pub usb_keys: Option<UsbKeys>,
     pub(super) files: Files,
 }
 
@@ -46,6 +50,9 @@ impl Settings {
     pub fn keep_public_addresses_of(&mut self, other: &Settings) {
         self.portal = other.portal.clone();
         self.public_port = other.public_port;
+        if let Some(keys) = &mut self.usb_keys {
+            keys.origin = origin_of(&keys.host, other.public_port);
+        }
         for app in &mut self.apps {
             let origin = origin_of(&app.policy.host, other.public_port);
             if app.policy.origin != origin {
@@ -92,6 +99,8 @@ pub struct Timeouts {
     pub write_stall: Duration,
     /// Bytes a second that a client must send of a body, and over HTTP/2 take of an answer.
     pub least_body_rate: u32,
+    /// How old a connection may become on which a certificate was asked for.
+    pub certificate_age: Duration,
     /// For requests under way when the gateway stops.
     pub drain: Duration,
 }
@@ -105,6 +114,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(60),
             least_body_rate: 256,
+            certificate_age: Duration::from_mins(5),
             drain: Duration::from_secs(20),
         }
     }
@@ -203,6 +213,21 @@ impl Default for SignIn {
             per_account_per_minute: 10,
             overall_per_minute: 600,
         }
+    }
+}
+
+/// Forms that are kept while the person who was sending one proves more: how large, how many of a session, how much of all, how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptForms {
+    pub each: u64,
+    pub per_session: usize,
+    pub overall: u64,
+    pub life: Duration,
+}
+
+impl Default for KeptForms {
+    fn default() -> Self {
+        Self { each: 1 << 20, per_session: 4, overall: 64 << 20, life: Duration::from_mins(10) }
     }
 }
 

@@ -19,17 +19,19 @@ use crate::crypto::{self, MacKey, SealingKey};
 use crate::edge::{Caps, Certificates, Front, Timers};
 use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
 use crate::model::{AppId, Host, Network};
-use crate::pki;
+use crate::pki::{self, ClientTrust};
 use crate::proxy::{self, Backend};
 use crate::store::Store;
 use crate::web;
 
 use super::descriptors;
 use super::house::{AppSite, House, Map, PortalSite, StartError};
+use super::key_host::KeySite;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::space::Space;
 use super::standing::Standing;
+use super::trust::Trusting;
 
 /// Opens the store and the log and makes everything that workers share. Gives what the log had to mend, in words.
 pub async fn house(
@@ -47,6 +49,7 @@ pub async fn house(
         idle: timeouts.idle,
         write_stall: timeouts.write_stall,
         least_read_rate: timeouts.least_body_rate,
+        certificate_age: timeouts.certificate_age,
     };
     let caps = Caps {
         connections: descriptors::connections_that_fit(settings.caps.connections),
@@ -89,8 +92,14 @@ pub async fn house(
     let portal = map.portal.origin.clone();
     let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
     let strangers = Arc::new(Strangers::new(quota));
-    let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone()));
+    let csrf = Csrf::new(secret.clone());
+    let desk = Arc::new(
+        Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
+            .issuing_from(pki::IssuingFiles::new(&settings.data)),
+    );
     desk.count_waiting(clock.now()).await;
+    let declared = trust(settings);
+    let left_out = desk.declare_trust(declared.digests(), clock.now()).await?;
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
         journal: journal.clone(),
@@ -98,10 +107,11 @@ pub async fn house(
         desk: desk.clone(),
         limits: limits.clone(),
         strangers: strangers.clone(),
-        csrf: Csrf::new(secret.clone()),
+        csrf: csrf.clone(),
         secret,
         cookie_lives: settings.session.limits.overall,
         origin: portal,
+        key_host: map.key_host.as_ref().map(|site| site.origin.clone()),
         apps: ArcSwap::from_pointee(apps(&map)),
         zone: jiff::tz::TimeZone::system(),
     });
@@ -116,12 +126,16 @@ pub async fn house(
         strangers,
         auth,
         limits,
+        kept: Arc::default(),
+        csrf,
         desk,
         front: Arc::new(front),
         pages,
+        trusting: Trusting::new(declared, &left_out),
         back,
         map: ArcSwap::from_pointee(map),
     };
+    house.ask_for_certificates(&house.map.load());
     Ok((house, repair.to_string()))
 }
 
@@ -140,8 +154,10 @@ pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
     Ok(Map {
         generation,
         portal: PortalSite { host: settings.portal.host.clone(), origin: settings.portal.origin.clone() },
+        key_host: settings.usb_keys.as_ref().map(|keys| KeySite { host: keys.host.clone(), origin: keys.origin.clone() }),
         sites,
         activity: settings.session.activity,
+        kept_forms: settings.kept_forms,
         hsts: settings.hsts,
     })
 }
@@ -150,7 +166,10 @@ pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
 /// name none for it.
 pub fn certificates(settings: &Settings, portal: Option<&Arc<CertifiedKey>>) -> Result<Certificates, StartError> {
     let mut certificates = Certificates::new();
-    let hosts: Vec<&Host> = std::iter::once(&settings.portal.host).chain(settings.apps.iter().map(|app| &app.policy.host)).collect();
+    let hosts: Vec<&Host> = std::iter::once(&settings.portal.host)
+        .chain(settings.usb_keys.as_ref().map(|keys| &keys.host))
+        .chain(settings.apps.iter().map(|app| &app.policy.host))
+        .collect();
     for files in &settings.certificates {
         let pair = Arc::new(pki::load_pair(&files.chain, &files.key)?);
         let Some(leaf) = pair.cert.first() else { continue };
@@ -176,6 +195,14 @@ fn covers(name: &str, host: &Host) -> bool {
     match name.strip_prefix("*.") {
         Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
         None => name.eq_ignore_ascii_case(host),
+    }
+}
+
+/// Whose certificates of people are believed.
+pub fn trust(settings: &Settings) -> ClientTrust {
+    match &settings.usb_keys {
+        Some(keys) => ClientTrust::load(&keys.authorities),
+        None => ClientTrust::nobody(),
     }
 }
 

@@ -31,10 +31,12 @@ pub async fn keep_house(house: Arc<House>) {
 
 async fn each_second(house: &House) {
     house.look_at_space();
+    house.refresh_trust().await;
     let now = house.clock.now();
     for expired in house.auth.sessions.sweep(now) {
         house.journal.note(Event::done(Action::SessionExpired).by(expired.who).with("session", expired.id));
     }
+    house.kept.sweep(|session| house.auth.sessions.is_open(session, now), now);
 }
 
 /// Puts what was counted of strangers on record, in a task of its own: it waits for the disk, which must keep nothing else waiting.
@@ -99,6 +101,9 @@ async fn each_half_minute(house: &House) {
     }
     if let Err(error) = house.store.forget_places(house.limits.familiar_since(now)).await {
         tracing::warn!(%error, "places where nobody signs in any more could not be removed");
+    }
+    if let Err(error) = house.desk.publish_revocations(house.clock.wall()).await {
+        tracing::warn!(%error, "the list of revoked certificates could not be written; it ends in a week at the latest");
     }
     house.limits.sweep(now);
 }

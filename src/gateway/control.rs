@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::admin::{Actor, AdminError, Disabled, NewAccount, TokenLine};
+use crate::admin::{Actor, AdminError, CertificateLine, Disabled, NewAccount, TokenLine};
 use crate::model::{AccountName, Role, TokenKind, TokenState, UnitName};
 use crate::store::{AccountFilter, TokenFilter};
 
@@ -22,6 +22,7 @@ use super::house::{House, StartError};
 use super::reload::Reloader;
 use super::status::Status;
 
+mod certificates;
 mod tokens;
 
 pub use tokens::TokenVerb;
@@ -72,6 +73,25 @@ pub enum Ask {
         verb: TokenVerb,
         serial: String,
     },
+    CreateAuthority {
+        name: String,
+    },
+    /// `request` is what the file holds (PKCS #10, PEM).
+    IssueCertificate {
+        serial: String,
+        account: String,
+        request: String,
+        days: u32,
+    },
+    RenewCertificate {
+        serial: String,
+        request: Option<String>,
+        days: u32,
+    },
+    RevokeCertificate {
+        serial: String,
+    },
+    Certificates,
     Reload,
     Status,
 }
@@ -79,12 +99,33 @@ pub enum Ask {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum ControlAnswer {
-    Invited { link: String, expires: String },
-    Accounts { accounts: Vec<AccountLine> },
-    Tokens { tokens: Vec<TokenLine> },
-    Done { message: String },
-    Status { status: Box<Status> },
-    Refused { why: String },
+    Invited {
+        link: String,
+        expires: String,
+    },
+    Accounts {
+        accounts: Vec<AccountLine>,
+    },
+    Tokens {
+        tokens: Vec<TokenLine>,
+    },
+    Certificates {
+        certificates: Vec<CertificateLine>,
+    },
+    /// A certificate (PEM) for a token, and what to say of it.
+    Certificate {
+        pem: String,
+        message: String,
+    },
+    Done {
+        message: String,
+    },
+    Status {
+        status: Box<Status>,
+    },
+    Refused {
+        why: String,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -242,6 +283,13 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
         Ask::Tokens { state, kind, search } => tokens::list(house, actor, &TokenFilter { state, kind, search }).await,
         Ask::IssueToken { serial, account } => tokens::issue(house, actor, &serial, &account).await,
         Ask::ChangeToken { verb, serial } => tokens::change(house, actor, verb, &serial).await,
+        Ask::CreateAuthority { name } => certificates::create(house, actor, &name).await,
+        Ask::IssueCertificate { serial, account, request, days } => {
+            certificates::issue(house, actor, &serial, &account, &request, days).await
+        }
+        Ask::RenewCertificate { serial, request, days } => certificates::renew(house, actor, &serial, request.as_deref(), days).await,
+        Ask::RevokeCertificate { serial } => certificates::revoke(house, actor, &serial).await,
+        Ask::Certificates => certificates::list(house, actor).await,
         Ask::Status => Ok(ControlAnswer::Status { status: Box::new(house.status().await) }),
         Ask::Reload => reloader.reload(house, Some(actor)).await.map(done),
     }

@@ -5,6 +5,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Factor, TokenId};
+use crate::clock::Time;
+
+/// Somebody showed one of her tokens in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    pub token: TokenId,
+    pub factor: Factor,
+    /// Steady, as sessions count.
+    pub at: Time,
+}
+
 /// What stands on a token, or was given to it. Written in capitals, so that it is found however it was typed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -4,14 +4,17 @@
 //! stored only as a hash (tokens with SHA-256, passwords with argon2id).
 
 mod accounts;
+mod certificates;
 mod challenges;
 mod clock;
 mod code_failures;
 mod codes;
 mod enrolments;
+mod issued;
 mod keys;
 mod petitions;
 mod places;
+mod proofs;
 mod recoveries;
 mod rows;
 mod seeds;
@@ -30,9 +33,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 pub use accounts::{AccountFilter, InviteError, WrongAnswer};
-pub use challenges::{NewChallenge, Purpose, TakenChallenge};
+pub use certificates::{NewCertificate, StoredCertificate};
+pub use challenges::{NewChallenge, OpenChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
+pub use issued::{CertificateChange, ListedCertificate, RevokedCertificate};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
 pub use petitions::{NewPetition, StoredPetition};
 pub use places::FamiliarPlace;

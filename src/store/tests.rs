@@ -1,7 +1,9 @@
 //! The store's contract, against a real SQLite file. Whatever else may become a store has to pass the same.
 
+mod certificates;
 mod clock;
 mod places;
+mod proofs;
 mod sessions;
 mod tokens;
 

@@ -141,7 +141,7 @@ impl Store {
     }
 
     /// Suspends a token, ends it for ever, or makes a suspended one what it was before; with whatever state stops it from opening anything, the
-    /// sessions that it opened end.
+    /// sessions that it has a part in end.
     pub async fn change_token(&self, serial: &Serial, to: TokenState, now: Time) -> Result<TokenChange, StoreError> {
         let mut write = self.begin().await?;
         let Some(from) = state_of(&mut write, serial).await? else { return Ok(TokenChange::NoSuch) };
@@ -162,7 +162,8 @@ impl Store {
         let ended = if to == TokenState::Active {
             Vec::new()
         } else {
-            let of_token = "DELETE FROM sessions WHERE key = (SELECT id FROM tokens WHERE serial = $1) RETURNING id";
+            let of_token = "DELETE FROM sessions WHERE id IN
+                            (SELECT session FROM proofs JOIN tokens ON tokens.id = proofs.token WHERE serial = $1) RETURNING id";
             sqlx::query(of_token).bind(serial.as_str()).fetch_all(&mut *write).await?
         };
         let ended = ended.iter().map(|row| parsed(row, "id")).collect::<Result<_, _>>()?;

@@ -1,10 +1,11 @@
 //! The drawer: deliveries, issuing, and what ends with a token.
 
-use super::super::{Lacks, TokenEnd};
+use super::super::{Lacks, TokenEnd, When};
 use super::*;
 use crate::auth::{PetitionProof, PetitionStep};
 use crate::crypto::{SealingKey, TokenHash};
 use crate::model::{Account, AccountId, Event, Factor, PetitionId, Serial, SessionId, TokenId, TokenKind, TokenState, Who};
+use crate::pki::IssuingFiles;
 use crate::store::{Completion, NewKey, Session, Spending, TokenFilter};
 
 const TWO: &str = "F1,3132333435363738393031323334353637383930\nF2,3132333435363738393031323334353637383930,TOTP\n";
@@ -47,6 +48,7 @@ impl Office {
         let portal = Host::parse("gate.city.test").unwrap();
         let sessions = Sessions::load(store.clone(), portal, SessionLimits::default(), NOW).await.unwrap();
         let desk = Desk::new(store, Arc::new(sessions), journal, codes, "https://gate.city.test".to_owned());
+        let desk = desk.issuing_from(IssuingFiles::new(directory.path()));
         Self { directory, desk, li, wang, by_token }
     }
 
@@ -117,6 +119,14 @@ impl Office {
                     other => other.map(drop),
                 }
             }
+            Change::CreateAuthority => desk.create_authority(actor, "CA", NOW).await,
+            Change::IssueCertificate => {
+                let (name, when) = (AccountName::parse("wang").unwrap(), When { now: NOW, wall: NOW });
+                desk.certificates(actor).await?;
+                desk.issue_certificate(actor, &serial("U1"), &name, &certificates::request(), 30, when).await.map(drop)?;
+                desk.renew_certificate(actor, &serial("U1"), None, 30, when).await.map(drop)
+            }
+            Change::RevokeCertificate => desk.revoke_certificate(actor, &serial("U1"), When { now: NOW, wall: NOW }).await.map(drop),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Holder {
 async fn a_password_and_a_code_open_a_session_that_says_so() {
     let mut holder = Holder::new(Role::Member).await;
     let pending = holder.world.password("wang li").await;
-    let asked = holder.world.auth.sign_in.second_factors(&pending, holder.world.now(), holder.wall()).await.unwrap();
+    let asked = holder.world.auth.sign_in.second_factors(&pending, false, holder.world.now(), holder.wall()).await.unwrap();
     assert!(asked.key.is_some() && asked.code);
     let code = holder.next_code();
     let signed_in = holder.try_code(&pending, &code).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_code_opens_nothing_without_the_password_and_in_no_state_but_active() 
     let serial = Serial::parse("FT-1").unwrap();
     holder.world.store.change_token(&serial, TokenState::Suspended, holder.world.now()).await.unwrap();
     let pending = holder.world.password("wang li").await;
-    let asked = holder.world.auth.sign_in.second_factors(&pending, holder.world.now(), holder.wall()).await.unwrap();
+    let asked = holder.world.auth.sign_in.second_factors(&pending, false, holder.world.now(), holder.wall()).await.unwrap();
     assert!(asked.key.is_some() && !asked.code);
     assert_eq!(holder.try_code(&pending, &code).await.unwrap_err().why().word(), "wrong-code");
     holder.world.store.change_token(&serial, TokenState::Active, holder.world.now()).await.unwrap();
@@ -87,7 +87,7 @@ async fn staff_do_not_sign_in_with_codes() {
     for role in [Role::SystemAdministrator, Role::SecurityAdministrator, Role::Auditor] {
         let mut holder = Holder::new(role).await;
         let pending = holder.world.password("wang li").await;
-        let asked = holder.world.auth.sign_in.second_factors(&pending, holder.world.now(), holder.wall()).await.unwrap();
+        let asked = holder.world.auth.sign_in.second_factors(&pending, false, holder.world.now(), holder.wall()).await.unwrap();
         assert!(!asked.code, "{role}");
         let code = holder.next_code();
         assert_eq!(holder.try_code(&pending, &code).await.unwrap_err().why().word(), "code-for-staff", "{role}");

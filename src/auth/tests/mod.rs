@@ -7,6 +7,7 @@ mod keys;
 mod my_keys;
 mod own_tokens;
 mod petition_proof;
+mod proving;
 mod recovery;
 mod sessions;
 mod sign_in;

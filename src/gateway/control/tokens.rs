@@ -63,6 +63,6 @@ pub(super) async fn change(house: &House, actor: &Actor, verb: TokenVerb, serial
     Ok(done(format!("{serial} {said}; {sessions}")))
 }
 
-fn parsed(serial: &str) -> Result<Serial, String> {
+pub(super) fn parsed(serial: &str) -> Result<Serial, String> {
     Serial::parse(serial).map_err(|why| format!("the serial number {serial:?} {why}"))
 }

@@ -39,6 +39,19 @@ password = 口令
 password-new = 设置口令
 password-again = 再次输入口令
 
+# USB-KEY
+sign-in-usb-key = 使用 USB-KEY 登录
+sign-in-usb-key-hint = 使用单位发放的存有数字证书的 USB-KEY。
+sign-in-usb-key-title = 出示 USB-KEY
+usb-key-title = 出示 USB-KEY
+usb-key-step-plug = 请先插入 USB-KEY，再继续操作。
+usb-key-step-go-on = 点击下方按钮，并在浏览器提示时选择您的证书。
+usb-key-step-pin = 输入 USB-KEY 的 PIN 码。
+usb-key-show = 已插入 USB-KEY
+usb-key-back = 返回
+usb-key-password-title = 还需输入密码
+usb-key-password-intro = { $name } 的 USB-KEY 验证通过。使用此类证书时，还需输入密码。
+
 # 登录
 sign-in-title = 登录
 sign-in-going-to = 登录后将进入“{ $app }”。
@@ -67,6 +80,45 @@ signed-out-here = 您已在此浏览器退出登录，从此浏览器进入的�
 signed-out-everywhere = 您已在所有设备上退出登录，所有应用系统均已一并退出。
 signed-out-advice = 请妥善保管并随身带走安全密钥。
 signed-out-sign-in-again = 重新登录
+
+# 再次验证
+step-up-title = 请再次验证
+step-up-any = { $app }要求您再次出示一个令牌。
+step-up-hardware = { $app }要求您出示令牌：安全密钥、USB-KEY 或动态口令令牌。
+step-up-phishing-resistant = { $app }要求使用安全密钥或 USB-KEY，动态口令不能满足要求。
+step-up-webauthn = { $app }要求使用您的安全密钥。
+step-up-usb-key = { $app }要求使用您的 USB-KEY。
+step-up-fresh = 验证须在最近 { $minutes } 分钟内完成。
+step-up-form-kept = 您提交的表单已暂存。验证后您可以再次查看，确认之前不会发送任何内容。
+step-up-nothing = 您没有满足此要求的令牌。
+step-up-nothing-next = 请向安全管理员申请令牌，并在“我的令牌”中注册或激活。
+step-up-use-usb-key = 使用 USB-KEY
+step-up-use-code = 用动态口令确认
+step-up-back = 返回我的系统
+kept-title = 您的表单仍在这里
+kept-intro = 表单尚未发送到{ $app }。请核对后再发送。
+kept-too-old = 您的验证已超过时限。请再次验证，表单会继续保留。
+kept-send = 发送
+kept-discard = 放弃
+kept-minutes = 表单还会保留 { $minutes } 分钟。
+kept-what = 将要发送的内容
+kept-to = 发送到
+kept-masked = （不显示）
+kept-size = 大小
+kept-bytes = { $count } 字节
+kept-more = 另有 { $count } 个字段会发送但未显示。
+kept-sent-title = 此表单已经发送
+kept-sent-text = 表单已发送一次，不会再次发送。请在{ $app }中查看是否已收到。
+kept-discarded-title = 表单已放弃
+kept-discarded-text = 没有发送任何内容。
+kept-gone-title = 此表单已不再保留
+kept-gone-text = 保留时间已过，或您的会话已结束。除非您此前已点击发送，否则没有发送任何内容。
+kept-gone-next = 请返回{ $app }重新填写。
+kept-back = 返回{ $app }
+error-form-not-kept-title = 请再次验证
+error-form-not-kept-happened = 此操作需要更新的或更强的身份验证，因此您的表单没有发送。表单无法暂存：内容过大、暂存空间不足，或者不是普通表单。
+error-form-not-kept-next = 请在新标签页中打开下面的链接完成验证，然后回到本标签页，在浏览器中后退一页（填写的内容通常仍在），再次提交。
+error-form-not-kept-link = 在新标签页中验证
 
 # 浏览器中的安全密钥
 webauthn-ready = 准备就绪
@@ -344,7 +396,6 @@ alert-key-without-user-verification = 密钥未验证使用者身份。请为密
 alert-key-synced = 该通行密钥可在多个设备间同步，不属于硬件密钥。请使用安全密钥。
 alert-code-wrong = 动态口令未通过验证。请等待下一个口令，或再按一次令牌按钮，并按显示内容输入。如果反复失败，请重新同步令牌。
 alert-code-for-staff = 管理员账号须使用安全密钥登录，不能使用动态口令。请使用安全密钥。
-alert-other-factor-needed = 该系统要求使用安全密钥。请重新登录并使用安全密钥，动态口令不能进入该系统。
 alert-key-known = 该密钥已注册，请使用其他密钥。
 alert-key-name-invalid = 密钥名称须为 1 至 64 个可见字符。
 alert-challenge-expired = 操作超时，请重试。
@@ -522,3 +573,23 @@ error-upgrade-not-allowed-next = 系统确需此类连接的，请将参考编�
 error-misdirected-title = 此网址不属于本网关
 error-misdirected-happened = 网关中没有使用此名称的系统，或者该连接是为其他系统建立的。
 error-misdirected-next = 请核对网址。网址无误的，请关闭浏览器窗口后重新打开。
+
+# USB-KEY
+error-try-again = 重试
+error-certificate-title = USB-KEY 未通过验证
+error-certificate-missing-happened = 浏览器没有出示证书。
+error-certificate-missing-next = 请插入 USB-KEY，关闭浏览器的所有窗口，重新打开后再次登录：浏览器在关闭之前会记住没有证书这一状态。仍未出示证书的，可能是没有安装 USB-KEY 的配套程序。
+error-certificate-not-hers-happened = 证书有效，但不能用于此账号。
+error-certificate-not-hers-next = 请使用您本人的 USB-KEY。浏览器仍出示其他证书的，请关闭浏览器的所有窗口后重新打开。确为您本人的 USB-KEY 的，请将参考编号提供给管理员。
+error-certificate-expired-happened = USB-KEY 中的证书目前不在有效期内：已过期或尚未生效。
+error-certificate-expired-next = 请到证书发放部门办理更新。在此期间可使用您的其他令牌登录。
+error-certificate-revoked-happened = USB-KEY 中的证书已被吊销。
+error-certificate-revoked-next = 该证书不能再使用。请使用您的其他令牌，并向管理员申请新的 USB-KEY。
+error-certificate-revocation-unknown-happened = 目前无法核实证书是否已被吊销，因此不予接受。
+error-certificate-revocation-unknown-next = 您的 USB-KEY 没有问题。请使用您的其他令牌，并告知管理员证书吊销列表已过期。
+error-certificate-other-authority-happened = 颁发该证书的机构不受本网关信任。
+error-certificate-other-authority-next = 您有多个证书的，请重试并选择单位发放的证书。浏览器没有提示选择的，请先关闭浏览器的所有窗口。
+error-certificate-wrong-use-happened = 该证书不能用于登录。
+error-certificate-wrong-use-next = USB-KEY 中可能有多个证书，例如签名证书和加密证书。请关闭浏览器的所有窗口，重新打开后选择另一个证书。
+error-certificate-unusable-happened = 该证书不能使用：密钥强度不足，或者其中有无法识别的内容。
+error-certificate-unusable-next = 请向管理员申请新的 USB-KEY，在此期间使用您的其他令牌。

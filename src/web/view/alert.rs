@@ -68,8 +68,6 @@ alerts! {
     /// A code that no token of hers shows now, or that was used before.
     CodeWrong Error "alert-code-wrong",
     CodeForStaff Error "alert-code-for-staff",
-    /// What she signed in with does not open the app that she wants.
-    OtherFactorNeeded Error "alert-other-factor-needed",
     KeyKnown Error "alert-key-known",
     KeyNameInvalid Error "alert-key-name-invalid",
     ChallengeExpired Error "alert-challenge-expired",

@@ -17,6 +17,9 @@ mod recover;
 #[cfg(test)]
 mod samples;
 mod sign_in;
+mod step_up;
+#[cfg(test)]
+mod step_up_samples;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -36,7 +39,8 @@ pub use keys::{
 pub use paging::Paging;
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
 pub use recover::{RecoverChooseView, RecoverDoneView, RecoverInvalidView, RecoverOpenView, RecoverPresentView, RecoverTokenView};
-pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView};
+pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView, UsbKeyPasswordView, UsbKeyView};
+pub use step_up::{FormKeptView, KeptField, KeptForm, KeptState, KeptValue, KeptView, StepUpView};
 pub use tokens::{
     ConfirmTokenView, DeliveryProblem, ImportView, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView, TokensFilter,
     TokensView,
@@ -86,6 +90,8 @@ pub struct ReturnTo {
     pub app: String,
     pub path: String,
     pub nonce: String,
+    /// What she wants to do there, as `METHOD /path`; empty: to see `path`.
+    pub asked: String,
 }
 
 /// What the browser needs to ask a key: the options as JSON (`{"publicKey": …}`) and the name of the challenge on the server.
@@ -245,7 +251,8 @@ impl ReturnTo {
         if self.app.is_empty() && self.path.is_empty() {
             return page.to_owned();
         }
-        format!("{page}?app={}&path={}&nonce={}", escaped(&self.app), escaped(&self.path), escaped(&self.nonce))
+        let asked = if self.asked.is_empty() { String::new() } else { format!("&asked={}", escaped(&self.asked)) };
+        format!("{page}?app={}&path={}&nonce={}{asked}", escaped(&self.app), escaped(&self.path), escaped(&self.nonce))
     }
 }
 

@@ -96,7 +96,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let member = |path: &str| known(path, Role::Member);
     let staff = |path: &str| known(path, Role::SecurityAdministrator);
     let ceremony = || Ceremony { options: OPTIONS.into(), challenge: if hostile { HOSTILE } else { "c1" }.into() };
-    let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into() };
+    let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into(), asked: "POST /a".into() };
     let card = |label, id: &str| AppCard {
         id: id.into(),
         name: typed.app.into(),
@@ -113,7 +113,9 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         kind,
         reference: Some(typed.key.into()),
         portal: portal.map(str::to_owned),
+        step_up: (kind == ErrorKind::FormNotKept).then(|| "/.yumen/step-up?asked=POST%20%2Fa".into()),
         retry_after_s: Some(30),
+        again: Some("/show?request=r1".into()),
     };
     let all_sessions = |sessions: Vec<SessionRow>, search: &str| AllSessionsView {
         frame: staff("/console/sessions"),
@@ -160,8 +162,14 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let mut pages = vec![
         (
             "sign-in",
-            SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()), name: String::new() }
-                .render(),
+            SignInView {
+                frame: stranger("/sign-in"),
+                return_to: return_to.clone(),
+                going_to: Some(typed.app.into()),
+                name: String::new(),
+                usb_key: true,
+            }
+            .render(),
         ),
         (
             "sign-in-again",
@@ -170,6 +178,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 return_to: ReturnTo::default(),
                 going_to: None,
                 name: typed.name.into(),
+                usb_key: false,
             }
             .render(),
         ),
@@ -184,6 +193,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 return_to: ReturnTo::default(),
                 going_to: None,
                 name: String::new(),
+                usb_key: false,
             }
             .render(),
         ),
@@ -194,14 +204,30 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 return_to: return_to.clone(),
                 ceremony: Some(ceremony()),
                 code: true,
+                usb_key: true,
                 key_first: KeyFirst::No,
             }
             .render(),
         ),
         (
             "sign-in-key-first",
-            SignInKeyView { frame: stranger("/sign-in"), return_to, ceremony: Some(ceremony()), code: false, key_first: KeyFirst::Yes }
-                .render(),
+            SignInKeyView {
+                frame: stranger("/sign-in"),
+                return_to,
+                ceremony: Some(ceremony()),
+                code: false,
+                usb_key: false,
+                key_first: KeyFirst::Yes,
+            }
+            .render(),
+        ),
+        (
+            "usb-key",
+            UsbKeyView { frame: stranger("/sign-in"), link: "https://key.localhost/show".into(), way_back: "/sign-in".into() }.render(),
+        ),
+        (
+            "usb-key-password",
+            UsbKeyPasswordView { frame: stranger("/sign-in"), return_to: ReturnTo::default(), name: typed.name.into() }.render(),
         ),
         ("signed-out", SignedOutView { frame: stranger("/sign-in"), everywhere: false }.render()),
         ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),
@@ -338,6 +364,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
     ];
     pages.extend(changes::pages(language, typed));
+    pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
     for kind in ErrorKind::ALL {
         pages.push(("error", error(Frame::app_host(language), *kind, None).render()));
     }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::{digest, hmac};
@@ -82,6 +82,53 @@ impl Token {
 
     pub fn hash(&self) -> TokenHash {
         TokenHash(sha256(&self.0))
+    }
+
+    /// What this half and the other one make together; whoever holds one alone has nothing.
+    #[must_use]
+    pub fn joined(&self, other: &HalfHash) -> Self {
+        let mut both = self.0.to_vec();
+        both.extend(other.0);
+        let joined = Self(sha256(&both));
+        zeroize::Zeroize::zeroize(&mut both);
+        joined
+    }
+}
+
+/// The half of a secret that a person reads out or types: ten characters, 48 random bits. It opens nothing without the [`Token`] that it
+/// belongs to.
+pub struct Half(String);
+
+/// What is stored of a [`Half`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfHash(pub [u8; 32]);
+
+impl Half {
+    pub fn random() -> Result<Self, NoRandomness> {
+        Ok(Self(BASE32_NOPAD.encode(&random::<6>()?)))
+    }
+
+    /// As somebody typed it: without regard to case, spaces and hyphens.
+    pub fn parse(typed: &str) -> Self {
+        Self(typed.chars().filter(char::is_ascii_alphanumeric).take(64).map(|c| c.to_ascii_uppercase()).collect())
+    }
+
+    /// For the one who shall hold it, in two groups.
+    pub fn reveal(&self) -> String {
+        match self.0.split_at_checked(5) {
+            Some((first, second)) => format!("{first}-{second}"),
+            None => self.0.clone(),
+        }
+    }
+
+    pub fn hash(&self) -> HalfHash {
+        HalfHash(sha256(self.0.as_bytes()))
+    }
+}
+
+impl fmt::Debug for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Half(…)")
     }
 }
 

@@ -102,6 +102,7 @@ impl Desk {
     ) -> Result<Certified, AdminError> {
         permit(actor, Change::IssueCertificate)?;
         let account = self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?;
+        self.may_certify(actor, &account, when.now).await?;
         let key = RequestedKey::of_request(request)?;
         let issued = self.certified(&key, &account, days, when.wall)?;
         let new = new_certificate(&issued);
@@ -109,6 +110,12 @@ impl Desk {
         let change = async { changed(self.store.issue_certificate(serial, account.id, &new, key.info(), when.now).await?, serial) };
         self.recorded(actor, event, change).await?;
         Ok(Certified { pem: issued.pem, not_after: issued.not_after })
+    }
+
+    /// A certificate is a token, and a staff member's takes two: one alone makes none where there are two.
+    async fn may_certify(&self, actor: &Actor, account: &Account, now: Time) -> Result<(), AdminError> {
+        let alone = matches!(actor, Actor::Machine { .. }) || !account.role.is_staff() || self.store.wardens(now).await?.len() < 2;
+        if alone { Ok(()) } else { Err(AdminError::StaffCertificate) }
     }
 
     /// Another certificate for the same token, of the same key or of that in a new request; the one before counts no more.
@@ -124,6 +131,7 @@ impl Desk {
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         let holder = token.holder.ok_or(AdminError::WrongTokenState { serial: serial.clone(), state: token.state })?;
         let account = self.store.account(holder.account).await?.ok_or(AdminError::NoSuchAccount)?;
+        self.may_certify(actor, &account, when.now).await?;
         let key = match request {
             Some(request) => RequestedKey::of_request(request)?,
             None => {

@@ -6,9 +6,10 @@ use futures_util::future;
 use crate::audit::{Journal, NoRecord};
 use crate::auth::{CodeError, Codes, SessionRow, Sessions};
 use crate::clock::Time;
-use crate::crypto::{NoRandomness, Token};
+use crate::crypto::{HalfHash, NoRandomness, Token};
 use crate::model::{
-    Account, AccountId, AccountName, AccountState, Action, Event, Outcome, Role, Serial, SessionId, TokenKind, TokenState, UnitName,
+    Account, AccountId, AccountName, AccountState, Action, Event, Outcome, PetitionState, Role, Serial, SessionId, TokenKind, TokenState,
+    UnitName,
 };
 use crate::oath::Problem;
 use crate::pki::{IssuingFiles, PkiError};
@@ -16,6 +17,10 @@ use crate::store::{AccountFilter, InviteError, Store, StoreError, StoredKey};
 
 use super::certificates::Issuing;
 use super::permission::{Actor, Change};
+use super::petitions::{Authority, Proposed, Waiting};
+use super::proposal::Wish;
+use super::recovery::{asks_for_half, halved};
+use super::trust::Declared;
 
 /// How long an invitation waits for its person.
 pub const INVITATION_LIVES: Duration = Duration::from_secs(15 * 60);
@@ -62,6 +67,30 @@ pub enum AdminError {
     NoHolder,
     #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
     Oneself,
+    #[error("{}", waits(.0))]
+    Proposed(Box<Proposed>),
+    #[error("there is no such change that waits")]
+    NoSuchPetition,
+    #[error("the change does not wait any more: it was carried out, withdrawn or rejected, or its time is over (it is {0})")]
+    PetitionClosed(PetitionState),
+    #[error("whoever proposed a change does not confirm it")]
+    OwnPetition,
+    #[error("nobody proposes or confirms what is about her own account")]
+    ConcernsYou,
+    #[error("whoever proposed it is no security administrator any more, or the token that she proposed it with is not hers any more")]
+    ProposerGone,
+    #[error("what it is about has changed since it was proposed, so it was not carried out: propose it anew")]
+    ChangedMeanwhile,
+    #[error("it takes two security administrators, neither of whom it may be about, and there is no other one who could confirm it")]
+    NobodyToConfirm,
+    #[error("a fresh proof by a hardware token, for this change, is needed")]
+    NoFreshProof,
+    #[error("she has no token by which she could show that it is she: she has to begin anew")]
+    NothingToProveBy,
+    #[error("a staff member's certificate would take two security administrators: she registers her token herself, under My tokens")]
+    StaffCertificate,
+    #[error("the config declares no such authority")]
+    NoSuchAuthority,
     #[error(transparent)]
     NoRecord(#[from] NoRecord),
     #[error(transparent)]
@@ -76,6 +105,18 @@ impl From<InviteError> for AdminError {
             InviteError::NameTaken => Self::NameTaken,
             InviteError::Store(error) => Self::Store(error),
         }
+    }
+}
+
+/// What somebody at a terminal is told of a change that she cannot make alone.
+fn waits(proposed: &Proposed) -> String {
+    let Proposed { state, url, expires, half, .. } = proposed;
+    let code = half.as_ref().map_or_else(String::new, |half| {
+        format!(". Give the person this code; without it the link that the other one gets opens nothing: {}", half.reveal())
+    });
+    match state {
+        PetitionState::Open => format!("proposed, not done yet: another security administrator confirms it at {url} until {expires}{code}"),
+        _ => format!("it takes two security administrators: show your token at {url} to propose it"),
     }
 }
 
@@ -108,6 +149,8 @@ pub struct Invitation {
     /// The token stands in the fragment, which browsers send to nobody.
     pub link: String,
     pub expires: Time,
+    /// It opens nothing without the half that its proposer was given.
+    pub halved: bool,
 }
 
 /// What came of switching an account off.
@@ -126,13 +169,16 @@ pub struct Desk {
     pub(super) codes: Codes,
     /// `https://host[:port]` of the portal.
     pub(super) portal: String,
+    pub(super) waiting: Waiting,
+    pub(super) declared: Declared,
     /// The gateway's own authority for certificates; where the desk has none, none can be issued.
     pub(super) issuing: Option<Issuing>,
 }
 
 impl Desk {
     pub fn new(store: Store, sessions: Arc<Sessions>, journal: Journal, codes: Codes, portal: String) -> Self {
-        Self { store, sessions, journal, codes, portal, issuing: None }
+        let (waiting, declared) = (Waiting::default(), Declared::default());
+        Self { store, sessions, journal, codes, portal, waiting, declared, issuing: None }
     }
 
     /// Keeps the gateway's own authority in these files.
@@ -144,6 +190,17 @@ impl Desk {
     /// Creates an account, or renews the invitation of one that has not enrolled yet.
     pub async fn invite(&self, actor: &Actor, new: NewAccount, now: Time) -> Result<Invitation, AdminError> {
         permit(actor, Change::Invite)?;
+        let authority = self.authority(actor, &Wish::Invite(new.clone()), now).await?;
+        self.invite_by(actor, new, (&authority, None), now).await
+    }
+
+    pub(super) async fn invite_by(
+        &self,
+        actor: &Actor,
+        new: NewAccount,
+        (authority, half): (&Authority, Option<HalfHash>),
+        now: Time,
+    ) -> Result<Invitation, AdminError> {
         let account = Account {
             id: AccountId::fresh(),
             name: new.name,
@@ -161,8 +218,10 @@ impl Desk {
             Some(before) => event.with("account", before.id).with("role-before", before.role).with("unit-before", &before.unit),
             None => event.with("account", account.id),
         };
-        let account = self.recorded(actor, event, self.store.invite(&account, token.hash(), expires)).await?;
-        Ok(Invitation { link: format!("{}/enrol#{}", self.portal, token.reveal()), account, expires })
+        let invited = self.store.invite(&account, halved(&token, half).hash(), expires);
+        let account = self.recorded(actor, authority.sign(event), invited).await?;
+        let link = format!("{}/enrol{}#{}", self.portal, asks_for_half(half), token.reveal());
+        Ok(Invitation { link, account, expires, halved: half.is_some() })
     }
 
     /// Switches an account off and ends its sessions; may be repeated.
@@ -187,10 +246,15 @@ impl Desk {
     }
 
     /// Switches a disabled or suspended account on again.
-    pub async fn enable(&self, actor: &Actor, id: AccountId) -> Result<(), AdminError> {
+    pub async fn enable(&self, actor: &Actor, id: AccountId, now: Time) -> Result<(), AdminError> {
         permit(actor, Change::EnableAccount)?;
+        let authority = self.authority(actor, &Wish::Enable(id), now).await?;
+        self.enable_by(actor, id, &authority).await
+    }
+
+    pub(super) async fn enable_by(&self, actor: &Actor, id: AccountId, authority: &Authority) -> Result<(), AdminError> {
         let account = self.known(id).await?;
-        let event = about(Action::AccountEnabled, &account);
+        let event = authority.sign(about(Action::AccountEnabled, &account));
         let from = [AccountState::Disabled, AccountState::Suspended];
         self.change_state(actor, event, &account, &from, AccountState::Active).await
     }

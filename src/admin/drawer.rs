@@ -8,6 +8,8 @@ use crate::store::{StoreError, StoredToken, TokenChange, TokenFilter};
 
 use super::desk::{AdminError, Desk, permit};
 use super::permission::{Actor, Change};
+use super::petitions::Authority;
+use super::proposal::Wish;
 
 impl Desk {
     /// Puts a maker's file of seeds (PSKC, CSV) into the drawer; a rehearsal only says what would be. Returns how many tokens there are.
@@ -62,9 +64,21 @@ impl Desk {
     pub async fn issue_token(&self, actor: &Actor, serial: &Serial, to: &AccountName, now: Time) -> Result<(), AdminError> {
         permit(actor, Change::IssueToken)?;
         let account = self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?;
-        let event = Event::done(Action::TokenIssued).with("serial", serial).with("account", account.id).with("name", &account.name);
-        let change = async { changed(self.store.issue_token(serial, account.id, now).await?, serial).map(drop) };
-        self.recorded(actor, event, change).await
+        let authority = self.authority(actor, &Wish::IssueToken { serial: serial.clone(), to: account.id }, now).await?;
+        self.issue_token_by(actor, serial, (account.id, &account.name), &authority, now).await
+    }
+
+    pub(super) async fn issue_token_by(
+        &self,
+        actor: &Actor,
+        serial: &Serial,
+        (account, name): (AccountId, &AccountName),
+        authority: &Authority,
+        now: Time,
+    ) -> Result<(), AdminError> {
+        let event = Event::done(Action::TokenIssued).with("serial", serial).with("account", account).with("name", name);
+        let change = async { changed(self.store.issue_token(serial, account, now).await?, serial).map(drop) };
+        self.recorded(actor, authority.sign(event), change).await
     }
 
     /// Says until when a token opens doors; it never becomes later than it was.
@@ -78,9 +92,14 @@ impl Desk {
     /// A suspended token opens doors again.
     pub async fn resume_token(&self, actor: &Actor, serial: &Serial, now: Time) -> Result<(), AdminError> {
         permit(actor, Change::ResumeToken)?;
+        let authority = self.authority(actor, &Wish::ResumeToken(serial.clone()), now).await?;
+        self.resume_token_by(actor, serial, &authority, now).await
+    }
+
+    pub(super) async fn resume_token_by(&self, actor: &Actor, serial: &Serial, authority: &Authority, now: Time) -> Result<(), AdminError> {
         let event = Event::done(Action::TokenResumed).with("serial", serial);
         let change = async { changed(self.store.change_token(serial, TokenState::Active, now).await?, serial).map(drop) };
-        self.recorded(actor, event, change).await
+        self.recorded(actor, authority.sign(event), change).await
     }
 
     /// Brings a code token back that has gone astray, by two codes in a row that its holder reads out; whoever may resume a token may do that.

@@ -9,6 +9,10 @@ mod desk;
 mod drawer;
 mod inventory;
 mod permission;
+mod petitions;
+mod proposal;
+mod recovery;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -18,3 +22,7 @@ pub use desk::{AdminError, Desk, Disabled, Invitation, NewAccount};
 pub use drawer::TokenEnd;
 pub use inventory::TokenLine;
 pub use permission::{Actor, Change};
+pub use petitions::{Carried, Petition, Proposed, Proposing};
+pub use proposal::{Person, Proposal};
+pub use recovery::{Lacks, RecoveryLink};
+pub use trust::Untrusted;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::auth::Identity;
-use crate::model::{Event, Role};
+use crate::model::{Event, Role, TokenId};
 
 /// On whose word something is done.
 #[derive(Clone, Debug)]
@@ -29,6 +29,15 @@ pub enum Change {
     IssueToken,
     ResumeToken,
     StopToken,
+    /// Changes that need two, and authorities that wait for them.
+    ReadChanges,
+    ProposeChange,
+    ConfirmChange,
+    RejectChange,
+    /// To open a way in for somebody who has lost hers.
+    Recover,
+    /// To propose that an authority is trusted.
+    Trust,
     CreateAuthority,
     IssueCertificate,
     RevokeCertificate,
@@ -47,6 +56,12 @@ impl Change {
         Self::IssueToken,
         Self::ResumeToken,
         Self::StopToken,
+        Self::ReadChanges,
+        Self::ProposeChange,
+        Self::ConfirmChange,
+        Self::RejectChange,
+        Self::Recover,
+        Self::Trust,
         Self::CreateAuthority,
         Self::IssueCertificate,
         Self::RevokeCertificate,
@@ -65,6 +80,12 @@ impl Change {
             | Self::IssueToken
             | Self::ResumeToken
             | Self::StopToken
+            | Self::ReadChanges
+            | Self::ProposeChange
+            | Self::ConfirmChange
+            | Self::RejectChange
+            | Self::Recover
+            | Self::Trust
             | Self::CreateAuthority
             | Self::IssueCertificate
             | Self::RevokeCertificate => role == Role::SecurityAdministrator,
@@ -80,6 +101,13 @@ impl Actor {
                 !identity.is_revoked() && identity.factor().is_phishing_resistant() && change.allows(identity.who().role)
             }
             Self::Machine { .. } => true,
+        }
+    }
+
+    /// The hardware token that was shown for this very thing already, so that no page has to ask for it: as whoever opened a terminal has.
+    pub fn fresh_token(&self) -> Option<TokenId> {
+        match self {
+            Self::Staff { .. } | Self::Machine { .. } => None,
         }
     }
 

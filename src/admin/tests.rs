@@ -1,5 +1,7 @@
 mod certificates;
 mod drawer;
+mod petitions;
+mod town;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -69,7 +71,7 @@ async fn every_verb_asks_for_permission() {
     let refused = [
         desk.invite(&member, wang(), NOW).await.err(),
         desk.disable(&member, id).await.err(),
-        desk.enable(&member, id).await.err(),
+        desk.enable(&member, id, NOW).await.err(),
         desk.end_session(&member, crate::model::SessionId::fresh()).await.err(),
         desk.end_sessions_of(&member, id).await.err(),
         desk.accounts(&member, &AccountFilter::default()).await.err(),
@@ -90,8 +92,8 @@ async fn a_change_is_on_record_and_one_that_fails_twice() {
     assert_eq!(invited.account.state, AccountState::Invited);
     desk.disable(&MACHINE, invited.account.id).await.unwrap();
     assert!(matches!(desk.invite(&MACHINE, wang(), NOW).await, Err(AdminError::NameTaken)));
-    desk.enable(&MACHINE, invited.account.id).await.unwrap();
-    assert!(matches!(desk.enable(&MACHINE, invited.account.id).await, Err(AdminError::WrongState(AccountState::Invited))));
+    desk.enable(&MACHINE, invited.account.id, NOW).await.unwrap();
+    assert!(matches!(desk.enable(&MACHINE, invited.account.id, NOW).await, Err(AdminError::WrongState(AccountState::Invited))));
     let expected = [
         (Action::AccountInvited, Outcome::Done),
         (Action::AccountDisabled, Outcome::Done),
@@ -115,7 +117,7 @@ async fn without_a_log_nothing_is_given_and_what_is_taken_away_is_said_to_be_unr
     assert!(matches!(desk.disable(&MACHINE, id).await, Err(AdminError::Unrecorded)));
     assert_eq!(state().await, AccountState::Disabled);
     assert!(matches!(desk.end_sessions_of(&MACHINE, id).await, Err(AdminError::Unrecorded)));
-    assert!(matches!(desk.enable(&MACHINE, id).await, Err(AdminError::NoRecord(_))));
+    assert!(matches!(desk.enable(&MACHINE, id, NOW).await, Err(AdminError::NoRecord(_))));
     assert_eq!(state().await, AccountState::Disabled);
     let other = NewAccount { name: AccountName::parse("li").unwrap(), ..wang() };
     assert!(matches!(desk.invite(&MACHINE, other, NOW).await, Err(AdminError::NoRecord(_))));

@@ -19,7 +19,9 @@ mod keys;
 mod makes;
 mod own_tokens;
 mod password;
+mod petition_proof;
 mod proving;
+mod recovery;
 mod return_to;
 mod session;
 mod session_list;
@@ -57,6 +59,8 @@ pub use keys::{Authenticators, Copied, KeyError};
 pub use makes::{Make, Makes, MakesOfKeys, NotAMake};
 pub use own_tokens::{AstrayToken, LostToken, ProofNeeded, ShownToken, may_be_lost};
 pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
+pub use petition_proof::{PetitionProof, PetitionStep};
+pub use recovery::{CheckedCode, Means, Recovering, RecoveryError};
 pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
 pub use session_list::{SessionCounts, SessionRow};
@@ -76,6 +80,7 @@ pub struct Auth {
     pub sessions: Arc<Sessions>,
     pub sign_in: SignIn,
     pub enrolment: Enrolling,
+    pub recovery: Recovering,
     pub keys: KeyChanges,
     pub handover: Handover,
     pub codes: Codes,
@@ -115,7 +120,17 @@ impl Auth {
             codes: codes.clone(),
             guesses: guesses.clone(),
         };
+        let recovery = Recovering {
+            store: store.clone(),
+            passwords: passwords.clone(),
+            ceremonies: ceremonies.clone(),
+            sessions: Arc::clone(&sessions),
+            failures: failures.clone(),
+            codes: codes.clone(),
+            guesses: guesses.clone(),
+        };
         Self {
+            recovery,
             sign_in: SignIn {
                 store: store.clone(),
                 passwords: passwords.clone(),

@@ -99,6 +99,9 @@ pub async fn house(
         Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
             .issuing_from(pki::IssuingFiles::new(&settings.data)),
     );
+    desk.count_waiting(clock.now()).await;
+    let declared = trust(settings);
+    let left_out = desk.declare_trust(declared.digests(), clock.now()).await?;
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
         journal: journal.clone(),
@@ -130,7 +133,7 @@ pub async fn house(
         desk,
         front: Arc::new(front),
         pages,
-        trusting: Trusting::new(trust(settings)),
+        trusting: Trusting::new(declared, &left_out),
         back,
         map: ArcSwap::from_pointee(map),
     };

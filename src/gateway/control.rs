@@ -276,7 +276,7 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
         Ask::Enable { name } => {
             let name = account_name(&name)?;
             let account = desk.account_named(actor, &name).await.map_err(|error| unknown(&name, &error))?;
-            desk.enable(actor, account.id).await.map_err(|error| told(&error))?;
+            desk.enable(actor, account.id, house.clock.now()).await.map_err(|error| told(&error))?;
             Ok(done(format!("{} is enabled", account.name)))
         }
         Ask::EndSessions { name } => {

@@ -122,6 +122,8 @@ pub enum StartError {
     Passwords(#[from] PasswordError),
     #[error(transparent)]
     Journal(#[from] crate::audit::OpenError),
+    #[error("whose certificates are trusted is not known: {0}")]
+    Trust(#[from] crate::admin::AdminError),
     #[error(transparent)]
     Record(#[from] crate::audit::NoRecord),
     #[error(transparent)]

@@ -60,6 +60,8 @@ impl Reloader {
                 return Err(why);
             }
         };
+        // What two have not confirmed is left out, whoever wrote the config.
+        let left_out = house.desk.declare_trust(trust.digests(), house.clock.now()).await.map_err(|error| error.to_string())?;
         house.journal.event(signed(Event::done(Action::ConfigReloaded))).await.map_err(|error| error.to_string())?;
         house.auth.list_makes(makes).await.map_err(|error| error.to_string())?;
         *portal_certificate = certificates.get(&map.portal.host).cloned();
@@ -68,7 +70,7 @@ impl Reloader {
         house.limits.set_app_rates(&build::app_rates(&settings));
         house.front.replace_certificates(certificates);
         // Before the map, so that no host of it is served on a connection that was not asked.
-        house.trusting.replace(trust);
+        house.trusting.replace(&trust, &left_out);
         house.ask_for_certificates(&map);
         house.map.store(Arc::new(map));
         house.standing.set_waiting(&waiting);

@@ -26,26 +26,30 @@ pub struct Trust {
     /// Grows with each replacement.
     generation: u64,
     pub clients: ClientTrust,
+    /// What the config says, also where security administrators have not confirmed it.
+    declared: ClientTrust,
 }
 
 pub struct Trusting(ArcSwap<Trust>);
 
 impl Trusting {
-    pub fn new(clients: ClientTrust) -> Self {
-        Self(ArcSwap::from_pointee(Trust { generation: 0, clients }))
+    /// `left_out`: what of it nobody has confirmed.
+    pub fn new(declared: ClientTrust, left_out: &[[u8; 32]]) -> Self {
+        Self(ArcSwap::from_pointee(Trust { generation: 0, clients: declared.without(left_out), declared }))
     }
 
     pub fn now(&self) -> Arc<Trust> {
         self.0.load_full()
     }
 
-    pub fn replace(&self, clients: ClientTrust) {
-        self.0.rcu(|old| Trust { generation: old.generation.saturating_add(1), clients: clients.clone() });
+    pub fn replace(&self, declared: &ClientTrust, left_out: &[[u8; 32]]) {
+        let clients = declared.without(left_out);
+        self.0.rcu(|old| Trust { generation: old.generation.saturating_add(1), clients: clients.clone(), declared: declared.clone() });
     }
 
     /// `false`: another took the place of `old` meanwhile.
-    fn replace_that(&self, old: &Arc<Trust>, clients: ClientTrust) -> bool {
-        let new = Arc::new(Trust { generation: old.generation.saturating_add(1), clients });
+    fn replace_that(&self, old: &Arc<Trust>, declared: ClientTrust, left_out: &[[u8; 32]]) -> bool {
+        let new = Arc::new(Trust { generation: old.generation.saturating_add(1), clients: declared.without(left_out), declared });
         Arc::ptr_eq(&self.0.compare_and_swap(old, new), old)
     }
 }
@@ -131,14 +135,26 @@ impl House {
     /// Reads the files of authorities and lists anew where they changed. From then on handshakes name the new authorities.
     pub async fn refresh_trust(&self) {
         let trust = self.trusting.now();
-        if trust.clients.is_empty() {
+        if trust.declared.is_empty() {
             return;
         }
         let old = Arc::clone(&trust);
-        let refreshed = tokio::task::spawn_blocking(move || trust.clients.refreshed()).await;
-        if let Ok(Some(clients)) = refreshed
-            && self.trusting.replace_that(&old, clients)
-        {
+        let Ok(refreshed) = tokio::task::spawn_blocking(move || trust.declared.refreshed()).await else { return };
+        let declared = match (refreshed, self.desk.trust_has_changed()) {
+            (None, false) => return,
+            (None, true) => old.declared.clone(),
+            (Some(declared), _) => declared,
+        };
+        // A file that names other authorities than it did is another thing to be confirmed.
+        let left_out = match self.desk.declare_trust(declared.digests(), self.clock.now()).await {
+            Ok(left_out) => left_out,
+            Err(error) => {
+                tracing::error!(%error, "no authority is believed that was not believed before");
+                let before: Vec<[u8; 32]> = old.clients.digests().into_iter().map(|(_, digest)| digest).collect();
+                declared.digests().into_iter().map(|(_, digest)| digest).filter(|digest| !before.contains(digest)).collect()
+            }
+        };
+        if self.trusting.replace_that(&old, declared, &left_out) {
             for warning in self.trusting.now().clients.warnings(self.clock.wall()) {
                 tracing::warn!("{warning}");
             }

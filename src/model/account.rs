@@ -52,6 +52,10 @@ uuid_name! {
     /// A token of whatever kind, from the drawer to its end.
     TokenId
 }
+uuid_name! {
+    /// A change that a second person has to confirm.
+    PetitionId
+}
 
 /// Names one word of a closed list, as it is written in files, the store and the log.
 macro_rules! words {
@@ -156,6 +160,45 @@ words! {
         Lost = "lost",
         Revoked = "revoked",
         Expired = "expired",
+    }
+}
+
+words! {
+    /// How far a change is that a second person has to confirm.
+    PetitionState {
+        /// Written down; its proposer has not proved yet that it is she.
+        Draft = "draft",
+        /// Waits for the other one.
+        Open = "open",
+        /// Confirmed, and carried out.
+        Done = "done",
+        /// By its proposer.
+        Withdrawn = "withdrawn",
+        /// By another security administrator.
+        Rejected = "rejected",
+        /// Confirmed, but it could not be carried out any more.
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// What a person who is known lacks.
+    RecoveryKind {
+        /// She lost all her tokens, and has her password.
+        Token = "token",
+        /// She forgot her password, and has a hardware token.
+        Password = "password",
+        /// She forgot her password, and has nothing but a code token.
+        PasswordByCode = "password-by-code",
+    }
+}
+
+impl Role {
+    pub const fn is_staff(self) -> bool {
+        match self {
+            Self::Member => false,
+            Self::SystemAdministrator | Self::SecurityAdministrator | Self::Auditor => true,
+        }
     }
 }
 

@@ -14,7 +14,10 @@ mod request_body;
 mod shown;
 mod token;
 
-pub use account::{Account, AccountId, AccountState, AppId, Factor, Label, Role, SessionId, TokenId, TokenKind, TokenState, Who, is_email};
+pub use account::{
+    Account, AccountId, AccountState, AppId, Factor, Label, PetitionId, PetitionState, RecoveryKind, Role, SessionId, TokenId, TokenKind,
+    TokenState, Who, is_email,
+};
 pub use host::{Host, NotAHost};
 pub use inbound::{Inbound, Line};
 pub use name::{AccountName, NotAName, UnitName};

@@ -183,6 +183,19 @@ pub enum Action {
     TokenExpired,
     /// It was told until when it opens doors.
     TokenLimited,
+    /// A change that a second person has to confirm: by the one who proposed it.
+    ChangeProposed,
+    ChangeConfirmed,
+    ChangeWithdrawn,
+    ChangeRejected,
+    /// A link for a new token or a new password was made.
+    RecoveryOpened,
+    /// Something was shown behind such a link, and was right or wrong.
+    RecoveryProof,
+    /// The person has her new token, or her new password.
+    Recovered,
+    /// An authority, or a rule by which certificates find their accounts, is trusted from now on.
+    AuthorityTrusted,
     /// There was less room on the disk than the reserve (failed), or enough again (done).
     DiskSpace,
     /// Refusals of strangers past their quota, counted together per network and minute.

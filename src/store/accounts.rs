@@ -201,6 +201,8 @@ impl Store {
             "DELETE FROM challenges WHERE expires <= $1",
             "DELETE FROM steps WHERE expires <= $1",
             "DELETE FROM codes WHERE expires <= $1",
+            "DELETE FROM recoveries WHERE expires <= $1",
+            "DELETE FROM petitions WHERE state = 'draft' AND expires <= $1",
         ] {
             sqlx::query(statement).bind(now.millis()).execute(&mut *write).await?;
         }

@@ -24,6 +24,11 @@ pub enum Purpose {
     Enrol,
     FreshProof,
     AddKey,
+    /// A change that needs two, by the one who proposes it.
+    Propose,
+    /// The same, by the one who confirms it.
+    Confirm,
+    Recover,
     /// The host that asks for certificates is to look at one.
     UsbKeyAsked,
     /// It has; what it found goes to the browser that asked.
@@ -42,6 +47,9 @@ impl Purpose {
             Self::Enrol => "enrol",
             Self::FreshProof => "fresh-proof",
             Self::AddKey => "add-key",
+            Self::Propose => "propose",
+            Self::Confirm => "confirm",
+            Self::Recover => "recover",
             Self::UsbKeyAsked => "usb-key-asked",
             Self::UsbKeyShown => "usb-key-shown",
             Self::PasswordAfterUsbKey => "password-after-usb-key",

@@ -13,8 +13,10 @@ mod enrolments;
 mod expiry;
 mod issued;
 mod keys;
+mod petitions;
 mod places;
 mod proofs;
+mod recoveries;
 mod rows;
 mod seeds;
 mod sessions;
@@ -22,6 +24,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trust;
 mod unused;
 
 use std::path::{Path, PathBuf};
@@ -38,7 +41,9 @@ pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
 pub use issued::{CertificateChange, ListedCertificate, RevokedCertificate};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
+pub use petitions::{NewPetition, StoredPetition};
 pub use places::FamiliarPlace;
+pub use recoveries::{Recovered, Recovery};
 pub use seeds::{NewSeed, SealedSeed, Spending, StoredSeed};
 pub use sessions::{Session, StoredSession, Touch};
 pub use steps::{Step, StepKind};

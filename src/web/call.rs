@@ -17,7 +17,7 @@ use crate::auth::{Identity, Visitor};
 use crate::clock::Time;
 use crate::crypto::{Token, TokenHash};
 use crate::lang::Language;
-use crate::model::{Origin, Reference, Refusal};
+use crate::model::{Origin, Reference, Refusal, Role};
 
 use super::view::{Alert, Frame, ReturnTo};
 use super::{Portal, STEP_LIVES, protect};
@@ -178,7 +178,9 @@ impl Asked {
         let frame = Frame::portal(self.visit.language, path, self.portal.csrf.token(self.browser, FORM)).alert(alert);
         match &self.visit.visitor {
             Visitor::Known(identity) => {
-                frame.signed_in(identity.who().name.as_str(), identity.who().role).zone(self.portal.zone_name(self.now))
+                let role = identity.who().role;
+                let waiting = if role == Role::SecurityAdministrator { self.portal.desk.waiting(self.now) } else { 0 };
+                frame.signed_in(identity.who().name.as_str(), role).zone(self.portal.zone_name(self.now)).waiting(waiting)
             }
             Visitor::Stranger => frame,
         }

@@ -9,17 +9,18 @@ use axum::extract::Path;
 use http::StatusCode;
 use url::form_urlencoded;
 
-use crate::admin::{Actor, AdminError, NewAccount};
+use crate::admin::{Actor, AdminError, Lacks, NewAccount};
 use crate::auth::{Identity, SessionRow};
 use crate::model::{Account, AccountId, AccountName, AccountState, Attestation, Refusal, Role, SessionId, UnitName, is_email};
 use crate::store::{AccountFilter, StoredKey, StoredToken};
 
 use super::call::{Answer, Asked, Posted, Refused};
+use super::changes;
 use super::inventory::token_row;
 use super::own::{name_of, session_row};
 use super::view::{
-    AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, Alert, AllSessionsView, ConfirmView, ConfirmedAct,
-    InvitationView, InviteForm, KeyRow, Paging, SessionsFilter, TokenRow, UnitRow, UnitsView,
+    AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, Alert, AllSessionsView, ConfirmView, ConfirmedAct, InviteForm,
+    KeyRow, Paging, SessionsFilter, TokenRow, UnitRow, UnitsView,
 };
 
 const LIST: &str = "/console/accounts";
@@ -109,13 +110,7 @@ pub async fn invite(Posted { asked, form }: Posted) -> Answer {
 
 async fn invited(asked: &Asked, actor: &Actor, new: NewAccount, kept: InviteForm) -> Answer {
     match asked.portal.desk.invite(actor, new, asked.now).await {
-        Ok(invitation) => asked.show(&InvitationView {
-            frame: asked.frame_at(LIST, None),
-            name: invitation.account.name.to_string(),
-            link: invitation.link,
-            minutes: invitation.expires.since(asked.now).as_secs().div_ceil(60),
-            until: asked.portal.moment(invitation.expires),
-        }),
+        Ok(invitation) => changes::invited(asked, invitation, LIST),
         Err(AdminError::NameTaken) => list(asked, Some(Alert::NameTaken), kept).await,
         Err(error) => Err(refused(error)),
     }
@@ -180,25 +175,38 @@ pub async fn change(Path((id, change)): Path<(String, String)>, Posted { asked, 
     let desk = &asked.portal.desk;
     let done = match change.as_str() {
         "disable" => desk.disable(&actor, account).await.map(|_| Alert::AccountDisabled),
-        "enable" => desk.enable(&actor, account).await.map(|()| Alert::AccountEnabled),
+        "enable" => desk.enable(&actor, account, asked.now).await.map(|()| Alert::AccountEnabled),
         "end-sessions" => desk.end_sessions_of(&actor, account).await.map(|_| Alert::SessionsEnded),
         "invite" => {
             let (known, _) = desk.account(&actor, account).await.map_err(refused)?;
+            // Whoever is enrolled has something to lose: that is no invitation, but a new beginning.
+            if known.state == AccountState::Active {
+                return recovery(&asked, &actor, account, Lacks::Both).await;
+            }
             if known.state != AccountState::Invited {
                 return show_account(&asked, &id, Some(Alert::NotInThisState)).await;
             }
             let again = NewAccount { name: known.name, unit: known.unit, role: known.role, email: known.email };
             return invited(&asked, &actor, again, InviteForm::default()).await;
         }
+        "new-token" => return recovery(&asked, &actor, account, Lacks::Token).await,
+        "new-password" => return recovery(&asked, &actor, account, Lacks::Password).await,
         _ => return Err(Refusal::NotFound.into()),
     };
     let alert = match done {
         Ok(alert) => alert,
         Err(AdminError::Oneself) => Alert::NotYourself,
-        Err(AdminError::WrongState(_)) => Alert::NotInThisState,
-        Err(error) => return Err(refused(error)),
+        Err(error) => changes::told(error)?,
     };
     show_account(&asked, &id, Some(alert)).await
+}
+
+/// Goes on to where whoever asks shows her key.
+async fn recovery(asked: &Asked, actor: &Actor, account: AccountId, lacks: Lacks) -> Answer {
+    match asked.portal.desk.ask_for_recovery(actor, account, lacks, asked.now).await {
+        Ok(proposed) => changes::to(asked, &proposed),
+        Err(error) => show_account(asked, &account.to_string(), Some(changes::told(error)?)).await,
+    }
 }
 
 pub async fn sessions(asked: Asked) -> Answer {
@@ -265,7 +273,9 @@ pub(super) fn actor(asked: &Asked) -> Result<Actor, Refused> {
 pub(super) fn refused(error: AdminError) -> Refused {
     let refusal = match error {
         AdminError::NotAllowed => Refusal::NotAllowed { rule: "the console is for security administrators".to_owned() },
-        AdminError::NoSuchAccount | AdminError::NoSuchToken(_) => Refusal::NotFound,
+        // It takes another one: whoever asked goes on to where she proposes it.
+        AdminError::Proposed(proposed) => return Refused::Elsewhere(format!("/console/changes/{}", proposed.id)),
+        AdminError::NoSuchAccount | AdminError::NoSuchToken(_) | AdminError::NoSuchPetition => Refusal::NotFound,
         AdminError::NoRecord(_) => Refusal::NoRecord,
         AdminError::Unrecorded => Refusal::DoneUnrecorded,
         error => {

@@ -13,26 +13,35 @@ use super::call::{Answer, Asked, Posted};
 use super::denial::{self, event, network};
 use super::own::record;
 use super::own_tokens::note_stopped;
+use super::recover::link_in;
 use super::sign_in::{told_to_wait, wait_of};
 use super::view::{Alert, Ceremony, EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, KeyRow};
 
-const LEAST_CHARACTERS: u64 = 12;
+pub(super) const LEAST_CHARACTERS: u64 = 12;
 const MOST_KEYS: usize = 2;
 
 pub async fn page(asked: Asked) -> Answer {
-    asked.show(&EnrolOpenView { frame: asked.frame(None) })
+    let half = !asked.query.text("half").is_empty();
+    show_open(&asked, half, "", None)
+}
+
+fn show_open(asked: &Asked, half: bool, token: &str, alert: Option<Alert>) -> Answer {
+    let path = if half { "/enrol?half=1" } else { "/enrol" };
+    let status = status_of(&alert);
+    asked.show_with(status, &EnrolOpenView { frame: asked.frame_at(path, alert), half, token: token.to_owned() })
 }
 
 pub async fn open(Posted { mut asked, form }: Posted) -> Answer {
     if let Err(Wait { retry_after, limit }) = asked.portal.limits.attempt_without_name(network(&asked), asked.now) {
         return Err(Refusal::TooMany { retry_after, limit }.into());
     }
-    let Some(invitation) = Token::parse(form.text("token").trim()) else { return invalid(&asked) };
+    let Some((invitation, halved)) = link_in(&form) else { return invalid(&asked) };
     match asked.portal.auth.enrolment.open(&invitation, asked.now).await {
         Ok((browser, _)) => {
             asked.change_step(browser);
             asked.redirect("/enrol/password")
         }
+        Err(EnrolmentError::Gone) if halved => show_open(&asked, true, form.text("token").trim(), Some(Alert::HalfWrong)),
         Err(error) => failed(&asked, error).await,
     }
 }

@@ -133,10 +133,8 @@ pub async fn change(Path((serial, change)): Path<(String, String)>, Posted { ask
     }
     let alert = match done {
         Ok(alert) => alert,
-        Err(AdminError::WrongTokenState { .. }) => Alert::TokenNotInThisState,
         Err(AdminError::NoSuchAccount) => Alert::NoSuchAccount,
-        Err(AdminError::NoHolder) => Alert::NoHolder,
-        Err(error) => return Err(refused(error)),
+        Err(error) => super::changes::told(error)?,
     };
     let kept = if alert.is_error() { typed } else { "" };
     show_token(&asked, &serial, Some(alert), kept).await

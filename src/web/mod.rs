@@ -6,6 +6,7 @@
 mod agent;
 pub mod assets;
 mod call;
+mod changes;
 mod console;
 #[cfg(test)]
 mod contrast;
@@ -20,6 +21,7 @@ mod own;
 mod own_tokens;
 mod qr;
 mod recent;
+mod recover;
 mod refusal;
 mod sign_in;
 mod step_up;
@@ -145,6 +147,16 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/units", get(console::units))
         .route("/console/sessions", get(console::sessions))
         .route("/console/sessions/end", get(console::confirm_end))
+        .route("/console/changes", get(changes::page))
+        .route("/console/changes/trust", get(changes::page))
+        .route("/console/changes/{id}", get(changes::change))
+        .route("/console/changes/{id}/{step}", get(changes::of_step))
+        .route("/recover", get(recover::page))
+        .route("/recover/open", get(recover::page))
+        .route("/recover/password", get(recover::password_page))
+        .route("/recover/token", get(recover::token_page))
+        .route("/recover/key", get(recover::token_page))
+        .route("/recover/code", get(recover::token_page))
         .route("/language/{tag}", get(language::switch))
         .route("/assets/{name}", get(files::asset))
         .route("/crl/issuing-ca.crl", get(files::revocations));
@@ -186,6 +198,12 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/console/tokens/import", post(inventory::import)),
         ("/console/tokens/{serial}/{change}", post(inventory::change)),
         ("/console/sessions/end", post(console::end_session)),
+        ("/console/changes/trust", post(changes::trust)),
+        ("/console/changes/{id}/{step}", post(changes::step)),
+        ("/recover/open", post(recover::open)),
+        ("/recover/password", post(recover::password)),
+        ("/recover/key", post(recover::key)),
+        ("/recover/code", post(recover::code)),
     ]
 }
 
@@ -202,6 +220,7 @@ pub fn only_takes_away(path: &str) -> bool {
             let change = |list| path.strip_prefix(list).and_then(|rest| rest.split_once('/'));
             matches!(change("/console/accounts/"), Some((_, "disable" | "end-sessions")))
                 || matches!(change("/console/tokens/"), Some((_, "suspend" | "lost" | "revoke")))
+                || matches!(change("/console/changes/"), Some((_, "withdraw" | "reject")))
         }
     }
 }
@@ -258,6 +277,12 @@ mod tests {
         assert!(only_takes_away("/console/accounts/7/end-sessions"));
         for change in ["suspend", "lost", "revoke"] {
             assert!(only_takes_away(&format!("/console/tokens/FT-7/{change}")), "{change}");
+        }
+        for step in ["withdraw", "reject"] {
+            assert!(only_takes_away(&format!("/console/changes/7/{step}")), "{step}");
+        }
+        for path in ["/console/changes/7/propose", "/console/changes/7/confirm", "/console/changes/trust", "/recover/password"] {
+            assert!(!only_takes_away(path), "{path}");
         }
         for path in ["/console/tokens/FT-7/issue", "/console/tokens/FT-7/resume", "/console/tokens/FT-7", "/console/tokens/import"] {
             assert!(!only_takes_away(path), "{path}");

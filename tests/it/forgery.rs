@@ -11,6 +11,7 @@ use crate::browser::{Browser, Reply};
 use crate::forms::Form;
 use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor, sign_in};
 use crate::own_tokens::{CODES, at_second_step};
+use crate::two_people::{OTHER_PASSWORD, link_on};
 
 const FOREIGN: [&str; 6] =
     ["https://sites.city.test", "null", "", "https://gate.city.test.evil.test", "https://gate.city.test:444", "http://gate.city.test"];
@@ -184,6 +185,55 @@ impl Forger {
             assert!(page.text().contains(&format!("data-state=\"{state}\"")), "{change}: {}", page.text());
         }
     }
+
+    /// Ways back for `hua`, by one alone and by two; an authority; and what is withdrawn and rejected.
+    async fn changes_that_need_two(&mut self, house: &House, wang: &mut Browser) -> String {
+        let mut hua = house.enrolled("hua", Role::Member).await;
+        let her = house.id_of("hua").await;
+        let link = link_on(&self.ask(wang, &her, "new-password").await);
+        let page = self.open_link(&mut hua, &link).await;
+        let page = self.use_key(&mut hua, &page).await;
+        let form = page.form("recover-choose").with("password", OTHER_PASSWORD).with("again", OTHER_PASSWORD);
+        let page = self.submit(&mut hua, &page, &form).await;
+        assert!(page.text().contains("id=\"recover-done\""), "{}", page.text());
+
+        let (desk, now, machine) = (&house.gateway().house().desk, house.clock.now(), yumen::admin::Actor::Machine { uid: 0 });
+        desk.import_seeds(&machine, b"R1,3132333435363738393031323334353637383930", None, false, now).await.unwrap();
+        house.issue("R1", "hua").await;
+        let link = link_on(&self.ask(wang, &her, "new-token").await);
+        let page = self.open_link(&mut hua, &link).await;
+        let page = self.submit(&mut hua, &page, &page.form("recover-present").with("password", OTHER_PASSWORD)).await;
+        let page = self.submit(&mut hua, &page, &page.form("recover-code").with("code", CODES[0])).await;
+        assert!(page.text().contains("id=\"recover-done\""), "{}", page.text());
+
+        desk.declare_trust(vec![("city CA".to_owned(), [7; 32])], now).await.unwrap();
+        let page = wang.open(&portal("/console/changes")).await;
+        let page = self.press(wang, &page, "/console/changes/trust").await;
+        let page = self.press(wang, &page, "withdraw").await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+
+        let mut second = house.signed_in("second", Role::SecurityAdministrator).await;
+        let page = self.ask(wang, &her, "new-token").await;
+        let page = second.open(page.url.as_str().trim_end_matches("/propose")).await;
+        let page = self.press(&mut second, &page, "reject").await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+        let page = self.ask(wang, &her, "new-token").await;
+        let page = second.open(page.url.as_str().trim_end_matches("/propose")).await;
+        link_on(&self.use_key(&mut second, &page).await);
+        her
+    }
+
+    async fn ask(&mut self, browser: &mut Browser, account: &str, change: &str) -> Reply {
+        let page = browser.open(&portal(&format!("/console/accounts/{account}"))).await;
+        let page = self.press(browser, &page, &format!("/console/accounts/{account}/{change}")).await;
+        self.use_key(browser, &page).await
+    }
+
+    async fn open_link(&mut self, browser: &mut Browser, link: &str) -> Reply {
+        let (page, token) = link.split_once('#').unwrap();
+        let page = browser.open(page).await;
+        self.submit(browser, &page, &page.form("enrol-open").with("token", token)).await
+    }
 }
 
 /// What takes a proof of the last minute, whatever the factor.
@@ -247,21 +297,30 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     assert_eq!(other.open(&portal("/keys")).await.url.path(), "/sign-in");
     forger.change_keys(&mut wang).await;
     forger.show_tokens(&house, &mut wang).await;
+    let hers = forger.changes_that_need_two(&house, &mut wang).await;
     let page = wang.open(&portal("/sessions")).await;
     let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;
     assert_eq!(page.url.path(), "/signed-out");
 
     let routed = |path: &String| {
-        let path = path.replace(&zhao, "{id}").replace(&her, "{id}");
+        if let Some((_, step)) = path.strip_prefix("/console/changes/").and_then(|rest| rest.split_once('/')) {
+            return format!("/console/changes/{{id}}/{step}");
+        }
+        let path = path.replace(&zhao, "{id}").replace(&her, "{id}").replace(&hers, "{id}");
         path.replace(&format!("/tokens/{key}/"), "/tokens/{serial}/").replace("/tokens/F1/", "/tokens/{serial}/")
     };
     let tried: BTreeSet<String> = forger.tried.iter().map(routed).collect();
     let mut expected: BTreeSet<String> = yumen::web::form_addresses().into_iter().map(str::to_owned).collect();
     assert!(expected.remove("/console/accounts/{id}/{change}"));
-    expected.extend(["invite", "enable", "disable", "end-sessions"].map(|change| format!("/console/accounts/{{id}}/{change}")));
+    expected.extend(
+        ["invite", "enable", "disable", "end-sessions", "new-token", "new-password"]
+            .map(|change| format!("/console/accounts/{{id}}/{change}")),
+    );
     assert!(expected.remove("/console/tokens/{serial}/{change}"));
     let changes = ["issue", "suspend", "resume", "lost", "revoke"];
     expected.extend(changes.map(|change| format!("/console/tokens/{{serial}}/{change}")));
+    assert!(expected.remove("/console/changes/{id}/{step}"));
+    expected.extend(["propose", "confirm", "withdraw", "reject"].map(|step| format!("/console/changes/{{id}}/{step}")));
     assert_eq!(tried, expected, "every address that takes a form is tried, and no other");
 }
 

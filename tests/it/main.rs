@@ -39,6 +39,7 @@ mod step_up;
 mod streams;
 mod token_life;
 mod trouble;
+mod two_people;
 mod upstream_tls;
 mod usb_key;
 mod usb_key_apps;

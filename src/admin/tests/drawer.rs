@@ -1,9 +1,10 @@
 //! The drawer: deliveries, issuing, and what ends with a token.
 
-use super::super::{TokenEnd, When};
+use super::super::{Lacks, TokenEnd, When};
 use super::*;
+use crate::auth::{PetitionProof, PetitionStep};
 use crate::crypto::{SealingKey, TokenHash};
-use crate::model::{Account, AccountId, Event, Factor, Serial, SessionId, TokenId, TokenKind, TokenState, Who};
+use crate::model::{Account, AccountId, Event, Factor, PetitionId, Serial, SessionId, TokenId, TokenKind, TokenState, Who};
 use crate::pki::IssuingFiles;
 use crate::store::{Completion, NewKey, Session, Spending, TokenFilter};
 
@@ -81,7 +82,7 @@ impl Office {
             Change::ReadSessions => desk.sessions(actor).map(drop),
             Change::Invite => desk.invite(actor, NewAccount { name: AccountName::parse("new").unwrap(), ..wang() }, NOW).await.map(drop),
             Change::DisableAccount => desk.disable(actor, self.wang).await.map(drop),
-            Change::EnableAccount => desk.enable(actor, self.wang).await,
+            Change::EnableAccount => desk.enable(actor, self.wang, NOW).await,
             Change::EndSession => desk.end_session(actor, self.by_token).await.map(drop),
             Change::ReadTokens => {
                 desk.tokens(actor, &TokenFilter::default()).await?;
@@ -92,6 +93,32 @@ impl Office {
             Change::IssueToken => desk.issue_token(actor, &serial("F1"), &AccountName::parse("wang").unwrap(), NOW).await,
             Change::StopToken => desk.stop_token(actor, &serial("F2"), TokenEnd::ForNow, NOW).await.map(drop),
             Change::ResumeToken => desk.resume_token(actor, &serial("F2"), NOW).await,
+            Change::ReadChanges => desk.petitions(actor, NOW).await.map(drop),
+            Change::Recover => match desk.ask_for_recovery(actor, AccountId::fresh(), Lacks::Token, NOW).await {
+                Err(AdminError::NoSuchAccount) => Ok(()),
+                other => other.map(drop),
+            },
+            Change::Trust => match desk.ask_for_trust(actor, &"07".repeat(32), NOW).await {
+                Err(AdminError::NoSuchAuthority) => Ok(()),
+                other => other.map(drop),
+            },
+            Change::ProposeChange => match desk.withdraw(actor, PetitionId::fresh(), NOW).await {
+                Err(AdminError::NoSuchPetition) => Ok(()),
+                other => other,
+            },
+            Change::RejectChange => match desk.reject(actor, PetitionId::fresh(), NOW).await {
+                Err(AdminError::NoSuchPetition) => Ok(()),
+                other => other,
+            },
+            Change::ConfirmChange => {
+                let Actor::Staff { identity, .. } = actor else { return Ok(()) };
+                let id = PetitionId::fresh();
+                let proof = PetitionProof::sample(identity, id, PetitionStep::Confirm, TokenId::fresh());
+                match desk.confirm(actor, id, proof, NOW).await {
+                    Err(AdminError::NoSuchPetition) => Ok(()),
+                    other => other.map(drop),
+                }
+            }
             Change::CreateAuthority => desk.create_authority(actor, "CA", NOW).await,
             Change::IssueCertificate => {
                 let (name, when) = (AccountName::parse("wang").unwrap(), When { now: NOW, wall: NOW });

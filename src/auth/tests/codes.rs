@@ -140,9 +140,9 @@ async fn a_code_proves_something_again_in_an_open_session_for_members_alone() {
         holder.world.pass(60);
         let (now, wall, code) = (holder.world.now(), holder.wall(), holder.next_code());
         let keys = &holder.world.auth.keys;
-        let means = keys.step_up_means(&identity, |_| true, now, wall).await.unwrap();
+        let means = keys.step_up_means(&identity, |_| true, None, now, wall).await.unwrap();
         assert_eq!((means.key.is_some(), means.code, means.usb_key), (true, role == Role::Member, false));
-        let resistant = keys.step_up_means(&identity, Factor::is_phishing_resistant, now, wall).await.unwrap();
+        let resistant = keys.step_up_means(&identity, Factor::is_phishing_resistant, None, now, wall).await.unwrap();
         assert!(resistant.key.is_some() && !resistant.code);
         let proven = keys.step_up_by_code(&identity, &code, now, wall).await;
         assert_eq!(proven.is_ok(), role == Role::Member);

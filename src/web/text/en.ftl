@@ -482,6 +482,103 @@ alert-tokens-imported =
        *[other] { $count } tokens are imported and in stock.
     }
 
+# Changes that need two, and recovery
+console-changes = Changes
+changes-waiting =
+    { $count ->
+        [one] 1 waiting
+       *[other] { $count } waiting
+    }
+changes-intro = What gives somebody power takes two security administrators: one proposes it, another confirms it, each with her own token.
+changes-none = No change waits.
+changes-closed = Ended lately
+changes-untrusted = Authorities that wait
+changes-untrusted-intro = The config names them, but nobody who shows their certificates gets in until security administrators have confirmed them.
+changes-trust = Propose to trust it
+changes-back = Back to the changes
+change-what = Change
+change-proposer = Proposed by
+change-proposed = Proposed
+change-expires = Waits until
+change-closer = Ended by
+change-invite = Invite: { $name }
+change-enable = Enable the account: { $name }
+change-issue-token = Issue a token to: { $name }
+change-resume-token = Let a token be used again, of: { $name }
+change-new-token = New token for: { $name }
+change-new-password = New password for: { $name }
+change-enrol-anew = Set up anew: { $name }
+change-trust = Trust: { $name }
+petition-draft = Not proposed yet
+petition-open = Waiting
+petition-done = Done
+petition-withdrawn = Withdrawn
+petition-rejected = Rejected
+petition-failed = Not carried out
+petition-expired = Expired
+change-unit-before = Unit until now
+change-role-before = Role until now
+change-tokens-end = Tokens that end
+change-proves-by = Shows that it is she by
+change-by-hardware = Hardware token
+change-authority = Authority or rule
+change-digest = Digest (SHA-256)
+change-draft-title = Propose this change
+change-draft = Nothing is done yet. Confirm with your key that you propose this; another security administrator has to confirm it then.
+change-draft-alone = Nothing is done yet. Confirm with your key that you want this; nobody else has to confirm it, and the log says so.
+change-no-key = You have no security key with which you could confirm it here.
+change-waits-title = It waits for another one
+change-waits = Tell another security administrator. Until then nothing is done.
+change-half = Give this code to the person herself. It is shown only now; the link that the other one is given opens nothing without it.
+change-withdraw = Withdraw
+change-confirm-title = Confirm this change
+change-confirm = Check every line with whoever proposed it. With your key you carry out exactly this.
+change-confirm-half = You are given a link for the person. The code that belongs to it is with whoever proposed this.
+change-confirm-submit = Confirm with the key
+change-reject = Reject
+change-concerns-you = This is about your own account, so others have to confirm it.
+change-closed = This change does not wait any more.
+change-confirmers = Can confirm it now
+needs-two-hint = Where it concerns staff, another security administrator has to confirm it, as soon as there are two.
+account-new-token = New token (all are lost)
+account-new-token-hint = All her tokens and sessions end. With a link and her password she registers a new token. It takes two security administrators.
+account-new-password = New password (forgotten)
+account-new-password-hint = With a link and her hardware token she chooses a new password. You confirm with your key.
+recovery-link-title = The link is ready
+recovery-link-token = Behind it she gives her password and registers a new token. All the old ones have ended.
+recovery-link-password = Behind it she shows her token and chooses a new password.
+recovery-link-hint =
+    { $minutes ->
+        [one] The link is shown only now, works once, and expires in 1 minute.
+       *[other] The link is shown only now, works once, and expires in { $minutes } minutes.
+    } Hand it to the person herself.
+invitation-halved = It works only together with the code that whoever proposed this was given for the person.
+half = Code for this link
+half-hint = The ten letters and digits that the other security administrator gave you.
+recover-title = Back into your account
+recover-open-intro = This link works once. Have ready what you still have: your password, or your token.
+recover-present-title = Your present password
+recover-present-intro = The link alone is not enough: give the password that you have, then register your new token.
+recover-new-title = Register your new token
+recover-own-key = The link alone is not enough: use your security key, then choose a new password.
+recover-own-code = The link alone is not enough: type the code that your token shows now, then choose a new password.
+recover-choose-submit = Save the password
+recover-done-title = You can sign in again
+recover-done-token = The account { $name } has a new token. The old ones are of no use to anybody.
+recover-done-password = The account { $name } has a new password. Whatever was signed in with the old one has ended.
+recover-invalid-next = Ask your security administrator for a new link. If you are done already, sign in.
+alert-change-proposed = The change is proposed. Nothing is done until another security administrator confirms it.
+alert-change-done = The change is carried out.
+alert-change-withdrawn = The change is withdrawn.
+alert-change-rejected = The change is rejected. Nothing was done.
+alert-change-closed = This change does not wait any more: somebody else has ended it, or its time is over.
+alert-change-is-yours = You proposed this change, so another one has to confirm it.
+alert-proposer-gone = Whoever proposed this may not do so any more, or her token has ended. It was not carried out; propose it anew.
+alert-changed-meanwhile = What this is about has changed since it was proposed. It was not carried out; look at it and propose it anew.
+alert-nobody-to-confirm = It takes two security administrators whom it is not about, and there is no other one who could confirm it.
+alert-nothing-to-prove-by = She has no token by which she could show that it is she. Invite her again: she sets up her account anew.
+alert-half-wrong = The link and the code do not fit, or their time is over. Check the code.
+
 # Errors
 error-next = What you can do
 error-retry-after =

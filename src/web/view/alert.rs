@@ -112,6 +112,19 @@ alerts! {
     NoHolder Error "alert-no-holder",
     TransportKeyInvalid Error "alert-transport-key-invalid",
     DeliveryRefused Error "alert-delivery-refused",
+    ChangeProposed Done "alert-change-proposed",
+    ChangeDone Done "alert-change-done",
+    ChangeWithdrawn Done "alert-change-withdrawn",
+    ChangeRejected Done "alert-change-rejected",
+    /// Somebody else was first, or its time is over.
+    ChangeClosed Error "alert-change-closed",
+    ChangeIsYours Error "alert-change-is-yours",
+    ProposerGone Error "alert-proposer-gone",
+    ChangedMeanwhile Error "alert-changed-meanwhile",
+    NobodyToConfirm Error "alert-nobody-to-confirm",
+    NothingToProveBy Error "alert-nothing-to-prove-by",
+    /// The code that belongs to a link.
+    HalfWrong Error "alert-half-wrong",
     TokensImported { count } Done "alert-tokens-imported",
 }
 

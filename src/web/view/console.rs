@@ -82,6 +82,8 @@ pub struct InvitationView {
     pub link: String,
     pub minutes: u64,
     pub until: Moment,
+    /// Somebody else holds the other half.
+    pub halved: bool,
 }
 
 impl InvitationView {
@@ -99,6 +101,8 @@ pub struct AccountActions {
     pub enable: bool,
     pub invite: bool,
     pub end_sessions: bool,
+    /// A new token, or a new password.
+    pub recover: bool,
 }
 
 impl AccountActions {
@@ -111,7 +115,7 @@ impl AccountActions {
         let others = !own;
         match state {
             AccountState::Invited => Self { disable: others, invite: others, ..Self::default() },
-            AccountState::Active => Self { disable: others, invite: others, end_sessions: true, enable: false },
+            AccountState::Active => Self { disable: others, invite: others, recover: others, end_sessions: true, enable: false },
             AccountState::Disabled | AccountState::Suspended => Self { enable: others, ..Self::default() },
         }
     }

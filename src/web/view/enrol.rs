@@ -9,6 +9,10 @@ use super::{Ceremony, Frame, KeyRow};
 #[template(path = "enrol_open.html")]
 pub struct EnrolOpenView {
     pub frame: Frame,
+    /// It asks for the code that somebody else gave her.
+    pub half: bool,
+    /// The link's token, where the code was wrong and she may try again.
+    pub token: String,
 }
 
 #[derive(Clone, Debug, Template)]

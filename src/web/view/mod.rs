@@ -3,6 +3,7 @@
 //! Invariant: a view holds only what is shown; it asks nobody, and its template escapes every text.
 
 mod alert;
+mod changes;
 mod console;
 mod enrol;
 mod error;
@@ -12,6 +13,7 @@ mod keys;
 mod long_lists;
 mod paging;
 mod portal;
+mod recover;
 #[cfg(test)]
 mod samples;
 mod sign_in;
@@ -23,6 +25,7 @@ mod tests;
 mod tokens;
 
 pub use alert::{Alert, Tone};
+pub use changes::{ChangePart, ChangeRow, ChangeView, ChangesView, RecoveryLinkView};
 pub use console::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, AllSessionsView, ConfirmView, ConfirmedAct, InvitationView,
     InviteForm, SessionsFilter, UnitRow, UnitsView,
@@ -35,6 +38,7 @@ pub use keys::{
 };
 pub use paging::Paging;
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
+pub use recover::{RecoverChooseView, RecoverDoneView, RecoverInvalidView, RecoverOpenView, RecoverPresentView, RecoverTokenView};
 pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView, UsbKeyPasswordView, UsbKeyView};
 pub use step_up::{FormKeptView, KeptField, KeptForm, KeptState, KeptValue, KeptView, StepUpView};
 pub use tokens::{
@@ -63,6 +67,8 @@ pub struct Frame {
     /// The time zone of the times on the page, such as `UTC+08:00`; whoever is not signed in sees no times.
     pub zone: Option<String>,
     pub assets: AssetPrefix,
+    /// How many changes wait for a second security administrator; told to security administrators alone.
+    pub waiting: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -98,12 +104,21 @@ pub struct Ceremony {
 impl Frame {
     /// A page of the portal for somebody who is not signed in.
     pub fn portal(language: Language, path: &str, csrf: String) -> Self {
-        Self { language, signed_in: None, csrf, path: path.to_owned(), alert: None, zone: None, assets: AssetPrefix::Portal }
+        Self { language, signed_in: None, csrf, path: path.to_owned(), alert: None, zone: None, assets: AssetPrefix::Portal, waiting: 0 }
     }
 
     /// A page on an app's host: it has neither forms nor the portal's links.
     pub fn app_host(language: Language) -> Self {
-        Self { language, signed_in: None, csrf: String::new(), path: "/".to_owned(), alert: None, zone: None, assets: AssetPrefix::AppHost }
+        Self {
+            language,
+            signed_in: None,
+            csrf: String::new(),
+            path: "/".to_owned(),
+            alert: None,
+            zone: None,
+            assets: AssetPrefix::AppHost,
+            waiting: 0,
+        }
     }
 
     #[must_use]
@@ -115,6 +130,12 @@ impl Frame {
     #[must_use]
     pub fn alert(mut self, alert: Option<Alert>) -> Self {
         self.alert = alert;
+        self
+    }
+
+    #[must_use]
+    pub fn waiting(mut self, waiting: u64) -> Self {
+        self.waiting = waiting;
         self
     }
 

@@ -1,5 +1,7 @@
 //! One sample of every page, for the tests: with hostile texts or with usual ones.
 
+mod changes;
+
 use askama::Template;
 
 use super::*;
@@ -244,7 +246,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ),
         ("signed-out", SignedOutView { frame: stranger("/sign-in"), everywhere: false }.render()),
         ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),
-        ("enrol-open", EnrolOpenView { frame: stranger("/enrol") }.render()),
+        ("enrol-open", EnrolOpenView { frame: stranger("/enrol"), half: false, token: String::new() }.render()),
         ("enrol-password", EnrolPasswordView { frame: stranger("/enrol"), name: typed.name.into(), least: 12 }.render()),
         ("enrol-key", enrol_key(vec![], false, vec![]).render()),
         ("enrol-key-or-code", enrol_key(vec![], true, vec![]).render()),
@@ -339,6 +341,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 link: "https://gate.localhost:8443/enrol#p5aV2uHXr0AOqUk7HQitvi-Ny1p5aV2uHXr0AOqUk7H".into(),
                 minutes: 15,
                 until: moment(),
+                halved: true,
             }
             .render(),
         ),
@@ -351,7 +354,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 unused_since: Some(moment()),
                 tokens: vec![token(typed, TokenState::Active), token(typed, TokenState::Lost)],
                 sessions: 2,
-                actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true },
+                actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true, recover: true },
             }
             .render(),
         ),
@@ -382,6 +385,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("error-app-host", error(Frame::app_host(language), ErrorKind::Unavailable, Some("https://gate.localhost:8443/")).render()),
         ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
     ];
+    pages.extend(changes::pages(language, typed));
     pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
     for kind in ErrorKind::ALL {
         pages.push(("error", error(Frame::app_host(language), *kind, None).render()));

@@ -94,6 +94,10 @@ fn what_people_typed_is_shown_and_never_obeyed() {
         "console-import-problems",
         "console-sessions",
         "console-units",
+        "console-changes",
+        "console-change-draft",
+        "console-change-confirm",
+        "recover-present",
         "console-confirm-disable",
         "console-confirm-end-session",
         "error-app-host",
@@ -119,7 +123,7 @@ fn the_options_reach_the_script_as_they_were() {
             }
         }
     }
-    assert_eq!(ceremonies, 11 * Language::ALL.len());
+    assert_eq!(ceremonies, 15 * Language::ALL.len());
 }
 
 #[test]
@@ -233,7 +237,7 @@ fn the_last_key_cannot_be_removed_but_one_of_two_can() {
 fn staff_can_neither_switch_off_nor_invite_herself() {
     for state in AccountState::ALL {
         let own = AccountActions::for_state(*state, true);
-        assert!(!own.disable && !own.enable && !own.invite, "{state}");
+        assert!(!own.disable && !own.enable && !own.invite && !own.recover, "{state}");
     }
     let other = AccountActions::for_state(AccountState::Active, false);
     assert!(other.disable && other.invite && other.end_sessions && !other.enable);

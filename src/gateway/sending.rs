@@ -70,6 +70,12 @@ impl Worker {
         now: Time,
     ) -> Response<Body> {
         let here = Corner { map, site, facts: &facts, visitor, now };
+        // As with any request: whatever follows is a record.
+        if let Some(identity) = known(visitor)
+            && let Err(refusal) = self.house.limits.admit(identity.account(), &site.app.id, now)
+        {
+            return self.house.refuse(map, &facts, visitor, refusal).await;
+        }
         let rest = facts.path.strip_prefix(web::KEPT).unwrap_or_default();
         let (name, verb) = rest.split_once('/').unwrap_or((rest, ""));
         let wanted = known(visitor).and_then(|identity| Wanted::of(site, &inbound.headers, identity, name));

@@ -65,9 +65,9 @@ impl Change {
             | Self::IssueToken
             | Self::ResumeToken
             | Self::StopToken
+            | Self::CreateAuthority
             | Self::IssueCertificate
             | Self::RevokeCertificate => role == Role::SecurityAdministrator,
-            Self::CreateAuthority => role == Role::SystemAdministrator,
         }
     }
 }

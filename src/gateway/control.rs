@@ -68,6 +68,12 @@ pub enum Ask {
     IssueToken {
         serial: String,
         account: String,
+        until: Option<String>,
+    },
+    /// Two codes in a row of a token that went astray.
+    ResynchroniseToken {
+        serial: String,
+        codes: (String, String),
     },
     ChangeToken {
         verb: TokenVerb,
@@ -281,7 +287,8 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
         }
         Ask::ImportTokens { seeds, key, rehearse } => tokens::import(house, actor, &seeds, key.as_deref(), rehearse).await,
         Ask::Tokens { state, kind, search } => tokens::list(house, actor, &TokenFilter { state, kind, search }).await,
-        Ask::IssueToken { serial, account } => tokens::issue(house, actor, &serial, &account).await,
+        Ask::IssueToken { serial, account, until } => tokens::issue(house, actor, &serial, &account, until.as_deref()).await,
+        Ask::ResynchroniseToken { serial, codes } => tokens::resynchronise(house, actor, &serial, (&codes.0, &codes.1)).await,
         Ask::ChangeToken { verb, serial } => tokens::change(house, actor, verb, &serial).await,
         Ask::CreateAuthority { name } => certificates::create(house, actor, &name).await,
         Ask::IssueCertificate { serial, account, request, days } => {

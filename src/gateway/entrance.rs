@@ -52,8 +52,8 @@ impl Worker {
         visitor: &Visitor,
         refusal: Refusal,
     ) -> Response<Body> {
-        let response = match to_portal(map, site, &inbound.headers, &return_path(inbound, &site.app), "") {
-            Ok(response) => response,
+        let response = match way_to_portal(map, site, &inbound.headers, &return_path(inbound, &site.app), "") {
+            Ok((location, nonce)) => redirect(&location, &[nonce]),
             Err(broken) => return self.house.refuse(map, facts, visitor, broken).await,
         };
         let receipt = match self.house.open(facts, visitor, Err(&refusal)).await {
@@ -90,7 +90,8 @@ impl Worker {
                 let wanted =
                     |name| form_urlencoded::parse(inbound.uri.query().unwrap_or_default().as_bytes()).find(|(known, _)| known == name);
                 let text = |name| wanted(name).map(|(_, value)| value.into_owned()).unwrap_or_default();
-                to_portal(map, site, &inbound.headers, &text("path"), &text("asked"))
+                way_to_portal(map, site, &inbound.headers, &text("path"), &text("asked"))
+                    .map(|(location, nonce)| redirect(&location, &[nonce]))
             }
             (&Method::GET | &Method::HEAD, Some(path)) => path
                 .strip_prefix("assets/")
@@ -162,8 +163,9 @@ impl Worker {
     }
 }
 
-/// Sends her to the portal, which sends her back to `path` once she may do what is `asked` (`METHOD /path`; empty: see `path`).
-pub(super) fn to_portal(map: &Map, site: &AppSite, headers: &HeaderMap, path: &str, asked: &str) -> Result<Response<Bytes>, Refusal> {
+/// The way to the portal, which sends her back to `path` once she may do what is `asked` (`METHOD /path`; empty: see `path`); and the nonce's
+/// cookie, which she must have for that.
+pub(super) fn way_to_portal(map: &Map, site: &AppSite, headers: &HeaderMap, path: &str, asked: &str) -> Result<(String, String), Refusal> {
     let nonce = match cookies::sole(headers, cookies::NONCE) {
         // A second tab uses the nonce of the first, so that both find their way back.
         Sole::One(text) => Token::parse(text),
@@ -175,8 +177,8 @@ pub(super) fn to_portal(map: &Map, site: &AppSite, headers: &HeaderMap, path: &s
     if !asked.is_empty() {
         query.append_pair("asked", asked);
     }
-    let location = format!("{}/enter?{}", map.portal.origin, query.finish());
-    Ok(redirect(&location, &[cookies::set(cookies::NONCE, &nonce.reveal(), NONCE_LIVES)]))
+    let cookie = cookies::set(cookies::NONCE, &nonce.reveal(), NONCE_LIVES);
+    Ok((format!("{}/enter?{}", map.portal.origin, query.finish()), cookie))
 }
 
 /// An answer that is a refusal, for the figures.

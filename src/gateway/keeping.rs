@@ -18,7 +18,7 @@ use crate::{proxy, web};
 
 use super::answer::Ending;
 use super::body::Body;
-use super::entrance::{judged, return_path, to_portal};
+use super::entrance::{judged, return_path, way_to_portal};
 use super::house::{AppSite, Map};
 use super::kept::{Form, FormId, LONGEST_HEAD, NotKept, Owner, Room};
 use super::pipeline::{Worker, end_of};
@@ -111,7 +111,10 @@ impl Worker {
         let form = Form { target, content_type, referer, body: body.into() };
         let (id, key) = room.fill(&form).map_err(no_randomness)?;
         let path = format!("{}{id}", web::KEPT);
-        let mut response = to_portal(map, site, &headers, &path, &asked).map_err(|refusal| (refusal, form.body.len() as u64))?;
+        let (location, nonce) = way_to_portal(map, site, &headers, &path, &asked).map_err(|refusal| (refusal, form.body.len() as u64))?;
+        // A page, not a redirect: browsers hold what follows a form to the `form-action` of the back office's page (CSP3, section 6.4.1).
+        let mut response = web::form_kept_page(facts.language(), &location);
+        set_cookie(response.headers_mut(), &nonce);
         set_cookie(response.headers_mut(), &cookies::set(&cookie_of(id), &key.reveal(), map.kept_forms.life));
         self.note(Action::FormKept, id, facts, visitor, Some(form.body.len()));
         Ok(response)

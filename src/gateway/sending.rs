@@ -178,10 +178,8 @@ impl Worker {
         self.note(Action::FormSent, wanted.id, &facts, visitor, Some(form.body.len()));
         self.flows.track(permit.grant(), map, site, inbound.line.clone(), Asked::of(&inbound, &path, held));
         match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
-            Ok(mut response) => {
-                set_cookie(response.headers_mut(), &cookies::forget(&cookie_of(wanted.id)));
-                response.map(Body::Streamed)
-            }
+            // The browser keeps the key, which opens nothing any more: so who presses twice is told that it was sent.
+            Ok(response) => response.map(Body::Streamed),
             Err(failure) => {
                 // Nothing of it was taken from here, so nothing has arrived.
                 if failure.bytes_up == 0 && !form.body.is_empty() {

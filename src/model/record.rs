@@ -179,6 +179,10 @@ pub enum Action {
     CertificateRevoked,
     /// Two codes in a row brought it back.
     TokenResynchronised,
+    /// Its date has passed.
+    TokenExpired,
+    /// It was told until when it opens doors.
+    TokenLimited,
     /// There was less room on the disk than the reserve (failed), or enough again (done).
     DiskSpace,
     /// Refusals of strangers past their quota, counted together per network and minute.

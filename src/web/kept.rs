@@ -15,7 +15,7 @@ use crate::lang::Language;
 use crate::model::capped;
 
 use super::own::name_of;
-use super::view::{Frame, KeptField, KeptForm, KeptState, KeptValue, KeptView};
+use super::view::{FormKeptView, Frame, KeptField, KeptForm, KeptState, KeptValue, KeptView};
 
 const MOST_FIELDS: usize = 100;
 const LONGEST_SHOWN: usize = 4_000;
@@ -69,13 +69,23 @@ pub fn kept_page(page: &KeptPage<'_>) -> Response<Bytes> {
         }
     };
     let view = KeptView { frame, app: name_of(page.app, page.language).to_owned(), state };
+    let mut response = answer(status, &view);
+    // Browsers hold the redirects that follow a form to this (CSP3, section 6.4.1), and a back office may lead on to wherever it likes.
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
+
+/// Tells her that her form is kept, and leads on to the portal by itself.
+pub fn form_kept_page(language: Language, link: &str) -> Response<Bytes> {
+    answer(StatusCode::UNAUTHORIZED, &FormKeptView { frame: Frame::app_host(language), link: link.to_owned() })
+}
+
+fn answer(status: StatusCode, view: &impl Template) -> Response<Bytes> {
     let html = view.render().unwrap_or_else(|_| format!("<!doctype html><title>{0}</title><p>{0}", status.as_u16()));
     let mut response = Response::new(Bytes::from(html));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     super::protect(headers);
-    // Browsers hold the redirects that follow a form to this (CSP3, section 6.4.1), and a back office may lead on to wherever it likes.
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -101,8 +111,7 @@ fn text_field(name: String, text: &str) -> KeptField {
 }
 
 fn shown(text: &str) -> String {
-    let cut = capped(text, LONGEST_SHOWN);
-    if cut.len() < text.len() { format!("{cut} …") } else { cut }
+    capped(text, LONGEST_SHOWN)
 }
 
 /// By its name: better one too many hidden than one shown to whoever looks over her shoulder.
@@ -114,8 +123,8 @@ fn is_secret(name: &str) -> bool {
 
 /// RFC 2046, section 5.1.1.
 fn boundary(parameters: &str) -> Option<Vec<u8>> {
-    let named = parameters.split(';').filter_map(|parameter| parameter.trim().split_once('='));
-    let (_, value) = named.filter(|(name, _)| name.eq_ignore_ascii_case("boundary")).last()?;
+    let mut named = parameters.split(';').filter_map(|parameter| parameter.trim().split_once('='));
+    let (_, value) = named.rfind(|(name, _)| name.eq_ignore_ascii_case("boundary"))?;
     let value = value.trim_matches('"');
     (1..=70).contains(&value.len()).then(|| format!("\r\n--{value}").into_bytes())
 }
@@ -203,7 +212,7 @@ mod tests {
         }
         let long = "x".repeat(LONGEST_SHOWN + 1);
         let fields = fields("application/x-www-form-urlencoded", format!("a={long}").as_bytes());
-        assert!(matches!(&fields[0].value, KeptValue::Text(text) if text.ends_with(" …") && text.len() < long.len() + 5));
+        assert!(matches!(&fields[0].value, KeptValue::Text(text) if text.ends_with('…') && text.len() < long.len() + 5));
     }
 
     proptest::proptest! {

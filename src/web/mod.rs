@@ -18,6 +18,7 @@ mod keys;
 mod language;
 mod own;
 mod own_tokens;
+mod qr;
 mod recent;
 mod refusal;
 mod sign_in;
@@ -35,7 +36,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 pub use call::{Fields, Visit};
 pub use files::asset_answer;
-pub use kept::{KeptPage, KeptPageState, kept_page};
+pub use kept::{KeptPage, KeptPageState, form_kept_page, kept_page};
 pub use language::LANGUAGE_COOKIE;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};
 pub use step_up::KEPT;
@@ -126,6 +127,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/keys/prove", get(keys::page))
         .route("/keys/register", get(keys::register_page))
         .route("/keys/activate", get(keys::page))
+        .route("/keys/phone", get(keys::page))
         .route("/keys/show", get(own_tokens::show_page))
         .route("/keys/astray", get(own_tokens::astray_page))
         .route("/keys/lost", get(keys::page))
@@ -174,6 +176,7 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/keys/prove", post(keys::prove)),
         ("/keys/register", post(keys::register)),
         ("/keys/activate", post(own_tokens::activate)),
+        ("/keys/phone", post(own_tokens::phone)),
         ("/keys/show", post(own_tokens::show)),
         ("/keys/astray", post(own_tokens::astray)),
         ("/keys/lost", post(own_tokens::report)),

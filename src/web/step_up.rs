@@ -14,7 +14,7 @@ use super::own::{broken, name_of, own_event, record};
 use super::own_tokens;
 use super::sign_in::{app_of, lead_on, status_of, told_to_wait, verdict_of, wait_of};
 use super::usb_key::lead_there;
-use super::view::{Alert, Ceremony, ReturnTo, StepUpView};
+use super::view::{Alert, Ceremony, ReturnTo, StepUpView, WhyOver};
 
 /// Where forms are kept on every app's host.
 pub const KEPT: &str = "/.yumen/kept/";
@@ -36,7 +36,9 @@ async fn ask(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer
     let identity = asked.identity()?;
     let factor = demand.factor.unwrap_or_default();
     let (keys, wall) = (&asked.portal.auth.keys, asked.portal.clock.wall());
-    let means = match keys.step_up_means(identity, |proven| factor.is_met_by(proven), asked.now, wall).await {
+    let app = app_of(asked, &return_to);
+    let makes = app.as_ref().and_then(|app| app.makes.clone());
+    let means = match keys.step_up_means(identity, |proven| factor.is_met_by(proven), makes.as_deref(), asked.now, wall).await {
         Ok(means) => means,
         Err(error) => return failed(asked, &return_to, error),
     };
@@ -46,6 +48,7 @@ async fn ask(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer
         frame: asked.frame_at(&return_to.at("/step-up"), alert),
         going_to,
         factor: factor_text(factor),
+        makes: makes.iter().flat_map(|makes| makes.iter()).map(|make| make.to_string()).collect(),
         // Rounded down: who waits for longer than is said, waits in vain.
         fresh_minutes: demand.fresh.map(|fresh| fresh.as_secs().checked_div(60).unwrap_or(0).max(1)),
         form_kept: return_to.path.starts_with(KEPT),
@@ -141,6 +144,10 @@ async fn finish(asked: &mut Asked, return_to: ReturnTo, proven: Result<SteppedUp
         Ok(proven) => done(asked, &return_to, proven).await,
         Err(KeyChangeError::WrongProof(denied)) => {
             denial::note(asked, &denied, own_event(asked, Action::StepUp)?, "").await?;
+            // The key of which there may be two had opened this very session.
+            if asked.identity()?.is_revoked() {
+                return own_tokens::over(asked, WhyOver::KeySuspended);
+            }
             ask(asked, return_to, Some(denial::key_alert(denied.why()))).await
         }
         Err(KeyChangeError::Ceremony(error)) => match ceremony_alert(&error) {

@@ -30,13 +30,13 @@ pub use console::{
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
 pub use error::{ErrorKind, ErrorView};
 pub use keys::{
-    KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, ProofMeans, ProvePurpose,
-    WhyOver,
+    KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
+    ProvePurpose, WhyOver,
 };
 pub use paging::Paging;
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
 pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView, UsbKeyPasswordView, UsbKeyView};
-pub use step_up::{KeptField, KeptForm, KeptState, KeptValue, KeptView, StepUpView};
+pub use step_up::{FormKeptView, KeptField, KeptForm, KeptState, KeptValue, KeptView, StepUpView};
 pub use tokens::{
     ConfirmTokenView, DeliveryProblem, ImportView, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView, TokensFilter,
     TokensView,
@@ -194,6 +194,7 @@ impl Frame {
             TokenKind::UsbKey => "token-kind-usb-key",
             TokenKind::WebAuthn => "token-kind-webauthn",
             TokenKind::Oath => "token-kind-oath",
+            TokenKind::PhoneApp => "token-kind-phone-app",
         })
     }
 

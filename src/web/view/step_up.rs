@@ -15,6 +15,8 @@ pub struct StepUpView {
     pub going_to: String,
     /// The text that says what it asks for.
     pub factor: &'static str,
+    /// Of which makes a security key must be; empty: of any.
+    pub makes: Vec<String>,
     /// How long ago the proof may be at most, if that is asked.
     pub fresh_minutes: Option<u64>,
     /// She was sending a form, which is kept.
@@ -31,6 +33,15 @@ impl StepUpView {
     fn has_nothing(&self) -> bool {
         self.ceremony.is_none() && !self.code && self.usb_key.is_none()
     }
+}
+
+/// Between a form that was kept and the portal.
+#[derive(Clone, Debug, Template)]
+#[template(path = "form_kept.html")]
+pub struct FormKeptView {
+    pub frame: Frame,
+    /// On the portal.
+    pub link: String,
 }
 
 /// A form that is kept on the app's host, or what has become of it.

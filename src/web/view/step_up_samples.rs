@@ -17,13 +17,15 @@ pub(super) fn pages(
         return_to: return_to.clone(),
         going_to: typed.app.into(),
         factor,
+        makes: vec![typed.key.into()],
         fresh_minutes: Some(5),
         form_kept: true,
         ceremony,
         code,
         usb_key: usb_key.map(str::to_owned),
     };
-    let kept = |state| KeptView { frame: Frame::app_host(language), app: typed.app.into(), state };
+    let on_app = || Frame { csrf: "csrf-token".into(), ..Frame::app_host(language) };
+    let kept = |state| KeptView { frame: on_app(), app: typed.app.into(), state };
     let field = |value| KeptField { name: typed.name.into(), value };
     let form = |prove: Option<&str>| KeptForm {
         address: "/.yumen/kept/0f".into(),
@@ -46,6 +48,7 @@ pub(super) fn pages(
         ("step-up-code", step_up("step-up-phishing-resistant", None, true, Some("/step-up/usb-key")).render()),
         ("step-up-key", step_up("step-up-webauthn", Some(ceremony.clone()), false, None).render()),
         ("step-up-nothing", step_up("step-up-usb-key", None, false, None).render()),
+        ("form-kept", FormKeptView { frame: Frame::app_host(language), link: return_to.at("https://gate.localhost:8443/enter") }.render()),
         ("kept", kept(KeptState::Here(form(None))).render()),
         ("kept-too-old", kept(KeptState::Here(form(Some("/.yumen/step-up?asked=POST%20%2Fa")))).render()),
         ("kept-sent", kept(KeptState::Sent).render()),

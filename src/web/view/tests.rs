@@ -119,7 +119,7 @@ fn the_options_reach_the_script_as_they_were() {
             }
         }
     }
-    assert_eq!(ceremonies, 9 * Language::ALL.len());
+    assert_eq!(ceremonies, 11 * Language::ALL.len());
 }
 
 #[test]
@@ -169,8 +169,16 @@ fn every_word_of_a_closed_list_has_a_text() {
     texts.extend(TokenState::ALL.iter().map(|state| frame.token_state(state).into_owned()));
     texts.extend(Label::ALL.iter().map(|label| frame.label(label).into_owned()));
     for kind in ErrorKind::ALL {
-        let view =
-            ErrorView { frame: frame.clone(), status: 500, kind: *kind, reference: None, portal: None, retry_after_s: None, again: None };
+        let view = ErrorView {
+            frame: frame.clone(),
+            status: 500,
+            kind: *kind,
+            reference: None,
+            portal: None,
+            step_up: None,
+            again: None,
+            retry_after_s: None,
+        };
         texts.extend([view.title(), view.happened(), view.next()].map(std::borrow::Cow::into_owned));
     }
     for text in texts {
@@ -182,8 +190,16 @@ fn every_word_of_a_closed_list_has_a_text() {
 #[test]
 fn a_page_on_an_apps_host_asks_only_for_what_is_served_there() {
     let frame = Frame::app_host(Language::English);
-    let page =
-        ErrorView { frame, status: 403, kind: ErrorKind::NotAllowed, reference: None, portal: None, retry_after_s: None, again: None };
+    let page = ErrorView {
+        frame,
+        status: 403,
+        kind: ErrorKind::NotAllowed,
+        reference: None,
+        portal: None,
+        step_up: None,
+        again: None,
+        retry_after_s: None,
+    };
     for (_, attributes) in tags(&page.render().unwrap()) {
         for address in ["href", "src"].iter().filter_map(|name| attribute(&attributes, name)) {
             assert!(address.starts_with("/.yumen/assets/") || address == "#main", "{address}");
@@ -204,7 +220,8 @@ fn the_console_is_offered_to_security_administrators_alone() {
 fn the_last_key_cannot_be_removed_but_one_of_two_can() {
     let page = |keys: usize, opening| {
         let keys = (0..keys).map(|n| key(USUAL, &n.to_string(), true)).collect();
-        let view = KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys, tokens: vec![], opening };
+        let view =
+            KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys, tokens: vec![], opening, phone_apps: false };
         view.render().unwrap()
     };
     assert!(!page(1, 1).contains("/keys/remove"));

@@ -98,7 +98,7 @@ roles = ["member"]
 
 
 class Gateway:
-    def __init__(self, folder, layout, authority, site, echo, port):
+    def __init__(self, folder, layout, authority, site, echo, port, more=""):
         self.folder, self.layout, self.ca = folder, layout, authority.path
         self.port = port
         self.data = folder / "data"
@@ -115,6 +115,7 @@ class Gateway:
                 echo=echo.port,
                 nowhere=free_port(),
             )
+            + more
         )
         self.process = None
 

@@ -11,6 +11,11 @@ fn with_list(home: &Home, certificates: &[&City], lists: &[&str]) -> ClientTrust
     ClientTrust::load(&[AuthoritySource { crls, ..home.source("city", certificates) }])
 }
 
+fn numbered(number: u64, mut params: CertificateParams) -> CertificateParams {
+    params.serial_number = Some(SerialNumber::from(number));
+    params
+}
+
 #[track_caller]
 fn warned(trust: &ClientTrust, words: &str) {
     let warnings = trust.warnings(NOW);
@@ -23,7 +28,7 @@ fn what_is_on_the_list_is_refused_and_what_is_not_is_believed() {
     home.put("city.crl", city.list(&[7], FROM, NEXT));
     let trust = with_list(&home, &[&city], &["city.crl"]);
     assert_eq!(refusal(&trust, &city.certify(&person("wang"))), CertificateRefusal::Revoked);
-    let other = CertificateParams { serial_number: Some(SerialNumber::from(8)), ..person("li") };
+    let other = numbered(8, person("li"));
     trust.check(&[city.certify(&other)], NOW).unwrap();
     assert_eq!(trust.warnings(NOW), [""; 0]);
 }
@@ -73,7 +78,7 @@ fn a_list_becomes_stale_without_any_file_changing() {
 #[test]
 fn every_authority_between_needs_a_list_and_one_that_was_revoked_takes_its_people_along() {
     let (home, root) = (Home::new(), City::new("root"));
-    let below = |number: u64| root.below(CertificateParams { serial_number: Some(SerialNumber::from(number)), ..City::params("office") });
+    let below = |number: u64| root.below(numbered(number, City::params("office")));
     let office = below(21);
     let chain = [office.certify(&person("wang")), office.certificate.der().clone()];
     home.put("root.crl", root.list(&[], FROM, NEXT));

@@ -62,8 +62,8 @@ struct Checked {
     generation: u64,
     second: i64,
     found: Result<Arc<TrustedCertificate>, CertificateRefusal>,
-    /// The token that it is registered to, once that was asked.
-    token: Option<Option<TokenId>>,
+    /// The token that it is registered to, once that was asked. That it is nobody's is not kept: it may be somebody's a moment later.
+    token: Option<TokenId>,
 }
 
 impl Checks {
@@ -84,11 +84,11 @@ impl Checks {
         found
     }
 
-    fn known_token(&self, chain: &ShownChain) -> Option<Option<TokenId>> {
+    fn known_token(&self, chain: &ShownChain) -> Option<TokenId> {
         self.0.borrow().get(&chain.digest()).and_then(|checked| checked.token)
     }
 
-    fn keep_token(&self, chain: &ShownChain, token: Option<TokenId>) {
+    fn keep_token(&self, chain: &ShownChain, token: TokenId) {
         if let Some(checked) = self.0.borrow_mut().get_mut(&chain.digest()) {
             checked.token = Some(token);
         }
@@ -117,17 +117,20 @@ impl Worker {
         let Some(chain) = shown.chain().filter(|_| app.binding == Binding::Certificate) else { return NOTHING_HELD };
         let trust = self.house.trusting.now();
         let certificate = self.checks.check(&trust, chain, self.house.clock.wall()).map_err(trouble)?;
-        let token = match self.checks.known_token(chain) {
-            Some(token) => token,
-            None => {
-                let found = self.house.auth.usb_keys.token_of(&certificate, now).await;
-                let token = found.inspect_err(|error| tracing::error!(%error, "a certificate's token could not be looked up"));
-                let token = token.map_err(|_| CertificateTrouble::NotHers)?;
+        if let Some(token) = self.checks.known_token(chain) {
+            return Ok(token);
+        }
+        match self.house.auth.usb_keys.token_of(&certificate, now).await {
+            Ok(Some(token)) => {
                 self.checks.keep_token(chain, token);
-                token
+                Ok(token)
             }
-        };
-        token.ok_or(CertificateTrouble::NotHers)
+            Ok(None) => Err(CertificateTrouble::NotHers),
+            Err(error) => {
+                tracing::error!(%error, "a certificate's token could not be looked up");
+                Err(CertificateTrouble::NotHers)
+            }
+        }
     }
 }
 

@@ -110,7 +110,9 @@ async fn a_certificate_of_any_other_authority_is_one_factor_and_the_password_the
 async fn every_certificate_that_is_not_good_is_refused_with_a_page_that_says_what_to_do_and_put_on_record() {
     let (city, other) = (City::new(), City::new());
     city.revoke(&[66]);
-    let house = house_that_believes(&city, HARDWARE, "").await;
+    // As many refusals of strangers as this makes are recorded one by one.
+    let more = format!("{HARDWARE}\n[log]\nstrangers_per_minute = 10000\nstrangers_per_minute_overall = 100000");
+    let house = house_that_believes(&city, &more, "").await;
     house.enrolled("wang", Role::Member).await;
     let expired = city.card_with("wang", 1, |card| card.not_after = date_time_ymd(2021, 1, 1));
     let for_encryption = city.card_with("wang", 2, |card| card.key_usages = vec![KeyUsagePurpose::KeyEncipherment]);

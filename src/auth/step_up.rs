@@ -11,6 +11,7 @@ use super::failures::counts;
 use super::identity::Identity;
 use super::keys::KeyError;
 use super::session::SessionError;
+use super::usb_key::ShownUsbKey;
 use crate::clock::Time;
 use crate::crypto::Token;
 use crate::model::{Factor, Proof, Role, TokenId, TokenKind};
@@ -84,6 +85,18 @@ impl KeyChanges {
         }
         let token = self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await?;
         self.step_up(identity, token, Factor::PasswordAndOath, now).await
+    }
+
+    /// The answer of the host that asks for certificates. Where its authority does not certify hardware alone, it stands with the session,
+    /// which took a factor to open, for a password and a certificate.
+    pub async fn step_up_by_usb_key(&self, identity: &Identity, shown: ShownUsbKey, now: Time) -> Result<SteppedUp, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        if shown.account != account.id {
+            return Err(KeyChangeError::NoProof);
+        }
+        self.store.clear_failures(account.id).await?;
+        let factor = if shown.is_hardware_only { Factor::UsbKey } else { Factor::PasswordAndUsbKey };
+        self.step_up(identity, shown.certificate.token, factor, now).await
     }
 
     async fn step_up(&self, identity: &Identity, token: TokenId, factor: Factor, now: Time) -> Result<SteppedUp, KeyChangeError> {

@@ -114,6 +114,8 @@ fn router() -> Router<Arc<Portal>> {
         .route("/step-up", get(step_up::page))
         .route("/step-up/key", get(step_up::page))
         .route("/step-up/code", get(step_up::page))
+        .route("/step-up/usb-key", get(step_up::usb_key))
+        .route("/step-up/usb-key/finish", get(step_up::usb_key_finish))
         .route("/enrol", get(enrol::page))
         .route("/enrol/password", get(enrol::password_page))
         .route("/enrol/key", get(enrol::key_page))

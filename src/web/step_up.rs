@@ -2,7 +2,7 @@
 //! she was.
 
 use crate::access::{Demand, FactorDemand};
-use crate::auth::{CeremonyError, KeyChangeError, SteppedUp, cookies};
+use crate::auth::{CeremonyError, KeyChangeError, ShownFor, SteppedUp, cookies};
 use crate::crypto::Token;
 use crate::model::{Action, Refusal};
 
@@ -13,6 +13,7 @@ use super::keys::{attempt, refused, settle};
 use super::own::{broken, name_of, own_event, record};
 use super::own_tokens;
 use super::sign_in::{app_of, lead_on, status_of, told_to_wait, verdict_of, wait_of};
+use super::usb_key::lead_there;
 use super::view::{Alert, Ceremony, ReturnTo, StepUpView};
 
 /// Where forms are kept on every app's host.
@@ -50,7 +51,9 @@ async fn ask(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer
         form_kept: return_to.path.starts_with(KEPT),
         ceremony: means.key.map(|challenge| Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() }),
         code: means.code,
-        usb_key: (means.usb_key && asked.portal.key_host.is_some()).then(|| return_to.at("/step-up/usb-key")),
+        // Where nothing else would do, it may be the first use of one that her authority's rule names.
+        usb_key: ((means.usb_key || factor == FactorDemand::UsbKey) && asked.portal.key_host.is_some())
+            .then(|| return_to.at("/step-up/usb-key")),
         return_to,
     };
     told_to_wait(asked.show_with(status, &view)?, wait)
@@ -103,6 +106,33 @@ pub async fn code(Posted { mut asked, form }: Posted) -> Answer {
     let wall = asked.portal.clock.wall();
     let proven = asked.portal.auth.keys.step_up_by_code(&identity, form.text("code"), asked.now, wall).await;
     settle(&asked, attempt, &proven);
+    finish(&mut asked, return_to, proven).await
+}
+
+/// She wants to show her USB-KEY, on the host that asks for certificates.
+pub async fn usb_key(asked: Asked) -> Answer {
+    let return_to = asked.query.return_to();
+    if let Err(answer) = unmet(&asked, &return_to) {
+        return *answer;
+    }
+    let account = asked.identity()?.account();
+    let (back, way_back) = (return_to.at("/step-up/usb-key/finish"), return_to.at("/step-up"));
+    lead_there(&asked, Some(account), ShownFor::StepUp, &back, way_back).await
+}
+
+/// The answer comes back with her.
+pub async fn usb_key_finish(mut asked: Asked) -> Answer {
+    let return_to = asked.query.return_to();
+    if let Err(answer) = unmet(&asked, &return_to) {
+        return *answer;
+    }
+    let identity = asked.identity()?.clone();
+    let shown = match Token::parse(asked.query.text("code")) {
+        Some(code) => asked.portal.auth.usb_keys.take(&code, asked.browser, ShownFor::StepUp, asked.now).await.map_err(broken)?,
+        None => None,
+    };
+    let Some(shown) = shown else { return ask(&asked, return_to, Some(Alert::ChallengeExpired)).await };
+    let proven = asked.portal.auth.keys.step_up_by_usb_key(&identity, shown, asked.now).await;
     finish(&mut asked, return_to, proven).await
 }
 

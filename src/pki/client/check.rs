@@ -68,11 +68,11 @@ pub(super) fn chain(
             }
         },
     };
-    path(leaf, &anchors, &between, wall, revocation).or_else(|refusal| {
+    path(leaf, &anchors, &between, wall, revocation).map_err(|refusal| {
         let expired = authority.anchors.iter().filter(|anchor| !in_time((anchor.begins, anchor.ends)));
         let expired: Vec<TrustAnchor<'_>> = expired.map(|anchor| anchor.trust.clone()).collect();
         let by_an_expired_one = refusal == CertificateRefusal::UnknownAuthority && path(leaf, &expired, &between, wall, None).is_ok();
-        Err(if by_an_expired_one { CertificateRefusal::AuthorityExpired } else { refusal })
+        if by_an_expired_one { CertificateRefusal::AuthorityExpired } else { refusal }
     })
 }
 

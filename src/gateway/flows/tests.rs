@@ -79,7 +79,7 @@ impl Scene {
 
     fn after(&self, seconds: u64, map: &Map) -> Option<End> {
         let now = NOON.plus(Duration::from_secs(seconds));
-        self.flows.sweep(map, (&Checks::default(), &Trusting::new(ClientTrust::nobody()).now()), now, now);
+        self.flows.sweep(map, (&Checks::default(), &Trusting::new(ClientTrust::nobody(), &[]).now()), now, now);
         self.line.why_cut()
     }
 }
@@ -90,7 +90,7 @@ fn a_flow_that_was_begun_under_an_older_policy_is_judged_whenever_it_is_first_se
     let older = Scene::web_socket(&map(1, as_it_is));
     let newer = map(2, shut);
     // The sweep that followed the reload has gone by before this flow is tracked.
-    Flows::default().sweep(&newer, (&Checks::default(), &Trusting::new(ClientTrust::nobody()).now()), NOON, NOON);
+    Flows::default().sweep(&newer, (&Checks::default(), &Trusting::new(ClientTrust::nobody(), &[]).now()), NOON, NOON);
     assert_eq!(older.after(1, &newer), Some(End::Revoked));
     let same = map(1, as_it_is);
     assert_eq!(Scene::web_socket(&same).after(1, &same), None);

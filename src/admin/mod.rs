@@ -8,7 +8,10 @@ mod certificates;
 mod desk;
 mod drawer;
 mod inventory;
+mod letters;
+mod people;
 mod permission;
+mod roster;
 
 #[cfg(test)]
 mod tests;
@@ -17,4 +20,7 @@ pub use certificates::{CertificateLine, Certified, When};
 pub use desk::{AdminError, Desk, Disabled, Invitation, NewAccount};
 pub use drawer::TokenEnd;
 pub use inventory::TokenLine;
+pub use letters::{Letter, LetterSettings};
+pub use people::{PeopleFound, PeopleImported};
 pub use permission::{Actor, Change};
+pub use roster::{Column, LARGEST_ROSTER_BYTES, Listed, Roster, RowProblem, RowReason};

@@ -29,6 +29,8 @@ pub enum Change {
     IssueToken,
     ResumeToken,
     StopToken,
+    ImportPeople,
+    MakeLetters,
     CreateAuthority,
     IssueCertificate,
     RevokeCertificate,
@@ -47,6 +49,8 @@ impl Change {
         Self::IssueToken,
         Self::ResumeToken,
         Self::StopToken,
+        Self::ImportPeople,
+        Self::MakeLetters,
         Self::CreateAuthority,
         Self::IssueCertificate,
         Self::RevokeCertificate,
@@ -65,6 +69,8 @@ impl Change {
             | Self::IssueToken
             | Self::ResumeToken
             | Self::StopToken
+            | Self::ImportPeople
+            | Self::MakeLetters
             | Self::CreateAuthority
             | Self::IssueCertificate
             | Self::RevokeCertificate => role == Role::SecurityAdministrator,

@@ -1,5 +1,7 @@
 mod certificates;
 mod drawer;
+mod people;
+mod roster;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

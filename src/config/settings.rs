@@ -32,6 +32,7 @@ pub struct Settings {
     pub session: Session,
     pub labels: Labels,
     pub sign_in: SignIn,
+    pub enrolment: Enrolment,
     pub kept_forms: KeptForms,
     pub per_person: Rate,
     /// Requests of one person under way together.
@@ -213,6 +214,21 @@ impl Default for SignIn {
             per_account_per_minute: 10,
             overall_per_minute: 600,
         }
+    }
+}
+
+/// Letters by which members enrol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// How long the code of a letter works.
+    pub letter_life: Duration,
+    /// Whom its reader asks, as it is printed; none: her security administrator.
+    pub contact: Option<String>,
+}
+
+impl Default for Enrolment {
+    fn default() -> Self {
+        Self { letter_life: Duration::from_hours(14 * 24), contact: None }
     }
 }
 

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 
-use crate::admin::Desk;
+use crate::admin::{Desk, LetterSettings};
 use crate::audit::{self, Journal, Quota, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
@@ -92,10 +92,12 @@ pub async fn house(
     let portal = map.portal.origin.clone();
     let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
     let strangers = Arc::new(Strangers::new(quota));
+    let letters = LetterSettings { life: settings.enrolment.letter_life, contact: settings.enrolment.contact.clone() };
     let csrf = Csrf::new(secret.clone());
     let desk = Arc::new(
         Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
-            .issuing_from(pki::IssuingFiles::new(&settings.data)),
+            .issuing_from(pki::IssuingFiles::new(&settings.data))
+            .with_letters(letters),
     );
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod clock;
+mod letters;
 mod places;
 mod proofs;
 mod sessions;

@@ -109,6 +109,13 @@ alerts! {
     TransportKeyInvalid Error "alert-transport-key-invalid",
     DeliveryRefused Error "alert-delivery-refused",
     TokensImported { count } Done "alert-tokens-imported",
+    /// The code or the serial number of a letter is wrong; which is not told.
+    LetterRefused Error "alert-letter-refused",
+    PeopleRefused Error "alert-people-refused",
+    /// Somebody changed something between two parts of a list.
+    PeopleChanged Error "alert-people-changed",
+    PeopleImported { count } Done "alert-people-imported",
+    LettersNone Error "alert-letters-none",
 }
 
 impl Alert {

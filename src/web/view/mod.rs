@@ -8,10 +8,15 @@ mod enrol;
 mod error;
 mod icon;
 mod keys;
+mod letters;
 #[cfg(test)]
 mod long_lists;
 mod paging;
+mod people;
+#[cfg(test)]
+mod people_samples;
 mod portal;
+mod qr;
 #[cfg(test)]
 mod samples;
 mod sign_in;
@@ -33,7 +38,9 @@ pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, ProofMeans, ProvePurpose,
     WhyOver,
 };
+pub use letters::{LETTERS_END, LetterFacts, LetterPage, LettersHead};
 pub use paging::Paging;
+pub use people::{EnrolLetterView, LettersView, PeopleImportView, PeopleLooked, PersonProblem};
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
 pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView, UsbKeyPasswordView, UsbKeyView};
 pub use step_up::{FormKeptView, KeptField, KeptForm, KeptState, KeptValue, KeptView, StepUpView};

@@ -129,7 +129,7 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.opens_after(wall)), until, wall, now))
             }
             (Effect::Allow, true) => {
-                rule.demand.within(app.demand).check(identity, now)?;
+                rule.demand.within(app.demand).check(identity, app, now)?;
                 bound(identity, app, asked)?;
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.open_until(wall)), until, wall, now));
                 let (identity, app) = (Arc::clone(identity), Arc::clone(app));
@@ -154,7 +154,7 @@ pub fn may_enter(visitor: &Visitor, app: &App, from: IpAddr, now: Time, wall: Ti
             Effect::Deny if rule.covers_all() => return Err(unmet.unwrap_or_else(|| Refusal::NotAllowed { rule: rule.name.clone() })),
             Effect::Deny => {}
             // One part of an app may ask for more than another.
-            Effect::Allow => match rule.demand.within(app.demand).check(identity, now) {
+            Effect::Allow => match rule.demand.within(app.demand).check(identity, app, now) {
                 Ok(()) => return session_ends(identity, app, now).map(|_| ()),
                 Err(refusal) => unmet = unmet.or(Some(refusal)),
             },

@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::future;
 
 use crate::audit::{Journal, NoRecord};
-use crate::auth::{Codes, SessionRow, Sessions};
+use crate::auth::{CodeError, Codes, SessionRow, Sessions};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
 use crate::model::{
@@ -50,6 +50,10 @@ pub enum AdminError {
     NoSuchToken(Serial),
     #[error("the token {serial} is {state}, so that cannot be done with it")]
     WrongTokenState { serial: Serial, state: TokenState },
+    #[error("these are not two codes in a row of the token {0}; read them off anew, one directly after the other")]
+    WrongCodes(Serial),
+    #[error("a code cannot be judged")]
+    Code(#[source] CodeError),
     #[error("the token {serial} is no USB-KEY: it is of the kind {kind}")]
     NoUsbKey { serial: Serial, kind: TokenKind },
     #[error("the token {0} has no certificate of the gateway's own authority: give the request that was made in it")]
@@ -229,6 +233,12 @@ impl Desk {
     pub async fn account(&self, actor: &Actor, id: AccountId) -> Result<(Account, Vec<StoredKey>), AdminError> {
         permit(actor, Change::ReadAccounts)?;
         Ok((self.known(id).await?, self.store.keys(id).await?))
+    }
+
+    /// Since when nobody had used the account, if it is suspended for that.
+    pub async fn unused_since(&self, actor: &Actor, id: AccountId) -> Result<Option<Time>, AdminError> {
+        permit(actor, Change::ReadAccounts)?;
+        Ok(self.store.suspended_unused().await?.remove(&id))
     }
 
     pub async fn account_named(&self, actor: &Actor, name: &AccountName) -> Result<Account, AdminError> {

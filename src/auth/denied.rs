@@ -85,7 +85,7 @@ impl Denied {
     pub fn suspended(&self) -> Option<&[Ended]> {
         match &self.counted {
             Counted::Suspended(ended) => ended.as_deref(),
-            Counted::MayTryAgain | Counted::Alarm(_) | Counted::CodesSuspended(_) => None,
+            Counted::MayTryAgain | Counted::Alarm(_) | Counted::CodesSuspended(_) | Counted::KeySuspended => None,
         }
     }
 
@@ -93,7 +93,7 @@ impl Denied {
     pub fn alarm(&self) -> Option<u32> {
         match self.counted {
             Counted::Alarm(in_row) => Some(in_row),
-            Counted::MayTryAgain | Counted::Suspended(_) | Counted::CodesSuspended(_) => None,
+            Counted::MayTryAgain | Counted::Suspended(_) | Counted::CodesSuspended(_) | Counted::KeySuspended => None,
         }
     }
 
@@ -146,6 +146,7 @@ impl Why {
             Self::Key(KeyError::WrongOrigin) => "wrong-origin",
             Self::Key(KeyError::WrongChallenge) => "wrong-challenge",
             Self::Key(KeyError::UnknownKey) => "unknown-key",
+            Self::Key(KeyError::OtherMake) => "key-of-another-make",
             Self::Key(KeyError::Malformed(_) | KeyError::Wrong(_) | KeyError::Settings(_)) => "wrong-key",
             Self::WrongCode => "wrong-code",
             Self::WrongUsbKey => "wrong-usb-key",

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::introduction::Introduction;
+use super::makes::MakesOfKeys;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
@@ -124,13 +125,23 @@ impl Identity {
 
     /// Whether one proof is by a factor that `fits`, and no older than `fresh`, if that is asked.
     pub fn proven_within(&self, fits: impl Fn(Factor) -> bool, fresh: Option<Duration>, now: Time) -> bool {
+        self.proven_by(|proof| fits(proof.factor), fresh, now)
+    }
+
+    /// Whether there is a proof that `counts`, and is no older than `fresh`, if that is asked.
+    pub fn proven_by(&self, counts: impl Fn(&Proof) -> bool, fresh: Option<Duration>, now: Time) -> bool {
         let is_fresh = |at: Time| fresh.is_none_or(|fresh| now < at.plus(fresh));
-        self.proofs.iter().any(|proof| fits(proof.factor) && is_fresh(proof.at))
+        self.proofs.iter().any(|proof| counts(proof) && is_fresh(proof.at))
     }
 
     /// The key that opened the session.
     pub fn key(&self) -> TokenId {
         self.live.key
+    }
+
+    /// Whether a token that she has shown is a security key of one of these makes.
+    pub fn has_key_of(&self, token: TokenId, makes: &[Arc<str>]) -> bool {
+        self.live.makes.is_one_of(token, makes)
     }
 
     /// Whether this token was shown in the session.
@@ -178,6 +189,7 @@ pub(super) struct Live {
     pub(super) address: IpAddr,
     pub(super) user_agent: String,
     pub(super) limits: Arc<ArcSwap<SessionLimits>>,
+    pub(super) makes: MakesOfKeys,
     pub(super) last_active: Mark,
     pub(super) visits: Visits,
     pub(super) revoked: AtomicBool,
@@ -251,6 +263,7 @@ impl Identity {
                 address: IpAddr::from([192, 0, 2, 1]),
                 user_agent: "test".to_owned(),
                 limits: Arc::new(ArcSwap::from_pointee(SessionLimits::default())),
+                makes: MakesOfKeys::default(),
                 last_active: Mark::at(signed_in),
                 visits,
                 revoked: AtomicBool::new(false),
@@ -274,6 +287,12 @@ impl Identity {
         let (introduction, proofs) = (self.introduction.clone(), self.proofs.iter().copied().chain([proof]).collect());
         let (host, token, mark) = (self.host.clone(), self.token, Arc::clone(&self.mark));
         Arc::new(Self { who, email, introduction, host, token, proofs, mark, live })
+    }
+
+    /// Lets makes vouch for the sample's key.
+    pub fn vouch_for_sample(&self, makes: &[&str]) {
+        let makes: Vec<Arc<str>> = makes.iter().map(|make| (*make).into()).collect();
+        self.live.makes.note(self.key(), &makes.into());
     }
 
     /// Ends the sample's session.

@@ -17,6 +17,7 @@ mod identity;
 mod introduction;
 mod keys;
 mod letter_code;
+mod makes;
 mod own_tokens;
 mod password;
 mod proving;
@@ -53,8 +54,9 @@ pub use guesses::CodeDenied;
 pub use handover::{Entry, Handover, IssueError, NoEntry};
 pub use identity::{Identity, SessionLimits, Visitor};
 pub use introduction::Introduction;
-pub use keys::{Authenticators, KeyError};
+pub use keys::{Authenticators, Copied, KeyError};
 pub use letter_code::LetterCode;
+pub use makes::{Make, Makes, MakesOfKeys, NotAMake};
 pub use own_tokens::{AstrayToken, LostToken, ProofNeeded, ShownToken, may_be_lost};
 pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 pub use return_to::ReturnPath;
@@ -83,6 +85,16 @@ pub struct Auth {
 }
 
 impl Auth {
+    /// The listed makes that a key is of.
+    pub fn makes_of(&self, key: &crate::store::StoredKey) -> Arc<[Arc<str>]> {
+        self.keys.ceremonies.makes_of(key)
+    }
+
+    /// The makes of security keys that the config lists, from now on and for all keys that there are.
+    pub async fn list_makes(&self, makes: Makes) -> Result<(), CeremonyError> {
+        self.keys.ceremonies.list_makes(makes).await
+    }
+
     pub fn new(
         store: &Store,
         sessions: Arc<Sessions>,
@@ -93,7 +105,7 @@ impl Auth {
     ) -> Self {
         let store = store.clone();
         let codes = Codes::new(store.clone(), sealing);
-        let ceremonies = Ceremonies::new(store.clone(), authenticators);
+        let ceremonies = Ceremonies::new(store.clone(), authenticators, Arc::clone(&sessions));
         let failures = Failures { store: store.clone(), sessions: Arc::clone(&sessions), limit: failure_limit };
         let guesses = Guesses { store: store.clone(), sessions: Arc::clone(&sessions), limit: failure_limit };
         let keys = KeyChanges {

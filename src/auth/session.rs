@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::identity::{Identity, Live, SessionLimits, strongest};
 use super::introduction::Introduction;
+use super::makes::MakesOfKeys;
 use super::tokens::Tokens;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
@@ -52,6 +53,7 @@ pub struct Sessions {
     limits: Arc<ArcSwap<SessionLimits>>,
     pub(super) tokens: Tokens,
     open: Mutex<HashMap<SessionId, Open>>,
+    makes: MakesOfKeys,
     /// Ended here, but perhaps not yet in the store.
     ending: Mutex<HashSet<SessionId>>,
 }
@@ -81,6 +83,7 @@ impl Sessions {
             tokens: Tokens::default(),
             open: Mutex::default(),
             ending: Mutex::default(),
+            makes: MakesOfKeys::default(),
         };
         let mut shifted = Vec::new();
         for session in stored {
@@ -97,6 +100,11 @@ impl Sessions {
     /// The limits of a new config; they hold for open sessions too.
     pub fn set_limits(&self, limits: SessionLimits) {
         self.limits.store(Arc::new(limits));
+    }
+
+    /// Which keys are of which makes.
+    pub fn makes(&self) -> &MakesOfKeys {
+        &self.makes
     }
 
     pub fn portal(&self) -> &Host {
@@ -278,6 +286,7 @@ impl Sessions {
                 address: session.address,
                 user_agent: session.user_agent.clone(),
                 limits: Arc::clone(&self.limits),
+                makes: self.makes.clone(),
                 last_active: Mark::at(session.last_active),
                 visits: Visits::of(&hosts),
                 revoked: AtomicBool::new(false),

@@ -103,7 +103,7 @@ impl SignIn {
     /// What the account whose password was right can be asked for.
     pub async fn second_factors(&self, pending: &Token, usb_key: bool, now: Time, wall: Time) -> Result<SecondFactors, Denied> {
         let account = self.pending(pending, now).await?;
-        let code = account.role == Role::Member && self.codes.has_active(account.id, wall).await.map_err(Denied::broken)?;
+        let code = account.role == Role::Member && self.codes.has_active(account.id, |_| true, wall).await.map_err(Denied::broken)?;
         match self.ceremonies.ask_key(pending.hash(), account.id, Purpose::SignIn, now).await {
             Ok(challenge) => Ok(SecondFactors { key: Some(challenge), code, usb_key }),
             Err(CeremonyError::Key(KeyError::UnknownKey)) if code || usb_key => Ok(SecondFactors { key: None, code, usb_key }),
@@ -151,8 +151,8 @@ impl SignIn {
         if account.role != Role::Member {
             return Err(Denied::new(Why::CodeForStaff, Some(account)));
         }
-        let token = match self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await {
-            Ok(token) => token,
+        let (token, kind) = match self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await {
+            Ok(shown) => shown,
             Err(CodeDenied::Wrong | CodeDenied::NoToken) => return Err(Denied::new(Why::WrongCode, Some(account))),
             Err(CodeDenied::Stopped { serials, .. }) => {
                 let counted = Counted::CodesSuspended(serials);
@@ -165,7 +165,7 @@ impl SignIn {
         if spent.is_none() {
             return Err(Denied::new(Why::NothingPending, Some(account)));
         }
-        self.open(account.id, token, Factor::PasswordAndOath, browser, now).await
+        self.open(account.id, token, Factor::by_code_of(kind), browser, now).await
     }
 
     /// Asks for whatever key the browser has; `browser` is the random token that its cookie holds.
@@ -183,7 +183,15 @@ impl SignIn {
         now: Time,
     ) -> Result<SignedIn, Denied> {
         let answer = Answer { challenge, binding: browser_token.hash(), purpose: Purpose::KeyFirst, credential };
-        let right = self.ceremonies.any_key(&answer, now).await.map_err(|error| refused(error, None))?;
+        let right = match self.ceremonies.any_key(&answer, now).await {
+            Ok(right) => right,
+            Err(CeremonyError::Key(KeyError::CounterWentBack(copied))) => {
+                // Whoever answered holds the key or a copy, and is no stranger.
+                let account = self.store.account(copied.account).await.map_err(Denied::broken)?;
+                return Err(Denied::new(Why::Key(KeyError::CounterWentBack(copied)), account).counted(Counted::KeySuspended));
+            }
+            Err(error) => return Err(refused(error, None)),
+        };
         self.open(right.account, right.key, Factor::SecurityKey, browser, now).await
     }
 
@@ -191,7 +199,7 @@ impl SignIn {
         let account = self.active(id).await?;
         match self.sessions.create(&account, key, factor, browser, now).await.map_err(Denied::broken)? {
             Some((token, identity)) => {
-                self.store.clear_failures(id).await.map_err(Denied::broken)?;
+                self.store.note_sign_in(id, now).await.map_err(Denied::broken)?;
                 Ok(SignedIn { token, identity, key })
             }
             // The store found that the account or the key had gone between two statements.

@@ -11,6 +11,7 @@ use super::failures::counts;
 use super::identity::Identity;
 use super::keys::KeyError;
 use super::session::SessionError;
+use super::usb_key::ShownUsbKey;
 use crate::clock::Time;
 use crate::crypto::Token;
 use crate::model::{Factor, Proof, Role, TokenId, TokenKind};
@@ -36,23 +37,27 @@ pub struct SteppedUp {
 }
 
 impl KeyChanges {
-    /// What could be asked for where only some factors will do.
+    /// What could be asked for where only some factors will do, and of keys only some `makes`.
     pub async fn step_up_means(
         &self,
         identity: &Identity,
         fits: impl Fn(Factor) -> bool,
+        makes: Option<&[Arc<str>]>,
         now: Time,
         wall: Time,
     ) -> Result<StepUpMeans, KeyChangeError> {
         let account = self.account(identity, now).await?;
-        let key = match self.ceremonies.ask_key(identity.token_hash(), account.id, Purpose::StepUp, now).await {
-            Ok(challenge) => Some(challenge).filter(|_| fits(Factor::SecurityKey)),
-            Err(CeremonyError::Key(KeyError::UnknownKey)) => None,
-            Err(error) => return Err(error.into()),
+        let key = if fits(Factor::SecurityKey) {
+            match self.ceremonies.ask_key_of_make(identity.token_hash(), account.id, makes, Purpose::StepUp, now).await {
+                Ok(challenge) => Some(challenge),
+                Err(CeremonyError::Key(KeyError::UnknownKey)) => None,
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            None
         };
         // Staff do not sign in by code, and so prove nothing more by one.
-        let by_code = fits(Factor::PasswordAndOath) && account.role == Role::Member;
-        let code = by_code && self.codes.has_active(account.id, wall).await?;
+        let code = account.role == Role::Member && self.codes.has_active(account.id, |kind| fits(Factor::by_code_of(kind)), wall).await?;
         let usb_key = fits(Factor::UsbKey)
             && self.store.tokens_of(account.id).await?.iter().any(|token| token.kind == TokenKind::UsbKey && token.opens(wall));
         Ok(StepUpMeans { key, code, usb_key })
@@ -82,8 +87,20 @@ impl KeyChanges {
         if account.role != Role::Member {
             return Err(KeyChangeError::NoProof);
         }
-        let token = self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await?;
-        self.step_up(identity, token, Factor::PasswordAndOath, now).await
+        let (token, kind) = self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await?;
+        self.step_up(identity, token, Factor::by_code_of(kind), now).await
+    }
+
+    /// The answer of the host that asks for certificates. Where its authority does not certify hardware alone, it stands with the session,
+    /// which took a factor to open, for a password and a certificate.
+    pub async fn step_up_by_usb_key(&self, identity: &Identity, shown: ShownUsbKey, now: Time) -> Result<SteppedUp, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        if shown.account != account.id {
+            return Err(KeyChangeError::NoProof);
+        }
+        self.store.clear_failures(account.id).await?;
+        let factor = if shown.is_hardware_only { Factor::UsbKey } else { Factor::PasswordAndUsbKey };
+        self.step_up(identity, shown.certificate.token, factor, now).await
     }
 
     async fn step_up(&self, identity: &Identity, token: TokenId, factor: Factor, now: Time) -> Result<SteppedUp, KeyChangeError> {

@@ -29,8 +29,6 @@ pub enum ShownFor {
     StepUp,
     /// To be registered behind an invitation.
     Enrolment,
-    /// A fresh proof before a change of tokens.
-    Proof,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -189,7 +187,7 @@ impl UsbKeys {
         let stored = self.store.certificate(certificate.fingerprint()).await?;
         let (account, token) = match request.shown_for() {
             ShownFor::Enrolment => self.enrolled(request, certificate, stored).await?,
-            ShownFor::SignIn | ShownFor::StepUp | ShownFor::Proof => self.holder(certificate, stored, now).await?,
+            ShownFor::SignIn | ShownFor::StepUp => self.holder(certificate, stored, now).await?,
         };
         if !certificate.speaks_for(&account.unit) {
             return Err(NotHers::OtherUnit);

@@ -116,13 +116,13 @@ impl SignIn {
         let counted = self.failures.count_as(&account, kind).await.map_err(Denied::broken)?;
         match request.shown_for() {
             ShownFor::SignIn => self.end_binding_unless_may_try_again(&counted, request.binding(), now).await,
-            ShownFor::StepUp | ShownFor::Proof if matches!(counted, Counted::Alarm(_)) => {
+            ShownFor::StepUp if matches!(counted, Counted::Alarm(_)) => {
                 // Whoever sits before that session has no key of hers: the owner, who has one, can sign in anew.
                 if let Some(identity) = self.sessions.holder_of(request.binding()) {
                     self.sessions.end(identity.session_id()).await.map_err(Denied::broken)?;
                 }
             }
-            ShownFor::StepUp | ShownFor::Proof | ShownFor::Enrolment => {}
+            ShownFor::StepUp | ShownFor::Enrolment => {}
         }
         Ok(Some(Denied::new(Why::WrongUsbKey, Some(account)).counted(counted)))
     }

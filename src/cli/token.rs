@@ -44,7 +44,7 @@ enum Verb {
     List {
         #[arg(long, value_parser = state, help = "in-stock, issued, active, suspended, lost, revoked or expired")]
         state: Option<TokenState>,
-        #[arg(long, value_parser = kind, help = "usb-key, webauthn or oath")]
+        #[arg(long, value_parser = kind, help = "usb-key, webauthn, oath or phone-app")]
         kind: Option<TokenKind>,
         /// A part of the serial number, the holder's name or her unit
         #[arg(long, value_name = "TEXT")]
@@ -62,6 +62,15 @@ enum Verb {
     Issue {
         serial: String,
         account: String,
+        /// The last day on which it opens doors (2027-06-30), or an instant (RFC 3339)
+        #[arg(long, value_name = "DATE")]
+        until: Option<String>,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Bring a code token back whose codes are not accepted: asks for two of its codes in a row
+    Resync {
+        serial: String,
         #[command(flatten)]
         which: Which,
     },
@@ -121,7 +130,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let key = key_file.as_deref().map(text).transpose()?;
             which.ask(&Ask::ImportTokens { seeds, key, rehearse: dry_run })?
         }
-        Verb::Issue { serial, account, which } => which.ask(&Ask::IssueToken { serial, account })?,
+        Verb::Issue { serial, account, until, which } => which.ask(&Ask::IssueToken { serial, account, until })?,
+        Verb::Resync { serial, which } => which.ask(&Ask::ResynchroniseToken { serial, codes: two_codes()? })?,
         Verb::Suspend { serial, which } => change(TokenVerb::Suspend, serial, which)?,
         Verb::Resume { serial, which } => change(TokenVerb::Resume, serial, which)?,
         Verb::Lost { serial, which } => change(TokenVerb::Lost, serial, which)?,
@@ -132,6 +142,17 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         writeln!(std::io::stdout(), "{message}")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// From the terminal: what is typed after a command stays in the shell's history.
+fn two_codes() -> anyhow::Result<(String, String)> {
+    let ask = |which: &str| -> anyhow::Result<String> {
+        write!(std::io::stderr(), "{which} code: ")?;
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        Ok(line.trim().to_owned())
+    };
+    Ok((ask("first")?, ask("next")?))
 }
 
 pub(super) fn text(path: &std::path::Path) -> anyhow::Result<String> {

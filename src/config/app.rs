@@ -59,9 +59,10 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
     let default = if binding == Binding::Certificate { FactorDemand::UsbKey } else { FactorDemand::default() };
     let demand = Demand { factor: demand.factor.or(Some(default)), ..demand };
     let (host, label) = (host?, label?);
-    let limits = surroundings.labels.of(label);
+    let terms = surroundings.labels.of(label);
     let origin = origin_of(&host, surroundings.public_port);
-    let (idle, overall) = (limits.idle, limits.overall);
+    let (idle, overall) = (terms.limits.idle, terms.limits.overall);
+    let (makes, phone_app) = (terms.keys.makes.clone(), terms.keys.phone_app);
     let policy = App {
         id: id?,
         names: names?,
@@ -76,6 +77,8 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
         idle,
         overall,
         demand,
+        makes,
+        phone_app,
         binding,
     };
     Some(AppSettings { policy: Arc::new(policy), upstream: upstream?, websocket, max_body, rate })

@@ -19,6 +19,7 @@ use super::validity;
 use crate::clock::Time;
 use crate::crypto::tls_provider;
 use crate::model::Host;
+use crate::pki::{ClientTrust, check_authorities};
 
 /// What the text of a config says of files, with the places where it says so.
 #[derive(Clone, Debug, Default)]
@@ -54,9 +55,13 @@ impl Settings {
         Problems::new(&self.files.file_name, &self.files.text, self.files.check())
     }
 
-    /// Certificates that are not valid now, or not for long.
+    /// Certificates that are not valid now, or not for long, and lists of revoked ones that cannot be believed.
     pub fn warnings(&self, now: Time) -> Problems {
-        Problems::warnings(&self.files.file_name, &self.files.text, validity::warnings(&self.files, now))
+        let mut warnings = validity::warnings(&self.files, now);
+        let trust = self.usb_keys.as_ref().map(|keys| ClientTrust::load(&keys.authorities));
+        let said = trust.iter().flat_map(|trust| trust.warnings(now));
+        warnings.extend(said.map(|what| Problem { span: None, what, found: String::new(), help: String::new() }));
+        Problems::warnings(&self.files.file_name, &self.files.text, warnings)
     }
 }
 
@@ -86,7 +91,7 @@ impl Files {
         }
         problems.extend(self.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()));
         problems.extend(self.trusted.iter().filter_map(|(path, span)| {
-            let why = crate::pki::check_authorities(path).err()?;
+            let why = check_authorities(path).err()?;
             Some(problem(
                 span,
                 why,

@@ -9,11 +9,12 @@ use ipnet::IpNet;
 
 use super::app::{self, Surroundings};
 use super::files::Files;
+use super::makes::{self, KeyMake, PhoneApp};
 use super::read::{Section, Span, Value};
 use super::rule::network;
 use super::settings::{
-    Activity, Caps, CertificateFiles, Enrolment, KeptForms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings,
-    SignIn, Timeouts, default_listen,
+    Activity, Caps, CertificateFiles, Enrolment, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session,
+    Settings, SignIn, Timeouts, default_listen,
 };
 use super::usb_keys::Around;
 use super::value::{parse_address, parse_size, show_size};
@@ -38,7 +39,8 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
     let portal = portal(&root.section("portal"), public_port, files);
     let certificates = certificates(&root.section("tls"), base, files);
     let session = session(&root.section("session"));
-    let labels = labels(&root.section("labels"), session.limits);
+    let makes = makes::read(&root.section("webauthn"), base, files);
+    let labels = labels(&root.section("labels"), session.limits, &makes);
     let rates = root.section("rates");
     let surroundings = Surroundings {
         base,
@@ -70,6 +72,8 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         usb_keys,
         session,
         labels: labels.clone(),
+        makes,
+        suspend_unused_after: makes::unused(&root.section("accounts")),
         // Last, so that what is missing here does not hide what is wrong above.
         data: data?,
         portal: portal?,
@@ -251,12 +255,17 @@ fn session(section: &Section<'_>) -> Session {
     Session { limits: limits(section, default.limits, None), activity }
 }
 
-fn labels(section: &Section<'_>, session: Limits) -> Labels {
+fn labels(section: &Section<'_>, session: Limits, makes: &[KeyMake]) -> Labels {
     let default = Labels::default_within(session);
+    let terms = |key, default: &LabelTerms, phone_app| {
+        let section = section.section(key);
+        let limits = limits(&section, default.limits, Some(session));
+        LabelTerms { limits, keys: makes::demand(&section, makes, phone_app) }
+    };
     Labels {
-        public: limits(&section.section("public"), default.public, Some(session)),
-        internal: limits(&section.section("internal"), default.internal, Some(session)),
-        sensitive: limits(&section.section("sensitive"), default.sensitive, Some(session)),
+        public: terms("public", &default.public, PhoneApp::IfWritten),
+        internal: terms("internal", &default.internal, PhoneApp::IfWritten),
+        sensitive: terms("sensitive", &default.sensitive, PhoneApp::Never),
     }
 }
 

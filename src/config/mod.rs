@@ -6,6 +6,7 @@
 mod app;
 mod files;
 mod general;
+mod makes;
 mod monitoring;
 mod problem;
 mod read;
@@ -23,10 +24,11 @@ use std::path::{Path, PathBuf};
 
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Activity, AppSettings, Caps, CertificateFiles, Enrolment, KeptForms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session,
-    Settings, SignIn, Timeouts, Upstream, UpstreamAddress, UpstreamHost,
+    Activity, AppSettings, Caps, CertificateFiles, Enrolment, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate,
+    Session, Settings, SignIn, Timeouts, Upstream, UpstreamAddress, UpstreamHost,
 };
 
+pub use makes::{KeyDemand, KeyMake};
 pub use usb_keys::UsbKeys;
 
 pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::files::Files;
 use super::general::origin_of;
+use super::makes::{KeyDemand, KeyMake};
 use super::usb_keys::UsbKeys;
 use crate::access::{App, Names};
 use crate::model::{Host, Label};
@@ -31,6 +32,10 @@ pub struct Settings {
     pub caps: Caps,
     pub session: Session,
     pub labels: Labels,
+    /// The makes of security keys that are told apart.
+    pub makes: Vec<KeyMake>,
+    /// For how long an account may lie unused until it is suspended; `None`: for ever.
+    pub suspend_unused_after: Option<Duration>,
     pub sign_in: SignIn,
     pub enrolment: Enrolment,
     pub kept_forms: KeptForms,
@@ -171,25 +176,33 @@ impl Default for Session {
     }
 }
 
-/// The limits of the session in an app of each label; never longer than the session's own.
+/// What holds in an app of each label; its limits are never longer than the session's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
-    pub public: Limits,
-    pub internal: Limits,
-    pub sensitive: Limits,
+    pub public: LabelTerms,
+    pub internal: LabelTerms,
+    pub sensitive: LabelTerms,
+}
+
+/// What holds for the apps of a label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelTerms {
+    pub limits: Limits,
+    pub keys: KeyDemand,
 }
 
 impl Labels {
     pub fn default_within(session: Limits) -> Self {
         let sensitive = Limits { idle: session.idle.min(Duration::from_mins(10)), overall: session.overall.min(Duration::from_hours(4)) };
-        Self { public: session, internal: session, sensitive }
+        let terms = |limits| LabelTerms { limits, keys: KeyDemand::default() };
+        Self { public: terms(session), internal: terms(session), sensitive: terms(sensitive) }
     }
 
-    pub fn of(&self, label: Label) -> Limits {
+    pub fn of(&self, label: Label) -> &LabelTerms {
         match label {
-            Label::Public => self.public,
-            Label::Internal => self.internal,
-            Label::Sensitive => self.sensitive,
+            Label::Public => &self.public,
+            Label::Internal => &self.internal,
+            Label::Sensitive => &self.sensitive,
         }
     }
 }

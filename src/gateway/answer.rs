@@ -81,22 +81,21 @@ impl House {
         ("text/html; charset=utf-8", page.into())
     }
 
-    /// For scripts: no redirect that they would follow blindly, and where a person could sign in.
+    /// For scripts: no redirect that they would follow blindly, and where a person could sign in, or prove what is missing.
     fn json(&self, map: &Map, facts: &Facts, refusal: &Refusal) -> (&'static str, Bytes) {
         let mut answer = serde_json::json!({
             "error": refusal.word(),
             "message": web::refusal_message(facts.language(), refusal),
             "reference": facts.reference.as_str(),
         });
-        if let (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. }, Some(answer)) =
-            (refusal, answer.as_object_mut())
-        {
-            answer.insert("sign_in".to_owned(), format!("{}/sign-in", map.portal.origin).into());
-        }
-        if let (Refusal::StepUpNeeded { .. }, Some(step_up), Some(app), Some(answer)) =
-            (refusal, &facts.step_up, &facts.app, answer.as_object_mut())
-        {
-            answer.insert("step_up".to_owned(), format!("{}{step_up}", app.origin).into());
+        let portal = &map.portal.origin;
+        let (field, address) = match (refusal, &facts.step_up, &facts.app) {
+            (Refusal::SignInNeeded | Refusal::SignInAgain, ..) => ("sign_in", format!("{portal}/sign-in")),
+            (Refusal::StepUpNeeded { .. }, Some(step_up), Some(app)) => ("step_up", format!("{}{step_up}", app.origin)),
+            _ => return ("application/json", answer.to_string().into()),
+        };
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert(field.to_owned(), address.into());
         }
         ("application/json", answer.to_string().into())
     }

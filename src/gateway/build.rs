@@ -7,18 +7,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::HeaderValue;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 
 use crate::admin::{Desk, LetterSettings};
 use crate::audit::{self, Journal, Quota, Strangers};
-use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Passwords, SessionLimits, Sessions};
+use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Make, Makes, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
-use crate::config::{AppSettings, Settings, Upstream, UpstreamHost};
+use crate::config::{AppSettings, KeyMake, Settings, Upstream, UpstreamHost};
 use crate::crypto::{self, MacKey, SealingKey};
 use crate::edge::{Caps, Certificates, Front, Timers};
 use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
-use crate::model::{AppId, Host, Network};
+use crate::model::{AppId, Host, Label, Network};
 use crate::pki::{self, ClientTrust};
 use crate::proxy::{self, Backend};
 use crate::store::Store;
@@ -79,6 +80,7 @@ pub async fn house(
     )?;
     let sealing = SealingKey::new(&secret.tag("seeds of tokens", b"")).map_err(|why| StartError::Tls(why.to_string()))?;
     let auth = Arc::new(auth(settings, &store, sealing, &clock).await?);
+    auth.list_makes(makes(settings)?).await?;
     if !auth.codes.can_open().await? {
         return Err(StartError::OtherSecret(key));
     }
@@ -158,6 +160,7 @@ pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
         activity: settings.session.activity,
         kept_forms: settings.kept_forms,
         hsts: settings.hsts,
+        suspend_unused_after: settings.suspend_unused_after,
     })
 }
 
@@ -257,6 +260,18 @@ async fn auth(settings: &Settings, store: &Store, sealing: SealingKey, clock: &C
     let sessions = Sessions::load(store.clone(), portal.host.clone(), session_limits(settings), clock.now()).await?;
     let failures = FailureLimit(settings.sign_in.failures_until_suspended);
     Ok(Auth::new(store, Arc::new(sessions), Passwords::new().await?, authenticators, sealing, failures))
+}
+
+/// The makes of keys that the config lists, with their authorities.
+pub fn makes(settings: &Settings) -> Result<Makes, StartError> {
+    let make = |make: &KeyMake| {
+        let failed = |why: String| StartError::Make { file: make.ca.clone(), why };
+        let authorities = CertificateDer::pem_file_iter(&make.ca).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let authorities = authorities.map_err(|why| failed(why.to_string()))?;
+        Make::new(make.name.clone(), &authorities, make.models.clone()).map_err(|why| failed(why.to_string()))
+    };
+    let listed = settings.makes.iter().map(make).collect::<Result<_, _>>()?;
+    Ok(Makes { listed, only: Label::ALL.iter().all(|label| settings.labels.of(*label).keys.makes.is_some()) })
 }
 
 pub fn session_limits(settings: &Settings) -> SessionLimits {

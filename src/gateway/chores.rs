@@ -11,6 +11,10 @@ use tokio::task::JoinHandle;
 use crate::model::{Action, Event};
 
 use super::house::House;
+use super::lapses;
+
+/// Whoever stays away for months need not be found to the minute.
+const HOUR_S: u64 = 3_600;
 
 pub async fn keep_house(house: Arc<House>) {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
@@ -23,6 +27,9 @@ pub async fn keep_house(house: Arc<House>) {
             tracing::error!("nobody is let in any more, because the audit log failed: {why}");
             told = true;
         }
+        if second.is_multiple_of(HOUR_S) {
+            lapses::suspend_unused(&house, house.clock.now()).await;
+        }
         if second.is_multiple_of(30) {
             each_half_minute(&house).await;
         }
@@ -33,6 +40,7 @@ async fn each_second(house: &House) {
     house.look_at_space();
     house.refresh_trust().await;
     let now = house.clock.now();
+    lapses::expire_tokens(house, now, house.clock.wall()).await;
     for expired in house.auth.sessions.sweep(now) {
         house.journal.note(Event::done(Action::SessionExpired).by(expired.who).with("session", expired.id));
     }

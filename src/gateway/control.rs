@@ -70,6 +70,12 @@ pub enum Ask {
     IssueToken {
         serial: String,
         account: String,
+        until: Option<String>,
+    },
+    /// Two codes in a row of a token that went astray.
+    ResynchroniseToken {
+        serial: String,
+        codes: (String, String),
     },
     ChangeToken {
         verb: TokenVerb,
@@ -316,7 +322,8 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
         }
         Ask::ImportTokens { seeds, key, rehearse } => tokens::import(house, actor, &seeds, key.as_deref(), rehearse).await,
         Ask::Tokens { state, kind, search } => tokens::list(house, actor, &TokenFilter { state, kind, search }).await,
-        Ask::IssueToken { serial, account } => tokens::issue(house, actor, &serial, &account).await,
+        Ask::IssueToken { serial, account, until } => tokens::issue(house, actor, &serial, &account, until.as_deref()).await,
+        Ask::ResynchroniseToken { serial, codes } => tokens::resynchronise(house, actor, &serial, (&codes.0, &codes.1)).await,
         Ask::ChangeToken { verb, serial } => tokens::change(house, actor, verb, &serial).await,
         Ask::ImportPeople { people, from } => people::import(house, actor, &people, from).await,
         Ask::LettersDue => people::letters_due(house, actor).await,

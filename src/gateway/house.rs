@@ -61,6 +61,7 @@ pub struct Map {
     pub activity: Activity,
     pub kept_forms: KeptForms,
     pub hsts: bool,
+    pub suspend_unused_after: Option<std::time::Duration>,
 }
 
 pub struct PortalSite {
@@ -133,6 +134,10 @@ pub enum StartError {
     Pki(#[from] PkiError),
     #[error(transparent)]
     Randomness(#[from] crate::crypto::NoRandomness),
+    #[error("{file}: {why}")]
+    Make { file: PathBuf, why: String },
+    #[error("the keys that are registered cannot be judged: {0}")]
+    Judge(#[from] crate::auth::CeremonyError),
     #[error("the app {app}: {why}")]
     App { app: AppId, why: String },
     #[error("the portal's address cannot be used for security keys: {0}")]

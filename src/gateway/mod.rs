@@ -16,6 +16,7 @@ mod house;
 mod keeping;
 mod kept;
 mod key_host;
+mod lapses;
 mod memory;
 mod metrics;
 mod monitoring;

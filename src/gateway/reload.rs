@@ -8,6 +8,7 @@ use rustls::sign::CertifiedKey;
 use tokio::sync::Mutex;
 
 use crate::admin::Actor;
+use crate::auth::Makes;
 use crate::config::{Settings, UsbKeys};
 use crate::edge::Certificates;
 use crate::model::{Action, Event, Host};
@@ -33,6 +34,7 @@ struct Built {
     waiting: Vec<&'static str>,
     map: Map,
     certificates: Certificates,
+    makes: Makes,
     trust: ClientTrust,
 }
 
@@ -51,7 +53,7 @@ impl Reloader {
         let read = tokio::task::spawn_blocking(move || read()).await.map_err(|error| error.to_string())?;
         let generation = house.map.load().generation.saturating_add(1);
         let built = read.and_then(|settings| self.build(settings, generation, portal_certificate.as_ref()));
-        let Built { settings, waiting, map, certificates, trust } = match built {
+        let Built { settings, waiting, map, certificates, makes, trust } = match built {
             Ok(built) => built,
             Err(why) => {
                 house.journal.note(signed(Event::failed(Action::ConfigRefused)));
@@ -59,6 +61,7 @@ impl Reloader {
             }
         };
         house.journal.event(signed(Event::done(Action::ConfigReloaded))).await.map_err(|error| error.to_string())?;
+        house.auth.list_makes(makes).await.map_err(|error| error.to_string())?;
         *portal_certificate = certificates.get(&map.portal.host).cloned();
         house.pages.replace_apps(build::apps(&map));
         house.auth.sessions.set_limits(build::session_limits(&settings));
@@ -94,8 +97,9 @@ impl Reloader {
         }
         let map = build::map(&settings, generation).map_err(|error| error.to_string())?;
         let certificates = build::certificates(&settings, portal).map_err(|error| error.to_string())?;
+        let makes = build::makes(&settings).map_err(|error| error.to_string())?;
         let trust = build::trust(&settings);
-        Ok(Built { settings, waiting, map, certificates, trust })
+        Ok(Built { settings, waiting, map, certificates, makes, trust })
     }
 }
 

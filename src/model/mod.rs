@@ -24,4 +24,4 @@ pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, R
 pub use refusal::Refusal;
 pub use request_body::RequestBody;
 pub use shown::{CertificateTrouble, Shown, ShownChain};
-pub use token::{NotASerial, Proof, Serial};
+pub use token::{Attestation, NotASerial, Proof, Serial};

@@ -186,6 +186,10 @@ pub enum Action {
     LetterRefused,
     /// There were too many of those: the letter's code is worthless.
     LetterStopped,
+    /// Its date has passed.
+    TokenExpired,
+    /// It was told until when it opens doors.
+    TokenLimited,
     /// There was less room on the disk than the reserve (failed), or enough again (done).
     DiskSpace,
     /// Refusals of strangers past their quota, counted together per network and minute.

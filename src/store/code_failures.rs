@@ -30,13 +30,13 @@ impl Store {
         sqlx::query(
             "DELETE FROM sessions WHERE id IN
              (SELECT session FROM proofs JOIN tokens ON tokens.id = proofs.token
-              WHERE tokens.account = $1 AND tokens.kind = 'oath' AND tokens.state IN ('issued', 'active'))",
+              WHERE tokens.account = $1 AND tokens.kind IN ('oath', 'phone-app') AND tokens.state IN ('issued', 'active'))",
         )
         .bind(account.to_string())
         .execute(&mut *write)
         .await?;
         let suspended = sqlx::query(
-            "UPDATE tokens SET state = 'suspended' WHERE account = $1 AND kind = 'oath' AND state IN ('issued', 'active') RETURNING serial",
+            "UPDATE tokens SET state = 'suspended' WHERE account = $1 AND kind IN ('oath', 'phone-app') AND state IN ('issued', 'active') RETURNING serial",
         )
         .bind(account.to_string())
         .fetch_all(&mut *write)

@@ -140,7 +140,8 @@ impl Store {
         if supersede(&mut write, known.id, now).await? == 0 {
             return Ok(CertificateChange::Not(known.state));
         }
-        let ended = sqlx::query("DELETE FROM sessions WHERE key = $1 RETURNING id").bind(known.id.to_string());
+        let ended = sqlx::query("DELETE FROM sessions WHERE id IN (SELECT session FROM proofs WHERE token = $1) RETURNING id")
+            .bind(known.id.to_string());
         let ended = ended.fetch_all(&mut *write).await?;
         let ended = ended.iter().map(|row| parsed(row, "id")).collect::<Result<_, _>>()?;
         write.commit().await?;

@@ -10,6 +10,7 @@ mod clock;
 mod code_failures;
 mod codes;
 mod enrolments;
+mod expiry;
 mod issued;
 mod keys;
 mod letters;
@@ -23,6 +24,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod unused;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

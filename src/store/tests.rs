@@ -2,6 +2,7 @@
 
 mod certificates;
 mod clock;
+mod lapses;
 mod letters;
 mod places;
 mod proofs;
@@ -39,7 +40,14 @@ fn account(name: &str) -> Account {
 }
 
 fn new_key(n: u8) -> NewKey {
-    NewKey { id: TokenId::fresh(), credential: vec![n; 16], passkey: "{}".to_owned(), counter: 0, label: format!("key {n}") }
+    NewKey {
+        id: TokenId::fresh(),
+        credential: vec![n; 16],
+        passkey: "{}".to_owned(),
+        counter: 0,
+        label: format!("key {n}"),
+        attestation: Default::default(),
+    }
 }
 
 async fn store() -> (tempfile::TempDir, Store) {

@@ -72,6 +72,8 @@ macro_rules! token_query {
     };
 }
 
+pub(super) use token_query;
+
 impl Store {
     /// By serial number.
     pub async fn tokens(&self, filter: &TokenFilter) -> Result<Vec<StoredToken>, StoreError> {
@@ -151,7 +153,7 @@ impl Store {
         let has_ended = is_end(to);
         // A code token that was suspended before its holder had shown it is still to be shown.
         sqlx::query(
-            "UPDATE tokens SET ended = $3, state = CASE WHEN $2 = 'active' AND kind = 'oath' AND last_used IS NULL THEN 'issued' ELSE $2 END
+            "UPDATE tokens SET ended = $3, state = CASE WHEN $2 = 'active' AND kind IN ('oath', 'phone-app') AND last_used IS NULL THEN 'issued' ELSE $2 END
              WHERE serial = $1",
         )
             .bind(serial.as_str())
@@ -187,12 +189,12 @@ fn may_become(from: TokenState, to: TokenState) -> bool {
     }
 }
 
-async fn state_of(write: &mut Write, serial: &Serial) -> Result<Option<TokenState>, StoreError> {
+pub(super) async fn state_of(write: &mut Write, serial: &Serial) -> Result<Option<TokenState>, StoreError> {
     let row = sqlx::query("SELECT state FROM tokens WHERE serial = $1").bind(serial.as_str()).fetch_optional(&mut **write).await?;
     row.map(|row| word(&row, "state", TokenState::parse)).transpose()
 }
 
-fn token(row: &SqliteRow) -> Result<StoredToken, StoreError> {
+pub(super) fn token(row: &SqliteRow) -> Result<StoredToken, StoreError> {
     let account: Option<String> = row.try_get("account")?;
     let holder = match account {
         None => None,

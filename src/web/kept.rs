@@ -123,8 +123,8 @@ fn is_secret(name: &str) -> bool {
 
 /// RFC 2046, section 5.1.1.
 fn boundary(parameters: &str) -> Option<Vec<u8>> {
-    let named = parameters.split(';').filter_map(|parameter| parameter.trim().split_once('='));
-    let (_, value) = named.filter(|(name, _)| name.eq_ignore_ascii_case("boundary")).next_back()?;
+    let mut named = parameters.split(';').filter_map(|parameter| parameter.trim().split_once('='));
+    let (_, value) = named.rfind(|(name, _)| name.eq_ignore_ascii_case("boundary"))?;
     let value = value.trim_matches('"');
     (1..=70).contains(&value.len()).then(|| format!("\r\n--{value}").into_bytes())
 }

@@ -20,6 +20,7 @@ mod letter;
 mod own;
 mod own_tokens;
 mod people;
+mod qr;
 mod recent;
 mod refusal;
 mod sign_in;
@@ -117,6 +118,8 @@ fn router() -> Router<Arc<Portal>> {
         .route("/step-up", get(step_up::page))
         .route("/step-up/key", get(step_up::page))
         .route("/step-up/code", get(step_up::page))
+        .route("/step-up/usb-key", get(step_up::usb_key))
+        .route("/step-up/usb-key/finish", get(step_up::usb_key_finish))
         .route("/enrol", get(enrol::page))
         .route("/enrol/password", get(enrol::password_page))
         .route("/enrol/key", get(enrol::key_page))
@@ -127,6 +130,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/keys/prove", get(keys::page))
         .route("/keys/register", get(keys::register_page))
         .route("/keys/activate", get(keys::page))
+        .route("/keys/phone", get(keys::page))
         .route("/keys/show", get(own_tokens::show_page))
         .route("/keys/astray", get(own_tokens::astray_page))
         .route("/keys/lost", get(keys::page))
@@ -178,6 +182,7 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/keys/prove", post(keys::prove)),
         ("/keys/register", post(keys::register)),
         ("/keys/activate", post(own_tokens::activate)),
+        ("/keys/phone", post(own_tokens::phone)),
         ("/keys/show", post(own_tokens::show)),
         ("/keys/astray", post(own_tokens::astray)),
         ("/keys/lost", post(own_tokens::report)),

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::access::App;
-use crate::auth::{Browser, Challenge, Denied, SecondFactors, SignedIn, Told, Visitor, cookies};
+use crate::auth::{Browser, Challenge, Denied, KeyError, SecondFactors, SignedIn, Told, Visitor, Why, cookies};
 use crate::crypto::Token;
 use crate::limit::{Attempt, Wait};
 use crate::model::{AccountName, Action, CanonicalPath, CertificateTrouble, Refusal};
@@ -322,6 +322,8 @@ pub(super) async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &Re
 pub(super) async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) -> Answer {
     denial::note(asked, denied, event(asked, Action::SignIn), typed).await?;
     let alert = match denied.told() {
+        // The key itself, or a copy, answered: that tells nothing to strangers.
+        Told::Refused if matches!(denied.why(), Why::Key(KeyError::CounterWentBack(_))) => Alert::KeySuspended,
         Told::Refused => Alert::WrongSignIn,
         Told::Busy => Alert::Busy,
         Told::BeginAgain => Alert::ChallengeExpired,

@@ -2,7 +2,7 @@
 //! she was.
 
 use crate::access::{Demand, FactorDemand};
-use crate::auth::{CeremonyError, KeyChangeError, SteppedUp, cookies};
+use crate::auth::{CeremonyError, KeyChangeError, ShownFor, SteppedUp, cookies};
 use crate::crypto::Token;
 use crate::model::{Action, Refusal};
 
@@ -13,7 +13,8 @@ use super::keys::{attempt, refused, settle};
 use super::own::{broken, name_of, own_event, record};
 use super::own_tokens;
 use super::sign_in::{app_of, lead_on, status_of, told_to_wait, verdict_of, wait_of};
-use super::view::{Alert, Ceremony, ReturnTo, StepUpView};
+use super::usb_key::lead_there;
+use super::view::{Alert, Ceremony, ReturnTo, StepUpView, WhyOver};
 
 /// Where forms are kept on every app's host.
 pub const KEPT: &str = "/.yumen/kept/";
@@ -35,7 +36,9 @@ async fn ask(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer
     let identity = asked.identity()?;
     let factor = demand.factor.unwrap_or_default();
     let (keys, wall) = (&asked.portal.auth.keys, asked.portal.clock.wall());
-    let means = match keys.step_up_means(identity, |proven| factor.is_met_by(proven), asked.now, wall).await {
+    let app = app_of(asked, &return_to);
+    let makes = app.as_ref().and_then(|app| app.makes.clone());
+    let means = match keys.step_up_means(identity, |proven| factor.is_met_by(proven), makes.as_deref(), asked.now, wall).await {
         Ok(means) => means,
         Err(error) => return failed(asked, &return_to, error),
     };
@@ -45,12 +48,15 @@ async fn ask(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer
         frame: asked.frame_at(&return_to.at("/step-up"), alert),
         going_to,
         factor: factor_text(factor),
+        makes: makes.iter().flat_map(|makes| makes.iter()).map(|make| make.to_string()).collect(),
         // Rounded down: who waits for longer than is said, waits in vain.
         fresh_minutes: demand.fresh.map(|fresh| fresh.as_secs().checked_div(60).unwrap_or(0).max(1)),
         form_kept: return_to.path.starts_with(KEPT),
         ceremony: means.key.map(|challenge| Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() }),
         code: means.code,
-        usb_key: (means.usb_key && asked.portal.key_host.is_some()).then(|| return_to.at("/step-up/usb-key")),
+        // Where nothing else would do, it may be the first use of one that her authority's rule names.
+        usb_key: ((means.usb_key || factor == FactorDemand::UsbKey) && asked.portal.key_host.is_some())
+            .then(|| return_to.at("/step-up/usb-key")),
         return_to,
     };
     told_to_wait(asked.show_with(status, &view)?, wait)
@@ -106,11 +112,42 @@ pub async fn code(Posted { mut asked, form }: Posted) -> Answer {
     finish(&mut asked, return_to, proven).await
 }
 
+/// She wants to show her USB-KEY, on the host that asks for certificates.
+pub async fn usb_key(asked: Asked) -> Answer {
+    let return_to = asked.query.return_to();
+    if let Err(answer) = unmet(&asked, &return_to) {
+        return *answer;
+    }
+    let account = asked.identity()?.account();
+    let (back, way_back) = (return_to.at("/step-up/usb-key/finish"), return_to.at("/step-up"));
+    lead_there(&asked, Some(account), ShownFor::StepUp, &back, way_back).await
+}
+
+/// The answer comes back with her.
+pub async fn usb_key_finish(mut asked: Asked) -> Answer {
+    let return_to = asked.query.return_to();
+    if let Err(answer) = unmet(&asked, &return_to) {
+        return *answer;
+    }
+    let identity = asked.identity()?.clone();
+    let shown = match Token::parse(asked.query.text("code")) {
+        Some(code) => asked.portal.auth.usb_keys.take(&code, asked.browser, ShownFor::StepUp, asked.now).await.map_err(broken)?,
+        None => None,
+    };
+    let Some(shown) = shown else { return ask(&asked, return_to, Some(Alert::ChallengeExpired)).await };
+    let proven = asked.portal.auth.keys.step_up_by_usb_key(&identity, shown, asked.now).await;
+    finish(&mut asked, return_to, proven).await
+}
+
 async fn finish(asked: &mut Asked, return_to: ReturnTo, proven: Result<SteppedUp, KeyChangeError>) -> Answer {
     match proven {
         Ok(proven) => done(asked, &return_to, proven).await,
         Err(KeyChangeError::WrongProof(denied)) => {
             denial::note(asked, &denied, own_event(asked, Action::StepUp)?, "").await?;
+            // The key of which there may be two had opened this very session.
+            if asked.identity()?.is_revoked() {
+                return own_tokens::over(asked, WhyOver::KeySuspended);
+            }
             ask(asked, return_to, Some(denial::key_alert(denied.why()))).await
         }
         Err(KeyChangeError::Ceremony(error)) => match ceremony_alert(&error) {

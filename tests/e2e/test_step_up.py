@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from house.gateway import run
 
 RULE = """\
@@ -20,6 +21,8 @@ fetch(arguments[0], {method: 'POST', body: new URLSearchParams({title: ''})})
 """
 
 
+# The shortest time that a proof may be asked to be fresh is a minute, and a browser's minute cannot be set forward.
+@pytest.mark.timeout(300)
 def test_a_form_is_not_lost_when_its_writer_must_prove_it_once_more(fresh_house):
     house, gateway = fresh_house, fresh_house.gateway
     editors = '[[app.rule]]\nname = "editors"'

@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 use yumen::admin::{Actor, TokenEnd};
-use yumen::model::{AccountName, Action, Outcome, Record, Role, Serial};
+use yumen::model::{AccountId, AccountName, Action, Outcome, Record, Role, Serial, TokenState};
+use yumen::store::Spending;
 
 use crate::browser::{Browser, Reply};
 use crate::forms;
@@ -30,8 +31,18 @@ async fn holder(house: &House, name: &str, role: Role) -> Browser {
     let name = AccountName::parse(name).unwrap();
     inner.desk.issue_token(&machine(), &serial(), &name, now).await.unwrap();
     let account = inner.desk.account_named(&machine(), &name).await.unwrap();
-    inner.auth.codes.activate(account.id, CODES[0], inner.clock.wall()).await.unwrap();
+    house.show_first_code(account.id).await;
     browser
+}
+
+impl House {
+    /// The holder of the one token that was issued to her has shown it: its first code is spent.
+    pub async fn show_first_code(&self, account: AccountId) {
+        let inner = self.gateway().house();
+        let issued = inner.store.seeds_of(account, TokenState::Issued, inner.clock.wall()).await.unwrap().remove(0);
+        let spending = Spending { token: issued.token, was: 0, next: 1, drift: 0 };
+        assert!(inner.store.activate_oath(&spending, inner.clock.wall()).await.unwrap());
+    }
 }
 
 async fn asked_for_code(browser: &mut Browser, url: &str, name: &str) -> Reply {

@@ -38,6 +38,7 @@ mod space;
 mod status;
 mod step_up;
 mod streams;
+mod token_life;
 mod trouble;
 mod upstream_tls;
 mod usb_key;

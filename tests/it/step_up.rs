@@ -136,7 +136,7 @@ async fn a_code_refreshes_what_takes_codes_and_who_holds_nothing_that_would_do_i
     inner.desk.import_seeds(&machine, csv, None, false, inner.clock.now()).await.unwrap();
     inner.desk.issue_token(&machine, &serial, &name, inner.clock.now()).await.unwrap();
     let account = inner.desk.account_named(&machine, &name).await.unwrap();
-    inner.auth.codes.activate(account.id, "755224", inner.clock.wall()).await.unwrap();
+    house.show_first_code(account.id).await;
     house.clock.advance(SIX_MINUTES);
     let page = browser.open(&format!("https://{SITES}/a")).await;
     assert!(forms::form(&page.text(), "webauthn").is_some(), "a key would do too: {}", page.text());

@@ -127,7 +127,14 @@ async fn person(store: &Store, name: &str, invitation: u8) -> (AccountId, TokenI
     store.invite(&account, TokenHash([invitation; 32]), NOW.plus(std::time::Duration::from_secs(900))).await.unwrap();
     store.begin_enrolment(TokenHash([invitation; 32]), browser, NOW).await.unwrap().unwrap();
     assert!(store.save_enrolment_password(browser, "$argon2id$test", NOW).await.unwrap());
-    let key = NewKey { id: TokenId::fresh(), credential: vec![invitation], passkey: "{}".into(), counter: 0, label: "blue".into() };
+    let key = NewKey {
+        id: TokenId::fresh(),
+        credential: vec![invitation],
+        passkey: "{}".into(),
+        counter: 0,
+        label: "blue".into(),
+        attestation: Default::default(),
+    };
     store.add_enrolment_key(browser, &key, NOW).await.unwrap();
     assert!(matches!(store.complete_enrolment(browser, NOW).await.unwrap(), Completion::Done(_)));
     (account.id, key.id)

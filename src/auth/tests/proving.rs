@@ -19,7 +19,14 @@ async fn signed_in() -> (World, Account, SignedIn) {
 }
 
 async fn second_key(world: &World, account: &Account) -> TokenId {
-    let key = NewKey { id: TokenId::fresh(), credential: vec![7], passkey: "{}".into(), counter: 0, label: "red".into() };
+    let key = NewKey {
+        id: TokenId::fresh(),
+        credential: vec![7],
+        passkey: "{}".into(),
+        counter: 0,
+        label: "red".into(),
+        attestation: Default::default(),
+    };
     world.store.add_key(account.id, &key, world.now()).await.unwrap();
     key.id
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a file that cannot be used makes the authority believe less, never more, and is told in words.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::PemObject;
@@ -109,7 +110,9 @@ impl Authority {
                 None => authority.between.push(der),
             }
         }
+        let not_made_yet = authority.source.keeper == Keeper::Gateway && authority.anchors.is_empty();
         if let Crls::Files(paths) = authority.source.crls.clone() {
+            let paths = if not_made_yet { Vec::new() } else { paths };
             let lists = paths.iter().filter_map(|path| match authority.list(path) {
                 Ok((list, warning)) => {
                     authority.problems.extend(warning);
@@ -152,17 +155,20 @@ impl Authority {
 
     fn list(&self, path: &Path) -> Result<(List, Option<String>), String> {
         let shown = path.display();
-        let bytes = std::fs::read(path).map_err(|error| format!("the list {shown} cannot be read ({error}); put the authority's there"))?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| format!("the list {shown} cannot be read ({}); put the authority's there", error.kind()))?;
         let der = if bytes.first() == Some(&0x30) {
             bytes
         } else {
             let list = CertificateRevocationListDer::from_pem_slice(&bytes);
             list.map_err(|_| format!("{shown} holds no list of revoked certificates (PEM or DER); get the authority's"))?.to_vec()
         };
-        let damaged = || format!("the list {shown} is damaged, or of a kind that is not taken; get the authority's full list again");
-        let (rest, read) = CertificateRevocationList::from_der(&der).map_err(|_| damaged())?;
-        let next = read.next_update().filter(|_| rest.is_empty()).ok_or_else(damaged)?;
-        let revoked = OwnedCertRevocationList::from_der(&der).map_err(|_| damaged())?;
+        let damaged = |why: &dyn Display| {
+            format!("the list {shown} is damaged, or of a kind that is not taken ({why}); get the authority's full list")
+        };
+        let (rest, read) = CertificateRevocationList::from_der(&der).map_err(|error| damaged(&error))?;
+        let next = read.next_update().filter(|_| rest.is_empty()).ok_or_else(|| damaged(&"it does not say when the next one comes"))?;
+        let revoked = OwnedCertRevocationList::from_der(&der).map_err(|error| damaged(&error))?;
         let signer = |certificate: &CertificateDer<'_>| {
             let Ok(parsed) = parse(certificate) else { return false };
             parsed.subject() == read.issuer() && read.verify_signature(parsed.public_key()).is_ok()

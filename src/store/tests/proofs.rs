@@ -45,7 +45,14 @@ async fn nothing_is_proved_by_a_token_that_is_not_hers_or_opens_nothing_nor_in_a
 async fn a_token_that_is_lost_ends_the_sessions_in_which_it_only_proved_something() {
     let (_directory, store) = store().await;
     let (account, key) = enrolled(&store, "wang li", 1).await;
-    let second = NewKey { id: TokenId::fresh(), credential: vec![7], passkey: "{}".into(), counter: 0, label: "red".into() };
+    let second = NewKey {
+        id: TokenId::fresh(),
+        credential: vec![7],
+        passkey: "{}".into(),
+        counter: 0,
+        label: "red".into(),
+        attestation: Default::default(),
+    };
     store.add_key(account.id, &second, NOW).await.unwrap();
     let (one, two, portal) = (session(&account, key.id), session(&account, key.id), host("gate.localhost"));
     store.create_session(&one, &portal, hash(1)).await.unwrap();

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use super::qr;
 use crate::lang::{self, Language, Value};
+use crate::web::qr::{self, Qr};
 
 /// What the file begins with.
 #[derive(Clone, Debug, Template)]
@@ -33,7 +33,7 @@ pub struct LetterPage {
     pub until: String,
     pub contact: Option<String>,
     /// The address with the code as a drawing.
-    pub qr: String,
+    pub qr: Option<Qr>,
 }
 
 /// What a letter is made of, and what its reader is to do.
@@ -53,7 +53,7 @@ impl LetterPage {
         let LetterFacts { name, unit, serial, code, until, contact } = facts;
         let address = format!("{portal}/enrol/letter");
         // The code stands in the fragment, which browsers send to nobody.
-        let qr = qr::svg(&format!("{address}#{code}")).unwrap_or_default();
+        let qr = qr::draw(&format!("{address}#{code}"));
         Self { name, unit, serial_end: end_of(&serial), code, address, until, contact, qr }
     }
 

@@ -16,7 +16,6 @@ mod people;
 #[cfg(test)]
 mod people_samples;
 mod portal;
-mod qr;
 #[cfg(test)]
 mod samples;
 mod sign_in;
@@ -35,8 +34,8 @@ pub use console::{
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
 pub use error::{ErrorKind, ErrorView};
 pub use keys::{
-    KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, ProofMeans, ProvePurpose,
-    WhyOver,
+    KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
+    ProvePurpose, WhyOver,
 };
 pub use letters::{LETTERS_END, LetterFacts, LetterPage, LettersHead};
 pub use paging::Paging;
@@ -201,6 +200,7 @@ impl Frame {
             TokenKind::UsbKey => "token-kind-usb-key",
             TokenKind::WebAuthn => "token-kind-webauthn",
             TokenKind::Oath => "token-kind-oath",
+            TokenKind::PhoneApp => "token-kind-phone-app",
         })
     }
 

@@ -32,7 +32,21 @@ fn moment() -> Moment {
 }
 
 pub(super) fn key(typed: Typed, id: &str, used: bool) -> KeyRow {
-    KeyRow { id: id.into(), name: typed.key.into(), serial: Some("K-2F7D2A0B1C3D".into()), added: moment(), last_used: used.then(moment) }
+    KeyRow {
+        id: id.into(),
+        name: typed.key.into(),
+        serial: Some("K-2F7D2A0B1C3D".into()),
+        make: Some(typed.key.into()),
+        added: moment(),
+        last_used: used.then(moment),
+    }
+}
+
+fn phone() -> PhoneSecret {
+    PhoneSecret {
+        qr: crate::web::qr::draw("otpauth://totp/gate.example.cn:li?secret=GEZDGNBVGY3TQOJQ"),
+        secret: "GEZD GNBV GY3T QOJQ".into(),
+    }
 }
 
 pub(super) fn own_token(state: TokenState) -> OwnTokenRow {
@@ -140,6 +154,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let one_token = |state| TokenView {
         frame: staff("/console/tokens/FT-0042A"),
         token: token(typed, state),
+        make: Some(typed.key.into()),
         sessions: 2,
         actions: TokenActions::for_state(state),
         typed: typed.name.into(),
@@ -267,15 +282,21 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 keys: vec![key(typed, "k1", true), key(typed, "k2", false)],
                 tokens: [TokenState::Issued, TokenState::Active, TokenState::Suspended].map(own_token).into(),
                 opening: 3,
+                phone_apps: true,
             }
             .render(),
         ),
-        ("keys-only-one", KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)], tokens: vec![], opening: 1 }.render()),
+        (
+            "keys-only-one",
+            KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)], tokens: vec![], opening: 1, phone_apps: false }.render(),
+        ),
         ("keys-prove-add", prove(ProvePurpose::AddKey, ProofMeans::Key(ceremony())).render()),
         ("keys-prove-remove", prove(ProvePurpose::RemoveKey { name: typed.key.into() }, ProofMeans::Key(ceremony())).render()),
         ("keys-prove-activate", prove(ProvePurpose::Activate { serial: "FT-004217".into() }, ProofMeans::Code).render()),
         ("keys-prove-lose", prove(ProvePurpose::Lose { serial: "FT-004217".into(), last: true }, ProofMeans::Password).render()),
-        ("keys-show", KeysShowView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
+        ("keys-show", KeysShowView { frame: member("/keys"), serial: "FT-004217".into(), phone: None }.render()),
+        ("keys-phone", KeysShowView { frame: member("/keys"), serial: "P-7HQ2MZKA".into(), phone: Some(phone()) }.render()),
+        ("keys-prove-phone", prove(ProvePurpose::PhoneApp, ProofMeans::Code).render()),
         ("keys-astray", KeysAstrayView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
         ("keys-over", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::LastOneLost }.render()),
         ("keys-over-lost", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::Lost }.render()),
@@ -328,6 +349,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 frame: staff("/console/accounts"),
                 account: account(typed, AccountState::Active, Role::Member),
                 email: Some(typed.name.into()),
+                unused_since: Some(moment()),
                 tokens: vec![token(typed, TokenState::Active), token(typed, TokenState::Lost)],
                 sessions: 2,
                 actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true },

@@ -15,6 +15,8 @@ pub struct StepUpView {
     pub going_to: String,
     /// The text that says what it asks for.
     pub factor: &'static str,
+    /// Of which makes a security key must be; empty: of any.
+    pub makes: Vec<String>,
     /// How long ago the proof may be at most, if that is asked.
     pub fresh_minutes: Option<u64>,
     /// She was sending a form, which is kept.

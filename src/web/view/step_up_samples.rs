@@ -17,6 +17,7 @@ pub(super) fn pages(
         return_to: return_to.clone(),
         going_to: typed.app.into(),
         factor,
+        makes: vec![typed.key.into()],
         fresh_minutes: Some(5),
         form_kept: true,
         ceremony,

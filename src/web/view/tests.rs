@@ -224,7 +224,8 @@ fn the_console_is_offered_to_security_administrators_alone() {
 fn the_last_key_cannot_be_removed_but_one_of_two_can() {
     let page = |keys: usize, opening| {
         let keys = (0..keys).map(|n| key(USUAL, &n.to_string(), true)).collect();
-        let view = KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys, tokens: vec![], opening };
+        let view =
+            KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys, tokens: vec![], opening, phone_apps: false };
         view.render().unwrap()
     };
     assert!(!page(1, 1).contains("/keys/remove"));

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 from cryptography import x509
@@ -106,6 +107,7 @@ class City:
         """Publishes a new list, in one step."""
         now = datetime.datetime.now(datetime.timezone.utc)
         built = x509.CertificateRevocationListBuilder().issuer_name(self._subject).last_update(now - DAY).next_update(now + 7 * DAY)
+        built = built.add_extension(x509.CRLNumber(x509.random_serial_number() >> 8), critical=False)
         for file in files:
             number = x509.load_pem_x509_certificate(file.read_bytes()).serial_number
             built = built.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build())
@@ -125,7 +127,7 @@ class Shell:
     def curl(self, url, *words):
         """Status, where it leads, and the page."""
         told = "\n%{http_code} %{redirect_url}"
-        ended = self.drawer.run("curl", "-sS", "--max-time", "20", "--cacert", self.house.authority.path, "-w", told, *words, url)
+        ended = self.drawer.run("curl", "-sS", "-H", "Accept: text/html", "--max-time", "20", "--cacert", self.house.authority.path, "-w", told, *words, url)
         if ended.returncode:
             return None, None, ended.stderr
         page, _, last = ended.stdout.rpartition("\n")
@@ -197,6 +199,18 @@ class Screen:
             self._do("type", "--clearmodifiers", "--delay", "30", text)
         self._do("key", "--clearmodifiers", key)
         until(lambda: window not in self.windows(name), 20, f"{name} closes")
+
+
+    def dismiss(self, name, quiet=3):
+        """Cancels every window of that name, until none comes for `quiet` seconds; a browser may ask more than once."""
+        self.wait_for(name)
+        last = time.monotonic()
+        while time.monotonic() - last < quiet:
+            for window in self.windows(name):
+                self._do("windowactivate", window)
+                self._do("key", "--clearmodifiers", "Escape")
+                last = time.monotonic()
+            time.sleep(0.2)
 
 
 def plug_into(browser_home, ca, drawer):

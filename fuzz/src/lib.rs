@@ -9,6 +9,7 @@ pub mod forms;
 pub mod frames;
 pub mod heads;
 pub mod path;
+pub mod people;
 pub mod proxy_protocol;
 pub mod return_to;
 pub mod seeds;
@@ -18,7 +19,7 @@ pub mod webauthn;
 pub type Target = fn(&[u8]);
 
 /// By name, which is also that of the corpus and of the program.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("client_names", client_names::run),
     ("config", config::run),
     ("cookies", cookies::run),
@@ -26,6 +27,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("frames", frames::run),
     ("heads", heads::run),
     ("path", path::run),
+    ("people", people::run),
     ("proxy_protocol", proxy_protocol::run),
     ("return_to", return_to::run),
     ("seeds", seeds::run),

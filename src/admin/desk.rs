@@ -16,10 +16,12 @@ use crate::pki::{IssuingFiles, PkiError};
 use crate::store::{AccountFilter, InviteError, Store, StoreError, StoredKey};
 
 use super::certificates::Issuing;
+use super::letters::LetterSettings;
 use super::permission::{Actor, Change};
 use super::petitions::{Authority, Proposed, Waiting};
 use super::proposal::Wish;
 use super::recovery::{asks_for_half, halved};
+use super::roster::RowProblem;
 use super::trust::Declared;
 
 /// How long an invitation waits for its person.
@@ -45,6 +47,10 @@ pub enum AdminError {
     BadDelivery(Vec<Problem>),
     #[error("nothing was imported; {} of the serial numbers are known already:{}", .0.len(), listed(.0))]
     KnownSerials(Vec<Serial>),
+    #[error("nothing was imported; the file has {}:{}", problems(.0.len()), listed(.0))]
+    BadRoster(Vec<RowProblem>),
+    #[error("the part that begins with {0} was not imported: something changed meanwhile; look the file through again")]
+    PeopleChanged(AccountName),
     #[error("there is no token with the serial number {0}; see `yumen token list`")]
     NoSuchToken(Serial),
     #[error("the token {serial} is {state}, so that cannot be done with it")]
@@ -171,6 +177,7 @@ pub struct Desk {
     pub(super) portal: String,
     pub(super) waiting: Waiting,
     pub(super) declared: Declared,
+    pub(super) letters: LetterSettings,
     /// The gateway's own authority for certificates; where the desk has none, none can be issued.
     pub(super) issuing: Option<Issuing>,
 }
@@ -178,7 +185,13 @@ pub struct Desk {
 impl Desk {
     pub fn new(store: Store, sessions: Arc<Sessions>, journal: Journal, codes: Codes, portal: String) -> Self {
         let (waiting, declared) = (Waiting::default(), Declared::default());
-        Self { store, sessions, journal, codes, portal, waiting, declared, issuing: None }
+        Self { store, sessions, journal, codes, portal, waiting, declared, letters: LetterSettings::default(), issuing: None }
+    }
+
+    #[must_use]
+    pub fn with_letters(mut self, letters: LetterSettings) -> Self {
+        self.letters = letters;
+        self
     }
 
     /// Keeps the gateway's own authority in these files.
@@ -368,6 +381,24 @@ impl Desk {
         }
     }
 
+    /// As [`Desk::recorded`], for a change that has several records: they are asked for together, so that they share the wait for the disk.
+    pub(super) async fn all_recorded<T, E: Into<AdminError>>(
+        &self,
+        actor: &Actor,
+        events: Vec<Event>,
+        change: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, AdminError> {
+        let events: Vec<Event> = events.into_iter().map(|event| actor.sign(event)).collect();
+        future::try_join_all(events.iter().map(|event| self.journal.event(event.clone()))).await?;
+        change.await.map_err(|error| {
+            let error = error.into();
+            for event in events {
+                self.journal.note(Event { outcome: Outcome::Failed, ..event }.with("why", &error));
+            }
+            error
+        })
+    }
+
     /// Record first, then the change; a change that fails is recorded as failed.
     pub(super) async fn recorded<T, E: Into<AdminError>>(
         &self,
@@ -375,13 +406,7 @@ impl Desk {
         event: Event,
         change: impl Future<Output = Result<T, E>>,
     ) -> Result<T, AdminError> {
-        let event = actor.sign(event);
-        self.journal.event(event.clone()).await?;
-        change.await.map_err(|error| {
-            let error = error.into();
-            self.journal.note(Event { outcome: Outcome::Failed, ..event }.with("why", &error));
-            error
-        })
+        self.all_recorded(actor, vec![event], change).await
     }
 }
 

@@ -8,10 +8,13 @@ mod certificates;
 mod desk;
 mod drawer;
 mod inventory;
+mod letters;
+mod people;
 mod permission;
 mod petitions;
 mod proposal;
 mod recovery;
+mod roster;
 mod trust;
 
 #[cfg(test)]
@@ -21,8 +24,11 @@ pub use certificates::{CertificateLine, Certified, When};
 pub use desk::{AdminError, Desk, Disabled, Invitation, NewAccount};
 pub use drawer::TokenEnd;
 pub use inventory::TokenLine;
+pub use letters::{Letter, LetterSettings};
+pub use people::{PeopleFound, PeopleImported};
 pub use permission::{Actor, Change};
 pub use petitions::{Carried, Petition, Proposed, Proposing};
 pub use proposal::{Person, Proposal};
 pub use recovery::{Lacks, RecoveryLink};
+pub use roster::{Column, LARGEST_ROSTER_BYTES, Listed, Roster, RowProblem, RowReason};
 pub use trust::Untrusted;

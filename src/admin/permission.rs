@@ -38,6 +38,8 @@ pub enum Change {
     Recover,
     /// To propose that an authority is trusted.
     Trust,
+    ImportPeople,
+    MakeLetters,
     CreateAuthority,
     IssueCertificate,
     RevokeCertificate,
@@ -62,6 +64,8 @@ impl Change {
         Self::RejectChange,
         Self::Recover,
         Self::Trust,
+        Self::ImportPeople,
+        Self::MakeLetters,
         Self::CreateAuthority,
         Self::IssueCertificate,
         Self::RevokeCertificate,
@@ -86,6 +90,8 @@ impl Change {
             | Self::RejectChange
             | Self::Recover
             | Self::Trust
+            | Self::ImportPeople
+            | Self::MakeLetters
             | Self::CreateAuthority
             | Self::IssueCertificate
             | Self::RevokeCertificate => role == Role::SecurityAdministrator,

@@ -1,6 +1,8 @@
 mod certificates;
 mod drawer;
+mod people;
 mod petitions;
+mod roster;
 mod town;
 
 use std::net::{IpAddr, Ipv4Addr};

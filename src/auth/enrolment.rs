@@ -5,11 +5,12 @@
 use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
 use super::codes::Codes;
 use super::guesses::{CodeDenied, Guesses};
+use super::letter_code::LetterCode;
 use super::password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
 use crate::model::{Account, Role, Serial, TokenKind, TokenState};
-use crate::store::{Completion, Enrolment, KeyAddition, NewKey, Purpose, Store, StoreError, StoredSeed};
+use crate::store::{Completion, Enrolment, KeyAddition, LetterOpening, NewKey, Purpose, Store, StoreError, StoredSeed};
 
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolmentError {
@@ -35,6 +36,23 @@ pub enum EnrolmentError {
     NoRandomness(#[from] NoRandomness),
 }
 
+/// Why a letter does not open; the person is not told which of the two was wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum LetterDenied {
+    #[error("no letter has this code (any more)")]
+    NoSuch,
+    #[error("the serial number is not that of the token that was handed out with the letter")]
+    WrongSerial {
+        account: Box<Account>,
+        /// How many more may be wrong before the letter is worthless; 0: it is.
+        left: u32,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
 #[derive(Clone, Debug)]
 pub struct Enrolling {
     pub(super) store: Store,
@@ -50,6 +68,19 @@ impl Enrolling {
         let browser = Token::random()?;
         let enrolment = self.store.begin_enrolment(invitation.hash(), browser.hash(), now).await?;
         Ok((browser, enrolment.ok_or(EnrolmentError::Gone)?))
+    }
+
+    /// Opens a letter for one browser; the token is for its cookie.
+    ///
+    /// The serial number shows that whoever has the paper has the token beside her, no more: it can be read off the token. A code token is shown by
+    /// one of its codes before the enrolment completes; nobody can check the number of a security key, which browsers do not tell.
+    pub async fn open_letter(&self, code: &LetterCode, serial: &Serial, now: Time) -> Result<Token, LetterDenied> {
+        let browser = Token::random()?;
+        match self.store.begin_enrolment_by_letter(code.hash(), serial, browser.hash(), now).await? {
+            LetterOpening::Begun(_) => Ok(browser),
+            LetterOpening::NoSuch => Err(LetterDenied::NoSuch),
+            LetterOpening::WrongSerial { account, left } => Err(LetterDenied::WrongSerial { account: Box::new(account), left }),
+        }
     }
 
     /// How far this browser has come.

@@ -1,6 +1,7 @@
 //! `yumen account`: asks the running gateway to change an account.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -10,6 +11,7 @@ use crate::model::{Role, is_email};
 
 use super::control::Which;
 use super::paint::{Cell, Paint, Tint, columns};
+use super::people::{self, Letters};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -31,6 +33,35 @@ enum Verb {
         /// Told to back offices as X-Forwarded-Email
         #[arg(long, value_parser = email)]
         email: Option<String>,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Import members from a file of comma-separated values: name, unit, role, email, token (serial number), by a heading, in any order
+    ///
+    /// The whole file is looked through first; with anything wrong in it nothing is imported. Interrupted, it goes on when it is run again.
+    Import {
+        file: PathBuf,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Make printable letters, one page each, for members who were given a token and have not enrolled
+    ///
+    /// A letter's code works once, for days, and only together with the serial number of the token. It is shown here and nowhere else.
+    Letters {
+        /// Only those whom this list names
+        people: Option<PathBuf>,
+        /// The HTML file to write, or a directory for letters.html
+        #[arg(long, value_name = "DIR|FILE.html")]
+        out: PathBuf,
+        /// Only people of this unit
+        #[arg(long)]
+        unit: Option<String>,
+        /// Also for those whose letter or invitation still works; that one is void then
+        #[arg(long)]
+        again: bool,
         #[command(flatten)]
         which: Which,
     },
@@ -77,6 +108,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let answer = match arguments.verb {
         Verb::Invite { name, unit, role, email, which } => which.ask(&Ask::Invite { name, unit, role, email })?,
         Verb::List { json, which } => return list(&which.ask(&Ask::Accounts)?, json),
+        Verb::Import { file, dry_run, which } => return people::import(&file, dry_run, &which),
+        Verb::Letters { people, out, unit, again, which } => {
+            let wanted = Letters { out: &out, unit: unit.as_deref(), people: people.as_deref(), again };
+            return people::letters(&wanted, &which);
+        }
         Verb::Disable { name, which } => which.ask(&Ask::Disable { name })?,
         Verb::Enable { name, which } => which.ask(&Ask::Enable { name })?,
         Verb::SignOut { name, which } => which.ask(&Ask::EndSessions { name })?,
@@ -87,12 +123,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             writeln!(std::io::stdout(), "{link}")?;
         }
         ControlAnswer::Done { message } => writeln!(std::io::stdout(), "{message}")?,
-        ControlAnswer::Accounts { .. }
-        | ControlAnswer::Tokens { .. }
-        | ControlAnswer::Certificates { .. }
-        | ControlAnswer::Certificate { .. }
-        | ControlAnswer::Status { .. }
-        | ControlAnswer::Refused { .. } => {}
+        // The other answers are to other questions.
+        _ => {}
     }
     Ok(ExitCode::SUCCESS)
 }

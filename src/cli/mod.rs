@@ -11,6 +11,8 @@ mod control;
 mod demo;
 mod logging;
 mod paint;
+mod people;
+mod progress;
 mod reload;
 mod serve;
 mod status;

@@ -13,8 +13,8 @@ use super::makes::{self, KeyMake, PhoneApp};
 use super::read::{Section, Span, Value};
 use super::rule::network;
 use super::settings::{
-    Activity, Caps, CertificateFiles, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings,
-    SignIn, Timeouts, default_listen,
+    Activity, Caps, CertificateFiles, Enrolment, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session,
+    Settings, SignIn, Timeouts, default_listen,
 };
 use super::usb_keys::Around;
 use super::value::{parse_address, parse_size, show_size};
@@ -62,6 +62,7 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         timeouts: timeouts(&root.section("timeouts")),
         caps: caps(&root.section("caps")),
         sign_in: sign_in(&root.section("sign_in")),
+        enrolment: enrolment(&root.section("enrolment")),
         kept_forms: kept_forms(&root.section("kept_forms")),
         per_person: rate_of(&rates, "per_person_per_second", Rate::PER_PERSON),
         per_person_at_once: rates.or("per_person_at_once", 100, |value| value.whole(1..=100_000)),
@@ -300,6 +301,20 @@ fn sign_in(section: &Section<'_>) -> SignIn {
         per_account_per_minute: count("per_account_per_minute", default.per_account_per_minute, 1_000),
         overall_per_minute: count("overall_per_minute", default.overall_per_minute, 100_000),
     }
+}
+
+/// A letter that lives for months lies about for months.
+const LETTER_LIFE: RangeInclusive<Duration> = seconds(86_400..=30 * 86_400);
+
+fn enrolment(section: &Section<'_>) -> Enrolment {
+    let default = Enrolment::default();
+    let contact = section.get("contact").and_then(|value| {
+        let help = "write whom to ask, in at most 120 characters, such as \"Information centre, room 302, 0991-1234567\"";
+        let text = value.text(help)?.trim();
+        let fits = text.chars().count() <= 120 && !text.chars().any(char::is_control);
+        if fits { Some(text.to_owned()).filter(|text| !text.is_empty()) } else { value.wrong("cannot be printed on a line", help) }
+    });
+    Enrolment { letter_life: section.or("letter_life", default.letter_life, |value| value.duration(LETTER_LIFE)), contact }
 }
 
 fn kept_forms(section: &Section<'_>) -> KeptForms {

@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Activity, AppSettings, Caps, CertificateFiles, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session,
-    Settings, SignIn, Timeouts, Upstream, UpstreamAddress, UpstreamHost,
+    Activity, AppSettings, Caps, CertificateFiles, Enrolment, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate,
+    Session, Settings, SignIn, Timeouts, Upstream, UpstreamAddress, UpstreamHost,
 };
 
 pub use makes::{KeyDemand, KeyMake};

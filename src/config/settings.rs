@@ -37,6 +37,7 @@ pub struct Settings {
     /// For how long an account may lie unused until it is suspended; `None`: for ever.
     pub suspend_unused_after: Option<Duration>,
     pub sign_in: SignIn,
+    pub enrolment: Enrolment,
     pub kept_forms: KeptForms,
     pub per_person: Rate,
     /// Requests of one person under way together.
@@ -226,6 +227,21 @@ impl Default for SignIn {
             per_account_per_minute: 10,
             overall_per_minute: 600,
         }
+    }
+}
+
+/// Letters by which members enrol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// How long the code of a letter works.
+    pub letter_life: Duration,
+    /// Whom its reader asks, as it is printed; none: her security administrator.
+    pub contact: Option<String>,
+}
+
+impl Default for Enrolment {
+    fn default() -> Self {
+        Self { letter_life: Duration::from_hours(14 * 24), contact: None }
     }
 }
 

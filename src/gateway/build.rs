@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 
-use crate::admin::Desk;
+use crate::admin::{Desk, LetterSettings};
 use crate::audit::{self, Journal, Quota, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Make, Makes, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
@@ -94,10 +94,12 @@ pub async fn house(
     let portal = map.portal.origin.clone();
     let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
     let strangers = Arc::new(Strangers::new(quota));
+    let letters = LetterSettings { life: settings.enrolment.letter_life, contact: settings.enrolment.contact.clone() };
     let csrf = Csrf::new(secret.clone());
     let desk = Arc::new(
         Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
-            .issuing_from(pki::IssuingFiles::new(&settings.data)),
+            .issuing_from(pki::IssuingFiles::new(&settings.data))
+            .with_letters(letters),
     );
     desk.count_waiting(clock.now()).await;
     let declared = trust(settings);

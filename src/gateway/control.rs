@@ -23,8 +23,10 @@ use super::reload::Reloader;
 use super::status::Status;
 
 mod certificates;
+mod people;
 mod tokens;
 
+pub use people::{DueLine, LetterLine, ProblemLine};
 pub use tokens::TokenVerb;
 
 /// No request or answer is longer.
@@ -79,6 +81,15 @@ pub enum Ask {
         verb: TokenVerb,
         serial: String,
     },
+    /// `people` is what the file holds; `from` is the row with which the part begins that is taken in, none: the list is only looked through.
+    ImportPeople {
+        people: String,
+        from: Option<usize>,
+    },
+    LettersDue,
+    MakeLetters {
+        names: Vec<String>,
+    },
     CreateAuthority {
         name: String,
     },
@@ -105,6 +116,30 @@ pub enum Ask {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum ControlAnswer {
+    PeopleFound {
+        rows: usize,
+        new: usize,
+        same: usize,
+        differing: usize,
+        tokens: usize,
+        problems: Vec<ProblemLine>,
+        all_problems: usize,
+    },
+    PeopleImported {
+        new: usize,
+        same: usize,
+        tokens: usize,
+        next: Option<usize>,
+        rows: usize,
+    },
+    LettersDue {
+        due: Vec<DueLine>,
+    },
+    Letters {
+        portal: String,
+        contact: Option<String>,
+        letters: Vec<LetterLine>,
+    },
     Invited {
         link: String,
         expires: String,
@@ -290,6 +325,9 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
         Ask::IssueToken { serial, account, until } => tokens::issue(house, actor, &serial, &account, until.as_deref()).await,
         Ask::ResynchroniseToken { serial, codes } => tokens::resynchronise(house, actor, &serial, (&codes.0, &codes.1)).await,
         Ask::ChangeToken { verb, serial } => tokens::change(house, actor, verb, &serial).await,
+        Ask::ImportPeople { people, from } => people::import(house, actor, &people, from).await,
+        Ask::LettersDue => people::letters_due(house, actor).await,
+        Ask::MakeLetters { names } => people::make_letters(house, actor, &names).await,
         Ask::CreateAuthority { name } => certificates::create(house, actor, &name).await,
         Ask::IssueCertificate { serial, account, request, days } => {
             certificates::issue(house, actor, &serial, &account, &request, days).await

@@ -21,8 +21,8 @@ use super::house::Map;
 use super::pipeline::{STRICT, Worker, whole};
 use super::record::Facts;
 
-/// The largest form of the portal is a WebAuthn registration of a few KiB.
-const LARGEST_FORM_BYTES: usize = 64 * 1024;
+/// The largest form of most pages is a WebAuthn registration of a few KiB; `web` names those that take more of who is signed in.
+pub(super) const LARGEST_FORM_BYTES: usize = 64 * 1024;
 pub(super) const SLOWEST_FORM: Duration = Duration::from_secs(15);
 
 impl Worker {
@@ -136,7 +136,8 @@ impl Worker {
         // Whoever is signed in has so many requests under way and no more; of all others together only the bytes are bounded.
         let network = Network::of(inbound.origin.address);
         let mut held = visitor.known().is_none().then(|| self.house.limits.body(network, self.house.clock.now()));
-        let form = tokio::time::timeout(SLOWEST_FORM, read_form(&mut inbound.body, held.as_mut()));
+        let largest = visitor.known().and_then(|_| web::larger_form(&facts.path)).unwrap_or(LARGEST_FORM_BYTES);
+        let form = tokio::time::timeout(SLOWEST_FORM, read_form(&mut inbound.body, held.as_mut(), largest));
         match form.await.unwrap_or(Err(Refusal::BodyTooSlow)) {
             Ok(form) => {
                 let bytes_up = form.len() as u64;
@@ -175,18 +176,18 @@ impl Worker {
 }
 
 /// Copied together as it comes, so that a body in tiny pieces takes no more memory than it counts for.
-pub(super) async fn read_form<B>(body: &mut B, mut held: Option<&mut Held>) -> Result<Bytes, Refusal>
+pub(super) async fn read_form<B>(body: &mut B, mut held: Option<&mut Held>, largest: usize) -> Result<Bytes, Refusal>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
-    let too_large = Refusal::BodyTooLarge { limit: LARGEST_FORM_BYTES as u64 };
-    if body.size_hint().lower() > LARGEST_FORM_BYTES as u64 {
+    let too_large = Refusal::BodyTooLarge { limit: largest as u64 };
+    if body.size_hint().lower() > largest as u64 {
         return Err(too_large);
     }
     let mut form = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Refusal::BodyBrokenOff)?.into_data() else { continue };
-        if form.len().saturating_add(data.len()) > LARGEST_FORM_BYTES {
+        if form.len().saturating_add(data.len()) > largest {
             return Err(too_large);
         }
         if let Some(held) = held.as_mut() {
@@ -224,12 +225,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_form_is_read_whole_up_to_its_cap_and_refused_past_it_however_it_comes() {
-        assert_eq!(read_form(&mut pieces(LARGEST_FORM_BYTES, 1), None).await.unwrap().len(), LARGEST_FORM_BYTES);
+        assert_eq!(read_form(&mut pieces(LARGEST_FORM_BYTES, 1), None, LARGEST_FORM_BYTES).await.unwrap().len(), LARGEST_FORM_BYTES);
         let too_large = Err(Refusal::BodyTooLarge { limit: LARGEST_FORM_BYTES as u64 });
-        assert_eq!(read_form(&mut pieces(LARGEST_FORM_BYTES + 1, 1), None).await, too_large);
-        assert_eq!(read_form(&mut Full::new(Bytes::from(vec![b'x'; LARGEST_FORM_BYTES + 1])), None).await, too_large);
+        assert_eq!(read_form(&mut pieces(LARGEST_FORM_BYTES + 1, 1), None, LARGEST_FORM_BYTES).await, too_large);
+        assert_eq!(read_form(&mut Full::new(Bytes::from(vec![b'x'; LARGEST_FORM_BYTES + 1])), None, LARGEST_FORM_BYTES).await, too_large);
         let broken = futures_util::stream::iter([Ok(http_body::Frame::data(Bytes::from_static(b"a"))), Err(std::io::Error::other("gone"))]);
-        assert_eq!(read_form(&mut StreamBody::new(broken), None).await, Err(Refusal::BodyBrokenOff));
+        assert_eq!(read_form(&mut StreamBody::new(broken), None, LARGEST_FORM_BYTES).await, Err(Refusal::BodyBrokenOff));
     }
 
     #[tokio::test]
@@ -238,12 +239,12 @@ mod tests {
         let limits = Limits::new(LimitSettings { bodies, ..LimitSettings::default() });
         let of = |last: u8| limits.body(Network::of(std::net::Ipv4Addr::new(192, 0, 2, last).into()), Time::from_millis(0));
         let (mut first, mut second, mut third) = (of(1), of(2), of(3));
-        assert_eq!(read_form(&mut pieces(6, 100), Some(&mut first)).await.unwrap().len(), 600);
+        assert_eq!(read_form(&mut pieces(6, 100), Some(&mut first), LARGEST_FORM_BYTES).await.unwrap().len(), 600);
         let crowded = |limit| Err(Refusal::Crowded { retry_after: Duration::from_secs(5), limit });
-        assert_eq!(read_form(&mut pieces(1, 1), Some(&mut of(1))).await, crowded("forms of one network under way"));
-        assert_eq!(read_form(&mut pieces(4, 100), Some(&mut second)).await.unwrap().len(), 400);
-        assert_eq!(read_form(&mut pieces(1, 1), Some(&mut third)).await, crowded("forms under way"));
+        assert_eq!(read_form(&mut pieces(1, 1), Some(&mut of(1)), LARGEST_FORM_BYTES).await, crowded("forms of one network under way"));
+        assert_eq!(read_form(&mut pieces(4, 100), Some(&mut second), LARGEST_FORM_BYTES).await.unwrap().len(), 400);
+        assert_eq!(read_form(&mut pieces(1, 1), Some(&mut third), LARGEST_FORM_BYTES).await, crowded("forms under way"));
         drop(first);
-        assert_eq!(read_form(&mut pieces(1, 1), Some(&mut third)).await.unwrap().len(), 1);
+        assert_eq!(read_form(&mut pieces(1, 1), Some(&mut third), LARGEST_FORM_BYTES).await.unwrap().len(), 1);
     }
 }

@@ -125,6 +125,7 @@ fn waiting_for_restart(new: &Settings, start: &Settings) -> Vec<&'static str> {
         ("caps", new.caps != start.caps),
         ("sign_in", new.sign_in != start.sign_in),
         ("rates", (new.per_person, new.per_person_at_once) != (start.per_person, start.per_person_at_once)),
+        ("enrolment", new.enrolment != start.enrolment),
         ("log", new.log != start.log),
         ("monitoring", new.monitoring != start.monitoring),
     ];

@@ -25,7 +25,7 @@ use super::house::{AppSite, Map};
 use super::keeping::{cookie_of, set_cookie, step_up_link};
 use super::kept::{Form, FormId, Found, Owner};
 use super::pipeline::{NOTHING_HELD, Worker, recorded};
-use super::portal::{SLOWEST_FORM, read_form};
+use super::portal::{LARGEST_FORM_BYTES, SLOWEST_FORM, read_form};
 use super::record::{Facts, known};
 
 /// What form tokens are for here.
@@ -127,7 +127,7 @@ impl Worker {
         if inbound.sole(header::ORIGIN) != Some(here.site.app.origin.as_str()) {
             return refuse(Refusal::ForeignOrigin).await;
         }
-        let read = tokio::time::timeout(SLOWEST_FORM, read_form(&mut inbound.body, None)).await;
+        let read = tokio::time::timeout(SLOWEST_FORM, read_form(&mut inbound.body, None, LARGEST_FORM_BYTES)).await;
         let fields = match read.unwrap_or(Err(Refusal::BodyTooSlow)) {
             Ok(form) => web::Fields::parse(&form),
             Err(refusal) => return refuse(refusal).await,

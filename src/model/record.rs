@@ -179,6 +179,13 @@ pub enum Action {
     CertificateRevoked,
     /// Two codes in a row brought it back.
     TokenResynchronised,
+    /// A part of a list of people was taken in.
+    PeopleImported,
+    LetterMade,
+    /// A letter's code came with another serial number than that of its token.
+    LetterRefused,
+    /// There were too many of those: the letter's code is worthless.
+    LetterStopped,
     /// Its date has passed.
     TokenExpired,
     /// It was told until when it opens doors.

@@ -85,7 +85,7 @@ impl Store {
             "SELECT ",
             account_columns!(),
             ", invitations.expires FROM invitations JOIN accounts ON accounts.id = invitations.account
-             WHERE invitations.hash = $1 AND invitations.expires > $2 AND accounts.state = 'invited'"
+             WHERE invitations.hash = $1 AND invitations.token IS NULL AND invitations.expires > $2 AND accounts.state = 'invited'"
         ))
         .bind(bytes(&invitation))
         .bind(now.millis())

@@ -2,6 +2,7 @@
 //! preview or a reload spends nothing.
 
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::keys::TOKEN_OF_KEY;
 use super::rows::{account, account_columns, bytes, hash, parsed, time, word};
@@ -9,7 +10,7 @@ use super::seeds::spend_code;
 use super::{KeyAddition, NewKey, Spending, Store, StoreError, Write, is_taken};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountState, Role, Serial, TokenId, TokenState};
+use crate::model::{Account, AccountState, Role, Serial, TokenId, TokenKind, TokenState};
 
 /// Browsers that may work on one invitation at a time; the oldest gives way.
 const ENROLMENTS_PER_INVITATION: i64 = 5;
@@ -27,13 +28,15 @@ pub struct Enrolment {
     pub shown: Vec<Serial>,
     /// There is a code token in her hands that she has not shown here.
     pub has_more_to_show: bool,
+    /// She came by a letter, and this is the code token that was handed out with it: without it the enrolment does not complete.
+    pub to_show: Option<Serial>,
 }
 
 impl Enrolment {
     /// Whether it has all that an account needs. Staff do not sign in by code, so a code token alone would lock them out.
     pub fn is_ready(&self) -> bool {
         let can_sign_in = !self.keys.is_empty() || (self.account.role == Role::Member && !self.shown.is_empty());
-        self.has_password && can_sign_in
+        self.has_password && can_sign_in && self.to_show.is_none()
     }
 }
 
@@ -61,7 +64,7 @@ impl Store {
         let mut write = self.begin().await?;
         let row = sqlx::query(
             "SELECT 1 FROM invitations JOIN accounts ON accounts.id = invitations.account
-             WHERE invitations.hash = $1 AND invitations.expires > $2 AND accounts.state = 'invited'",
+             WHERE invitations.hash = $1 AND invitations.token IS NULL AND invitations.expires > $2 AND accounts.state = 'invited'",
         )
         .bind(bytes(&invitation))
         .bind(now.millis())
@@ -70,23 +73,9 @@ impl Store {
         if row.is_none() {
             return Ok(None);
         }
-        sqlx::query(
-            "DELETE FROM enrolments WHERE hash IN
-             (SELECT hash FROM enrolments WHERE invitation = $1 ORDER BY created DESC, hash LIMIT -1 OFFSET $2)",
-        )
-        .bind(bytes(&invitation))
-        .bind(ENROLMENTS_PER_INVITATION.saturating_sub(1))
-        .execute(&mut *write)
-        .await?;
-        sqlx::query("INSERT INTO enrolments (hash, invitation, created) VALUES ($1, $2, $3)")
-            .bind(bytes(&enrolment))
-            .bind(bytes(&invitation))
-            .bind(now.millis())
-            .execute(&mut *write)
-            .await?;
-        let begun = find(&mut write, enrolment, now).await?;
+        let begun = begin(&mut write, invitation, enrolment, now).await?;
         write.commit().await?;
-        Ok(begun.map(|found| found.enrolment))
+        Ok(begun)
     }
 
     pub async fn enrolment(&self, enrolment: TokenHash, now: Time) -> Result<Option<Enrolment>, StoreError> {
@@ -175,7 +164,7 @@ impl Store {
         if changed.rows_affected() != 1 {
             return Ok(Completion::Gone);
         }
-        if let Err(error) = copy_keys(&mut write, enrolment, &account, now).await {
+        if let Err(error) = copy_keys(&mut write, enrolment, &account, found.handed_key, now).await {
             return if is_taken(&error) { Ok(Completion::KeyTaken) } else { Err(error.into()) };
         }
         for serial in &found.enrolment.shown {
@@ -192,7 +181,47 @@ impl Store {
     }
 }
 
-async fn copy_keys(write: &mut Write, enrolment: TokenHash, account: &Account, now: Time) -> Result<(), sqlx::Error> {
+/// Begins an enrolment with an invitation that opens.
+pub(super) async fn begin(
+    write: &mut Write,
+    invitation: TokenHash,
+    enrolment: TokenHash,
+    now: Time,
+) -> Result<Option<Enrolment>, StoreError> {
+    sqlx::query(
+        "DELETE FROM enrolments WHERE hash IN
+         (SELECT hash FROM enrolments WHERE invitation = $1 ORDER BY created DESC, hash LIMIT -1 OFFSET $2)",
+    )
+    .bind(bytes(&invitation))
+    .bind(ENROLMENTS_PER_INVITATION.saturating_sub(1))
+    .execute(&mut **write)
+    .await?;
+    sqlx::query("INSERT INTO enrolments (hash, invitation, created) VALUES ($1, $2, $3)")
+        .bind(bytes(&enrolment))
+        .bind(bytes(&invitation))
+        .bind(now.millis())
+        .execute(&mut **write)
+        .await?;
+    Ok(find(write, enrolment, now).await?.map(|found| found.enrolment))
+}
+
+/// `handed`: the security key that came with her letter. No browser tells a key's serial number, so the first key that she registered is
+/// taken for it.
+async fn copy_keys(
+    write: &mut Write,
+    enrolment: TokenHash,
+    account: &Account,
+    handed: Option<TokenId>,
+    now: Time,
+) -> Result<(), sqlx::Error> {
+    let handed = handed.map(|token| token.to_string());
+    if let Some(token) = &handed {
+        sqlx::query("UPDATE enrolment_keys SET id = $2 WHERE id = (SELECT min(id) FROM enrolment_keys WHERE enrolment = $1)")
+            .bind(bytes(&enrolment))
+            .bind(token)
+            .execute(&mut **write)
+            .await?;
+    }
     sqlx::query(
         "INSERT INTO keys (id, account, credential, passkey, counter, label, added, attestation)
          SELECT id, $2, credential, passkey, counter, label, $3, attestation FROM enrolment_keys WHERE enrolment = $1",
@@ -205,6 +234,10 @@ async fn copy_keys(write: &mut Write, enrolment: TokenHash, account: &Account, n
     let keys: Vec<String> =
         sqlx::query_scalar("SELECT id FROM enrolment_keys WHERE enrolment = $1").bind(bytes(&enrolment)).fetch_all(&mut **write).await?;
     for key in keys {
+        if Some(&key) == handed.as_ref() {
+            sqlx::query("UPDATE tokens SET state = 'active' WHERE id = $1").bind(key).execute(&mut **write).await?;
+            continue;
+        }
         sqlx::query(TOKEN_OF_KEY).bind(key).bind(account.id.to_string()).bind(now.millis()).execute(&mut **write).await?;
     }
     Ok(())
@@ -214,13 +247,15 @@ struct Found {
     enrolment: Enrolment,
     invitation: TokenHash,
     password: Option<String>,
+    /// The security key of the inventory that was handed out with her letter.
+    handed_key: Option<TokenId>,
 }
 
 async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result<Option<Found>, StoreError> {
     let row = sqlx::query(concat!(
         "SELECT ",
         account_columns!(),
-        ", enrolments.password, enrolments.invitation, invitations.expires FROM enrolments
+        ", enrolments.password, enrolments.invitation, invitations.expires, invitations.token FROM enrolments
          JOIN invitations ON invitations.hash = enrolments.invitation
          JOIN accounts ON accounts.id = invitations.account
          WHERE enrolments.hash = $1 AND invitations.expires > $2 AND accounts.state = 'invited'"
@@ -253,6 +288,9 @@ async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result
             false => has_more_to_show = true,
         }
     }
+    let handed = handed_out(connection, &row).await?;
+    let to_show = handed.as_ref().filter(|handed| handed.kind == TokenKind::Oath && !shown.contains(&handed.serial));
+    let is_issued_key = |handed: &Handed| handed.kind == TokenKind::WebAuthn && handed.state == TokenState::Issued;
     let password: Option<String> = row.try_get("password")?;
     Ok(Some(Found {
         enrolment: Enrolment {
@@ -260,10 +298,31 @@ async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result
             expires: time(&row, "expires")?,
             has_password: password.is_some(),
             keys: keys.collect::<Result<_, StoreError>>()?,
+            to_show: to_show.map(|handed| handed.serial.clone()),
             shown,
             has_more_to_show,
         },
+        handed_key: handed.filter(is_issued_key).map(|handed| handed.id),
         invitation: hash(&row, "invitation")?,
         password,
+    }))
+}
+
+/// The token that was handed out with a letter.
+struct Handed {
+    id: TokenId,
+    serial: Serial,
+    kind: TokenKind,
+    state: TokenState,
+}
+
+async fn handed_out(connection: &mut Write, enrolment: &SqliteRow) -> Result<Option<Handed>, StoreError> {
+    let Some(token): Option<String> = enrolment.try_get("token")? else { return Ok(None) };
+    let row = sqlx::query("SELECT id, serial, kind, state FROM tokens WHERE id = $1").bind(token).fetch_one(&mut **connection).await?;
+    Ok(Some(Handed {
+        id: parsed(&row, "id")?,
+        serial: word(&row, "serial", |text| Serial::parse(text).ok())?,
+        kind: word(&row, "kind", TokenKind::parse)?,
+        state: word(&row, "state", TokenState::parse)?,
     }))
 }

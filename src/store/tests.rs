@@ -3,6 +3,7 @@
 mod certificates;
 mod clock;
 mod lapses;
+mod letters;
 mod places;
 mod proofs;
 mod sessions;

@@ -112,6 +112,7 @@ async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
         name: enrolment.account.name.to_string(),
         keys: enrolment.keys.iter().map(row).collect(),
         shown: enrolment.shown.iter().map(ToString::to_string).collect(),
+        to_show: enrolment.to_show.as_ref().map(ToString::to_string),
         takes_code: enrolment.has_more_to_show && enrolment.account.role == Role::Member,
         ceremony,
     };

@@ -17,8 +17,10 @@ mod inventory;
 mod kept;
 mod keys;
 mod language;
+mod letter;
 mod own;
 mod own_tokens;
+mod people;
 mod qr;
 mod recent;
 mod recover;
@@ -40,6 +42,7 @@ pub use call::{Fields, Visit};
 pub use files::asset_answer;
 pub use kept::{KeptPage, KeptPageState, form_kept_page, kept_page};
 pub use language::LANGUAGE_COOKIE;
+pub use people::larger_form;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};
 pub use step_up::KEPT;
 
@@ -137,6 +140,9 @@ fn router() -> Router<Arc<Portal>> {
         .route("/sessions/end", get(own::sessions))
         .route("/console/accounts", get(console::accounts))
         .route("/console/accounts/invite", get(console::accounts))
+        .route("/enrol/letter", get(letter::page))
+        .route("/console/accounts/import", get(people::import_page))
+        .route("/console/accounts/letters", get(people::letters_page))
         .route("/console/accounts/{id}", get(console::account))
         .route("/console/accounts/{id}/{change}", get(console::confirm))
         .route("/console/tokens", get(inventory::tokens))
@@ -194,6 +200,9 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/keys/lost", post(own_tokens::report)),
         ("/sessions/end", post(own::end_session)),
         ("/console/accounts/invite", post(console::invite)),
+        ("/enrol/letter", post(letter::open)),
+        ("/console/accounts/import", post(people::import)),
+        ("/console/accounts/letters", post(people::letters)),
         ("/console/accounts/{id}/{change}", post(console::change)),
         ("/console/tokens/import", post(inventory::import)),
         ("/console/tokens/{serial}/{change}", post(inventory::change)),

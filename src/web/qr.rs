@@ -1,5 +1,7 @@
 //! QR codes as drawings, for what a phone is to read off the screen.
 
+use std::fmt::Write;
+
 use qrcode::{Color, QrCode};
 
 /// Around it nothing may be drawn (ISO/IEC 18004, 9.1).
@@ -17,10 +19,13 @@ pub fn draw(text: &str) -> Option<Qr> {
     let code = QrCode::new(text).ok()?;
     let side = code.width();
     let mut path = String::new();
-    for (index, color) in code.to_colors().into_iter().enumerate() {
-        if color == Color::Dark {
-            let (x, y) = (index.checked_rem(side)?, index.checked_div(side)?);
-            path.push_str(&format!("M{} {}h1v1h-1z", x.saturating_add(QUIET), y.saturating_add(QUIET)));
+    for (y, row) in code.to_colors().chunks(side).enumerate() {
+        let mut x = QUIET;
+        for run in row.chunk_by(|one, other| one == other) {
+            if run.first() == Some(&Color::Dark) {
+                let _ = write!(path, "M{x} {}h{length}v1h-{length}z", y.saturating_add(QUIET), length = run.len());
+            }
+            x = x.saturating_add(run.len());
         }
     }
     Some(Qr { width: side.saturating_add(QUIET.saturating_mul(2)), path })
@@ -33,7 +38,7 @@ mod tests {
     #[test]
     fn a_code_begins_with_its_corner_behind_the_quiet_zone() {
         let qr = draw("otpauth://totp/x").unwrap();
-        assert!(qr.width >= 21 + 8 && qr.path.starts_with("M4 4h1v1h-1z"), "{qr:?}");
+        assert!(qr.width >= 21 + 8 && qr.path.starts_with("M4 4h7v1h-7z"), "{qr:?}");
         assert_ne!(draw("a"), draw("b"));
         assert_eq!(draw(&"x".repeat(8_000)), None);
     }

@@ -11,6 +11,7 @@ use crate::browser::{Browser, Reply};
 use crate::forms::Form;
 use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor, sign_in};
 use crate::own_tokens::{CODES, at_second_step};
+use crate::people::of_class;
 use crate::two_people::{OTHER_PASSWORD, link_on};
 
 const FOREIGN: [&str; 6] =
@@ -155,6 +156,22 @@ impl Forger {
         assert!(page.text().contains("FT-2"), "{}", page.text());
     }
 
+    /// Somebody is imported with a token, gets a letter, and opens it.
+    async fn letter(&mut self, house: &House, admin: &mut Browser) {
+        let page = admin.open(&portal("/console/tokens/import")).await;
+        let form = page.form("import").with("seeds", "L1,3132333435363738393031323334353637383930\n").with("step", "import");
+        admin.submit(&page, &form).await;
+        let page = admin.open(&portal("/console/accounts/import")).await;
+        let form = page.form("people-import").with("people", "name,unit,token\nmany,x,L1\n").with("step", "import");
+        let page = self.submit(admin, &page, &form).await;
+        let letters = self.submit(admin, &page, &page.form("letters").with("unit", "")).await;
+        let code = of_class(&letters.text(), "code").remove(0);
+        let mut many = house.browser();
+        let page = many.open(&portal("/enrol/letter")).await;
+        let page = self.submit(&mut many, &page, &page.form("enrol-letter").with("code", &code).with("serial", "L1")).await;
+        assert_eq!(page.url.path(), "/enrol/password", "{}", page.text());
+    }
+
     /// What the console does with an account of that state; each change shows on the page that answers.
     async fn change(&mut self, browser: &mut Browser, account: &str, change: &str, shows: &str) {
         let page = browser.open(&portal(&format!("/console/accounts/{account}/{change}"))).await;
@@ -286,6 +303,7 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let held = wang.open(&portal(&format!("/console/accounts/{her}"))).await;
     let key = attributes(&held.text(), "data-token").remove(0);
     forger.inventory(&mut wang, "li", &key).await;
+    forger.letter(&house, &mut wang).await;
 
     // Her other machine, with the same key, has a session that she ends from here.
     let mut other = house.browser();

@@ -27,6 +27,7 @@ mod log;
 mod memory;
 mod monitoring;
 mod own_tokens;
+mod people;
 mod proxied;
 mod reload;
 mod scrape;

@@ -92,6 +92,14 @@ impl Office {
             Change::ImportTokens => desk.import_seeds(actor, TWO.replace('F', "G").as_bytes(), None, false, NOW).await.map(drop),
             Change::IssueToken => desk.issue_token(actor, &serial("F1"), &AccountName::parse("wang").unwrap(), NOW).await,
             Change::StopToken => desk.stop_token(actor, &serial("F2"), TokenEnd::ForNow, NOW).await.map(drop),
+            Change::ImportPeople => {
+                desk.look_through_people(actor, b"name,unit\nmany,x\n").await?;
+                desk.import_people(actor, b"name,unit\nmany,x\n", 0, NOW).await.map(drop)
+            }
+            Change::MakeLetters => {
+                desk.letters_due(actor, NOW).await?;
+                desk.make_letters(actor, &[], NOW).await.map(drop)
+            }
             Change::ResumeToken => desk.resume_token(actor, &serial("F2"), NOW).await,
             Change::ReadChanges => desk.petitions(actor, NOW).await.map(drop),
             Change::Recover => match desk.ask_for_recovery(actor, AccountId::fresh(), Lacks::Token, NOW).await {

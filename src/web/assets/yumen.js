@@ -203,6 +203,22 @@
     openEnrolment(enrolment);
     window.addEventListener("hashchange", () => location.hash && openEnrolment(enrolment));
   }
+  // The code of a scanned letter stands in the fragment, too; the serial number is typed from the token.
+  const letter = byId("enrol-letter");
+  const openLetter = () => {
+    letter.elements.code.value = location.hash.slice(1);
+    history.replaceState(null, "", location.pathname + location.search);
+    letter.elements.serial.focus();
+    for (const link of document.querySelectorAll(".languages a")) {
+      link.hash = letter.elements.code.value;
+    }
+  };
+  if (letter) {
+    if (location.hash) {
+      openLetter();
+    }
+    window.addEventListener("hashchange", () => location.hash && openLetter());
+  }
   const search = document.querySelector("[data-filters]");
   if (search) {
     filterAsTyped(search);

@@ -201,6 +201,26 @@ enrol-invalid-text = It has been used already, or its time has run out. For your
 enrol-invalid-next = Ask your security administrator for a new link. If you have set up your account already, sign in.
 enrol-invalid-sign-in = Go to sign-in
 
+# Enrolment by letter
+enrol-letter-title = Set up your account with your letter
+enrol-letter-intro = Type the code from your letter, and the serial number that stands on the token that you were given with it.
+enrol-letter-code-hint = Five groups of four letters and digits. Capital or small letters are the same.
+enrol-letter-serial-hint = The whole number, as it is printed on the token.
+enrol-letter-show = The token { $serial } came with your letter. Before the account is ready you have to show it here.
+letter-title = Your account at the access gateway
+letter-serial = Serial number of the token
+letter-serial-end = Serial number of the token ends in
+letter-code = Code of the letter
+letter-address = Address
+letter-until = Valid until
+letter-step-token = Take the token whose serial number ends as above in your hand. You were given it with this letter; the whole number is printed on it.
+letter-step-open = Open the address above, or scan the square. Type the code and the serial number.
+letter-step-password = Choose a password of at least 12 characters that nobody else knows.
+letter-step-show = Show the token: type the code that it displays, or plug it in and touch it. Then your account is ready, and this letter is worthless.
+letter-ask = If something does not work, or is not yours, ask your security administrator.
+letter-ask-contact = If something does not work, or is not yours, ask: { $contact }
+letter-warning = Never pass this letter and the token on together, and tell nobody the code. Nobody will ask you for it by telephone or e-mail. If one of the two is lost, report it at once.
+
 # Portal
 portal-title = Your systems
 portal-intro = These are the systems that you may enter now.
@@ -417,6 +437,46 @@ import-shown = Shown: { $shown } of { $all }
 import-line = Line { $line }:
 import-known = The serial number { $serial } is known already.
 
+# Lists of people and letters in the console
+people-title = Import a list of people
+people-intro = A file of comma-separated values with a heading: name, unit, role, email, token (serial number), in any order; name and unit are needed. It takes members alone. It is looked through first; with anything wrong in it nothing is imported.
+people-size-hint = A form holds at most 1 MiB, which is some thousands of people. For more, ask the machine’s operator for this command:
+people-new =
+    { $count ->
+        [one] 1 person is new.
+       *[other] { $count } people are new.
+    }
+people-same =
+    { $count ->
+        [one] 1 is there already, as the file says.
+       *[other] { $count } are there already, as the file says.
+    }
+people-tokens =
+    { $count ->
+        [one] 1 token is handed out.
+       *[other] { $count } tokens are handed out.
+    }
+people-not-yet = Nothing was imported yet.
+letters-title = Print enrolment letters
+letters-intro = One page for each member who was given a token and has not enrolled. The code on it works once, for days, and only together with the serial number of that token.
+letters-waiting =
+    { $count ->
+        [one] 1 person waits for a letter.
+       *[other] { $count } people wait for a letter.
+    }
+letters-invited =
+    { $count ->
+        [one] 1 person has a letter or an invitation that still works.
+       *[other] { $count } people have a letter or an invitation that still works.
+    }
+letters-none = There is nobody for whom a letter could be made.
+letters-which = For whom
+letters-which-waiting = Those who wait for a letter
+letters-which-all = Those too who have one that still works
+letters-which-hint = A new letter makes the earlier one worthless, even if it was handed out already.
+letters-submit = Make the letters
+letters-file-hint = You get one file with at most 1000 pages. The codes are shown there and nowhere else: print it, then delete it. Hand each letter out in person, with its token.
+
 # What happened in the step before
 alert-wrong-sign-in = Sign-in failed. Check the name, the password and the key. If you are sure that they are right, ask your administrator.
 alert-wait =
@@ -481,6 +541,15 @@ alert-tokens-imported =
         [one] 1 token is imported and in stock.
        *[other] { $count } tokens are imported and in stock.
     }
+alert-letter-refused = The code and the serial number do not open a letter together. Check both. A letter works once and for some days; after several wrong tries, ask your security administrator for a new one.
+alert-people-refused = Nothing was imported. Every problem of the file is listed below.
+alert-people-changed = Something changed while the list was being imported. What was imported stays; look the file through again to go on.
+alert-people-imported =
+    { $count ->
+        [one] 1 person is imported.
+       *[other] { $count } people are imported.
+    }
+alert-letters-none = No letter was made: nobody of those waits for one.
 
 # Changes that need two, and recovery
 console-changes = Changes

@@ -185,6 +185,26 @@ enrol-invalid-text = 该链接已被使用或已过期。为保障安全，链�
 enrol-invalid-next = 请联系安全管理员获取新的链接。如账号已启用，请直接登录。
 enrol-invalid-sign-in = 前往登录
 
+# 凭启用函启用账号
+enrol-letter-title = 凭启用函启用账号
+enrol-letter-intro = 请输入启用函上的启用码，以及随函领取的令牌上的序列号。
+enrol-letter-code-hint = 五组，每组四个字母或数字，不区分大小写。
+enrol-letter-serial-hint = 令牌上所印的完整序列号。
+enrol-letter-show = 令牌“{ $serial }”随启用函一并发放，须在此出示后才能启用账号。
+letter-title = 安全接入网关账号启用函
+letter-serial = 令牌序列号
+letter-serial-end = 令牌序列号末位
+letter-code = 启用码
+letter-address = 网址
+letter-until = 有效期至
+letter-step-token = 请准备好序列号末位与上方一致的令牌，该令牌随本函一并发放给您，完整序列号印在令牌上。
+letter-step-open = 打开上方网址或扫描二维码，输入启用码和令牌序列号。
+letter-step-password = 设置口令，至少 12 个字符，不得让他人知晓。
+letter-step-show = 出示令牌：输入令牌显示的动态口令，或插入令牌并触碰。账号随即启用，本函同时作废。
+letter-ask = 如无法启用，或所列信息与本人不符，请联系本单位的安全管理员。
+letter-ask-contact = 如无法启用，或所列信息与本人不符，请咨询：{ $contact }
+letter-warning = 切勿将本函与令牌一并转交他人，切勿向任何人透露启用码。任何人都不会通过电话或邮件向您索要启用码。本函或令牌遗失的，请立即报告。
+
 # 门户
 portal-title = 应用系统
 portal-intro = 以下是您当前可以进入的应用系统。
@@ -393,6 +413,26 @@ import-shown = 显示 { $shown } 项，共 { $all } 项
 import-line = 第 { $line } 行：
 import-known = 序列号“{ $serial }”已存在。
 
+# 人员名单与启用函
+people-title = 导入人员名单
+people-intro = 带表头的 CSV 文件，列为 name（账号名称）、unit（单位）、role（角色）、email（电子邮箱）、token（令牌序列号），顺序不限，其中 name 和 unit 必填。仅可导入普通用户。系统先进行检查，文件有任何问题时不导入任何内容。
+people-size-hint = 表单最多容纳 1 MiB，约合数千人。超出时请联系网关运维人员使用以下命令导入：
+people-new = 新增 { $count } 人。
+people-same = 已存在且与文件一致的 { $count } 人。
+people-tokens = 发放令牌 { $count } 个。
+people-not-yet = 目前尚未导入。
+letters-title = 打印启用函
+letters-intro = 为每位已领取令牌但尚未启用账号的普通用户生成一页。函上的启用码仅可使用一次，数日内有效，且须与该令牌的序列号一并使用。
+letters-waiting = 等待启用函的有 { $count } 人。
+letters-invited = 启用函或邀请仍然有效的有 { $count } 人。
+letters-none = 没有可以生成启用函的用户。
+letters-which = 生成范围
+letters-which-waiting = 仅等待启用函的用户
+letters-which-all = 包括启用函仍然有效的用户
+letters-which-hint = 新启用函生成后，原启用函随即作废，即使已经发放。
+letters-submit = 生成启用函
+letters-file-hint = 生成的文件最多 1000 页。启用码仅在该文件中显示：打印后请删除文件，并将启用函连同令牌当面交付本人。
+
 # 上一步操作的结果
 alert-wrong-sign-in = 登录失败。请检查账号名称、口令和安全密钥。确认无误仍无法登录的，请联系管理员。
 alert-wait = 尝试次数过多，请在 { $seconds } 秒后重试。
@@ -445,6 +485,11 @@ alert-no-holder = 该账号已停用或已锁定，不能发放令牌。
 alert-transport-key-invalid = 传输密钥须为 32、48 或 64 位十六进制数字。文件未作检查。
 alert-delivery-refused = 未导入任何令牌，文件中的问题如下。
 alert-tokens-imported = 已导入 { $count } 个令牌，状态为在库。
+alert-letter-refused = 启用码与序列号不匹配，或启用函已失效，请核对两者。启用函仅可使用一次，有效期为数日；多次输入错误后，请向安全管理员索取新的启用函。
+alert-people-refused = 未导入任何内容，文件中的问题如下。
+alert-people-changed = 导入期间有内容发生变化。已导入的内容予以保留，请重新检查文件后继续。
+alert-people-imported = 已导入 { $count } 人。
+alert-letters-none = 未生成启用函：所选范围内没有等待启用函的用户。
 
 # 双人确认的变更与账号找回
 console-changes = 变更确认

@@ -126,6 +126,13 @@ alerts! {
     /// The code that belongs to a link.
     HalfWrong Error "alert-half-wrong",
     TokensImported { count } Done "alert-tokens-imported",
+    /// The code or the serial number of a letter is wrong; which is not told.
+    LetterRefused Error "alert-letter-refused",
+    PeopleRefused Error "alert-people-refused",
+    /// Somebody changed something between two parts of a list.
+    PeopleChanged Error "alert-people-changed",
+    PeopleImported { count } Done "alert-people-imported",
+    LettersNone Error "alert-letters-none",
 }
 
 impl Alert {

@@ -33,6 +33,8 @@ pub struct EnrolKeyView {
     pub keys: Vec<KeyRow>,
     /// The serial numbers of the code tokens that she has shown.
     pub shown: Vec<String>,
+    /// The code token that came with her letter, which she has to show before she can finish.
+    pub to_show: Option<String>,
     /// There is a code token that she can show.
     pub takes_code: bool,
     /// `None`: no further key can be registered.
@@ -41,7 +43,7 @@ pub struct EnrolKeyView {
 
 impl EnrolKeyView {
     fn may_finish(&self) -> bool {
-        !(self.keys.is_empty() && self.shown.is_empty())
+        self.to_show.is_none() && !(self.keys.is_empty() && self.shown.is_empty())
     }
 
     fn number_of_next_key(&self) -> u64 {

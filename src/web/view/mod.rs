@@ -9,9 +9,13 @@ mod enrol;
 mod error;
 mod icon;
 mod keys;
+mod letters;
 #[cfg(test)]
 mod long_lists;
 mod paging;
+mod people;
+#[cfg(test)]
+mod people_samples;
 mod portal;
 mod recover;
 #[cfg(test)]
@@ -36,7 +40,9 @@ pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
     ProvePurpose, WhyOver,
 };
+pub use letters::{LETTERS_END, LetterFacts, LetterPage, LettersHead};
 pub use paging::Paging;
+pub use people::{EnrolLetterView, LettersView, PeopleImportView, PeopleLooked, PersonProblem};
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
 pub use recover::{RecoverChooseView, RecoverDoneView, RecoverInvalidView, RecoverOpenView, RecoverPresentView, RecoverTokenView};
 pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView, UsbKeyPasswordView, UsbKeyView};

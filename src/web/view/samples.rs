@@ -165,11 +165,12 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         |act| ConfirmTokenView { frame: staff("/console/tokens/FT-0042A/lost"), act, token: token(typed, TokenState::Active), sessions: 2 };
     let import = |text: &str, found| ImportView { frame: staff("/console/tokens/import"), text: text.into(), has_key: true, found };
     let problems = vec![DeliveryProblem::InLine { line: 7, why: typed.key.into() }, DeliveryProblem::Known { serial: "FT-0042A".into() }];
-    let enrol_key = |keys: Vec<KeyRow>, takes_code, shown| EnrolKeyView {
+    let enrol_key = |keys: Vec<KeyRow>, takes_code: bool, shown| EnrolKeyView {
         frame: stranger("/enrol"),
         name: typed.name.into(),
         keys,
         shown,
+        to_show: takes_code.then(|| "FT-004217".into()),
         takes_code,
         ceremony: Some(ceremony()),
     };
@@ -386,6 +387,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
     ];
     pages.extend(changes::pages(language, typed));
+    pages.extend(super::people_samples::pages(language, typed));
     pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
     for kind in ErrorKind::ALL {
         pages.push(("error", error(Frame::app_host(language), *kind, None).render()));

@@ -171,7 +171,7 @@ impl Desk {
             uri: parts.uri,
             version: parts.version,
             headers: parts.headers,
-            body,
+            body: body.into(),
             upgrade,
             origin: Arc::new(Origin {
                 address: "192.0.2.7".parse().unwrap(),

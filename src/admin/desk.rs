@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future;
+use ipnet::IpNet;
 
 use crate::audit::{Journal, NoRecord};
 use crate::auth::{Codes, SessionRow, Sessions};
@@ -11,7 +12,8 @@ use crate::model::{Account, AccountId, AccountName, AccountState, Action, Event,
 use crate::oath::Problem;
 use crate::store::{AccountFilter, InviteError, Store, StoreError, StoredKey};
 
-use super::permission::{Actor, Change};
+use super::permission::{Actor, Change, Permissions, Scope};
+use super::terminals::Terminals;
 
 /// How long an invitation waits for its person.
 pub const INVITATION_LIVES: Duration = Duration::from_secs(15 * 60);
@@ -20,6 +22,18 @@ pub const INVITATION_LIVES: Duration = Duration::from_secs(15 * 60);
 pub enum AdminError {
     #[error("this account may not do that")]
     NotAllowed,
+    #[error("staff may act from listed addresses only; see `addresses` under [staff] in the config")]
+    NotFromHere,
+    #[error("a security administrator is active, so people are invited by her: in the console, or here after `yumen login`")]
+    BootstrapOver,
+    #[error("only a security administrator is recovered at the machine; she gives everybody else a new token in the console")]
+    NotToBeRecovered,
+    #[error("{0} can sign in as security administrator, so ask her: she can give a new token")]
+    AnotherCan(AccountName),
+    #[error("staff cannot manage a unit: only a member can")]
+    StaffManageNothing,
+    #[error("no terminal waits with this code: it was mistyped, used, or is older than five minutes; run `yumen login` again")]
+    NoSuchTerminal,
     #[error("there is no such account")]
     NoSuchAccount,
     #[error("an account of this name has enrolled already; see `yumen account list`, and `yumen account enable` if it is switched off")]
@@ -106,18 +120,38 @@ pub struct Desk {
     pub(super) sessions: Arc<Sessions>,
     pub(super) journal: Journal,
     pub(super) codes: Codes,
+    pub(super) permissions: Permissions,
+    pub(super) terminals: Terminals,
     /// `https://host[:port]` of the portal.
-    portal: String,
+    pub(super) portal: String,
 }
 
 impl Desk {
     pub fn new(store: Store, sessions: Arc<Sessions>, journal: Journal, codes: Codes, portal: String) -> Self {
-        Self { store, sessions, journal, codes, portal }
+        Self { store, sessions, journal, codes, portal, permissions: Permissions::default(), terminals: Terminals::default() }
+    }
+
+    /// From where staff may act; empty: from anywhere. Holds at once, for those who are signed in too.
+    pub fn set_staff_addresses(&self, addresses: Vec<IpNet>) {
+        self.permissions.set_addresses(addresses);
+    }
+
+    /// Whether this actor may do it without bounds.
+    pub fn permit(&self, actor: &Actor, change: Change) -> Result<(), AdminError> {
+        match self.scope(actor, change)? {
+            Scope::All => Ok(()),
+            Scope::Unit(_) => Err(AdminError::NotAllowed),
+        }
+    }
+
+    /// Whether this actor may do it, and how far that reaches.
+    pub(super) fn scope(&self, actor: &Actor, change: Change) -> Result<Scope, AdminError> {
+        self.permissions.allow(actor, change)
     }
 
     /// Creates an account, or renews the invitation of one that has not enrolled yet.
     pub async fn invite(&self, actor: &Actor, new: NewAccount, now: Time) -> Result<Invitation, AdminError> {
-        permit(actor, Change::Invite)?;
+        let scope = self.may_invite(actor, &new).await?;
         let account = Account {
             id: AccountId::fresh(),
             name: new.name,
@@ -132,20 +166,44 @@ impl Desk {
         let event = Event::done(Action::AccountInvited).with("name", &account.name).with("role", account.role).with("unit", &account.unit);
         // An invitation that is renewed may change what was promised: the record says what it was.
         let event = match self.store.account_by_name(&account.name).await? {
+            // Another unit's and her own staff's invitations are not hers to renew.
+            Some(before) if !self.reaches(&scope, &before) => return Err(AdminError::NameTaken),
             Some(before) => event.with("account", before.id).with("role-before", before.role).with("unit-before", &before.unit),
             None => event.with("account", account.id),
         };
         let account = self.recorded(actor, event, self.store.invite(&account, token.hash(), expires)).await?;
+        if self.manages_unit(account.id) {
+            self.load_managers().await?;
+        }
         Ok(Invitation { link: format!("{}/enrol#{}", self.portal, token.reveal()), account, expires })
+    }
+
+    /// The machine's owner invites whom he likes, as long as there is nobody else who could.
+    async fn may_invite(&self, actor: &Actor, new: &NewAccount) -> Result<Scope, AdminError> {
+        let scope = match actor {
+            Actor::Machine { .. } => {
+                self.permit(actor, Change::Bootstrap)?;
+                if self.has_security_administrator().await? {
+                    return Err(AdminError::BootstrapOver);
+                }
+                Scope::All
+            }
+            Actor::Staff { .. } | Actor::Terminal { .. } => self.scope(actor, Change::Invite)?,
+        };
+        match &scope {
+            Scope::Unit(unit) if new.role != Role::Member || new.unit != *unit => Err(AdminError::NotAllowed),
+            Scope::All | Scope::Unit(_) => Ok(scope),
+        }
     }
 
     /// Switches an account off and ends its sessions; may be repeated.
     pub async fn disable(&self, actor: &Actor, id: AccountId) -> Result<Disabled, AdminError> {
-        permit(actor, Change::DisableAccount)?;
-        if let Actor::Staff { identity, .. } = actor
-            && identity.who().account == id
-        {
+        let scope = self.scope(actor, Change::DisableAccount)?;
+        if actor.person().is_some_and(|identity| identity.account() == id) {
             return Err(AdminError::Oneself);
+        }
+        if scope != Scope::All && !self.reaches(&scope, &self.known(id).await?) {
+            return Err(AdminError::NoSuchAccount);
         }
         // Before anything that can fail or wait.
         let at_once = self.sessions.revoke_all_of(id).len();
@@ -162,7 +220,7 @@ impl Desk {
 
     /// Switches a disabled or suspended account on again.
     pub async fn enable(&self, actor: &Actor, id: AccountId) -> Result<(), AdminError> {
-        permit(actor, Change::EnableAccount)?;
+        self.permit(actor, Change::EnableAccount)?;
         let account = self.known(id).await?;
         let event = about(Action::AccountEnabled, &account);
         let from = [AccountState::Disabled, AccountState::Suspended];
@@ -170,13 +228,13 @@ impl Desk {
     }
 
     pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<bool, AdminError> {
-        permit(actor, Change::EndSession)?;
+        self.permit(actor, Change::EndSession)?;
         let event = Event::done(Action::SessionEnded).with("session", id);
         self.taken_away(actor, event, self.sessions.end(id)).await
     }
 
     pub async fn end_sessions_of(&self, actor: &Actor, id: AccountId) -> Result<usize, AdminError> {
-        permit(actor, Change::EndSession)?;
+        self.permit(actor, Change::EndSession)?;
         let at_once = self.sessions.revoke_all_of(id).len();
         let (event, account) = self.perhaps_known(Action::SessionEnded, id).await?;
         let change = async {
@@ -187,23 +245,31 @@ impl Desk {
     }
 
     pub async fn accounts(&self, actor: &Actor, filter: &AccountFilter) -> Result<Vec<Account>, AdminError> {
-        permit(actor, Change::ReadAccounts)?;
-        Ok(self.store.accounts(filter).await?)
+        let scope = self.scope(actor, Change::ReadAccounts)?;
+        let Scope::Unit(unit) = &scope else { return Ok(self.store.accounts(filter).await?) };
+        let filter = AccountFilter { unit: Some(unit.clone()), ..filter.clone() };
+        let mut accounts = self.store.accounts(&filter).await?;
+        accounts.retain(|account| account.role == Role::Member);
+        Ok(accounts)
     }
 
     pub async fn account(&self, actor: &Actor, id: AccountId) -> Result<(Account, Vec<StoredKey>), AdminError> {
-        permit(actor, Change::ReadAccounts)?;
-        Ok((self.known(id).await?, self.store.keys(id).await?))
+        let scope = self.scope(actor, Change::ReadAccounts)?;
+        let account = self.known(id).await?;
+        match scope {
+            Scope::Unit(unit) if account.role != Role::Member || account.unit != unit => Err(AdminError::NoSuchAccount),
+            Scope::All | Scope::Unit(_) => Ok((account, self.store.keys(id).await?)),
+        }
     }
 
     pub async fn account_named(&self, actor: &Actor, name: &AccountName) -> Result<Account, AdminError> {
-        permit(actor, Change::ReadAccounts)?;
+        self.permit(actor, Change::ReadAccounts)?;
         self.store.account_by_name(name).await?.ok_or(AdminError::NoSuchAccount)
     }
 
     /// Whose name this is; where the store fails, those who have a session are still known.
     pub async fn id_of(&self, actor: &Actor, name: &AccountName) -> Result<AccountId, AdminError> {
-        permit(actor, Change::ReadAccounts)?;
+        self.permit(actor, Change::ReadAccounts)?;
         match self.store.account_by_name(name).await {
             Ok(account) => account.map(|account| account.id).ok_or(AdminError::NoSuchAccount),
             Err(error) => {
@@ -214,7 +280,7 @@ impl Desk {
     }
 
     pub fn sessions(&self, actor: &Actor) -> Result<Vec<SessionRow>, AdminError> {
-        permit(actor, Change::ReadSessions)?;
+        self.permit(actor, Change::ReadSessions)?;
         Ok(self.sessions.list_all())
     }
 
@@ -240,7 +306,7 @@ impl Desk {
         self.recorded(actor, event, change).await
     }
 
-    async fn known(&self, id: AccountId) -> Result<Account, AdminError> {
+    pub(super) async fn known(&self, id: AccountId) -> Result<Account, AdminError> {
         self.store.account(id).await?.ok_or(AdminError::NoSuchAccount)
     }
 
@@ -289,10 +355,6 @@ impl Desk {
     }
 }
 
-fn about(action: Action, account: &Account) -> Event {
+pub(super) fn about(action: Action, account: &Account) -> Event {
     Event::done(action).with("account", account.id).with("name", &account.name)
-}
-
-pub(super) fn permit(actor: &Actor, change: Change) -> Result<(), AdminError> {
-    if actor.may(change) { Ok(()) } else { Err(AdminError::NotAllowed) }
 }

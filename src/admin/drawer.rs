@@ -5,7 +5,7 @@ use crate::model::{AccountId, AccountName, Action, Event, Outcome, Serial, Token
 use crate::oath::{self, TransportKey};
 use crate::store::{StoreError, StoredToken, TokenChange, TokenFilter};
 
-use super::desk::{AdminError, Desk, permit};
+use super::desk::{AdminError, Desk};
 use super::permission::{Actor, Change};
 
 impl Desk {
@@ -18,7 +18,7 @@ impl Desk {
         rehearse: bool,
         now: Time,
     ) -> Result<usize, AdminError> {
-        permit(actor, Change::ImportTokens)?;
+        self.permit(actor, Change::ImportTokens)?;
         let delivery = oath::read(file, key).map_err(AdminError::BadDelivery)?;
         let serials: Vec<Serial> = delivery.iter().map(|token| token.serial.clone()).collect();
         let known = self.store.known_serials(&serials).await?;
@@ -42,24 +42,24 @@ impl Desk {
     }
 
     pub async fn tokens(&self, actor: &Actor, filter: &TokenFilter) -> Result<Vec<StoredToken>, AdminError> {
-        permit(actor, Change::ReadTokens)?;
+        self.permit(actor, Change::ReadTokens)?;
         Ok(self.store.tokens(filter).await?)
     }
 
     pub async fn token(&self, actor: &Actor, serial: &Serial) -> Result<StoredToken, AdminError> {
-        permit(actor, Change::ReadTokens)?;
+        self.permit(actor, Change::ReadTokens)?;
         self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))
     }
 
     /// Those that the account holds or held, of every kind, the oldest first.
     pub async fn tokens_of(&self, actor: &Actor, account: AccountId) -> Result<Vec<StoredToken>, AdminError> {
-        permit(actor, Change::ReadTokens)?;
+        self.permit(actor, Change::ReadTokens)?;
         Ok(self.store.tokens_of(account).await?)
     }
 
     /// Hands a token out. It opens nothing until its holder has shown that she has it.
     pub async fn issue_token(&self, actor: &Actor, serial: &Serial, to: &AccountName, now: Time) -> Result<(), AdminError> {
-        permit(actor, Change::IssueToken)?;
+        self.permit(actor, Change::IssueToken)?;
         let account = self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?;
         let event = Event::done(Action::TokenIssued).with("serial", serial).with("account", account.id).with("name", &account.name);
         let change = async { changed(self.store.issue_token(serial, account.id, now).await?, serial).map(drop) };
@@ -68,7 +68,7 @@ impl Desk {
 
     /// A suspended token opens doors again.
     pub async fn resume_token(&self, actor: &Actor, serial: &Serial, now: Time) -> Result<(), AdminError> {
-        permit(actor, Change::ResumeToken)?;
+        self.permit(actor, Change::ResumeToken)?;
         let event = Event::done(Action::TokenResumed).with("serial", serial);
         let change = async { changed(self.store.change_token(serial, TokenState::Active, now).await?, serial).map(drop) };
         self.recorded(actor, event, change).await
@@ -76,7 +76,7 @@ impl Desk {
 
     /// Takes a token out of use, for the time being or for ever, and ends at once what it had opened. Returns how many sessions that were.
     pub async fn stop_token(&self, actor: &Actor, serial: &Serial, end: TokenEnd, now: Time) -> Result<usize, AdminError> {
-        permit(actor, Change::StopToken)?;
+        self.permit(actor, Change::StopToken)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         let (action, state) = end.action_and_state();
         // Before anything that can fail or wait.

@@ -7,7 +7,9 @@
 mod desk;
 mod drawer;
 mod inventory;
+mod managers;
 mod permission;
+mod terminals;
 
 #[cfg(test)]
 mod tests;
@@ -15,4 +17,5 @@ mod tests;
 pub use desk::{AdminError, Desk, Disabled, Invitation, NewAccount};
 pub use drawer::TokenEnd;
 pub use inventory::TokenLine;
-pub use permission::{Actor, Change};
+pub use permission::{Actor, Capacity, Change};
+pub use terminals::{AskedTerminal, TERMINAL_LIVES, TerminalRequest, TerminalState};

@@ -75,11 +75,11 @@ fn email(text: &str) -> Result<String, &'static str> {
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let answer = match arguments.verb {
-        Verb::Invite { name, unit, role, email, which } => which.ask(&Ask::Invite { name, unit, role, email })?,
-        Verb::List { json, which } => return list(&which.ask(&Ask::Accounts)?, json),
-        Verb::Disable { name, which } => which.ask(&Ask::Disable { name })?,
-        Verb::Enable { name, which } => which.ask(&Ask::Enable { name })?,
-        Verb::SignOut { name, which } => which.ask(&Ask::EndSessions { name })?,
+        Verb::Invite { name, unit, role, email, which } => which.ask(Ask::Invite { name, unit, role, email })?,
+        Verb::List { json, which } => return list(&which.ask(Ask::Accounts)?, json),
+        Verb::Disable { name, which } => which.ask(Ask::Disable { name })?,
+        Verb::Enable { name, which } => which.ask(Ask::Enable { name })?,
+        Verb::SignOut { name, which } => which.ask(Ask::EndSessions { name })?,
     };
     match answer {
         ControlAnswer::Invited { link, expires } => {
@@ -87,7 +87,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             writeln!(std::io::stdout(), "{link}")?;
         }
         ControlAnswer::Done { message } => writeln!(std::io::stdout(), "{message}")?,
-        ControlAnswer::Accounts { .. } | ControlAnswer::Tokens { .. } | ControlAnswer::Status { .. } | ControlAnswer::Refused { .. } => {}
+        _ => {}
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -31,6 +31,8 @@ pub struct Settings {
     pub session: Session,
     pub labels: Labels,
     pub sign_in: SignIn,
+    /// From where staff may act as such; empty: from anywhere.
+    pub staff_addresses: Vec<IpNet>,
     pub per_person: Rate,
     /// Requests of one person under way together.
     pub per_person_at_once: u32,

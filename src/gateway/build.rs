@@ -90,6 +90,8 @@ pub async fn house(
     let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
     let strangers = Arc::new(Strangers::new(quota));
     let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone()));
+    desk.load_managers().await?;
+    desk.set_staff_addresses(settings.staff_addresses.clone());
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
         journal: journal.clone(),

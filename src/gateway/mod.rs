@@ -26,7 +26,7 @@ mod space;
 mod standing;
 mod status;
 
-pub use control::{AccountLine, Ask, ControlAnswer, MAX_MESSAGE_BYTES, TokenVerb, told};
+pub use control::{AccountLine, Ask, ControlAnswer, MAX_MESSAGE_BYTES, Message, TokenVerb, told};
 pub use house::{Site, StartError};
 pub use reload::Reloader;
 pub use run::{DataLock, Gateway, Options, lock};

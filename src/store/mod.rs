@@ -4,6 +4,7 @@
 //! stored only as a hash (tokens with SHA-256, passwords with argon2id).
 
 mod accounts;
+mod administration;
 mod challenges;
 mod clock;
 mod code_failures;
@@ -27,6 +28,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 pub use accounts::{AccountFilter, InviteError, WrongAnswer};
+pub use administration::MachineRecovery;
 pub use challenges::{NewChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};

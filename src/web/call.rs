@@ -178,7 +178,9 @@ impl Asked {
         let frame = Frame::portal(self.visit.language, path, self.portal.csrf.token(self.browser, FORM)).alert(alert);
         match &self.visit.visitor {
             Visitor::Known(identity) => {
-                frame.signed_in(identity.who().name.as_str(), identity.who().role).zone(self.portal.zone_name(self.now))
+                let manages = self.portal.desk.manages_unit(identity.account());
+                let frame = frame.signed_in(identity.who().name.as_str(), identity.who().role).managing(manages);
+                frame.zone(self.portal.zone_name(self.now))
             }
             Visitor::Stranger => frame,
         }

@@ -19,7 +19,7 @@ use super::inventory::token_row;
 use super::own::{name_of, session_row};
 use super::view::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, Alert, AllSessionsView, ConfirmView, ConfirmedAct,
-    InvitationView, InviteForm, KeyRow, Paging, SessionsFilter, TokenRow, UnitRow, UnitsView,
+    InvitationView, InviteForm, KeyRow, ManagesUnit, Paging, SessionsFilter, TokenRow, UnitRow, UnitsView,
 };
 
 const LIST: &str = "/console/accounts";
@@ -169,8 +169,17 @@ async fn show_account(asked: &Asked, id: &str, alert: Option<Alert>) -> Answer {
         tokens: tokens.iter().map(row).collect(),
         sessions: count_sessions(asked, &actor, id)?,
         actions: AccountActions::for_state(account.state, own),
+        manages: manages(asked, &account),
     };
     asked.show(&view)
+}
+
+fn manages(asked: &Asked, account: &Account) -> ManagesUnit {
+    match asked.portal.desk.manages_unit(account.id) {
+        true => ManagesUnit::Is,
+        false if account.role == Role::Member && account.state == AccountState::Active => ManagesUnit::Could,
+        false => ManagesUnit::CanNot,
+    }
 }
 
 pub async fn change(Path((id, change)): Path<(String, String)>, Posted { asked, .. }: Posted) -> Answer {
@@ -181,6 +190,8 @@ pub async fn change(Path((id, change)): Path<(String, String)>, Posted { asked, 
         "disable" => desk.disable(&actor, account).await.map(|_| Alert::AccountDisabled),
         "enable" => desk.enable(&actor, account).await.map(|()| Alert::AccountEnabled),
         "end-sessions" => desk.end_sessions_of(&actor, account).await.map(|_| Alert::SessionsEnded),
+        "appoint" => desk.appoint_manager(&actor, account, true).await.map(|()| Alert::ManagerAppointed),
+        "dismiss" => desk.appoint_manager(&actor, account, false).await.map(|()| Alert::ManagerDismissed),
         "invite" => {
             let (known, _) = desk.account(&actor, account).await.map_err(refused)?;
             if known.state != AccountState::Invited {
@@ -194,7 +205,7 @@ pub async fn change(Path((id, change)): Path<(String, String)>, Posted { asked, 
     let alert = match done {
         Ok(alert) => alert,
         Err(AdminError::Oneself) => Alert::NotYourself,
-        Err(AdminError::WrongState(_)) => Alert::NotInThisState,
+        Err(AdminError::WrongState(_) | AdminError::StaffManageNothing) => Alert::NotInThisState,
         Err(error) => return Err(refused(error)),
     };
     show_account(&asked, &id, Some(alert)).await
@@ -257,13 +268,24 @@ pub async fn end_session(Posted { asked, form }: Posted) -> Answer {
 }
 
 pub(super) fn actor(asked: &Asked) -> Result<Actor, Refused> {
+    let actor = person(asked)?;
+    // A unit manager has pages of her own, which show nothing beyond her unit.
+    match asked.identity()?.who().role {
+        Role::Member => Err(refused(AdminError::NotAllowed)),
+        Role::SystemAdministrator | Role::SecurityAdministrator | Role::Auditor => Ok(actor),
+    }
+}
+
+/// Whoever asks, staff or not.
+pub(super) fn person(asked: &Asked) -> Result<Actor, Refused> {
     let identity: &Arc<Identity> = asked.identity()?;
     Ok(Actor::Staff { identity: identity.clone(), address: asked.visit.origin.address })
 }
 
 pub(super) fn refused(error: AdminError) -> Refused {
     let refusal = match error {
-        AdminError::NotAllowed => Refusal::NotAllowed { rule: "the console is for security administrators".to_owned() },
+        AdminError::NotAllowed => Refusal::NotAllowed { rule: "the role of this account does not allow it".to_owned() },
+        AdminError::NotFromHere => Refusal::NotAllowed { rule: error.to_string() },
         AdminError::NoSuchAccount | AdminError::NoSuchToken(_) => Refusal::NotFound,
         AdminError::NoRecord(_) => Refusal::NoRecord,
         AdminError::Unrecorded => Refusal::DoneUnrecorded,
@@ -275,7 +297,7 @@ pub(super) fn refused(error: AdminError) -> Refused {
     refusal.into()
 }
 
-fn account_row(asked: &Asked, account: &Account) -> AccountRow {
+pub(super) fn account_row(asked: &Asked, account: &Account) -> AccountRow {
     AccountRow {
         id: account.id.to_string(),
         name: account.name.to_string(),

@@ -20,6 +20,8 @@ mod own_tokens;
 mod recent;
 mod refusal;
 mod sign_in;
+mod terminal;
+mod unit;
 pub mod view;
 
 use std::sync::Arc;
@@ -128,6 +130,10 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/units", get(console::units))
         .route("/console/sessions", get(console::sessions))
         .route("/console/sessions/end", get(console::confirm_end))
+        .route("/unit", get(unit::members))
+        .route("/unit/invite", get(unit::members))
+        .route("/unit/{id}/{change}", get(unit::confirm))
+        .route("/terminal", get(terminal::page))
         .route("/language/{tag}", get(language::switch))
         .route("/assets/{name}", get(files::asset));
     let routes = forms().into_iter().fold(pages, |routes, (address, form)| routes.route(address, form));
@@ -163,6 +169,9 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/console/tokens/import", post(inventory::import)),
         ("/console/tokens/{serial}/{change}", post(inventory::change)),
         ("/console/sessions/end", post(console::end_session)),
+        ("/unit/invite", post(unit::invite)),
+        ("/unit/{id}/{change}", post(unit::change)),
+        ("/terminal", post(terminal::allow)),
     ]
 }
 
@@ -178,6 +187,7 @@ pub fn only_takes_away(path: &str) -> bool {
         path => {
             let change = |list| path.strip_prefix(list).and_then(|rest| rest.split_once('/'));
             matches!(change("/console/accounts/"), Some((_, "disable" | "end-sessions")))
+                || matches!(change("/unit/"), Some((_, "disable")))
                 || matches!(change("/console/tokens/"), Some((_, "suspend" | "lost" | "revoke")))
         }
     }
@@ -241,6 +251,10 @@ mod tests {
         }
         // A token may be called so; what a form does is said by the last word alone.
         for path in ["/console/tokens/LOST", "/console/tokens/LOST/issue", "/console/tokens/FT-7/lost/issue", "/console/tokens/lost"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
+        assert!(only_takes_away("/unit/7/disable"));
+        for path in ["/unit/invite", "/unit/7/enable", "/unit/7", "/terminal"] {
             assert!(!only_takes_away(path), "{path}");
         }
         for path in ["/sign-in", "/enrol/finish", "/keys/add", "/console/accounts/7/enable", "/console/accounts/7/invite"] {

@@ -330,6 +330,36 @@ import-shown = 显示 { $shown } 项，共 { $all } 项
 import-line = 第 { $line } 行：
 import-known = 序列号“{ $serial }”已存在。
 
+# 单位管理员
+nav-unit = 本单位
+unit-manager = 单位管理员
+unit-title = 单位：{ $unit }
+unit-back = 返回本单位
+unit-invite-intro = 受邀人将成为本单位的普通用户。系统将生成一次性链接，用户打开链接后设置口令并注册安全密钥。
+unit-invite-again = 再次邀请：{ $name }
+unit-disable = 停用：{ $name }
+unit-enable-elsewhere = 可由安全管理员恢复使用。
+account-appoint = 设为单位管理员
+account-appoint-hint = 可以邀请和停用本单位的普通用户。
+account-dismiss = 取消单位管理员
+account-dismiss-hint = 账号仍为普通用户。
+
+# 主机上的终端
+terminal-title = 是否允许该终端？
+terminal-code-intro = 请输入执行“yumen login”后终端显示的代码。
+terminal-code = 代码
+terminal-code-submit = 继续
+terminal-compare = 该主机上的一个终端请求在 15 分钟内代表您操作。仅当终端由您本人启动且显示相同代码时才可允许。
+terminal-machine = 主机
+terminal-user = 主机用户
+terminal-until = 有效期至
+terminal-warning = 使用该终端的人可以执行您的角色允许的一切操作。如果链接是他人发来的，请勿允许，并立即告知安全管理员。
+terminal-allow = 允许该终端 15 分钟
+terminal-do-not = 不允许
+terminal-allowed-title = 终端已获允许
+terminal-allowed = { $machine } 上的终端可在 15 分钟内代表您操作，所有操作均以您的名义记录。
+terminal-allowed-end = 您在此退出登录后，终端立即失效。
+
 # 上一步操作的结果
 alert-wrong-sign-in = 登录失败。请检查账号名称、口令和安全密钥。确认无误仍无法登录的，请联系管理员。
 alert-wait = 尝试次数过多，请在 { $seconds } 秒后重试。
@@ -381,6 +411,9 @@ alert-no-holder = 该账号已停用或已锁定，不能发放令牌。
 alert-transport-key-invalid = 传输密钥须为 32、48 或 64 位十六进制数字。文件未作检查。
 alert-delivery-refused = 未导入任何令牌，文件中的问题如下。
 alert-tokens-imported = 已导入 { $count } 个令牌，状态为在库。
+alert-manager-appointed = 该用户已成为单位管理员。
+alert-manager-dismissed = 该用户不再是单位管理员。
+alert-no-such-terminal = 没有使用此代码等待的终端。代码可能输入有误、已被使用或已超过五分钟，请重新执行“yumen login”。
 
 # 错误
 error-next = 您可以这样做

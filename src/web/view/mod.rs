@@ -16,13 +16,17 @@ mod portal;
 mod samples;
 mod sign_in;
 #[cfg(test)]
+mod staff_samples;
+mod terminal;
+#[cfg(test)]
 mod tests;
 mod tokens;
+mod unit;
 
 pub use alert::{Alert, Tone};
 pub use console::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, AllSessionsView, ConfirmView, ConfirmedAct, InvitationView,
-    InviteForm, SessionsFilter, UnitRow, UnitsView,
+    InviteForm, ManagesUnit, SessionsFilter, UnitRow, UnitsView,
 };
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
 pub use error::{ErrorKind, ErrorView};
@@ -33,10 +37,12 @@ pub use keys::{
 pub use paging::Paging;
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
 pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView};
+pub use terminal::{TerminalStage, TerminalView};
 pub use tokens::{
     ConfirmTokenView, DeliveryProblem, ImportView, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView, TokensFilter,
     TokensView,
 };
+pub use unit::{UnitMember, UnitView};
 
 use std::borrow::Cow;
 
@@ -65,6 +71,8 @@ pub struct Frame {
 pub struct SignedIn {
     pub name: String,
     pub role: Role,
+    /// Whether she manages her unit.
+    pub manages: bool,
 }
 
 /// An instant as it is shown (in the portal's time zone), and as machines read it (RFC 3339).
@@ -102,7 +110,14 @@ impl Frame {
 
     #[must_use]
     pub fn signed_in(mut self, name: &str, role: Role) -> Self {
-        self.signed_in = Some(SignedIn { name: name.to_owned(), role });
+        self.signed_in = Some(SignedIn { name: name.to_owned(), role, manages: false });
+        self
+    }
+
+    /// Whether she who is signed in manages her unit.
+    #[must_use]
+    pub fn managing(mut self, manages: bool) -> Self {
+        self.signed_in = self.signed_in.map(|person| SignedIn { manages, ..person });
         self
     }
 

@@ -27,7 +27,7 @@ pub(super) const USUAL: Typed = Typed {
     browser: "Firefox 140, Windows",
 };
 
-fn moment() -> Moment {
+pub(super) fn moment() -> Moment {
     Moment { shown: "2026-11-22 11:04".into(), iso: "2026-11-22T03:04:05Z".into() }
 }
 
@@ -304,6 +304,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 tokens: vec![token(typed, TokenState::Active), token(typed, TokenState::Lost)],
                 sessions: 2,
                 actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true },
+                manages: ManagesUnit::Could,
             }
             .render(),
         ),
@@ -334,6 +335,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("error-app-host", error(Frame::app_host(language), ErrorKind::Unavailable, Some("https://gate.localhost:8443/")).render()),
         ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
     ];
+    pages.extend(staff_samples::pages(language, typed));
     for kind in ErrorKind::ALL {
         pages.push(("error", error(Frame::app_host(language), *kind, None).render()));
     }

@@ -15,7 +15,7 @@ use super::permission::{Actor, Change};
 use crate::auth::{Identity, Proven};
 use crate::clock::Time;
 use crate::crypto::{self, NoRandomness, Token, TokenHash};
-use crate::model::{AccountId, AccountState, Action, Event, Role, TokenId};
+use crate::model::{AccountId, AccountState, Action, Event, TokenId};
 use crate::store::StoreError;
 
 pub const TERMINAL_LIVES: Duration = Duration::from_secs(15 * 60);
@@ -150,20 +150,26 @@ impl Desk {
     }
 
     /// For whom a terminal acts. `None`: nobody; it was never allowed, or is over.
-    pub async fn at_terminal(&self, token: &Token, uid: u32, now: Time) -> Result<Option<Actor>, StoreError> {
-        let open = self.terminals.book(now).open.get(&token.hash()).cloned();
-        let Some(Open { identity, address, key, .. }) = open.filter(|open| open.uid == uid) else { return Ok(None) };
-        // The session ends with most of this; the store is asked all the same, because a terminal is used seldom and may do much.
-        let account = self.store.account(identity.account()).await?;
-        let is_hers = account.is_some_and(|account| {
-            account.state == AccountState::Active && account.role == identity.who().role && account.role != Role::Member
-        });
-        let holds = self.store.tokens_of(identity.account()).await?.iter().any(|token| token.id == key && token.opens(now));
-        if is_hers && holds {
-            return Ok(Some(Actor::Terminal { identity, address, uid }));
+    pub async fn at_terminal(&self, token: &Token, uid: u32, now: Time) -> Option<Actor> {
+        let open = self.terminals.book(now).open.get(&token.hash()).filter(|open| open.uid == uid).cloned()?;
+        let Open { identity, address, key, .. } = open;
+        match self.still_hers(&identity, key, now).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.terminals.book(now).open.remove(&token.hash());
+                return None;
+            }
+            // As in the console: the session, which ends in memory first, lets her end what is open while the store fails.
+            Err(error) => tracing::warn!(%error, "whose terminal it is could not be looked up in the store"),
         }
-        self.terminals.book(now).open.remove(&token.hash());
-        Ok(None)
+        Some(Actor::Terminal { identity, address, uid })
+    }
+
+    /// The session has ended with most of this; the store is asked all the same, because a terminal is used seldom and may do much.
+    async fn still_hers(&self, identity: &Identity, key: TokenId, now: Time) -> Result<bool, StoreError> {
+        let account = self.store.account(identity.account()).await?;
+        let is_hers = account.is_some_and(|account| account.state == AccountState::Active && account.role == identity.who().role);
+        Ok(is_hers && self.store.tokens_of(identity.account()).await?.iter().any(|token| token.id == key && token.opens(now)))
     }
 
     /// `yumen logout`; `false`: it was over already.

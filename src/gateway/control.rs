@@ -196,19 +196,18 @@ async fn actor(ask: &Ask, terminal: Option<&str>, uid: u32, house: &House) -> Re
     let Some(change) = ask.change() else { return Ok(Some(owner)) };
     let owner_may = ask.change_of_the_owner().is_some_and(|change| house.desk.permit(&owner, change).is_ok());
     let at_terminal = match terminal.and_then(Token::parse) {
-        Some(terminal) => house.desk.at_terminal(&terminal, uid, house.clock.now()).await.map_err(|error| told(&error)),
-        None => Ok(None),
+        Some(terminal) => house.desk.at_terminal(&terminal, uid, house.clock.now()).await,
+        None => None,
     };
     match at_terminal {
-        Ok(Some(person)) if !owner_may || house.desk.permit(&person, change).is_ok() => Ok(Some(person)),
+        Some(person) if !owner_may || house.desk.permit(&person, change).is_ok() => Ok(Some(person)),
         // The first people are invited by the owner, as long as nobody else could.
-        Ok(None) if matches!(ask, Ask::Invite { .. }) => {
+        None if matches!(ask, Ask::Invite { .. }) => {
             let over = house.desk.has_security_administrator().await.map_err(|error| told(&error))?;
             Ok((!over).then_some(owner))
         }
         _ if owner_may => Ok(Some(owner)),
-        Ok(_) => Ok(None),
-        Err(why) => Err(why),
+        _ => Ok(None),
     }
 }
 

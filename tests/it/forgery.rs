@@ -147,6 +147,22 @@ impl Forger {
         assert!(page.text().contains("FT-2"), "{}", page.text());
     }
 
+    /// A unit's manager invites somebody, invites her again, and switches her off; returns who that was.
+    async fn manage_unit(&mut self, li: &mut Browser) -> String {
+        assert_eq!(sign_in(li, &portal("/unit"), "li").await.url.path(), "/unit");
+        let page = li.open(&portal("/unit")).await;
+        let page = self.submit(li, &page, &page.form("invite").with("name", "sun")).await;
+        assert!(page.text().contains("invitation-link"), "{}", page.text());
+        let unit = li.open(&portal("/unit?q=sun")).await;
+        let sun = attributes(&unit.text(), "data-account").remove(0);
+        let page = self.press(li, &unit, &format!("/unit/{sun}/invite")).await;
+        assert!(page.text().contains("invitation-link"), "{}", page.text());
+        let page = li.open(&portal(&format!("/unit/{sun}/disable"))).await;
+        let page = self.press(li, &page, "confirm").await;
+        assert!(page.text().contains("badge disabled"), "{}", page.text());
+        sun
+    }
+
     /// What the console does with an account of that state; each change shows on the page that answers.
     async fn change(&mut self, browser: &mut Browser, account: &str, change: &str, shows: &str) {
         let page = browser.open(&portal(&format!("/console/accounts/{account}/{change}"))).await;
@@ -227,6 +243,14 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let key = attributes(&held.text(), "data-token").remove(0);
     forger.inventory(&mut wang, "li", &key).await;
 
+    forger.change(&mut wang, &her, "appoint", "manages-unit").await;
+    let sun = forger.manage_unit(&mut li).await;
+    forger.change(&mut wang, &her, "dismiss", "account-appoint").await;
+    let (link, ..) = house.asked_terminal().await;
+    let page = wang.open(&link).await;
+    let page = forger.use_key(&mut wang, &page).await;
+    assert!(page.text().contains("terminal-allowed"), "{}", page.text());
+
     // Her other machine, with the same key, has a session that she ends from here.
     let mut other = house.browser();
     std::mem::swap(&mut wang.key, &mut other.key);
@@ -242,14 +266,18 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     assert_eq!(page.url.path(), "/signed-out");
 
     let routed = |path: &String| {
-        let path = path.replace(&zhao, "{id}").replace(&her, "{id}");
+        let path = path.replace(&zhao, "{id}").replace(&her, "{id}").replace(&sun, "{id}");
         path.replace(&format!("/tokens/{key}/"), "/tokens/{serial}/").replace("/tokens/F1/", "/tokens/{serial}/")
     };
     let tried: BTreeSet<String> = forger.tried.iter().map(routed).collect();
     let mut expected: BTreeSet<String> = yumen::web::form_addresses().into_iter().map(str::to_owned).collect();
     assert!(expected.remove("/console/accounts/{id}/{change}"));
-    expected.extend(["invite", "enable", "disable", "end-sessions"].map(|change| format!("/console/accounts/{{id}}/{change}")));
+    expected.extend(
+        ["invite", "enable", "disable", "end-sessions", "appoint", "dismiss"].map(|change| format!("/console/accounts/{{id}}/{change}")),
+    );
     assert!(expected.remove("/console/tokens/{serial}/{change}"));
+    assert!(expected.remove("/unit/{id}/{change}"));
+    expected.extend(["invite", "disable"].map(|change| format!("/unit/{{id}}/{change}")));
     let changes = ["issue", "suspend", "resume", "lost", "revoke"];
     expected.extend(changes.map(|change| format!("/console/tokens/{{serial}}/{change}")));
     assert_eq!(tried, expected, "every address that takes a form is tried, and no other");

@@ -194,21 +194,20 @@ async fn answer(message: Message, uid: u32, house: Arc<House>, reloader: Arc<Rel
 async fn actor(ask: &Ask, terminal: Option<&str>, uid: u32, house: &House) -> Result<Option<Actor>, String> {
     let owner = Actor::Machine { uid };
     let Some(change) = ask.change() else { return Ok(Some(owner)) };
-    let owner_may = ask.change_of_the_owner().is_some_and(|change| house.desk.permit(&owner, change).is_ok());
+    let owner_may = match ask.change_of_the_owner() {
+        // The first people are invited by the owner, as long as nobody else could.
+        Some(Change::Bootstrap) => !house.desk.has_security_administrator().await.map_err(|error| told(&error))?,
+        Some(change) => house.desk.permit(&owner, change).is_ok(),
+        None => false,
+    };
     let at_terminal = match terminal.and_then(Token::parse) {
         Some(terminal) => house.desk.at_terminal(&terminal, uid, house.clock.now()).await,
         None => None,
     };
-    match at_terminal {
-        Some(person) if !owner_may || house.desk.permit(&person, change).is_ok() => Ok(Some(person)),
-        // The first people are invited by the owner, as long as nobody else could.
-        None if matches!(ask, Ask::Invite { .. }) => {
-            let over = house.desk.has_security_administrator().await.map_err(|error| told(&error))?;
-            Ok((!over).then_some(owner))
-        }
-        _ if owner_may => Ok(Some(owner)),
-        _ => Ok(None),
-    }
+    Ok(match at_terminal {
+        Some(person) if !owner_may || house.desk.permit(&person, change).is_ok() => Some(person),
+        _ => owner_may.then_some(owner),
+    })
 }
 
 async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Reloader) -> Result<ControlAnswer, String> {

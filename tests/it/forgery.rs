@@ -236,6 +236,9 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let page = wang.open(&portal(&format!("/console/sessions/end?session={}", sessions[0]))).await;
     forger.press(&mut wang, &page, "confirm").await;
     assert_eq!(li.open(&portal("/keys")).await.url.path(), "/sign-in");
+    forger.change(&mut wang, &her, "appoint", "manages-unit").await;
+    let sun = forger.manage_unit(&mut li).await;
+    forger.change(&mut wang, &her, "dismiss", "account-appoint").await;
     forger.change(&mut wang, &her, "disable", "data-state=\"disabled\"").await;
     forger.change(&mut wang, &her, "enable", "data-state=\"active\"").await;
 
@@ -243,9 +246,6 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let key = attributes(&held.text(), "data-token").remove(0);
     forger.inventory(&mut wang, "li", &key).await;
 
-    forger.change(&mut wang, &her, "appoint", "manages-unit").await;
-    let sun = forger.manage_unit(&mut li).await;
-    forger.change(&mut wang, &her, "dismiss", "account-appoint").await;
     let (link, ..) = house.asked_terminal().await;
     let page = wang.open(&link).await;
     let page = forger.use_key(&mut wang, &page).await;

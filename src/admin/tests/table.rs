@@ -134,7 +134,6 @@ fn no_function_of_the_desk_is_without_its_line() {
     const FOR_NOBODY: &[&str] = &[
         "new",
         "set_staff_addresses",
-        "permit",
         "has_security_administrator",
         "load_managers",
         "manages_unit",
@@ -154,6 +153,10 @@ fn no_function_of_the_desk_is_without_its_line() {
             for function in desk.split("\n    pub ").skip(1) {
                 let Some((_, rest)) = function.split_once("fn ") else { continue };
                 let (name, body) = (rest.split(['(', '<']).next().unwrap(), rest.split("\n    }\n").next().unwrap());
+                // By which the others ask.
+                if name == "permit" {
+                    continue;
+                }
                 let first = BY_ANOTHER.iter().find(|(known, _)| *known == name).map(|(_, first)| *first);
                 let asks = ["self.permit(actor, Change::", "self.scope(actor, Change::"].iter().any(|asks| body.contains(asks));
                 let asks = asks || first.is_some_and(|first| body.contains(first));

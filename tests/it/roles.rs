@@ -1,7 +1,7 @@
 //! Three roles that exclude each other, at every door: the control socket, the console, and from where staff act.
 
 use http::StatusCode;
-use yumen::admin::{Capacity, Change};
+use yumen::admin::Capacity;
 use yumen::gateway::{Ask, ControlAnswer, TokenVerb};
 use yumen::model::{Action, Outcome, Record, Role};
 

@@ -173,9 +173,14 @@ class Gateway:
             ended = self.run(*words)
         return succeeded(ended)
 
-    def log_in(self):
+    def begin_login(self):
+        """A terminal that waits, and its link."""
         login = Process([binary(), "login", "--link", "--data", self.data], env=self.env)
-        self.allow_terminal(login.line())
+        return login, login.line()
+
+    def log_in(self):
+        login, link = self.begin_login()
+        self.allow_terminal(link)
         assert login.wait(20) == 0, login.story()
 
     def invite(self, name, unit, role="member"):

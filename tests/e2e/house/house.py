@@ -63,7 +63,7 @@ class House:
 
     def warden(self):
         """The one security administrator, invited while there is none, who has a desk of her own."""
-        return self._warden or self.person(role="security-administrator", unit="信息中心", place="office")
+        return self._warden or self.person(role="security-administrator", unit="信息中心", place="office", name="王敏")
 
     def _allow_terminal(self, link):
         """In a browser of her own, so that what she does at her desk goes on."""

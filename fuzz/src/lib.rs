@@ -2,6 +2,7 @@
 //!
 //! `fuzz_targets/` runs these under libFuzzer; `tests/it/corpora.rs` includes this file and runs the committed inputs.
 
+pub mod client_names;
 pub mod config;
 pub mod cookies;
 pub mod forms;
@@ -17,7 +18,8 @@ pub mod webauthn;
 pub type Target = fn(&[u8]);
 
 /// By name, which is also that of the corpus and of the program.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
+    ("client_names", client_names::run),
     ("config", config::run),
     ("cookies", cookies::run),
     ("forms", forms::run),

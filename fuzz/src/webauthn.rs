@@ -26,7 +26,7 @@ pub fn run(bytes: &[u8]) {
     let keys = std::slice::from_ref(&site.key);
     match step {
         b'r' => {
-            if let Ok(key) = site.authenticators.register(site.text("registration_state"), answer, "\u{7}my  key ") {
+            if let Ok(key) = site.authenticators.register(site.text("registration_state"), answer, "\u{7}my  key ", Time::from_millis(0)) {
                 assert_eq!((key.credential.as_slice(), key.label.as_str()), (site.key.credential.as_slice(), "my  key"));
             }
         }
@@ -43,7 +43,7 @@ pub fn run(bytes: &[u8]) {
 
 pub fn accepts_what_was_recorded() -> bool {
     let site = site();
-    let registered = site.authenticators.register(site.text("registration_state"), site.text("registration"), "");
+    let registered = site.authenticators.register(site.text("registration_state"), site.text("registration"), "", Time::from_millis(0));
     let keys = std::slice::from_ref(&site.key);
     let state = site.text("authentication_state");
     let answered = site.authenticators.authenticate(state, site.text("authentication"), site.key.account, keys);
@@ -69,6 +69,7 @@ fn site() -> &'static Site {
             passkey: text("passkey"),
             counter: 0,
             label: String::new(),
+            attestation: yumen::model::Attestation::None,
             added: Time::from_millis(0),
             last_used: None,
         };

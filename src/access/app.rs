@@ -1,9 +1,11 @@
 //! A back office as policy sees it: what it is called, where it lives, who may do what there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Demand, PathPattern, Rule};
-use crate::model::{AppId, CanonicalPath, Host, Label, PathAllowance};
+use crate::auth::Identity;
+use crate::model::{AppId, CanonicalPath, Host, Label, PathAllowance, Proof, TokenKind};
 
 /// What people read, in each language that the pages speak.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +36,32 @@ pub struct App {
     pub idle: Duration,
     pub overall: Duration,
     pub demand: Demand,
+    /// A security key must be of one of these makes; `None`: of any.
+    pub makes: Option<Arc<[Arc<str>]>>,
+    /// Whether an app on a phone is enough where any factor is.
+    pub phone_app: bool,
+    pub binding: Binding,
+}
+
+/// What each connection to an app must have of its own, beside the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Binding {
+    #[default]
+    Nothing,
+    /// The checked certificate of a USB-KEY that has a proof in the session.
+    Certificate,
 }
 
 impl App {
+    /// Whether a proof counts here at all: what its label asks of the token itself.
+    pub(super) fn counts(&self, identity: &Identity, proof: &Proof) -> bool {
+        match proof.factor.token() {
+            TokenKind::WebAuthn => self.makes.as_ref().is_none_or(|makes| identity.has_key_of(proof.token, makes)),
+            TokenKind::PhoneApp => self.phone_app,
+            TokenKind::UsbKey | TokenKind::Oath => true,
+        }
+    }
+
     /// The path as the log may keep it: some carry secrets (links that reset a password).
     pub fn redacted(&self, path: &CanonicalPath) -> String {
         match self.redact.iter().find(|pattern| pattern.may_match(path)) {
@@ -67,6 +92,9 @@ pub(super) mod sample {
             idle: Duration::from_secs(15 * 60),
             overall: Duration::from_secs(12 * 3600),
             demand: Demand::default(),
+            makes: None,
+            phone_app: false,
+            binding: Binding::Nothing,
         }
     }
 
@@ -83,6 +111,41 @@ pub(super) mod sample {
 #[cfg(test)]
 mod tests {
     use super::sample::{app, path, pattern};
+
+    #[test]
+    fn a_label_that_names_makes_lets_in_a_key_of_those_and_no_other() {
+        use super::*;
+        use crate::model::{Factor, Role};
+        let now = crate::clock::Time::from_millis(1_800_000_000_000);
+        let named = |makes: &[&str]| App { makes: Some(makes.iter().map(|make| Arc::from(*make)).collect()), ..app(Vec::new()) };
+        let keyed = Identity::sample("wang li", "Press", Role::Member, now);
+        let counts = |app: &App| app.counts(&keyed, &keyed.proofs()[0]);
+        assert!(counts(&app(Vec::new())), "any key");
+        assert!(!counts(&named(&["blue"])), "nobody vouches for it");
+        keyed.vouch_for_sample(&["green", "blue"]);
+        assert!(counts(&named(&["blue"])));
+        assert!(!counts(&named(&["red"])));
+        let coded = Identity::sample_with(Factor::PasswordAndOath, "li", "Press", now);
+        assert!(named(&["red"]).counts(&coded, &coded.proofs()[0]), "it is about keys");
+    }
+
+    #[test]
+    fn an_app_on_a_phone_counts_only_where_the_label_says_so() {
+        use super::*;
+        use crate::access::FactorDemand;
+        use crate::model::Factor;
+        let now = crate::clock::Time::from_millis(1_800_000_000_000);
+        let phone = Identity::sample_with(Factor::PasswordAndPhoneApp, "li", "Press", now);
+        let with = |factor, phone_app| {
+            let app = App { phone_app, ..app(Vec::new()) };
+            Demand { factor: Some(factor), fresh: None }.check(&phone, &app, now).is_ok()
+        };
+        assert!(with(FactorDemand::Any, true));
+        assert!(!with(FactorDemand::Any, false));
+        for (_, factor) in FactorDemand::WORDS.iter().filter(|(_, factor)| *factor != FactorDemand::Any) {
+            assert!(!with(*factor, true), "{factor:?}");
+        }
+    }
 
     #[test]
     fn the_log_keeps_of_a_secret_path_only_what_stands_before_the_wildcard() {

@@ -7,16 +7,18 @@ use std::sync::{Arc, Weak};
 use http::Method;
 
 use super::hours::to_steady;
-use super::{App, Effect};
+use super::{App, Binding, Effect};
 use crate::auth::{Identity, Visitor};
 use crate::clock::Time;
-use crate::model::{CanonicalPath, End, Refusal};
+use crate::model::{CanonicalPath, CertificateTrouble, End, Refusal, TokenId};
 
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'r> {
     pub method: &'r Method,
     pub path: &'r CanonicalPath,
+    /// The token whose certificate was checked on this very connection, or why there is none.
+    pub held: Result<TokenId, CertificateTrouble>,
 }
 
 /// Policy said yes. True for the instant in which it was decided; [`Grant::ended`] says when it is no more.
@@ -127,7 +129,8 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.opens_after(wall)), until, wall, now))
             }
             (Effect::Allow, true) => {
-                rule.demand.within(app.demand).check(identity, now)?;
+                rule.demand.within(app.demand).check(identity, app, now)?;
+                bound(identity, app, asked)?;
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.open_until(wall)), until, wall, now));
                 let (identity, app) = (Arc::clone(identity), Arc::clone(app));
                 let terms = Terms { identity, app, rule: index, valid_until: until, heard: Heard::default() };
@@ -141,7 +144,7 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
 
 /// Whether some rule lets `visitor` into `app` at all, now and from there; for the portal's list, and before she is handed over to the app.
 ///
-/// [`Refusal::SignInAgain`] says that her session is too old for this app, or that she was away from it for too long: the portal must ask
+/// [`Refusal::StepUpNeeded`] says that she must prove more first, or prove it again. [`Refusal::SignInAgain`] says that her session is too old for this app, or that she was away from it for too long: the portal must ask
 /// for a new sign-in, or it would send her in a circle.
 pub fn may_enter(visitor: &Visitor, app: &App, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
     let identity = signed_in(visitor)?;
@@ -151,13 +154,33 @@ pub fn may_enter(visitor: &Visitor, app: &App, from: IpAddr, now: Time, wall: Ti
             Effect::Deny if rule.covers_all() => return Err(unmet.unwrap_or_else(|| Refusal::NotAllowed { rule: rule.name.clone() })),
             Effect::Deny => {}
             // One part of an app may ask for more than another.
-            Effect::Allow => match rule.demand.within(app.demand).check(identity, now) {
+            Effect::Allow => match rule.demand.within(app.demand).check(identity, app, now) {
                 Ok(()) => return session_ends(identity, app, now).map(|_| ()),
                 Err(refusal) => unmet = unmet.or(Some(refusal)),
             },
         }
     }
     Err(unmet.unwrap_or_else(no_rule))
+}
+
+/// Another session's certificate is worth as much as none.
+fn bound(identity: &Identity, app: &App, asked: &Asked<'_>) -> Result<(), Refusal> {
+    match (app.binding, asked.held) {
+        (Binding::Nothing, _) => Ok(()),
+        (Binding::Certificate, Ok(token)) if identity.rests_on(token) => Ok(()),
+        (Binding::Certificate, Ok(_)) => Err(Refusal::Certificate(CertificateTrouble::NotHers)),
+        (Binding::Certificate, Err(trouble)) => Err(Refusal::Certificate(trouble)),
+    }
+}
+
+/// The same for somebody who comes from the app with something in mind: where it is known what, that must be allowed, or the app would send
+/// her back at once. What no rule allows is for the app's own host to refuse.
+pub fn may_go_on(visitor: &Visitor, app: &Arc<App>, asked: Option<&Asked<'_>>, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
+    match asked.map(|asked| decide(visitor, app, asked, from, now, wall)) {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. }))) => Err(refusal),
+        Some(Err(_)) | None => may_enter(visitor, app, from, now, wall),
+    }
 }
 
 fn signed_in(visitor: &Visitor) -> Result<&Arc<Identity>, Refusal> {

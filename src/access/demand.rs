@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::App;
 use crate::auth::Identity;
 use crate::clock::Time;
 use crate::model::{Factor, Refusal, TokenKind};
@@ -32,9 +33,14 @@ impl FactorDemand {
         ("usb-key", Self::UsbKey),
     ];
 
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, demand)| *demand == self).map_or("", |(word, _)| word)
+    }
+
     pub fn is_met_by(self, factor: Factor) -> bool {
         match self {
-            Self::Any | Self::Hardware => true,
+            Self::Any => true,
+            Self::Hardware => factor.token() != TokenKind::PhoneApp,
             Self::PhishingResistant => factor.is_phishing_resistant(),
             Self::WebAuthn => factor.token() == TokenKind::WebAuthn,
             Self::UsbKey => factor.token() == TokenKind::UsbKey,
@@ -57,14 +63,21 @@ impl Demand {
         Self { factor: self.factor.or(app.factor), fresh: self.fresh.or(app.fresh) }
     }
 
-    pub(super) fn check(self, identity: &Identity, now: Time) -> Result<(), Refusal> {
-        if !self.factor.unwrap_or_default().is_met_by(identity.factor()) {
-            return Err(Refusal::OtherFactorNeeded);
+    /// One proof must do for all of it: an old proof by the right factor is not made young by a new one by another.
+    pub(super) fn check(self, identity: &Identity, app: &App, now: Time) -> Result<(), Refusal> {
+        let factor = self.factor.unwrap_or_default();
+        if identity.proven_by(|proof| factor.is_met_by(proof.factor) && app.counts(identity, proof), self.fresh, now) {
+            Ok(())
+        } else {
+            Err(Refusal::StepUpNeeded { factor: factor.word(), fresh: self.fresh })
         }
-        match self.fresh {
-            Some(fresh) if now >= identity.signed_in().plus(fresh) => Err(Refusal::SignInAgain),
-            _ => Ok(()),
-        }
+    }
+
+    /// What was missing, if that was why she was refused.
+    pub fn unmet(refusal: &Refusal) -> Option<Self> {
+        let Refusal::StepUpNeeded { factor, fresh } = refusal else { return None };
+        let (_, demand) = FactorDemand::WORDS.iter().find(|(word, _)| word == factor)?;
+        Some(Self { factor: Some(*demand), fresh: *fresh })
     }
 }
 
@@ -81,7 +94,7 @@ mod tests {
             let (is_key, is_certificate) = (keys.contains(&factor), certificates.contains(&factor));
             for (demand, met) in [
                 (FactorDemand::Any, true),
-                (FactorDemand::Hardware, true),
+                (FactorDemand::Hardware, factor != Factor::PasswordAndPhoneApp),
                 (FactorDemand::PhishingResistant, is_key || is_certificate),
                 (FactorDemand::WebAuthn, is_key),
                 (FactorDemand::UsbKey, is_certificate),
@@ -91,6 +104,34 @@ mod tests {
         }
         assert!(!FactorDemand::PhishingResistant.is_met_by(PasswordAndOath));
         assert_eq!(FactorDemand::default(), FactorDemand::PhishingResistant);
+    }
+
+    #[test]
+    fn one_proof_must_be_of_the_right_kind_and_young_enough_at_once() {
+        use crate::model::Role;
+        let (start, minute) = (Time::from_millis(1_800_000_000_000), Duration::from_secs(60));
+        let signed_in = Identity::sample("wang li", "Press", Role::Member, start);
+        let app = super::super::app::sample::app(Vec::new());
+        let demand = |factor, fresh| Demand { factor: Some(factor), fresh };
+        let fresh = demand(FactorDemand::WebAuthn, Some(5 * minute));
+        let needed = Refusal::StepUpNeeded { factor: "webauthn", fresh: Some(5 * minute) };
+        assert_eq!(fresh.check(&signed_in, &app, start.plus(5 * minute).minus(Duration::from_millis(1))), Ok(()));
+        assert_eq!(fresh.check(&signed_in, &app, start.plus(5 * minute)), Err(needed.clone()));
+        assert_eq!(Demand::unmet(&needed), Some(fresh));
+
+        let later = start.plus(10 * minute);
+        let coded = signed_in.sample_stepped_up(Factor::PasswordAndOath, later);
+        assert_eq!(fresh.check(&coded, &app, later), Err(needed.clone()), "an old key and a new code are not a new key");
+        assert_eq!(demand(FactorDemand::Any, Some(5 * minute)).check(&coded, &app, later), Ok(()));
+        assert_eq!(demand(FactorDemand::WebAuthn, None).check(&coded, &app, later), Ok(()));
+        let keyed = coded.sample_stepped_up(Factor::SecurityKey, later);
+        assert_eq!(fresh.check(&keyed, &app, later), Ok(()));
+        assert_eq!(fresh.check(&signed_in, &app, later), Err(needed), "what was given out before stays as weak as it was");
+        assert_eq!(
+            demand(FactorDemand::UsbKey, None).check(&keyed, &app, later),
+            Err(Refusal::StepUpNeeded { factor: "usb-key", fresh: None })
+        );
+        assert_eq!(Demand::unmet(&Refusal::SignInAgain), None);
     }
 
     #[test]

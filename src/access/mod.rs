@@ -12,8 +12,8 @@ mod pattern;
 mod permit;
 mod rule;
 
-pub use app::{App, Names};
-pub use decide::{Asked, Grant, GrantWatch, Heard, decide, may_enter};
+pub use app::{App, Binding, Names};
+pub use decide::{Asked, Grant, GrantWatch, Heard, decide, may_enter, may_go_on};
 pub use demand::{Demand, FactorDemand};
 pub use hours::{Hours, NotHours};
 pub use origin::{Crossing, origin_check};

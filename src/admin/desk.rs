@@ -2,16 +2,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future;
-use ipnet::IpNet;
 
 use crate::audit::{Journal, NoRecord};
-use crate::auth::{Codes, SessionRow, Sessions};
+use crate::auth::{CodeError, Codes, SessionRow, Sessions};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, AccountId, AccountName, AccountState, Action, Event, Outcome, Role, Serial, SessionId, TokenState, UnitName};
+use crate::model::{
+    Account, AccountId, AccountName, AccountState, Action, Event, Outcome, Role, Serial, SessionId, TokenKind, TokenState, UnitName,
+};
 use crate::oath::Problem;
+use crate::pki::{IssuingFiles, PkiError};
 use crate::store::{AccountFilter, InviteError, Store, StoreError, StoredKey};
 
+use super::certificates::Issuing;
 use super::permission::{Actor, Change, Permissions, Scope};
 use super::terminals::Terminals;
 
@@ -54,6 +57,20 @@ pub enum AdminError {
     NoSuchToken(Serial),
     #[error("the token {serial} is {state}, so that cannot be done with it")]
     WrongTokenState { serial: Serial, state: TokenState },
+    #[error("these are not two codes in a row of the token {0}; read them off anew, one directly after the other")]
+    WrongCodes(Serial),
+    #[error("a code cannot be judged")]
+    Code(#[source] CodeError),
+    #[error("the token {serial} is no USB-KEY: it is of the kind {kind}")]
+    NoUsbKey { serial: Serial, kind: TokenKind },
+    #[error("the token {0} has no certificate of the gateway's own authority: give the request that was made in it")]
+    NoCertificate(Serial),
+    #[error("this certificate, or its key, is registered already")]
+    CertificateTaken,
+    #[error("the gateway has no authority of its own yet; `yumen token create-authority` makes one")]
+    NoAuthority,
+    #[error(transparent)]
+    Pki(#[from] PkiError),
     #[error("the account is switched off, so it cannot be given a token")]
     NoHolder,
     #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
@@ -124,29 +141,28 @@ pub struct Desk {
     pub(super) terminals: Terminals,
     /// `https://host[:port]` of the portal.
     pub(super) portal: String,
+    /// The gateway's own authority for certificates; where the desk has none, none can be issued.
+    pub(super) issuing: Option<Issuing>,
 }
 
 impl Desk {
     pub fn new(store: Store, sessions: Arc<Sessions>, journal: Journal, codes: Codes, portal: String) -> Self {
-        Self { store, sessions, journal, codes, portal, permissions: Permissions::default(), terminals: Terminals::default() }
-    }
-
-    /// From where staff may act; empty: from anywhere. Holds at once, for those who are signed in too.
-    pub fn set_staff_addresses(&self, addresses: Vec<IpNet>) {
-        self.permissions.set_addresses(addresses);
-    }
-
-    /// Whether this actor may do it without bounds.
-    pub fn permit(&self, actor: &Actor, change: Change) -> Result<(), AdminError> {
-        match self.scope(actor, change)? {
-            Scope::All => Ok(()),
-            Scope::Unit(_) => Err(AdminError::NotAllowed),
+        Self {
+            store,
+            sessions,
+            journal,
+            codes,
+            portal,
+            permissions: Permissions::default(),
+            issuing: None,
+            terminals: Terminals::default(),
         }
     }
 
-    /// Whether this actor may do it, and how far that reaches.
-    pub(super) fn scope(&self, actor: &Actor, change: Change) -> Result<Scope, AdminError> {
-        self.permissions.allow(actor, change)
+    /// Keeps the gateway's own authority in these files.
+    #[must_use]
+    pub fn issuing_from(self, files: IssuingFiles) -> Self {
+        Self { issuing: Some(Issuing::new(files)), ..self }
     }
 
     /// Creates an account, or renews the invitation of one that has not enrolled yet.
@@ -260,6 +276,12 @@ impl Desk {
             Scope::Unit(unit) if account.role != Role::Member || account.unit != unit => Err(AdminError::NoSuchAccount),
             Scope::All | Scope::Unit(_) => Ok((account, self.store.keys(id).await?)),
         }
+    }
+
+    /// Since when nobody had used the account, if it is suspended for that.
+    pub async fn unused_since(&self, actor: &Actor, id: AccountId) -> Result<Option<Time>, AdminError> {
+        self.permit(actor, Change::ReadAccounts)?;
+        Ok(self.store.suspended_unused().await?.remove(&id))
     }
 
     pub async fn account_named(&self, actor: &Actor, name: &AccountName) -> Result<Account, AdminError> {

@@ -1,5 +1,6 @@
 //! Tokens from the drawer to their end: deliveries, issuing, suspension, loss.
 
+use crate::auth::CodeError;
 use crate::clock::Time;
 use crate::model::{AccountId, AccountName, Action, Event, Outcome, Serial, TokenState};
 use crate::oath::{self, TransportKey};
@@ -66,11 +67,40 @@ impl Desk {
         self.recorded(actor, event, change).await
     }
 
+    /// Says until when a token opens doors; it never becomes later than it was.
+    pub async fn limit_token(&self, actor: &Actor, serial: &Serial, until: Time) -> Result<(), AdminError> {
+        self.permit(actor, Change::IssueToken)?;
+        let event = Event::done(Action::TokenLimited).with("serial", serial).with("until", until);
+        let change = async { changed(self.store.limit_token(serial, until).await?, serial).map(drop) };
+        self.recorded(actor, event, change).await
+    }
+
     /// A suspended token opens doors again.
     pub async fn resume_token(&self, actor: &Actor, serial: &Serial, now: Time) -> Result<(), AdminError> {
         self.permit(actor, Change::ResumeToken)?;
         let event = Event::done(Action::TokenResumed).with("serial", serial);
         let change = async { changed(self.store.change_token(serial, TokenState::Active, now).await?, serial).map(drop) };
+        self.recorded(actor, event, change).await
+    }
+
+    /// Brings a code token back that has gone astray, by two codes in a row that its holder reads out; whoever may resume a token may do that.
+    pub async fn resynchronise_token(&self, actor: &Actor, serial: &Serial, codes: (&str, &str), wall: Time) -> Result<(), AdminError> {
+        self.permit(actor, Change::ResumeToken)?;
+        let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
+        let Some(holder) = token.holder else {
+            return Err(AdminError::WrongTokenState { serial: serial.clone(), state: token.state });
+        };
+        let event =
+            Event::done(Action::TokenResynchronised).with("serial", serial).with("account", holder.account).with("name", &holder.name);
+        let change = async {
+            match self.codes.resynchronise(holder.account, serial, codes, wall).await {
+                Ok(()) => Ok(()),
+                Err(CodeError::Wrong) => Err(AdminError::WrongCodes(serial.clone())),
+                Err(CodeError::NoToken) => Err(AdminError::WrongTokenState { serial: serial.clone(), state: token.state }),
+                Err(CodeError::Store(error)) => Err(error.into()),
+                Err(error) => Err(AdminError::Code(error)),
+            }
+        };
         self.recorded(actor, event, change).await
     }
 

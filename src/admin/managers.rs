@@ -1,6 +1,8 @@
-//! Unit managers, and the security administrator who is locked out.
+//! What the desk asks the table with; unit managers; and the security administrator who is locked out.
 //!
 //! Invariant: the set in memory is what the store says, because nobody else changes either.
+
+use ipnet::IpNet;
 
 use super::desk::{AdminError, Desk, INVITATION_LIVES, Invitation, about};
 use super::permission::{Actor, Change, Scope};
@@ -10,6 +12,24 @@ use crate::model::{Account, AccountId, AccountName, Action, Event, Role};
 use crate::store::{MachineRecovery, StoreError};
 
 impl Desk {
+    /// From where staff may act; empty: from anywhere. Holds at once, for those who are signed in too.
+    pub fn set_staff_addresses(&self, addresses: Vec<IpNet>) {
+        self.permissions.set_addresses(addresses);
+    }
+
+    /// Whether this actor may do it without bounds.
+    pub fn permit(&self, actor: &Actor, change: Change) -> Result<(), AdminError> {
+        match self.scope(actor, change)? {
+            Scope::All => Ok(()),
+            Scope::Unit(_) => Err(AdminError::NotAllowed),
+        }
+    }
+
+    /// Whether this actor may do it, and how far that reaches.
+    pub(super) fn scope(&self, actor: &Actor, change: Change) -> Result<Scope, AdminError> {
+        self.permissions.allow(actor, change)
+    }
+
     /// Learns from the store who manages a unit.
     pub async fn load_managers(&self) -> Result<(), StoreError> {
         self.permissions.set_managers(self.store.unit_managers().await?);

@@ -4,6 +4,7 @@
 //! takes away waits for nothing: sessions end in memory first, the record is asked for beside the rest, and whoever asked is
 //! told where there could be none. A change that fails has a second record that says so.
 
+mod certificates;
 mod desk;
 mod drawer;
 mod inventory;
@@ -14,6 +15,7 @@ mod terminals;
 #[cfg(test)]
 mod tests;
 
+pub use certificates::{CertificateLine, Certified, When};
 pub use desk::{AdminError, Desk, Disabled, Invitation, NewAccount};
 pub use drawer::TokenEnd;
 pub use inventory::TokenLine;

@@ -85,6 +85,9 @@ table! {
     IssueToken "issue a token": SecurityAdministrator;
     ResumeToken "let a suspended token work again": SecurityAdministrator;
     StopToken "suspend or revoke a token, or report it lost": SecurityAdministrator;
+    CreateAuthority "make the gateway's own authority for USB-KEYs": SecurityAdministrator;
+    IssueCertificate "issue or renew a USB-KEY's certificate": SecurityAdministrator;
+    RevokeCertificate "revoke a USB-KEY's certificate": SecurityAdministrator;
     ReadStatus "see how the gateway stands": SystemAdministrator Owner;
     Reload "read the config again": SystemAdministrator Owner;
     OpenTerminal "allow a terminal (`yumen login`)": SystemAdministrator SecurityAdministrator Auditor;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ceremony::{Answer, Ceremonies, CeremonyError, Challenge};
-use super::codes::Codes;
+use super::codes::{Codes, PhoneAppError};
 use super::denied::{Denied, Why};
 use super::failures::{Counted, Failures, counts};
 use super::guesses::{CodeDenied, Guesses};
@@ -17,7 +17,7 @@ use super::password::{PasswordError, Passwords};
 use super::session::{Ended, Sessions};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, AccountId, AccountState, SessionId, TokenId};
+use crate::model::{Account, AccountId, AccountState, SessionId, TokenId, TokenKind};
 use crate::store::{KeyAddition, KeyRemoval, NewKey, Purpose, Step, StepKind, Store, StoreError, StoredKey};
 
 const PROOF_LIFE: Duration = Duration::from_secs(5 * 60);
@@ -41,6 +41,8 @@ pub enum KeyChangeError {
     NoSuchKey,
     #[error(transparent)]
     Code(#[from] CodeDenied),
+    #[error(transparent)]
+    PhoneApp(#[from] PhoneAppError),
     #[error("the password is wrong")]
     WrongPassword,
     #[error(transparent)]
@@ -192,7 +194,12 @@ impl KeyChanges {
         let account = self.account(identity, now).await?;
         self.holds(identity, proof, now).await?;
         let known = self.store.keys(account.id).await?.iter().any(|known| known.id == key);
-        let others = self.store.tokens_of(account.id).await?.iter().any(|token| token.id != key && token.opens(now));
+        let others = self
+            .store
+            .tokens_of(account.id)
+            .await?
+            .iter()
+            .any(|token| token.id != key && token.kind != TokenKind::PhoneApp && token.opens(now));
         match (known, others) {
             (false, _) => Err(KeyChangeError::NoSuchKey),
             (true, false) => Err(KeyChangeError::LastOne),
@@ -211,7 +218,7 @@ impl KeyChanges {
         }
     }
 
-    async fn wrong_proof(&self, identity: &Identity, account: Account, error: KeyError) -> Result<KeyChangeError, StoreError> {
+    pub(super) async fn wrong_proof(&self, identity: &Identity, account: Account, error: KeyError) -> Result<KeyChangeError, StoreError> {
         let counted = self.failures.count(&account, &error).await?;
         if matches!(counted, Counted::Alarm(_)) {
             // Whoever sits before this session has no key: the owner, who has one, can sign in anew.

@@ -1,14 +1,18 @@
 //! WebAuthn with the store behind it: a challenge is made for one browser, account and purpose, lives five minutes, and
 //! is taken away by the first answer, right or wrong.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::keys::{Authenticators, KeyError, RightAnswer};
+use super::keys::{Authenticators, Copied, KeyError, RightAnswer};
+use super::makes::Makes;
+use super::session::Sessions;
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token, TokenHash};
-use crate::model::{Account, AccountId, TokenId};
+use crate::model::{Account, AccountId, TokenId, TokenState};
 use crate::store::{NewChallenge, NewKey, Purpose, Store, StoreError, StoredKey};
 
 /// How long an answer is waited for.
@@ -38,11 +42,12 @@ pub struct Challenge {
 pub(super) struct Ceremonies {
     store: Store,
     authenticators: Authenticators,
+    sessions: Arc<Sessions>,
 }
 
 impl Ceremonies {
-    pub(super) fn new(store: Store, authenticators: Authenticators) -> Self {
-        Self { store, authenticators }
+    pub(super) fn new(store: Store, authenticators: Authenticators, sessions: Arc<Sessions>) -> Self {
+        Self { store, authenticators, sessions }
     }
 
     /// Asks for a new key for the account.
@@ -60,7 +65,7 @@ impl Ceremonies {
 
     pub(super) async fn new_key(&self, answer: &Answer<'_>, account: AccountId, label: &str, now: Time) -> Result<NewKey, CeremonyError> {
         let state = self.take(answer, Some(account), now).await?;
-        Ok(self.authenticators.register(&state, answer.credential, label)?)
+        Ok(self.authenticators.register(&state, answer.credential, label, now)?)
     }
 
     /// Asks for one of the account's keys.
@@ -71,7 +76,7 @@ impl Ceremonies {
         purpose: Purpose,
         now: Time,
     ) -> Result<Challenge, CeremonyError> {
-        self.ask_key_except(binding, account, None, purpose, now).await
+        self.ask_key_of(binding, account, |_| true, purpose, now).await
     }
 
     /// Asks for one of the account's keys, but not for that one.
@@ -83,8 +88,32 @@ impl Ceremonies {
         purpose: Purpose,
         now: Time,
     ) -> Result<Challenge, CeremonyError> {
+        self.ask_key_of(binding, account, |key| Some(key.id) != except, purpose, now).await
+    }
+
+    /// Asks for one of the account's keys of the listed makes; `None`: of any.
+    pub(super) async fn ask_key_of_make(
+        &self,
+        binding: TokenHash,
+        account: AccountId,
+        makes: Option<&[Arc<str>]>,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Challenge, CeremonyError> {
+        let is_one = |key: &StoredKey, makes: &[Arc<str>]| self.makes_of(key).iter().any(|make| makes.contains(make));
+        self.ask_key_of(binding, account, |key| makes.is_none_or(|makes| is_one(key, makes)), purpose, now).await
+    }
+
+    async fn ask_key_of(
+        &self,
+        binding: TokenHash,
+        account: AccountId,
+        which: impl Fn(&StoredKey) -> bool,
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<Challenge, CeremonyError> {
         let mut keys = self.store.keys(account).await?;
-        keys.retain(|key| Some(key.id) != except);
+        keys.retain(which);
         let (options, state) = self.authenticators.authentication(&keys)?;
         self.put(binding, Some(account), purpose, state, options, now).await
     }
@@ -92,8 +121,7 @@ impl Ceremonies {
     pub(super) async fn key(&self, answer: &Answer<'_>, account: AccountId, now: Time) -> Result<RightAnswer, CeremonyError> {
         let state = self.take(answer, Some(account), now).await?;
         let keys = self.store.keys(account).await?;
-        let right = self.authenticators.authenticate(&state, answer.credential, account, &keys)?;
-        self.write_down(right, now).await
+        self.judge(self.authenticators.authenticate(&state, answer.credential, account, &keys), now).await
     }
 
     /// Asks for whatever key the browser finds.
@@ -106,8 +134,26 @@ impl Ceremonies {
         let state = self.take(answer, None, now).await?;
         let credential = Authenticators::claimed_credential(answer.credential)?;
         let key: StoredKey = self.store.key_by_credential(&credential).await?.ok_or(KeyError::UnknownKey)?;
-        let right = self.authenticators.discover(&state, answer.credential, &key)?;
-        self.write_down(right, now).await
+        self.judge(self.authenticators.discover(&state, answer.credential, &key), now).await
+    }
+
+    /// The listed makes that a key is of; one that cannot be read is of none.
+    pub(super) fn makes_of(&self, key: &StoredKey) -> Arc<[Arc<str>]> {
+        self.authenticators.makes_of(key).unwrap_or_default()
+    }
+
+    /// From now on these makes are listed, for keys that are registered already too.
+    pub(super) async fn list_makes(&self, makes: Makes) -> Result<(), CeremonyError> {
+        self.authenticators.list_makes(makes);
+        let mut all = HashMap::new();
+        for key in self.store.all_keys().await? {
+            let makes = self.authenticators.makes_of(&key)?;
+            if !makes.is_empty() {
+                all.insert(key.id, makes);
+            }
+        }
+        self.sessions.makes().replace(all);
+        Ok(())
     }
 
     async fn put(
@@ -133,14 +179,35 @@ impl Ceremonies {
         }
     }
 
+    async fn judge(&self, checked: Result<RightAnswer, KeyError>, now: Time) -> Result<RightAnswer, CeremonyError> {
+        let judged = match checked {
+            Ok(right) => self.write_down(right, now).await,
+            Err(error) => Err(error.into()),
+        };
+        match judged {
+            Err(CeremonyError::Key(KeyError::CounterWentBack(copied))) => Err(self.stop(copied, now).await?.into()),
+            judged => judged,
+        }
+    }
+
+    /// Suspends a key of which there may be two, and ends what it has opened.
+    async fn stop(&self, mut copied: Copied, now: Time) -> Result<KeyError, StoreError> {
+        let at_once = self.sessions.revoke_all_by(copied.key).len();
+        self.store.change_token(&copied.serial, TokenState::Suspended, now).await?;
+        // Whoever signed in with it meanwhile came before it was suspended.
+        copied.sessions_ended = at_once.saturating_add(self.sessions.revoke_all_by(copied.key).len());
+        Ok(KeyError::CounterWentBack(copied))
+    }
+
     async fn write_down(&self, right: RightAnswer, now: Time) -> Result<RightAnswer, CeremonyError> {
         if self.store.record_use(right.key, right.counter, &right.passkey, now).await? {
+            self.sessions.makes().note(right.key, &right.makes);
             return Ok(right);
         }
         // Two answers with one counter raced, or the key was removed meanwhile.
         let keys = self.store.keys(right.account).await?;
-        let still_there = keys.iter().any(|key| key.id == right.key);
-        Err(if still_there { KeyError::CounterWentBack(right.key) } else { KeyError::UnknownKey }.into())
+        let still_there = keys.iter().find(|key| key.id == right.key);
+        Err(still_there.map_or(KeyError::UnknownKey, |key| KeyError::CounterWentBack(Copied::of(key, right.counter))).into())
     }
 }
 

@@ -3,9 +3,11 @@
 //! Invariant: a code counts once (one statement of the store spends it), only for a token that its holder has in that state, and
 //! whether a seed cannot be opened or a code is wrong, nobody is let in.
 
+use data_encoding::BASE32_NOPAD;
+
 use crate::clock::Time;
-use crate::crypto::{Hash, NoRandomness, NotSealedHere, SealingKey};
-use crate::model::{AccountId, Serial, TokenId, TokenState};
+use crate::crypto::{Hash, NoRandomness, NotSealedHere, SealingKey, random};
+use crate::model::{AccountId, Serial, TokenId, TokenKind, TokenState};
 use crate::oath::{Delivered, Kind, Progress, Scheme, Seed, TypedCode};
 use crate::store::{NewSeed, SealedSeed, Spending, Store, StoreError, StoredSeed};
 
@@ -24,10 +26,22 @@ pub enum CodeError {
     Store(#[from] StoreError),
 }
 
+#[derive(Debug, thiserror::Error)]
+pub enum PhoneAppError {
+    #[error("a seed for a phone cannot be made")]
+    Impossible,
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// A right code that is not spent yet.
 #[derive(Debug)]
-pub(super) struct Found {
+pub struct Found {
     pub(super) serial: Serial,
+    pub(super) kind: TokenKind,
+    pub(super) state: TokenState,
     pub(super) spending: Spending,
 }
 
@@ -49,9 +63,9 @@ impl Codes {
         Ok(some.is_none_or(|seed| self.open(&seed).is_ok()))
     }
 
-    /// Whether the account holds a token whose code could be asked for.
-    pub async fn has_active(&self, account: AccountId, wall: Time) -> Result<bool, StoreError> {
-        Ok(!self.store.seeds_of(account, TokenState::Active, wall).await?.is_empty())
+    /// Whether the account holds a token, of a kind of which `which` says yes, whose code could be asked for.
+    pub async fn has_active(&self, account: AccountId, which: impl Fn(TokenKind) -> bool, wall: Time) -> Result<bool, StoreError> {
+        Ok(self.store.seeds_of(account, TokenState::Active, wall).await?.iter().any(|stored| which(stored.kind)))
     }
 
     /// A maker's delivery as it is stored.
@@ -60,20 +74,51 @@ impl Codes {
     }
 
     /// Takes the code of one of the account's active tokens, and says which. `wall` is what the tokens' clocks are compared with.
-    pub async fn take(&self, account: AccountId, typed: &str, wall: Time) -> Result<TokenId, CodeError> {
-        self.spend(account, TokenState::Active, typed, wall).await
+    pub async fn take(&self, account: AccountId, typed: &str, wall: Time) -> Result<(TokenId, TokenKind), CodeError> {
+        let Found { spending, kind, .. } = self.find(account, TokenState::Active, |_| true, typed, wall).await?;
+        if self.store.spend_oath(&spending, wall).await? { Ok((spending.token, kind)) } else { Err(CodeError::Wrong) }
     }
 
     /// The holder of an issued token shows that she has it; the code is spent with that.
-    pub async fn activate(&self, account: AccountId, typed: &str, wall: Time) -> Result<TokenId, CodeError> {
-        self.spend(account, TokenState::Issued, typed, wall).await
+    #[cfg(test)]
+    pub(super) async fn activate(&self, account: AccountId, typed: &str, wall: Time) -> Result<TokenId, CodeError> {
+        let Found { spending, .. } = self.find(account, TokenState::Issued, |_| true, typed, wall).await?;
+        if self.store.activate_oath(&spending, wall).await? { Ok(spending.token) } else { Err(CodeError::Wrong) }
     }
 
-    /// Brings a token back that has gone astray, by two codes in a row. It opens nothing by itself: both codes are spent.
-    #[cfg(test)]
-    async fn resynchronise(&self, account: AccountId, serial: &Serial, codes: (&str, &str), wall: Time) -> Result<(), CodeError> {
+    /// Brings a token back that has gone astray, by two codes in a row. It opens nothing by itself: both codes are spent. Nobody counts the
+    /// guesses, so it is for staff.
+    pub async fn resynchronise(&self, account: AccountId, serial: &Serial, codes: (&str, &str), wall: Time) -> Result<(), CodeError> {
         let found = self.find_in_a_row(account, serial, codes, wall).await?;
-        if self.store.spend_oath(&found.spending, wall).await? { Ok(()) } else { Err(CodeError::Wrong) }
+        if self.bring_back(&found, wall).await? { Ok(()) } else { Err(CodeError::Wrong) }
+    }
+
+    /// Spends the two codes that found a token; an issued one stays issued, for its holder has not shown yet that she has it. `false`: they
+    /// are spent already.
+    pub async fn bring_back(&self, found: &Found, wall: Time) -> Result<bool, StoreError> {
+        match found.state {
+            TokenState::Issued => self.store.move_issued(&found.spending).await,
+            _ => self.store.spend_oath(&found.spending, wall).await,
+        }
+    }
+
+    /// What an app on a phone is to hold: made here, and issued to the account.
+    pub(super) async fn begin_phone_app(&self, account: AccountId, now: Time) -> Result<Serial, PhoneAppError> {
+        let id: [u8; 5] = random()?;
+        let serial = Serial::parse(&format!("P-{}", BASE32_NOPAD.encode(&id))).map_err(|_| PhoneAppError::Impossible)?;
+        // What every such app understands (RFC 6238 with its defaults).
+        let scheme = Scheme::new(Kind::Totp { period: 30 }, Hash::Sha1, 6).map_err(|_| PhoneAppError::Impossible)?;
+        let seed = Seed::new(random::<20>()?.to_vec()).ok_or(PhoneAppError::Impossible)?;
+        let new = Delivered { serial: serial.clone(), scheme, seed, counter: 0, expires: None, line: 0 };
+        self.store.begin_phone_app(account, &self.sealed(&new)?, now).await?;
+        Ok(serial)
+    }
+
+    /// The seed of an app that its holder has not confirmed yet, for the QR code; afterwards nobody sees it any more.
+    pub(super) async fn phone_seed(&self, account: AccountId, serial: &Serial, wall: Time) -> Result<Option<Seed>, CodeError> {
+        let seeds = self.store.seeds_of(account, TokenState::Issued, wall).await?;
+        let stored = seeds.iter().find(|stored| stored.serial == *serial && stored.kind == TokenKind::PhoneApp);
+        stored.map(|stored| Ok(self.open(stored)?.0)).transpose()
     }
 
     /// Looks for the token of that account and state that shows this code, among those of which `which` says yes; spends nothing.
@@ -81,12 +126,12 @@ impl Codes {
         &self,
         account: AccountId,
         state: TokenState,
-        which: impl Fn(&Serial) -> bool,
+        which: impl Fn(&StoredSeed) -> bool,
         typed: &str,
         wall: Time,
     ) -> Result<Found, CodeError> {
         let mut seeds = self.store.seeds_of(account, state, wall).await?;
-        seeds.retain(|stored| which(&stored.serial));
+        seeds.retain(which);
         if seeds.is_empty() {
             return Err(CodeError::NoToken);
         }
@@ -94,13 +139,13 @@ impl Codes {
         for stored in &seeds {
             let (seed, scheme, progress) = self.open(stored)?;
             if let Some(progress) = progress.take(&seed, scheme, &typed, unix_seconds(wall)) {
-                return Ok(Found { serial: stored.serial.clone(), spending: spending(stored, progress) });
+                return Ok(found(stored, progress));
             }
         }
         Err(CodeError::Wrong)
     }
 
-    /// Looks for where an active token has got to, by two codes in a row; spends nothing.
+    /// Looks for where an active or issued token has got to, by two codes in a row; spends nothing.
     pub(super) async fn find_in_a_row(
         &self,
         account: AccountId,
@@ -109,20 +154,12 @@ impl Codes {
         wall: Time,
     ) -> Result<Found, CodeError> {
         let (Some(first), Some(second)) = (TypedCode::parse(codes.0), TypedCode::parse(codes.1)) else { return Err(CodeError::Wrong) };
-        let seeds = self.store.seeds_of(account, TokenState::Active, wall).await?;
+        let mut seeds = self.store.seeds_of(account, TokenState::Active, wall).await?;
+        seeds.extend(self.store.seeds_of(account, TokenState::Issued, wall).await?);
         let stored = seeds.iter().find(|stored| stored.serial == *serial).ok_or(CodeError::NoToken)?;
         let (seed, scheme, progress) = self.open(stored)?;
-        let found = progress.resynchronise(&seed, scheme, (&first, &second), unix_seconds(wall)).ok_or(CodeError::Wrong)?;
-        Ok(Found { serial: serial.clone(), spending: spending(stored, found) })
-    }
-
-    async fn spend(&self, account: AccountId, state: TokenState, typed: &str, wall: Time) -> Result<TokenId, CodeError> {
-        let Found { spending, .. } = self.find(account, state, |_| true, typed, wall).await?;
-        let spent = match state {
-            TokenState::Issued => self.store.activate_oath(&spending, wall).await?,
-            _ => self.store.spend_oath(&spending, wall).await?,
-        };
-        if spent { Ok(spending.token) } else { Err(CodeError::Wrong) }
+        let progress = progress.resynchronise(&seed, scheme, (&first, &second), unix_seconds(wall)).ok_or(CodeError::Wrong)?;
+        Ok(found(stored, progress))
     }
 
     fn open(&self, stored: &StoredSeed) -> Result<(Seed, Scheme, Progress), CodeError> {
@@ -163,8 +200,9 @@ fn about(token: TokenId) -> Vec<u8> {
     format!("seed of {token}").into_bytes()
 }
 
-fn spending(stored: &StoredSeed, found: Progress) -> Spending {
-    Spending { token: stored.token, was: stored.seed.next, next: found.next, drift: found.drift }
+fn found(stored: &StoredSeed, now_at: Progress) -> Found {
+    let spending = Spending { token: stored.token, was: stored.seed.next, next: now_at.next, drift: now_at.drift };
+    Found { serial: stored.serial.clone(), kind: stored.kind, state: stored.state, spending }
 }
 
 fn unix_seconds(wall: Time) -> u64 {
@@ -231,7 +269,7 @@ mod tests {
         }
 
         async fn take(&self, code: &str) -> Result<TokenId, String> {
-            self.codes.take(self.holder, code, NOW).await.map_err(|error| error.to_string())
+            self.codes.take(self.holder, code, NOW).await.map(|(token, _)| token).map_err(|error| error.to_string())
         }
     }
 

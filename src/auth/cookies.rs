@@ -12,6 +12,9 @@ pub const STEP: &str = "__Host-yumen-step";
 /// The nonce that a hand-over from the portal must match.
 pub const NONCE: &str = "__Host-yumen-nonce";
 
+/// Before the name of a form that is kept: the key that opens it.
+pub const KEPT: &str = "__Host-yumen-kept";
+
 /// How often a cookie of one name is there. Two of them are a trick: refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sole<'a> {

@@ -24,6 +24,8 @@ pub enum Why {
     NoChallenge,
     Key(KeyError),
     WrongCode,
+    /// A certificate that is another's, or worth nothing.
+    WrongUsbKey,
     /// Staff sign in with a token that nobody can be talked out of; a code can be read out to a stranger.
     CodeForStaff,
     /// The store or something else failed.
@@ -83,7 +85,7 @@ impl Denied {
     pub fn suspended(&self) -> Option<&[Ended]> {
         match &self.counted {
             Counted::Suspended(ended) => ended.as_deref(),
-            Counted::MayTryAgain | Counted::Alarm(_) | Counted::CodesSuspended(_) => None,
+            Counted::MayTryAgain | Counted::Alarm(_) | Counted::CodesSuspended(_) | Counted::KeySuspended => None,
         }
     }
 
@@ -91,7 +93,7 @@ impl Denied {
     pub fn alarm(&self) -> Option<u32> {
         match self.counted {
             Counted::Alarm(in_row) => Some(in_row),
-            Counted::MayTryAgain | Counted::Suspended(_) | Counted::CodesSuspended(_) => None,
+            Counted::MayTryAgain | Counted::Suspended(_) | Counted::CodesSuspended(_) | Counted::KeySuspended => None,
         }
     }
 
@@ -117,6 +119,7 @@ impl Denied {
             | Why::NotEnrolled
             | Why::Key(_)
             | Why::WrongCode
+            | Why::WrongUsbKey
             | Why::CodeForStaff => Told::Refused,
             Why::Busy => Told::Busy,
             Why::NothingPending | Why::NoChallenge => Told::BeginAgain,
@@ -143,8 +146,10 @@ impl Why {
             Self::Key(KeyError::WrongOrigin) => "wrong-origin",
             Self::Key(KeyError::WrongChallenge) => "wrong-challenge",
             Self::Key(KeyError::UnknownKey) => "unknown-key",
+            Self::Key(KeyError::OtherMake) => "key-of-another-make",
             Self::Key(KeyError::Malformed(_) | KeyError::Wrong(_) | KeyError::Settings(_)) => "wrong-key",
             Self::WrongCode => "wrong-code",
+            Self::WrongUsbKey => "wrong-usb-key",
             Self::CodeForStaff => "code-for-staff",
             Self::Broken(_) => "unavailable",
         }

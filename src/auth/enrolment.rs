@@ -8,8 +8,8 @@ use super::guesses::{CodeDenied, Guesses};
 use super::password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, Role, Serial, TokenState};
-use crate::store::{Completion, Enrolment, KeyAddition, NewKey, Purpose, Store, StoreError};
+use crate::model::{Account, Role, Serial, TokenKind, TokenState};
+use crate::store::{Completion, Enrolment, KeyAddition, NewKey, Purpose, Store, StoreError, StoredSeed};
 
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolmentError {
@@ -98,7 +98,7 @@ impl Enrolling {
         if account.role != Role::Member {
             return Err(CodeDenied::NoToken.into());
         }
-        let not_yet = |serial: &Serial| !enrolment.shown.contains(serial);
+        let not_yet = |stored: &StoredSeed| stored.kind == TokenKind::Oath && !enrolment.shown.contains(&stored.serial);
         let found = self.guesses.look(account, self.codes.find(account.id, TokenState::Issued, not_yet, typed, wall)).await?;
         if self.store.show_enrolment_token(browser.hash(), &found.spending, now).await? {
             return Ok(found.serial);

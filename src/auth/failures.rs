@@ -48,6 +48,7 @@ fn kind(error: &KeyError) -> WrongAnswer {
         | KeyError::WrongChallenge
         | KeyError::UnknownKey
         | KeyError::Wrong(_)
+        | KeyError::OtherMake
         | KeyError::Settings(_) => WrongAnswer::Unsigned,
     }
 }
@@ -69,13 +70,22 @@ pub(super) enum Counted {
     /// So many wrong codes in a row that somebody may be guessing: the code tokens are suspended, and what they had opened has ended. Keys
     /// go on working.
     CodesSuspended(Vec<Serial>),
+    /// The key may have been copied, and is suspended with what it had opened; the account's other tokens are not.
+    KeySuspended,
     /// The account is suspended: by this failure if there are sessions that ended with it, or else by another one meanwhile.
     Suspended(Option<Vec<Ended>>),
 }
 
 impl Failures {
     pub(super) async fn count(&self, account: &Account, error: &KeyError) -> Result<Counted, StoreError> {
-        let (kind, limit) = (kind(error), self.limit.of(account.role));
+        if let KeyError::CounterWentBack(_) = error {
+            return Ok(Counted::KeySuspended);
+        }
+        self.count_as(account, kind(error)).await
+    }
+
+    pub(super) async fn count_as(&self, account: &Account, kind: WrongAnswer) -> Result<Counted, StoreError> {
+        let limit = self.limit.of(account.role);
         let count = self.store.count_failure(account.id, kind).await?;
         match kind {
             WrongAnswer::Unsigned if count > 0 && count.is_multiple_of(limit) => return Ok(Counted::Alarm(count)),

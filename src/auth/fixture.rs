@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
-use rcgen::{KeyPair, PublicKeyData, SigningKey};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData, SigningKey};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -142,6 +142,10 @@ pub(super) struct Device {
     pub(super) user_handle: Option<Vec<u8>>,
     /// Sign something else than was asked.
     pub(super) break_signature: bool,
+    /// It never counts.
+    pub(super) counts_nothing: bool,
+    /// Its maker says what it is.
+    pub(super) maker: Option<Maker>,
 }
 
 struct Held {
@@ -164,6 +168,8 @@ impl Device {
             rp_id: None,
             user_handle: None,
             break_signature: false,
+            counts_nothing: false,
+            maker: None,
         }
     }
 
@@ -174,19 +180,22 @@ impl Device {
         let credential = random::<32>().unwrap().to_vec();
         let user = BASE64URL_NOPAD.decode(options["user"]["id"].as_str().unwrap().as_bytes()).unwrap();
         let mut data = self.authenticator_data(options["rp"]["id"].as_str().unwrap(), 0x40);
-        data.extend([0; 16]);
+        data.extend(self.maker.as_ref().map_or([0; 16], |maker| maker.model));
         data.extend(u16::try_from(credential.len()).unwrap().to_be_bytes());
         data.extend(&credential);
         data.extend(cose_key(pair.der_bytes()));
-        let mut object = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x58".to_vec();
-        object.push(u8::try_from(data.len()).unwrap());
-        object.extend(data);
+        let client_data = self.client_data("webauthn.create", options);
+        let mut object = match &self.maker {
+            None => b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData".to_vec(),
+            Some(maker) => maker.statement(&[data.as_slice(), &sha256(&client_data)].concat()),
+        };
+        object.extend(cbor_bytes(&data));
         let answer = json!({
             "id": BASE64URL_NOPAD.encode(&credential),
             "rawId": BASE64URL_NOPAD.encode(&credential),
             "type": "public-key",
             "response": {
-                "clientDataJSON": BASE64URL_NOPAD.encode(&self.client_data("webauthn.create", options)),
+                "clientDataJSON": BASE64URL_NOPAD.encode(&client_data),
                 "attestationObject": BASE64URL_NOPAD.encode(&object),
             },
             "clientExtensionResults": {},
@@ -206,7 +215,7 @@ impl Device {
             .collect();
         let fits = |held: &&Held| allowed.is_empty() || allowed.contains(&held.credential);
         let held = self.keys.iter().find(fits).unwrap_or(&self.keys[0]);
-        self.counter += 1;
+        self.counter += u32::from(!self.counts_nothing);
         let data = self.authenticator_data(options["rpId"].as_str().unwrap(), 0);
         let client_data = self.client_data("webauthn.get", options);
         let mut signed = data.clone();
@@ -247,6 +256,65 @@ impl Device {
         data.extend(self.counter.to_be_bytes());
         data
     }
+}
+
+/// Signs what a key says of itself, with a certificate of its own authority (WebAuthn, section 8.2).
+pub(super) struct Maker {
+    pub(super) model: [u8; 16],
+    authority: CertifiedIssuer<'static, KeyPair>,
+    certificate: Vec<u8>,
+    key: KeyPair,
+}
+
+impl Maker {
+    /// `last_year`: the last in which its certificate is valid.
+    pub(super) fn new(model: u8, last_year: i32) -> Self {
+        let mut ca = CertificateParams::new(Vec::new()).unwrap();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        ca.distinguished_name.push(DnType::CommonName, format!("maker {}", random::<4>().unwrap()[0]));
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let authority = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+        let mut leaf = CertificateParams::new(Vec::new()).unwrap();
+        leaf.is_ca = IsCa::ExplicitNoCa;
+        leaf.not_after = rcgen::date_time_ymd(last_year, 12, 31);
+        for (part, value) in [
+            (DnType::CountryName, "CN"),
+            (DnType::OrganizationName, "A maker"),
+            (DnType::OrganizationalUnitName, "Authenticator Attestation"),
+            (DnType::CommonName, "A batch"),
+        ] {
+            leaf.distinguished_name.push(part, value);
+        }
+        let key = KeyPair::generate().unwrap();
+        let certificate = leaf.signed_by(&key, &authority).unwrap().der().to_vec();
+        Self { model: [model; 16], authority, certificate, key }
+    }
+
+    /// It shows its own certificate, but signs with a key that this does not fit.
+    pub(super) fn sign_with_key_of(&mut self, other: Maker) {
+        self.key = other.key;
+    }
+
+    pub(super) fn make(&self, name: &str, models: &[u8]) -> Make {
+        let models = models.iter().map(|model| uuid::Uuid::from_bytes([*model; 16])).collect();
+        Make::new(name.into(), &[self.authority.der().clone()], models).unwrap()
+    }
+
+    /// All of the attestation object but what the authenticator's data are.
+    fn statement(&self, signed: &[u8]) -> Vec<u8> {
+        let mut object = b"\xa3\x63fmt\x66packed\x67attStmt\xa3\x63alg\x26\x63sig".to_vec();
+        object.extend(cbor_bytes(&self.key.sign(signed).unwrap()));
+        object.extend(b"\x63x5c\x81");
+        object.extend(cbor_bytes(&self.certificate));
+        object.extend(b"\x68authData");
+        object
+    }
+}
+
+/// RFC 8949, section 3.1: major type 2.
+fn cbor_bytes(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+    [&[0x59], length.as_slice(), bytes].concat()
 }
 
 /// {1: 2, 3: -7, -1: 1, -2: x, -3: y} (RFC 9053, section 7.1.1) of an uncompressed P-256 point.

@@ -1,6 +1,7 @@
 //! Somebody who is signed in, as requests see her.
 //!
-//! Invariant: only the session table of this module makes an [`Identity`]. Once its session is revoked or over, it stays so.
+//! Invariant: only the session table of this module makes an [`Identity`]. Once its session is revoked or over, it stays so. What was
+//! proved is as it was when its token was given out, so a stolen cookie never grows stronger.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::introduction::Introduction;
+use super::makes::MakesOfKeys;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{AccountId, Factor, Host, SessionId, TokenId, Who};
+use crate::model::{AccountId, Factor, Host, Proof, SessionId, TokenId, Who};
 
 /// The longest that sessions last, whatever a label allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,7 @@ pub struct Identity {
     pub(super) introduction: Option<Arc<Introduction>>,
     pub(super) host: Host,
     pub(super) token: TokenHash,
+    pub(super) proofs: Arc<[Proof]>,
     /// That of its host.
     pub(super) mark: Arc<Mark>,
     pub(super) live: Arc<Live>,
@@ -109,13 +112,41 @@ impl Identity {
         if *host == self.host { Some(self.mark.time()) } else { self.live.visits.last(host) }
     }
 
+    /// What had been proved in the session when this token was given out, once for each of her tokens; the first is that of the token
+    /// that opened the session.
+    pub fn proofs(&self) -> &[Proof] {
+        &self.proofs
+    }
+
+    /// The strongest that was proved.
     pub fn factor(&self) -> Factor {
-        self.live.factor
+        strongest(self.live.factor, &self.proofs)
+    }
+
+    /// Whether one proof is by a factor that `fits`, and no older than `fresh`, if that is asked.
+    pub fn proven_within(&self, fits: impl Fn(Factor) -> bool, fresh: Option<Duration>, now: Time) -> bool {
+        self.proven_by(|proof| fits(proof.factor), fresh, now)
+    }
+
+    /// Whether there is a proof that `counts`, and is no older than `fresh`, if that is asked.
+    pub fn proven_by(&self, counts: impl Fn(&Proof) -> bool, fresh: Option<Duration>, now: Time) -> bool {
+        let is_fresh = |at: Time| fresh.is_none_or(|fresh| now < at.plus(fresh));
+        self.proofs.iter().any(|proof| counts(proof) && is_fresh(proof.at))
     }
 
     /// The key that opened the session.
     pub fn key(&self) -> TokenId {
         self.live.key
+    }
+
+    /// Whether a token that she has shown is a security key of one of these makes.
+    pub fn has_key_of(&self, token: TokenId, makes: &[Arc<str>]) -> bool {
+        self.live.makes.is_one_of(token, makes)
+    }
+
+    /// Whether this token was shown in the session.
+    pub fn rests_on(&self, token: TokenId) -> bool {
+        self.proofs.iter().any(|proof| proof.token == token)
     }
 
     pub fn is_revoked(&self) -> bool {
@@ -142,6 +173,12 @@ impl Identity {
     }
 }
 
+/// The strongest of several proofs; among equals it is that of the sign-in.
+pub(super) fn strongest(sign_in: Factor, proofs: &[Proof]) -> Factor {
+    let stronger = proofs.iter().map(|proof| proof.factor).find(|factor| factor.is_phishing_resistant());
+    stronger.filter(|_| !sign_in.is_phishing_resistant()).unwrap_or(sign_in)
+}
+
 /// What all tokens of a session share.
 #[derive(Debug)]
 pub(super) struct Live {
@@ -152,6 +189,7 @@ pub(super) struct Live {
     pub(super) address: IpAddr,
     pub(super) user_agent: String,
     pub(super) limits: Arc<ArcSwap<SessionLimits>>,
+    pub(super) makes: MakesOfKeys,
     pub(super) last_active: Mark,
     pub(super) visits: Visits,
     pub(super) revoked: AtomicBool,
@@ -208,8 +246,10 @@ impl Identity {
             factor: Some(factor),
             session: Some(token.hex().chars().take(16).collect::<String>().into()),
         };
+        let key = TokenId::fresh();
         Arc::new(Self {
             introduction: Introduction::of(&who, email).ok().map(Arc::new),
+            proofs: [Proof { token: key, factor, at: signed_in }].into(),
             who: Arc::new(who),
             email: email.map(Into::into),
             mark: visits.enter(&host, signed_in),
@@ -217,12 +257,13 @@ impl Identity {
             token,
             live: Arc::new(Live {
                 id: SessionId::fresh(),
-                key: TokenId::fresh(),
+                key,
                 factor,
                 signed_in,
                 address: IpAddr::from([192, 0, 2, 1]),
                 user_agent: "test".to_owned(),
                 limits: Arc::new(ArcSwap::from_pointee(SessionLimits::default())),
+                makes: MakesOfKeys::default(),
                 last_active: Mark::at(signed_in),
                 visits,
                 revoked: AtomicBool::new(false),
@@ -235,8 +276,23 @@ impl Identity {
     pub fn sample_on(&self, host: &Host, now: Time) -> Arc<Self> {
         let token = crate::crypto::Token::random().unwrap().hash();
         let (who, email, live) = (Arc::clone(&self.who), self.email.clone(), Arc::clone(&self.live));
-        let introduction = self.introduction.clone();
-        Arc::new(Self { who, email, introduction, host: host.clone(), token, mark: live.visits.enter(host, now), live })
+        let (introduction, proofs) = (self.introduction.clone(), Arc::clone(&self.proofs));
+        Arc::new(Self { who, email, introduction, proofs, host: host.clone(), token, mark: live.visits.enter(host, now), live })
+    }
+
+    /// The sample after she showed another token.
+    pub fn sample_stepped_up(&self, factor: Factor, at: Time) -> Arc<Self> {
+        let proof = Proof { token: TokenId::fresh(), factor, at };
+        let (who, email, live) = (Arc::clone(&self.who), self.email.clone(), Arc::clone(&self.live));
+        let (introduction, proofs) = (self.introduction.clone(), self.proofs.iter().copied().chain([proof]).collect());
+        let (host, token, mark) = (self.host.clone(), self.token, Arc::clone(&self.mark));
+        Arc::new(Self { who, email, introduction, host, token, proofs, mark, live })
+    }
+
+    /// Lets makes vouch for the sample's key.
+    pub fn vouch_for_sample(&self, makes: &[&str]) {
+        let makes: Vec<Arc<str>> = makes.iter().map(|make| (*make).into()).collect();
+        self.live.makes.note(self.key(), &makes.into());
     }
 
     /// Ends the sample's session.

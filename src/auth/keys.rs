@@ -3,6 +3,9 @@
 //! Invariant: an answer counts only from the portal's exact origin and RP id, with the user verified by the key itself
 //! (PIN or fingerprint), and from a key that cannot be copied (WebAuthn, section 6.1.3: not backup-eligible).
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use serde_json::Value;
 use url::Url;
 use webauthn_rs::prelude::{
@@ -10,8 +13,10 @@ use webauthn_rs::prelude::{
     RegisterPublicKeyCredential, Uuid, Webauthn, WebauthnBuilder, WebauthnError,
 };
 
+use super::makes::{Makes, attestation_of};
+use crate::clock::Time;
 use crate::crypto::sha256;
-use crate::model::{Account, AccountId, TokenId, capped};
+use crate::model::{Account, AccountId, Attestation, Serial, TokenId, capped};
 use crate::store::{NewKey, StoredKey};
 
 /// More than any authenticator says; a certificate chain in an attestation is the longest part.
@@ -35,11 +40,33 @@ pub enum KeyError {
     UnknownKey,
     /// The signature counter did not go on: there may be two of this key.
     #[error("the key's signature counter went back: it may have been copied")]
-    CounterWentBack(TokenId),
+    CounterWentBack(Copied),
+    /// Every label asks for keys of certain makes, and this is none of them.
+    #[error("the key is of no make that the config lists")]
+    OtherMake,
     #[error("the key's answer is wrong: {0}")]
     Wrong(String),
     #[error("the WebAuthn settings are wrong: {0}")]
     Settings(String),
+}
+
+/// A key that signed with a counter that it, or its copy, had passed already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    pub key: TokenId,
+    pub serial: Serial,
+    pub account: AccountId,
+    /// What the counter was, and what the answer says.
+    pub known: u32,
+    pub shown: u32,
+    /// How many sessions ended when the key was suspended.
+    pub sessions_ended: usize,
+}
+
+impl Copied {
+    pub(super) fn of(key: &StoredKey, shown: u32) -> Self {
+        Self { key: key.id, serial: key.serial.clone(), account: key.account, known: key.counter, shown, sessions_ended: 0 }
+    }
 }
 
 /// A key answered rightly; this is to be written down.
@@ -49,11 +76,16 @@ pub struct RightAnswer {
     pub account: AccountId,
     pub counter: u32,
     pub passkey: String,
+    /// The listed makes that it is of.
+    pub makes: Arc<[Arc<str>]>,
 }
 
 /// Asks for and checks keys, for one site.
 #[derive(Clone, Debug)]
-pub struct Authenticators(Webauthn);
+pub struct Authenticators {
+    webauthn: Webauthn,
+    makes: Arc<ArcSwap<Makes>>,
+}
 
 impl Authenticators {
     /// `rp_id` is the portal's host name, `origin` its address with the port (WebAuthn, section 5.1.3), `name` what
@@ -63,14 +95,28 @@ impl Authenticators {
             return Err(KeyError::Settings(format!("{origin} is not https")));
         }
         let built = WebauthnBuilder::new(rp_id, origin).and_then(|builder| builder.rp_name(name).build());
-        built.map(Self).map_err(|error| KeyError::Settings(format!("{origin} with RP id {rp_id}: {error}")))
+        let webauthn = built.map_err(|error| KeyError::Settings(format!("{origin} with RP id {rp_id}: {error}")))?;
+        Ok(Self { webauthn, makes: Arc::default() })
+    }
+
+    /// The makes that the config lists, from now on.
+    pub(super) fn list_makes(&self, makes: Makes) {
+        self.makes.store(Arc::new(makes));
+    }
+
+    /// The makes that a key is of, which was registered then.
+    pub(super) fn makes_of(&self, key: &StoredKey) -> Result<Arc<[Arc<str>]>, KeyError> {
+        if key.attestation == Attestation::None || !self.makes.load().ask() {
+            return Ok(Arc::default());
+        }
+        Ok(self.makes.load().of(&Credential::from(read_state::<Passkey>(&key.passkey)?), key.added))
     }
 
     /// Options for `navigator.credentials.create()`, and the state to keep.
     pub fn registration(&self, account: &Account, known: &[Vec<u8>]) -> Result<(Value, String), KeyError> {
         let exclude = known.iter().map(|credential| CredentialID::from(credential.clone())).collect();
         let (options, state) = self
-            .0
+            .webauthn
             .start_passkey_registration(account.id.0, account.name.as_str(), account.name.as_str(), Some(exclude))
             .map_err(settings)?;
         let mut options = json(&options)?;
@@ -78,13 +124,18 @@ impl Authenticators {
         if let Some(selection) = options.pointer_mut("/publicKey/authenticatorSelection").and_then(Value::as_object_mut) {
             selection.insert("residentKey".to_owned(), Value::from("preferred"));
         }
+        if self.makes.load().ask()
+            && let Some(options) = options.pointer_mut("/publicKey").and_then(Value::as_object_mut)
+        {
+            options.insert("attestation".to_owned(), Value::from("direct"));
+        }
         Ok((options, text(&state)?))
     }
 
-    pub fn register(&self, state: &str, answer: &str, label: &str) -> Result<NewKey, KeyError> {
+    pub fn register(&self, state: &str, answer: &str, label: &str, now: Time) -> Result<NewKey, KeyError> {
         let state: PasskeyRegistration = read_state(state)?;
         let answer: RegisterPublicKeyCredential = parse(answer)?;
-        let passkey = self.0.finish_passkey_registration(&answer, &state).map_err(wrong)?;
+        let passkey = self.webauthn.finish_passkey_registration(&answer, &state).map_err(wrong)?;
         let credential = Credential::from(passkey.clone());
         if credential.backup_eligible || credential.backup_state {
             return Err(KeyError::NotHardware);
@@ -92,7 +143,12 @@ impl Authenticators {
         if !credential.user_verified {
             return Err(KeyError::UserNotVerified);
         }
+        let makes = self.makes.load();
+        if makes.only && makes.of(&credential, now).is_empty() {
+            return Err(KeyError::OtherMake);
+        }
         Ok(NewKey {
+            attestation: attestation_of(&credential),
             id: TokenId::fresh(),
             credential: credential.cred_id.to_vec(),
             passkey: text(&passkey)?,
@@ -107,7 +163,7 @@ impl Authenticators {
             return Err(KeyError::UnknownKey);
         }
         let passkeys = keys.iter().map(|key| read_state(&key.passkey)).collect::<Result<Vec<Passkey>, _>>()?;
-        let (options, state) = self.0.start_passkey_authentication(&passkeys).map_err(settings)?;
+        let (options, state) = self.webauthn.start_passkey_authentication(&passkeys).map_err(settings)?;
         Ok((json(&options)?, text(&state)?))
     }
 
@@ -124,13 +180,13 @@ impl Authenticators {
         if !is_signed(key, &answer)? {
             return Err(KeyError::Wrong("the signature is not the key's".to_owned()));
         }
-        let result = self.0.finish_passkey_authentication(&answer, &state).map_err(|error| wrong_with(key.id, error))?;
-        right(key, &result)
+        let result = self.webauthn.finish_passkey_authentication(&answer, &state).map_err(|error| wrong_with(key, &answer, error))?;
+        right(key, self.makes_of(key)?, &result)
     }
 
     /// Options for `navigator.credentials.get()` where nobody has given a name yet, and the state to keep.
     pub fn discovery(&self) -> Result<(Value, String), KeyError> {
-        let (options, state) = self.0.start_discoverable_authentication().map_err(settings)?;
+        let (options, state) = self.webauthn.start_discoverable_authentication().map_err(settings)?;
         let mut options = json(&options)?;
         // Whether the browser offers keys by itself or on a button is for the page to say.
         if let Some(options) = options.as_object_mut() {
@@ -148,13 +204,16 @@ impl Authenticators {
     pub fn discover(&self, state: &str, answer: &str, key: &StoredKey) -> Result<RightAnswer, KeyError> {
         let state: DiscoverableAuthentication = read_state(state)?;
         let answer: PublicKeyCredential = parse(answer)?;
-        let named: Uuid = self.0.identify_discoverable_authentication(&answer).map_err(|_| KeyError::UnknownKey)?.0;
+        let named: Uuid = self.webauthn.identify_discoverable_authentication(&answer).map_err(|_| KeyError::UnknownKey)?.0;
         if named != key.account.0 || key.credential != answer.get_credential_id() {
             return Err(KeyError::UnknownKey);
         }
         let passkey: Passkey = read_state(&key.passkey)?;
-        let result = self.0.finish_discoverable_authentication_v2(&answer, state, &passkey).map_err(|error| wrong_with(key.id, error))?;
-        right(key, &result)
+        let result = self
+            .webauthn
+            .finish_discoverable_authentication_v2(&answer, state, &passkey)
+            .map_err(|error| wrong_with(key, &answer, error))?;
+        right(key, self.makes_of(key)?, &result)
     }
 }
 
@@ -166,7 +225,7 @@ fn is_signed(key: &StoredKey, answer: &PublicKeyCredential) -> Result<bool, KeyE
     Ok(public.verify_signature(&answer.response.signature, &signed).unwrap_or(false))
 }
 
-fn right(key: &StoredKey, result: &webauthn_rs::prelude::AuthenticationResult) -> Result<RightAnswer, KeyError> {
+fn right(key: &StoredKey, makes: Arc<[Arc<str>]>, result: &webauthn_rs::prelude::AuthenticationResult) -> Result<RightAnswer, KeyError> {
     if !result.user_verified() {
         return Err(KeyError::UserNotVerified);
     }
@@ -175,12 +234,17 @@ fn right(key: &StoredKey, result: &webauthn_rs::prelude::AuthenticationResult) -
     }
     let mut passkey: Passkey = read_state(&key.passkey)?;
     passkey.update_credential(result).ok_or(KeyError::UnknownKey)?;
-    Ok(RightAnswer { key: key.id, account: key.account, counter: result.counter(), passkey: text(&passkey)? })
+    Ok(RightAnswer { key: key.id, account: key.account, counter: result.counter(), passkey: text(&passkey)?, makes })
 }
 
-fn wrong_with(key: TokenId, error: WebauthnError) -> KeyError {
+/// The library looks at the counter after all else, the signature too: so nobody without the key, or a copy, comes so far.
+fn wrong_with(key: &StoredKey, answer: &PublicKeyCredential, error: WebauthnError) -> KeyError {
     match error {
-        WebauthnError::CredentialPossibleCompromise => KeyError::CounterWentBack(key),
+        WebauthnError::CredentialPossibleCompromise => {
+            // WebAuthn, section 6.1: behind the hash of the RP id and the flags.
+            let counter = answer.response.authenticator_data.get(33..37).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+            KeyError::CounterWentBack(Copied::of(key, counter.unwrap_or(0)))
+        }
         other => wrong(other),
     }
 }

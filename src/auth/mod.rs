@@ -16,14 +16,19 @@ mod handover;
 mod identity;
 mod introduction;
 mod keys;
+mod makes;
 mod own_tokens;
 mod password;
+mod proving;
 mod return_to;
 mod session;
 mod session_list;
 mod sign_in;
+mod step_up;
 mod tally;
 mod tokens;
+mod usb_key;
+mod usb_key_sign_in;
 mod visits;
 mod weak;
 
@@ -48,14 +53,18 @@ pub use guesses::CodeDenied;
 pub use handover::{Entry, Handover, IssueError, NoEntry};
 pub use identity::{Identity, SessionLimits, Visitor};
 pub use introduction::Introduction;
-pub use keys::{Authenticators, KeyError};
+pub use keys::{Authenticators, Copied, KeyError};
+pub use makes::{Make, Makes, MakesOfKeys, NotAMake};
 pub use own_tokens::{AstrayToken, LostToken, ProofNeeded, ShownToken, may_be_lost};
 pub use password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
 pub use session_list::{SessionCounts, SessionRow};
 pub use sign_in::{Pending, SecondFactors, SignIn, SignedIn};
+pub use step_up::{StepUpMeans, SteppedUp};
 pub use tally::{SignInCounts, SignInTally};
+pub use usb_key::{HeldUsbKey, NotHers, ShownFor, ShownUsbKey, UsbKeyError, UsbKeyRequest, UsbKeys};
+pub use usb_key_sign_in::{AfterUsbKey, WrongUsbKey};
 
 use ceremony::Ceremonies;
 use failures::Failures;
@@ -70,9 +79,20 @@ pub struct Auth {
     pub keys: KeyChanges,
     pub handover: Handover,
     pub codes: Codes,
+    pub usb_keys: UsbKeys,
 }
 
 impl Auth {
+    /// The listed makes that a key is of.
+    pub fn makes_of(&self, key: &crate::store::StoredKey) -> Arc<[Arc<str>]> {
+        self.keys.ceremonies.makes_of(key)
+    }
+
+    /// The makes of security keys that the config lists, from now on and for all keys that there are.
+    pub async fn list_makes(&self, makes: Makes) -> Result<(), CeremonyError> {
+        self.keys.ceremonies.list_makes(makes).await
+    }
+
     pub fn new(
         store: &Store,
         sessions: Arc<Sessions>,
@@ -83,7 +103,7 @@ impl Auth {
     ) -> Self {
         let store = store.clone();
         let codes = Codes::new(store.clone(), sealing);
-        let ceremonies = Ceremonies::new(store.clone(), authenticators);
+        let ceremonies = Ceremonies::new(store.clone(), authenticators, Arc::clone(&sessions));
         let failures = Failures { store: store.clone(), sessions: Arc::clone(&sessions), limit: failure_limit };
         let guesses = Guesses { store: store.clone(), sessions: Arc::clone(&sessions), limit: failure_limit };
         let keys = KeyChanges {
@@ -108,6 +128,7 @@ impl Auth {
             },
             enrolment: Enrolling { store: store.clone(), passwords, ceremonies, codes: codes.clone(), guesses },
             keys,
+            usb_keys: UsbKeys { store: store.clone() },
             handover: Handover { store, sessions: Arc::clone(&sessions) },
             sessions,
             codes,

@@ -10,8 +10,9 @@ use super::identity::Identity;
 use super::session::Ended;
 use crate::clock::Time;
 use crate::crypto::Token;
-use crate::model::{AccountId, Serial, TokenKind, TokenState};
-use crate::store::{StoreError, StoredToken, TokenChange};
+use crate::model::{AccountId, Role, Serial, TokenKind, TokenState};
+use crate::oath::Seed;
+use crate::store::{StoreError, StoredSeed, StoredToken, TokenChange};
 
 /// By what she has to prove that it is she.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +74,8 @@ impl KeyChanges {
         if self.proof_needed(identity, about, now).await? != ProofNeeded::Code {
             return Err(KeyChangeError::NoProof);
         }
-        let other = |serial: &Serial| Some(serial) != about;
+        // An app on a phone can be copied: it proves nothing about tokens that cannot.
+        let other = |stored: &StoredSeed| stored.kind == TokenKind::Oath && Some(&stored.serial) != about;
         let found = self.guesses.look(&account, self.codes.find(account.id, TokenState::Active, other, typed, wall)).await?;
         if !self.store.spend_oath(&found.spending, now).await? {
             return Err(CodeDenied::Wrong.into());
@@ -115,7 +117,7 @@ impl KeyChanges {
     ) -> Result<ShownToken, KeyChangeError> {
         self.may_activate(identity, proof, serial, now).await?;
         let account = self.account(identity, now).await?;
-        let this = |issued: &Serial| issued == serial;
+        let this = |issued: &StoredSeed| issued.serial == *serial;
         Ok(ShownToken(self.guesses.look(&account, self.codes.find(account.id, TokenState::Issued, this, typed, wall)).await?))
     }
 
@@ -124,7 +126,31 @@ impl KeyChanges {
         right(self.store.activate_oath(&shown.0.spending, now).await?)
     }
 
-    /// Two codes in a row of one of her active tokens. It takes no proof: a token that went astray can give none, and it opens nothing.
+    /// Makes what an app on her phone is to hold; a first code confirms it, as with a token that was issued to her.
+    pub async fn begin_phone_app(&self, identity: &Identity, proof: &Token, now: Time) -> Result<Serial, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        self.holds(identity, proof, now).await?;
+        if account.role != Role::Member {
+            return Err(KeyChangeError::NoProof);
+        }
+        Ok(self.codes.begin_phone_app(account.id, now).await?)
+    }
+
+    /// What the app on her phone is to hold; `None`: it is another token, or is confirmed.
+    pub async fn phone_seed(
+        &self,
+        identity: &Identity,
+        proof: &Token,
+        serial: &Serial,
+        now: Time,
+        wall: Time,
+    ) -> Result<Option<Seed>, KeyChangeError> {
+        let account = self.account(identity, now).await?;
+        self.holds(identity, proof, now).await?;
+        Ok(self.codes.phone_seed(account.id, serial, wall).await.map_err(CodeDenied::Broken)?)
+    }
+
+    /// Two codes in a row of one of her tokens. It takes no proof: a token that went astray can give none, and it opens nothing.
     pub async fn check_astray(
         &self,
         identity: &Identity,
@@ -139,7 +165,7 @@ impl KeyChanges {
 
     pub async fn resynchronise(&self, identity: &Identity, astray: AstrayToken, now: Time) -> Result<(), KeyChangeError> {
         self.account(identity, now).await?;
-        right(self.store.spend_oath(&astray.0.spending, now).await?)
+        right(self.codes.bring_back(&astray.0, now).await?)
     }
 
     /// Whether she may report this token lost, with what she proved.
@@ -150,7 +176,7 @@ impl KeyChanges {
         let token = tokens.iter().find(hers).ok_or(KeyChangeError::NoSuchKey)?;
         let proves = match proven.by {
             By::Token(other) => other != token.id,
-            By::Password => !tokens.iter().any(|other| other.id != token.id && other.opens(now)),
+            By::Password => !tokens.iter().any(|other| other.id != token.id && other.opens(now) && other.kind != TokenKind::PhoneApp),
         };
         if proves && proven.session == identity.session_id() { Ok(LostToken(token.clone())) } else { Err(KeyChangeError::NoProof) }
     }

@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use super::identity::{Identity, Live, SessionLimits};
+use super::identity::{Identity, Live, SessionLimits, strongest};
 use super::introduction::Introduction;
+use super::makes::MakesOfKeys;
 use super::tokens::Tokens;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token, TokenHash};
-use crate::model::{Account, AccountId, Factor, Host, SessionId, TokenId, Who, capped};
+use crate::model::{Account, AccountId, Factor, Host, Proof, SessionId, TokenId, Who, capped};
 use crate::store::{Session, Store, StoreError, StoredSession, Touch};
 
 const LONGEST_USER_AGENT: usize = 256;
@@ -47,11 +48,12 @@ pub struct Ended {
 
 #[derive(Debug)]
 pub struct Sessions {
-    store: Store,
+    pub(super) store: Store,
     portal: Host,
     limits: Arc<ArcSwap<SessionLimits>>,
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
     open: Mutex<HashMap<SessionId, Open>>,
+    makes: MakesOfKeys,
     /// Ended here, but perhaps not yet in the store.
     ending: Mutex<HashSet<SessionId>>,
 }
@@ -63,6 +65,9 @@ pub(super) struct Open {
     email: Option<Arc<str>>,
     introduction: Option<Arc<Introduction>>,
     pub(super) tokens: Vec<(Host, TokenHash)>,
+    pub(super) proofs: Arc<[Proof]>,
+    /// What is being proved just now: whoever revokes such a token ends this session too.
+    pub(super) proving: Vec<TokenId>,
     /// The times that the store knows.
     written: Touch,
 }
@@ -78,6 +83,7 @@ impl Sessions {
             tokens: Tokens::default(),
             open: Mutex::default(),
             ending: Mutex::default(),
+            makes: MakesOfKeys::default(),
         };
         let mut shifted = Vec::new();
         for session in stored {
@@ -96,6 +102,11 @@ impl Sessions {
         self.limits.store(Arc::new(limits));
     }
 
+    /// Which keys are of which makes.
+    pub fn makes(&self) -> &MakesOfKeys {
+        &self.makes
+    }
+
     pub fn portal(&self) -> &Host {
         &self.portal
     }
@@ -104,6 +115,11 @@ impl Sessions {
     pub fn lookup(&self, token: &Token, host: &Host, now: Time) -> Option<Arc<Identity>> {
         let identity = self.tokens.find(&token.hash())?;
         (identity.host == *host && !identity.live.is_over(now)).then_some(identity)
+    }
+
+    /// Who was given this token.
+    pub(super) fn holder_of(&self, token: TokenHash) -> Option<Arc<Identity>> {
+        self.tokens.find(&token)
     }
 
     /// Ends a session; `false`: it was not open.
@@ -124,9 +140,9 @@ impl Sessions {
         self.revoke_where(|_, open| open.who.account == account)
     }
 
-    /// Ends all that a token opened, in memory and at once.
+    /// Ends all that a token opened or had a part in, in memory and at once.
     pub fn revoke_all_by(&self, token: TokenId) -> Vec<Ended> {
-        self.revoke_where(|_, open| open.live.key == token)
+        self.revoke_where(|_, open| open.rests_on(token))
     }
 
     /// Ends all that the account has.
@@ -137,9 +153,9 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Ends the sessions that a key opened, because the key is no longer trusted.
+    /// Ends the sessions that a key opened or had a part in, because the key is no longer trusted.
     pub async fn end_of_key(&self, key: TokenId) -> Result<Vec<Ended>, StoreError> {
-        self.end_where(|_, open| open.live.key == key).await
+        self.end_where(|_, open| open.rests_on(key)).await
     }
 
     /// Ends, in memory, what has become too old or idle, and says what that was; the store hears of it at the next
@@ -194,7 +210,8 @@ impl Sessions {
         };
         // In memory first: whoever ends all of the account's sessions meanwhile finds this one too.
         let hosts = [(self.portal.clone(), now)].into();
-        let identity = self.insert(&session, account, &[(self.portal.clone(), token.hash())], hosts);
+        let proofs = [Proof { token: key, factor, at: now }].into();
+        let identity = self.insert(&session, account, proofs, &[(self.portal.clone(), token.hash())], hosts);
         let Some(identity) = identity else { return Ok(None) };
         match self.store.create_session(&session, &self.portal, token.hash()).await {
             Ok(true) if !identity.is_revoked() => Ok(Some((token, identity))),
@@ -224,19 +241,21 @@ impl Sessions {
     }
 
     /// Whether the session is open.
-    pub(super) fn is_open(&self, id: SessionId, now: Time) -> bool {
+    pub fn is_open(&self, id: SessionId, now: Time) -> bool {
         self.open().get(&id).is_some_and(|session| !session.live.is_over(now))
     }
 
     /// Puts a stored session into the table. A clock that was set back while the process was down must not make it
     /// younger than it was when it was last seen: then all its times move, and the store is told.
     fn restore(&self, stored: StoredSession, now: Time) -> Option<Touch> {
-        let StoredSession { mut session, account, tokens, mut hosts } = stored;
-        let ahead = session.last_active.since(now);
+        let StoredSession { mut session, account, mut proofs, tokens, mut hosts } = stored;
+        let latest = proofs.iter().map(|proof| proof.at).fold(session.last_active, Time::max);
+        let ahead = latest.since(now);
         session.last_active = session.last_active.minus(ahead);
         session.signed_in = session.signed_in.minus(ahead);
         hosts.values_mut().for_each(|active| *active = active.minus(ahead).min(now));
-        self.insert(&session, &account, &tokens, hosts.clone());
+        proofs.iter_mut().for_each(|proof| proof.at = proof.at.minus(ahead));
+        self.insert(&session, &account, proofs.into(), &tokens, hosts.clone());
         let touch = Touch { session: session.id, signed_in: session.signed_in, last_active: session.last_active, hosts };
         (!ahead.is_zero()).then_some(touch)
     }
@@ -246,6 +265,7 @@ impl Sessions {
         &self,
         session: &Session,
         account: &Account,
+        proofs: Arc<[Proof]>,
         tokens: &[(Host, TokenHash)],
         hosts: BTreeMap<Host, Time>,
     ) -> Option<Arc<Identity>> {
@@ -254,7 +274,7 @@ impl Sessions {
             name: account.name.clone(),
             unit: account.unit.clone(),
             role: account.role,
-            factor: Some(session.factor),
+            factor: Some(strongest(session.factor, &proofs)),
             session: Some(session.mark.as_str().into()),
         };
         let new = Open {
@@ -266,6 +286,7 @@ impl Sessions {
                 address: session.address,
                 user_agent: session.user_agent.clone(),
                 limits: Arc::clone(&self.limits),
+                makes: self.makes.clone(),
                 last_active: Mark::at(session.last_active),
                 visits: Visits::of(&hosts),
                 revoked: AtomicBool::new(false),
@@ -275,6 +296,8 @@ impl Sessions {
             who: Arc::new(who),
             email: account.email.as_deref().map(Into::into),
             tokens: tokens.to_vec(),
+            proofs,
+            proving: Vec::new(),
             written: Touch { session: session.id, signed_in: session.signed_in, last_active: session.last_active, hosts },
         };
         let mut first = None;
@@ -332,14 +355,19 @@ impl Sessions {
 }
 
 impl Open {
+    fn rests_on(&self, token: TokenId) -> bool {
+        self.live.key == token || self.proofs.iter().any(|proof| proof.token == token) || self.proving.contains(&token)
+    }
+
     /// `entered`: when the host was, for its idle time.
-    fn identity(&self, host: &Host, token: TokenHash, entered: Time) -> Arc<Identity> {
+    pub(super) fn identity(&self, host: &Host, token: TokenHash, entered: Time) -> Arc<Identity> {
         Arc::new(Identity {
             who: Arc::clone(&self.who),
             email: self.email.clone(),
             introduction: self.introduction.clone(),
             host: host.clone(),
             token,
+            proofs: Arc::clone(&self.proofs),
             mark: self.live.visits.enter(host, entered),
             live: Arc::clone(&self.live),
         })

@@ -18,7 +18,7 @@ use super::password::{PasswordError, Passwords};
 use super::session::{Browser, Sessions};
 use super::tally::SignInTally;
 use crate::clock::Time;
-use crate::crypto::Token;
+use crate::crypto::{Token, TokenHash};
 use crate::model::{Account, AccountId, AccountName, AccountState, Factor, Role, TokenId};
 use crate::store::{Purpose, Step, StepKind, Store, StoreError};
 
@@ -38,6 +38,8 @@ pub struct SecondFactors {
     pub key: Option<Challenge>,
     /// She holds a token that shows codes.
     pub code: bool,
+    /// USB-KEYs are taken here.
+    pub usb_key: bool,
 }
 
 /// Signed in. `token` is for the portal's cookie, and new.
@@ -99,12 +101,12 @@ impl SignIn {
     }
 
     /// What the account whose password was right can be asked for.
-    pub async fn second_factors(&self, pending: &Token, now: Time, wall: Time) -> Result<SecondFactors, Denied> {
+    pub async fn second_factors(&self, pending: &Token, usb_key: bool, now: Time, wall: Time) -> Result<SecondFactors, Denied> {
         let account = self.pending(pending, now).await?;
-        let code = account.role == Role::Member && self.codes.has_active(account.id, wall).await.map_err(Denied::broken)?;
+        let code = account.role == Role::Member && self.codes.has_active(account.id, |_| true, wall).await.map_err(Denied::broken)?;
         match self.ceremonies.ask_key(pending.hash(), account.id, Purpose::SignIn, now).await {
-            Ok(challenge) => Ok(SecondFactors { key: Some(challenge), code }),
-            Err(CeremonyError::Key(KeyError::UnknownKey)) if code => Ok(SecondFactors { key: None, code }),
+            Ok(challenge) => Ok(SecondFactors { key: Some(challenge), code, usb_key }),
+            Err(CeremonyError::Key(KeyError::UnknownKey)) if code || usb_key => Ok(SecondFactors { key: None, code, usb_key }),
             Err(error) => Err(refused(error, Some(account))),
         }
     }
@@ -149,8 +151,8 @@ impl SignIn {
         if account.role != Role::Member {
             return Err(Denied::new(Why::CodeForStaff, Some(account)));
         }
-        let token = match self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await {
-            Ok(token) => token,
+        let (token, kind) = match self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await {
+            Ok(shown) => shown,
             Err(CodeDenied::Wrong | CodeDenied::NoToken) => return Err(Denied::new(Why::WrongCode, Some(account))),
             Err(CodeDenied::Stopped { serials, .. }) => {
                 let counted = Counted::CodesSuspended(serials);
@@ -163,7 +165,7 @@ impl SignIn {
         if spent.is_none() {
             return Err(Denied::new(Why::NothingPending, Some(account)));
         }
-        self.open(account.id, token, Factor::PasswordAndOath, browser, now).await
+        self.open(account.id, token, Factor::by_code_of(kind), browser, now).await
     }
 
     /// Asks for whatever key the browser has; `browser` is the random token that its cookie holds.
@@ -181,15 +183,23 @@ impl SignIn {
         now: Time,
     ) -> Result<SignedIn, Denied> {
         let answer = Answer { challenge, binding: browser_token.hash(), purpose: Purpose::KeyFirst, credential };
-        let right = self.ceremonies.any_key(&answer, now).await.map_err(|error| refused(error, None))?;
+        let right = match self.ceremonies.any_key(&answer, now).await {
+            Ok(right) => right,
+            Err(CeremonyError::Key(KeyError::CounterWentBack(copied))) => {
+                // Whoever answered holds the key or a copy, and is no stranger.
+                let account = self.store.account(copied.account).await.map_err(Denied::broken)?;
+                return Err(Denied::new(Why::Key(KeyError::CounterWentBack(copied)), account).counted(Counted::KeySuspended));
+            }
+            Err(error) => return Err(refused(error, None)),
+        };
         self.open(right.account, right.key, Factor::SecurityKey, browser, now).await
     }
 
-    async fn open(&self, id: AccountId, key: TokenId, factor: Factor, browser: Browser, now: Time) -> Result<SignedIn, Denied> {
+    pub(super) async fn open(&self, id: AccountId, key: TokenId, factor: Factor, browser: Browser, now: Time) -> Result<SignedIn, Denied> {
         let account = self.active(id).await?;
         match self.sessions.create(&account, key, factor, browser, now).await.map_err(Denied::broken)? {
             Some((token, identity)) => {
-                self.store.clear_failures(id).await.map_err(Denied::broken)?;
+                self.store.note_sign_in(id, now).await.map_err(Denied::broken)?;
                 Ok(SignedIn { token, identity, key })
             }
             // The store found that the account or the key had gone between two statements.
@@ -200,14 +210,14 @@ impl SignIn {
         }
     }
 
-    async fn pending(&self, pending: &Token, now: Time) -> Result<Account, Denied> {
+    pub(super) async fn pending(&self, pending: &Token, now: Time) -> Result<Account, Denied> {
         let step = self.store.step(pending.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
         let step = step.ok_or_else(|| Denied::new(Why::NothingPending, None))?;
         self.active(step.account).await
     }
 
     /// The account as it is now, if it may sign in.
-    async fn active(&self, id: AccountId) -> Result<Account, Denied> {
+    pub(super) async fn active(&self, id: AccountId) -> Result<Account, Denied> {
         let account = self.store.account(id).await.map_err(Denied::broken)?;
         let account = account.ok_or_else(|| Denied::new(Why::UnknownName, None))?;
         let why = match account.state {
@@ -235,8 +245,13 @@ impl SignIn {
     }
 
     async fn end_step_unless_may_try_again(&self, counted: &Counted, pending: &Token, now: Time) {
+        self.end_binding_unless_may_try_again(counted, pending.hash(), now).await;
+    }
+
+    /// `step`: what the browser holds, by its hash.
+    pub(super) async fn end_binding_unless_may_try_again(&self, counted: &Counted, step: TokenHash, now: Time) {
         if !counted.may_try_again()
-            && let Err(error) = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await
+            && let Err(error) = self.store.spend_step(step, StepKind::PasswordWasRight, now).await
         {
             // It ends by itself within minutes; what was counted must still go on record.
             tracing::warn!(%error, "a step that was tried too often could not be removed");

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::denied::{Denied, Told};
 use super::session::Browser;
 use super::sign_in::{Pending, SignIn, SignedIn};
+use super::usb_key::ShownUsbKey;
+use super::usb_key_sign_in::AfterUsbKey;
 use crate::clock::Time;
 use crate::crypto::Token;
 
@@ -101,6 +103,26 @@ impl SignIn {
     /// The second factor as a code, counted.
     pub async fn code(&self, pending: &Token, typed: &str, browser: Browser, times: (Time, Time)) -> Result<SignedIn, Denied> {
         let end = self.check_code(pending, typed, browser, times).await;
+        self.tally.ended(&end);
+        end
+    }
+
+    /// A USB-KEY, counted where it ends something.
+    pub async fn usb_key(&self, shown: ShownUsbKey, pending: Option<&Token>, browser: Browser, now: Time) -> Result<AfterUsbKey, Denied> {
+        let after = self.check_usb_key(shown, pending, browser, now).await;
+        match &after {
+            Ok(AfterUsbKey::SignedIn(_)) => {
+                self.tally.signed_in.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(AfterUsbKey::PasswordNeeded(_)) => {}
+            Err(denied) => self.tally.denied(denied),
+        }
+        after
+    }
+
+    /// The password after a USB-KEY, counted.
+    pub async fn password_after_usb_key(&self, step: &Token, typed: &str, browser: Browser, now: Time) -> Result<SignedIn, Denied> {
+        let end = self.check_password_after_usb_key(step, typed, browser, now).await;
         self.tally.ended(&end);
         end
     }

@@ -11,6 +11,8 @@ use crate::admin::TokenLine;
 use crate::gateway::{Ask, ControlAnswer, TokenVerb};
 use crate::model::{TokenKind, TokenState};
 
+mod certificates;
+
 use super::account::minute;
 use super::control::Which;
 use super::paint::{Cell, Paint, Tint, columns};
@@ -42,7 +44,7 @@ enum Verb {
     List {
         #[arg(long, value_parser = state, help = "in-stock, issued, active, suspended, lost, revoked or expired")]
         state: Option<TokenState>,
-        #[arg(long, value_parser = kind, help = "usb-key, webauthn or oath")]
+        #[arg(long, value_parser = kind, help = "usb-key, webauthn, oath or phone-app")]
         kind: Option<TokenKind>,
         /// A part of the serial number, the holder's name or her unit
         #[arg(long, value_name = "TEXT")]
@@ -60,6 +62,15 @@ enum Verb {
     Issue {
         serial: String,
         account: String,
+        /// The last day on which it opens doors (2027-06-30), or an instant (RFC 3339)
+        #[arg(long, value_name = "DATE")]
+        until: Option<String>,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Bring a code token back whose codes are not accepted: asks for two of its codes in a row
+    Resync {
+        serial: String,
         #[command(flatten)]
         which: Which,
     },
@@ -87,6 +98,8 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    #[command(flatten)]
+    Certificates(certificates::Verb),
 }
 
 fn state(word: &str) -> Result<TokenState, String> {
@@ -117,11 +130,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let key = key_file.as_deref().map(text).transpose()?;
             which.ask(Ask::ImportTokens { seeds, key, rehearse: dry_run })?
         }
-        Verb::Issue { serial, account, which } => which.ask(Ask::IssueToken { serial, account })?,
+        Verb::Issue { serial, account, until, which } => which.ask(Ask::IssueToken { serial, account, until })?,
+        Verb::Resync { serial, which } => which.ask(Ask::ResynchroniseToken { serial, codes: two_codes()? })?,
         Verb::Suspend { serial, which } => change(TokenVerb::Suspend, serial, which)?,
         Verb::Resume { serial, which } => change(TokenVerb::Resume, serial, which)?,
         Verb::Lost { serial, which } => change(TokenVerb::Lost, serial, which)?,
         Verb::Revoke { serial, which } => change(TokenVerb::Revoke, serial, which)?,
+        Verb::Certificates(verb) => return certificates::run(verb),
     };
     if let ControlAnswer::Done { message } = answer {
         writeln!(std::io::stdout(), "{message}")?;
@@ -129,7 +144,18 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(path: &std::path::Path) -> anyhow::Result<String> {
+/// From the terminal: what is typed after a command stays in the shell's history.
+fn two_codes() -> anyhow::Result<(String, String)> {
+    let ask = |which: &str| -> anyhow::Result<String> {
+        write!(std::io::stderr(), "{which} code: ")?;
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        Ok(line.trim().to_owned())
+    };
+    Ok((ask("first")?, ask("next")?))
+}
+
+pub(super) fn text(path: &std::path::Path) -> anyhow::Result<String> {
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut text = String::new();
     let read = file.take(LARGEST_FILE_BYTES.saturating_add(1)).read_to_string(&mut text);

@@ -13,7 +13,7 @@ use super::general::{certificate_files, names, origin_of, path, rate_of};
 use super::read::{Section, Value};
 use super::rule;
 use super::settings::{AppSettings, CertificateFiles, Labels, Rate, Upstream, UpstreamAddress, UpstreamHost};
-use crate::access::{App, Demand, FactorDemand, PathPattern};
+use crate::access::{App, Binding, Demand, FactorDemand, PathPattern, Rule};
 use crate::model::{AppId, Host, Label, PathAllowance};
 
 /// What the reader of an app must know of the rest of the file.
@@ -22,6 +22,8 @@ pub struct Surroundings<'s> {
     pub public_port: u16,
     pub labels: &'s Labels,
     pub portal: Option<&'s Host>,
+    /// The file says whose USB-KEYs are believed.
+    pub usb_keys: bool,
 }
 
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
@@ -53,13 +55,32 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
     let allow_underscores = section.or("allow_underscores", false, |value| value.boolean());
     let rate = section.get("rate").and_then(|value| rate(&value));
     let demand = rule::demand(section);
-    let demand = Demand { factor: demand.factor.or(Some(FactorDemand::default())), ..demand };
+    let binding = section.or("binding", Binding::Nothing, |value| binding(&value, demand, &rules, surroundings.usb_keys));
+    let default = if binding == Binding::Certificate { FactorDemand::UsbKey } else { FactorDemand::default() };
+    let demand = Demand { factor: demand.factor.or(Some(default)), ..demand };
     let (host, label) = (host?, label?);
-    let limits = surroundings.labels.of(label);
+    let terms = surroundings.labels.of(label);
     let origin = origin_of(&host, surroundings.public_port);
-    let (idle, overall) = (limits.idle, limits.overall);
-    let policy =
-        App { id: id?, names: names?, host, label, rules, paths, redact, origins, origin, allow_underscores, idle, overall, demand };
+    let (idle, overall) = (terms.limits.idle, terms.limits.overall);
+    let (makes, phone_app) = (terms.keys.makes.clone(), terms.keys.phone_app);
+    let policy = App {
+        id: id?,
+        names: names?,
+        host,
+        label,
+        rules,
+        paths,
+        redact,
+        origins,
+        origin,
+        allow_underscores,
+        idle,
+        overall,
+        demand,
+        makes,
+        phone_app,
+        binding,
+    };
     Some(AppSettings { policy: Arc::new(policy), upstream: upstream?, websocket, max_body, rate })
 }
 
@@ -91,6 +112,27 @@ fn host(section: &Section<'_>, id: Option<&AppId>, portal: Option<&Host>, taken:
         taken.hosts.insert(host.clone(), id.clone());
     }
     Some(host)
+}
+
+/// What each connection must have of its own. One that must have the certificate of a USB-KEY takes a session that has it too.
+fn binding(value: &Value<'_>, app: Demand, rules: &[Rule], usb_keys: bool) -> Option<Binding> {
+    let binding = value.word(&[("none", Binding::Nothing), ("certificate", Binding::Certificate)])?;
+    if binding == Binding::Nothing {
+        return Some(binding);
+    }
+    if !usb_keys {
+        return value
+            .wrong("asks for certificates, but nobody's are believed", "add `[usb_keys]` with the authorities whose certificates are");
+    }
+    let other = |demand: Demand| demand.factor.is_some_and(|factor| factor != FactorDemand::UsbKey);
+    if other(app) {
+        return value.wrong("is at odds with `factor`", "take `factor` out, or write \"usb-key\": the certificate is one in any case");
+    }
+    if let Some(rule) = rules.iter().find(|rule| other(rule.demand)) {
+        let help = "take its `factor` out, or write \"usb-key\": the certificate is one in any case";
+        return value.wrong(format!("is at odds with `factor` of the rule `{}`", rule.name), help);
+    }
+    Some(binding)
 }
 
 /// How people write the levels of state secrets.

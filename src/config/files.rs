@@ -19,12 +19,15 @@ use super::validity;
 use crate::clock::Time;
 use crate::crypto::tls_provider;
 use crate::model::Host;
+use crate::pki::{ClientTrust, check_authorities};
 
 /// What the text of a config says of files, with the places where it says so.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     pub pairs: Vec<Pair>,
     pub authorities: Vec<(PathBuf, Span)>,
+    /// Whose certificates of people are believed.
+    pub trusted: Vec<(PathBuf, Span)>,
     pub hosts: Vec<(Host, Span)>,
     file_name: String,
     text: String,
@@ -52,9 +55,13 @@ impl Settings {
         Problems::new(&self.files.file_name, &self.files.text, self.files.check())
     }
 
-    /// Certificates that are not valid now, or not for long.
+    /// Certificates that are not valid now, or not for long, and lists of revoked ones that cannot be believed.
     pub fn warnings(&self, now: Time) -> Problems {
-        Problems::warnings(&self.files.file_name, &self.files.text, validity::warnings(&self.files, now))
+        let mut warnings = validity::warnings(&self.files, now);
+        let trust = self.usb_keys.as_ref().map(|keys| ClientTrust::load(&keys.authorities));
+        let said = trust.iter().flat_map(|trust| trust.warnings(now));
+        warnings.extend(said.map(|what| Problem { span: None, what, found: String::new(), help: String::new() }));
+        Problems::warnings(&self.files.file_name, &self.files.text, warnings)
     }
 }
 
@@ -83,6 +90,14 @@ impl Files {
             problems.extend(self.hosts.iter().filter(|(host, _)| !covers(&served, host)).map(|(host, span)| uncovered(host, span)));
         }
         problems.extend(self.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()));
+        problems.extend(self.trusted.iter().filter_map(|(path, span)| {
+            let why = check_authorities(path).err()?;
+            Some(problem(
+                span,
+                why,
+                "it holds certificates of authorities and nothing else (PEM); relative paths start at the directory of this file",
+            ))
+        }));
         problems
     }
 }

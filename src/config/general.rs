@@ -9,12 +9,14 @@ use ipnet::IpNet;
 
 use super::app::{self, Surroundings};
 use super::files::Files;
+use super::makes::{self, KeyMake, PhoneApp};
 use super::read::{Section, Span, Value};
 use super::rule::network;
 use super::settings::{
-    Activity, Caps, CertificateFiles, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings, SignIn, Timeouts,
-    default_listen,
+    Activity, Caps, CertificateFiles, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings,
+    SignIn, Timeouts, default_listen,
 };
+use super::usb_keys::Around;
 use super::value::{parse_address, parse_size, show_size};
 use crate::access::Names;
 use crate::model::Host;
@@ -37,9 +39,19 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
     let portal = portal(&root.section("portal"), public_port, files);
     let certificates = certificates(&root.section("tls"), base, files);
     let session = session(&root.section("session"));
-    let labels = labels(&root.section("labels"), session.limits);
+    let makes = makes::read(&root.section("webauthn"), base, files);
+    let labels = labels(&root.section("labels"), session.limits, &makes);
     let rates = root.section("rates");
-    let surroundings = Surroundings { base, public_port, labels: &labels, portal: portal.as_ref().map(|portal| &portal.host) };
+    let surroundings = Surroundings {
+        base,
+        public_port,
+        labels: &labels,
+        portal: portal.as_ref().map(|portal| &portal.host),
+        usb_keys: root.has("usb_keys"),
+    };
+    let apps = app::read_all(root, &surroundings, files);
+    let around = Around { base, data: data.as_deref(), public_port, portal: surroundings.portal, apps: &apps };
+    let usb_keys = super::usb_keys::read(root, &around, files);
     Some(Settings {
         listen,
         proxy_protocol_from,
@@ -51,13 +63,17 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         caps: caps(&root.section("caps")),
         sign_in: sign_in(&root.section("sign_in")),
         staff_addresses: root.section("staff").or("addresses", Vec::new(), |value| Some(value.list_or_none(network))),
+        kept_forms: kept_forms(&root.section("kept_forms")),
         per_person: rate_of(&rates, "per_person_per_second", Rate::PER_PERSON),
         per_person_at_once: rates.or("per_person_at_once", 100, |value| value.whole(1..=100_000)),
         log: log(&root.section("log")),
         monitoring: super::monitoring::read(&root.section("monitoring")),
-        apps: app::read_all(root, &surroundings, files),
+        apps,
+        usb_keys,
         session,
         labels: labels.clone(),
+        makes,
+        suspend_unused_after: makes::unused(&root.section("accounts")),
         // Last, so that what is missing here does not hide what is wrong above.
         data: data?,
         portal: portal?,
@@ -180,6 +196,7 @@ fn timeouts(section: &Section<'_>) -> Timeouts {
         idle: length("idle", default.idle, seconds(1..=600)),
         write_stall: length("write_stall", default.write_stall, seconds(1..=600)),
         least_body_rate: section.or("least_body_rate", default.least_body_rate, |value| value.whole(1..=1 << 20)),
+        certificate_age: length("certificate_age", default.certificate_age, seconds(2..=300)),
         drain: length("drain", default.drain, seconds(1..=300)),
     }
 }
@@ -238,12 +255,17 @@ fn session(section: &Section<'_>) -> Session {
     Session { limits: limits(section, default.limits, None), activity }
 }
 
-fn labels(section: &Section<'_>, session: Limits) -> Labels {
+fn labels(section: &Section<'_>, session: Limits, makes: &[KeyMake]) -> Labels {
     let default = Labels::default_within(session);
+    let terms = |key, default: &LabelTerms, phone_app| {
+        let section = section.section(key);
+        let limits = limits(&section, default.limits, Some(session));
+        LabelTerms { limits, keys: makes::demand(&section, makes, phone_app) }
+    };
     Labels {
-        public: limits(&section.section("public"), default.public, Some(session)),
-        internal: limits(&section.section("internal"), default.internal, Some(session)),
-        sensitive: limits(&section.section("sensitive"), default.sensitive, Some(session)),
+        public: terms("public", &default.public, PhoneApp::IfWritten),
+        internal: terms("internal", &default.internal, PhoneApp::IfWritten),
+        sensitive: terms("sensitive", &default.sensitive, PhoneApp::Never),
     }
 }
 
@@ -278,6 +300,24 @@ fn sign_in(section: &Section<'_>) -> SignIn {
         nameless_per_address_per_minute: count("nameless_per_address_per_minute", default.nameless_per_address_per_minute, 10_000),
         per_account_per_minute: count("per_account_per_minute", default.per_account_per_minute, 1_000),
         overall_per_minute: count("overall_per_minute", default.overall_per_minute, 100_000),
+    }
+}
+
+fn kept_forms(section: &Section<'_>) -> KeptForms {
+    let default = KeptForms::default();
+    let overall = section.or("overall", default.overall, |value| value.size(1 << 20..=16 << 30));
+    let each = section.get("each").and_then(|value| {
+        let each = value.size(1 << 10..=64 << 20)?;
+        if each > overall {
+            return value.wrong("is more than `kept_forms.overall`", "write less, or raise what all forms together may take");
+        }
+        Some(each)
+    });
+    KeptForms {
+        each: each.unwrap_or(default.each.min(overall)),
+        per_session: section.or("per_session", default.per_session, |value| value.whole(1..=100)),
+        overall,
+        life: section.or("life", default.life, |value| value.duration(Duration::from_mins(1)..=Duration::from_hours(1))),
     }
 }
 

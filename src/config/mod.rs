@@ -6,12 +6,14 @@
 mod app;
 mod files;
 mod general;
+mod makes;
 mod monitoring;
 mod problem;
 mod read;
 mod rule;
 mod settings;
 mod syntax;
+mod usb_keys;
 mod validity;
 mod value;
 
@@ -22,9 +24,12 @@ use std::path::{Path, PathBuf};
 
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Activity, AppSettings, Caps, CertificateFiles, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session, Settings, SignIn,
-    Timeouts, Upstream, UpstreamAddress, UpstreamHost,
+    Activity, AppSettings, Caps, CertificateFiles, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session,
+    Settings, SignIn, Timeouts, Upstream, UpstreamAddress, UpstreamHost,
 };
+
+pub use makes::{KeyDemand, KeyMake};
+pub use usb_keys::UsbKeys;
 
 pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;
 

@@ -9,6 +9,8 @@ use ipnet::IpNet;
 
 use super::files::Files;
 use super::general::origin_of;
+use super::makes::{KeyDemand, KeyMake};
+use super::usb_keys::UsbKeys;
 use crate::access::{App, Names};
 use crate::model::{Host, Label};
 
@@ -30,9 +32,14 @@ pub struct Settings {
     pub caps: Caps,
     pub session: Session,
     pub labels: Labels,
+    /// The makes of security keys that are told apart.
+    pub makes: Vec<KeyMake>,
+    /// For how long an account may lie unused until it is suspended; `None`: for ever.
+    pub suspend_unused_after: Option<Duration>,
     pub sign_in: SignIn,
     /// From where staff may act as such; empty: from anywhere.
     pub staff_addresses: Vec<IpNet>,
+    pub kept_forms: KeptForms,
     pub per_person: Rate,
     /// Requests of one person under way together.
     pub per_person_at_once: u32,
@@ -40,6 +47,8 @@ pub struct Settings {
     /// Where metrics and health are told, if anywhere.
     pub monitoring: Option<SocketAddr>,
     pub apps: Vec<AppSettings>,
+    /// Where USB-KEYs are shown and whose are believed, if any are.
+    pub usb_keys: Option<UsbKeys>,
     pub(super) files: Files,
 }
 
@@ -48,6 +57,9 @@ impl Settings {
     pub fn keep_public_addresses_of(&mut self, other: &Settings) {
         self.portal = other.portal.clone();
         self.public_port = other.public_port;
+        if let Some(keys) = &mut self.usb_keys {
+            keys.origin = origin_of(&keys.host, other.public_port);
+        }
         for app in &mut self.apps {
             let origin = origin_of(&app.policy.host, other.public_port);
             if app.policy.origin != origin {
@@ -94,6 +106,8 @@ pub struct Timeouts {
     pub write_stall: Duration,
     /// Bytes a second that a client must send of a body, and over HTTP/2 take of an answer.
     pub least_body_rate: u32,
+    /// How old a connection may become on which a certificate was asked for.
+    pub certificate_age: Duration,
     /// For requests under way when the gateway stops.
     pub drain: Duration,
 }
@@ -107,6 +121,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(60),
             write_stall: Duration::from_secs(60),
             least_body_rate: 256,
+            certificate_age: Duration::from_mins(5),
             drain: Duration::from_secs(20),
         }
     }
@@ -162,25 +177,33 @@ impl Default for Session {
     }
 }
 
-/// The limits of the session in an app of each label; never longer than the session's own.
+/// What holds in an app of each label; its limits are never longer than the session's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
-    pub public: Limits,
-    pub internal: Limits,
-    pub sensitive: Limits,
+    pub public: LabelTerms,
+    pub internal: LabelTerms,
+    pub sensitive: LabelTerms,
+}
+
+/// What holds for the apps of a label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelTerms {
+    pub limits: Limits,
+    pub keys: KeyDemand,
 }
 
 impl Labels {
     pub fn default_within(session: Limits) -> Self {
         let sensitive = Limits { idle: session.idle.min(Duration::from_mins(10)), overall: session.overall.min(Duration::from_hours(4)) };
-        Self { public: session, internal: session, sensitive }
+        let terms = |limits| LabelTerms { limits, keys: KeyDemand::default() };
+        Self { public: terms(session), internal: terms(session), sensitive: terms(sensitive) }
     }
 
-    pub fn of(&self, label: Label) -> Limits {
+    pub fn of(&self, label: Label) -> &LabelTerms {
         match label {
-            Label::Public => self.public,
-            Label::Internal => self.internal,
-            Label::Sensitive => self.sensitive,
+            Label::Public => &self.public,
+            Label::Internal => &self.internal,
+            Label::Sensitive => &self.sensitive,
         }
     }
 }
@@ -205,6 +228,21 @@ impl Default for SignIn {
             per_account_per_minute: 10,
             overall_per_minute: 600,
         }
+    }
+}
+
+/// Forms that are kept while the person who was sending one proves more: how large, how many of a session, how much of all, how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptForms {
+    pub each: u64,
+    pub per_session: usize,
+    pub overall: u64,
+    pub life: Duration,
+}
+
+impl Default for KeptForms {
+    fn default() -> Self {
+        Self { each: 1 << 20, per_session: 4, overall: 64 << 20, life: Duration::from_mins(10) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a config says, what is wrong with it, and that the example tells the truth about both.
 
+mod usb_keys;
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! The life of one connection: handshake, HTTP, and what may outlive it (an upgraded socket).
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -7,6 +8,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, StatusCode};
@@ -14,14 +16,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::server::Acceptor;
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use super::Service;
 use super::admission::Admission;
+use super::age::Age;
 use super::body::Answer;
 use super::proxy_protocol::Client;
 use super::pulse::{Framing, Late, Pulse};
@@ -30,7 +34,7 @@ use super::request::{MOST_FIELDS, admit, answer};
 use super::run::{Worker, stopped};
 use super::tls::settled;
 use super::wire::{Cutter, Heard, Verdict, Wire};
-use crate::model::{End, Line, Origin};
+use crate::model::{End, Line, Origin, Shown};
 
 /// Bounds what one HTTP/1.1 head, and one body's way through, can hold in memory.
 const BUFFER: usize = 64 * 1024;
@@ -53,6 +57,13 @@ trait Answers<S: Service>: HttpService<Incoming, ResBody = Answer<S::Body>, Erro
 
 impl<S: Service, A> Answers<S> for A where A: HttpService<Incoming, ResBody = Answer<S::Body>, Error = Infallible, Future: 'static> {}
 
+/// Who came, and how.
+struct Arrived {
+    stream: TlsStream<Wire>,
+    client: SocketAddr,
+    shown: Shown,
+}
+
 /// A connection after its handshake.
 struct Settled<A: HttpService<Incoming>> {
     origin: Arc<Origin>,
@@ -74,7 +85,7 @@ pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, tcp: TcpStream, pee
     let (wire, cutter, gone) = Wire::new(tcp, Arc::clone(&pulse), timers.write_stall);
 
     let readers = Readers::new(worker.front.clock.clone(), &timers);
-    let talk = Talk { worker, line: Arc::clone(&line), pulse: Arc::clone(&pulse), readers, cutter };
+    let talk = Talk { worker, line: Arc::clone(&line), pulse: Arc::clone(&pulse), readers, cutter, age: RefCell::default() };
     talk.hold(wire, peer, admission).await;
 
     // An upgraded socket lives on in the hands of whoever took it.
@@ -99,6 +110,8 @@ struct Talk<S> {
     pulse: Arc<Pulse>,
     readers: Rc<Readers>,
     cutter: Cutter,
+    /// There where a certificate was asked for.
+    age: RefCell<Option<Age>>,
 }
 
 impl<S: Service> Talk<S> {
@@ -131,7 +144,7 @@ impl<S: Service> Talk<S> {
         }
     }
 
-    async fn shake_hands(&self, wire: Wire, peer: SocketAddr, admission: &mut Admission) -> Option<(TlsStream<Wire>, SocketAddr)> {
+    async fn shake_hands(&self, wire: Wire, peer: SocketAddr, admission: &mut Admission) -> Option<Arrived> {
         let mut shutdown = self.worker.shutdown.clone();
         let shaken = tokio::select! {
             biased;
@@ -149,12 +162,7 @@ impl<S: Service> Talk<S> {
     }
 
     /// Who comes, and TLS with him; `None`: he has his share of connections already.
-    async fn arrive(
-        &self,
-        mut wire: Wire,
-        peer: SocketAddr,
-        admission: &mut Admission,
-    ) -> io::Result<Option<(TlsStream<Wire>, SocketAddr)>> {
+    async fn arrive(&self, mut wire: Wire, peer: SocketAddr, admission: &mut Admission) -> io::Result<Option<Arrived>> {
         let front = &self.worker.front;
         let client = if front.is_proxy(peer.ip()) {
             match wire.client().await.inspect_err(|error| front.refused_proxy(peer.ip(), error))? {
@@ -165,16 +173,27 @@ impl<S: Service> Talk<S> {
         } else {
             peer
         };
-        let stream = TlsAcceptor::from(Arc::clone(&front.tls)).accept(wire).await?;
-        Ok(Some((stream, client)))
+        let mut asked = false;
+        let stream = match front.asking.load_full() {
+            None => TlsAcceptor::from(Arc::clone(&front.tls)).accept(wire).await?,
+            Some(asking) => {
+                let hello = LazyConfigAcceptor::new(Acceptor::default(), wire).await?;
+                let settings = asking.settings_for(&hello.client_hello());
+                asked = settings.is_some();
+                hello.into_stream(settings.unwrap_or_else(|| Arc::clone(&front.tls))).await?
+            }
+        };
+        let shown = if asked { Shown::answered(stream.get_ref().1.peer_certificates()) } else { Shown::NotAsked };
+        Ok(Some(Arrived { stream, client, shown }))
     }
 
     /// What is spoken after the handshake, and with whom. Not `async`: what is moved about here keeps no room later.
-    fn settle(&self, shaken: Option<(TlsStream<Wire>, SocketAddr)>) -> Option<Settled<impl Answers<S> + use<S>>> {
-        let (stream, client) = shaken?;
+    fn settle(&self, shaken: Option<Arrived>) -> Option<Settled<impl Answers<S> + use<S>>> {
+        let Arrived { stream, client, shown } = shaken?;
         let (tls, sni) = settled(stream.get_ref().1)?;
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let origin = Arc::new(Origin { address: client.ip().to_canonical(), port: client.port(), tls, sni });
+        let origin = Arc::new(Origin { address: client.ip().to_canonical(), port: client.port(), tls, sni, shown });
+        *self.age.borrow_mut() = origin.shown.was_asked().then(|| Age::begin(&self.worker.front, &self.line));
         self.pulse.ready();
         let framing = if h2 { Framing::Frames } else { Framing::Heads };
         let (heard, verdict) = Heard::new(stream, Arc::clone(&self.pulse), framing);
@@ -214,6 +233,11 @@ impl<S: Service> Talk<S> {
         let mut late_reader = poll_fn(|context| self.readers.poll_late(&mut alarm, told, context));
         let mut shutdown = self.worker.shutdown.clone();
         let mut draining = false;
+        let mut growing_old = self.age.borrow_mut().as_mut().and_then(Age::take_end);
+        let mut old = poll_fn(|context| match &mut growing_old {
+            Some(end) => end.as_mut().poll(context),
+            None => Poll::Pending,
+        });
         loop {
             // In this order: the pulse is read after the connection has left its marks.
             tokio::select! {
@@ -236,6 +260,10 @@ impl<S: Service> Talk<S> {
                 () = &mut late_reader => {
                     self.too_slow();
                     return None;
+                }
+                () = &mut old, if !draining => {
+                    draining = true;
+                    finish(connection.as_mut());
                 }
                 () = stopped(&mut shutdown), if !draining => {
                     draining = true;

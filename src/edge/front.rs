@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
 use ipnet::IpNet;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use super::admission::{Admission, Turnstile};
+use super::asking::{Asking, AskingHosts};
 use super::relief::Room;
 use super::tls::{ByName, Certificates, server_config};
 use super::{Caps, Timers};
@@ -19,7 +21,9 @@ pub struct Front {
     pub(super) clock: Clock,
     pub(super) timers: Timers,
     pub(super) caps: Caps,
+    /// Of hosts that ask for no certificate.
     pub(super) tls: Arc<ServerConfig>,
+    pub(super) asking: ArcSwapOption<AskingHosts>,
     pub(super) tally: Tally,
     names: Arc<ByName>,
     turnstile: Arc<Turnstile>,
@@ -60,7 +64,8 @@ impl Front {
         let tls = Arc::new(server_config(Arc::clone(&names))?);
         let (proxies, told_of_proxy) = (Vec::new(), AtomicBool::new(false));
         let (tally, turnstile, room) = (Tally::default(), Arc::default(), watch::Sender::default());
-        Ok(Self { clock, timers, caps, tls, tally, names, turnstile, proxies, told_of_proxy, room })
+        let asking = ArcSwapOption::empty();
+        Ok(Self { clock, timers, caps, tls, asking, tally, names, turnstile, proxies, told_of_proxy, room })
     }
 
     /// Connections from there begin with a PROXY header, which says for whom they are; nobody else's are looked at for one.
@@ -72,6 +77,12 @@ impl Front {
     /// From now on handshakes see these certificates alone; connections that stand are left.
     pub fn replace_certificates(&self, certificates: Certificates) {
         self.names.replace(certificates);
+    }
+
+    /// From now on handshakes for these hosts, and no others, ask for a certificate; connections that stand are left.
+    pub fn ask_for_certificates(&self, asking: &Asking) -> Result<(), rustls::Error> {
+        self.asking.store(AskingHosts::new(asking, &self.names)?.map(Arc::new));
+        Ok(())
     }
 
     /// What handshakes see now.

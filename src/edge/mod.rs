@@ -4,6 +4,8 @@
 //! its [`Line`] closes the socket whatever its tasks are waiting for.
 
 mod admission;
+mod age;
+mod asking;
 mod bind;
 mod body;
 mod connection;
@@ -32,6 +34,7 @@ use hyper::body::Body;
 
 use crate::model::{Inbound, Origin, Reference};
 
+pub use asking::{Asking, Spoken};
 pub use bind::{BindError, bind};
 pub use front::{Counts, Front};
 pub use relief::Room;
@@ -53,12 +56,22 @@ pub struct Timers {
     pub write_stall: Duration,
     /// Bytes a second that a client must take of each answer over HTTP/2 that waits for it; a pause of `write_stall` is granted.
     pub least_read_rate: u32,
+    /// How old a connection may become on which a certificate was asked for.
+    pub certificate_age: Duration,
 }
 
 impl Default for Timers {
     fn default() -> Self {
         let s = Duration::from_secs;
-        Self { handshake: s(10), first_byte: s(15), head: s(10), idle: s(60), write_stall: s(30), least_read_rate: 256 }
+        Self {
+            handshake: s(10),
+            first_byte: s(15),
+            head: s(10),
+            idle: s(60),
+            write_stall: s(30),
+            least_read_rate: 256,
+            certificate_age: s(300),
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn admit(mut request: Request<Incoming>, origin: &Arc<Origin>, line: 
         uri: head.uri,
         version: head.version,
         headers,
-        body,
+        body: body.into(),
         upgrade,
         origin: Arc::clone(origin),
         line: Arc::clone(line),

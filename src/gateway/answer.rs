@@ -29,8 +29,13 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Malformed(_) | Refusal::Path(_) | Refusal::BodyBrokenOff | Refusal::HandOverFailed { .. } => StatusCode::BAD_REQUEST,
         Refusal::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         Refusal::NotFound => StatusCode::NOT_FOUND,
-        Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded | Refusal::Revoked => StatusCode::UNAUTHORIZED,
-        Refusal::NotAllowed { .. } | Refusal::ForeignOrigin | Refusal::FormExpired | Refusal::UpgradeNotAllowed => StatusCode::FORBIDDEN,
+        Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Revoked => StatusCode::UNAUTHORIZED,
+        Refusal::Certificate(_)
+        | Refusal::NotAllowed { .. }
+        | Refusal::FormNotKept { .. }
+        | Refusal::ForeignOrigin
+        | Refusal::FormExpired
+        | Refusal::UpgradeNotAllowed => StatusCode::FORBIDDEN,
         Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Refusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -54,7 +59,7 @@ impl House {
         if let Refusal::TooMany { retry_after, .. } | Refusal::Crowded { retry_after, .. } = refusal {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
         }
-        if matches!(refusal, Refusal::BodyTooLarge { .. } | Refusal::BodyTooSlow | Refusal::Crowded { .. }) {
+        if matches!(refusal, Refusal::FormNotKept { .. } | Refusal::BodyTooLarge { .. } | Refusal::BodyTooSlow | Refusal::Crowded { .. }) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let closing = ending.map(|Ending { receipt, bytes_up, end }| Closing { receipt, status: status.as_u16(), bytes_up, end });
@@ -62,10 +67,7 @@ impl House {
     }
 
     fn page(&self, map: &Map, facts: &Facts, status: StatusCode, refusal: &Refusal) -> (&'static str, Bytes) {
-        let host = match facts.app {
-            Some(_) => AssetPrefix::AppHost,
-            None => AssetPrefix::Portal,
-        };
+        let host = if facts.elsewhere { AssetPrefix::AppHost } else { AssetPrefix::Portal };
         let page = web::refusal_page(&web::RefusalPage {
             language: facts.language(),
             status: status.as_u16(),
@@ -73,20 +75,27 @@ impl House {
             reference: facts.reference.as_str(),
             host,
             portal: &map.portal.origin,
+            again: facts.again.as_deref(),
+            step_up: facts.step_up.as_deref(),
         });
         ("text/html; charset=utf-8", page.into())
     }
 
-    /// For scripts: no redirect that they would follow blindly, and where a person could sign in.
+    /// For scripts: no redirect that they would follow blindly, and where a person could sign in, or prove what is missing.
     fn json(&self, map: &Map, facts: &Facts, refusal: &Refusal) -> (&'static str, Bytes) {
         let mut answer = serde_json::json!({
             "error": refusal.word(),
             "message": web::refusal_message(facts.language(), refusal),
             "reference": facts.reference.as_str(),
         });
-        if let (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded, Some(answer)) = (refusal, answer.as_object_mut())
-        {
-            answer.insert("sign_in".to_owned(), format!("{}/sign-in", map.portal.origin).into());
+        let portal = &map.portal.origin;
+        let (field, address) = match (refusal, &facts.step_up, &facts.app) {
+            (Refusal::SignInNeeded | Refusal::SignInAgain, ..) => ("sign_in", format!("{portal}/sign-in")),
+            (Refusal::StepUpNeeded { .. }, Some(step_up), Some(app)) => ("step_up", format!("{}{step_up}", app.origin)),
+            _ => return ("application/json", answer.to_string().into()),
+        };
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert(field.to_owned(), address.into());
         }
         ("application/json", answer.to_string().into())
     }

@@ -7,29 +7,32 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use http::HeaderValue;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 
 use crate::admin::Desk;
 use crate::audit::{self, Journal, Quota, Strangers};
-use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Passwords, SessionLimits, Sessions};
+use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Make, Makes, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
-use crate::config::{AppSettings, Settings, Upstream, UpstreamHost};
+use crate::config::{AppSettings, KeyMake, Settings, Upstream, UpstreamHost};
 use crate::crypto::{self, MacKey, SealingKey};
 use crate::edge::{Caps, Certificates, Front, Timers};
 use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
-use crate::model::{AppId, Host, Network};
-use crate::pki;
+use crate::model::{AppId, Host, Label, Network};
+use crate::pki::{self, ClientTrust};
 use crate::proxy::{self, Backend};
 use crate::store::Store;
 use crate::web;
 
 use super::descriptors;
 use super::house::{AppSite, House, Map, PortalSite, StartError};
+use super::key_host::KeySite;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::space::Space;
 use super::standing::Standing;
+use super::trust::Trusting;
 
 /// Opens the store and the log and makes everything that workers share. Gives what the log had to mend, in words.
 pub async fn house(
@@ -47,6 +50,7 @@ pub async fn house(
         idle: timeouts.idle,
         write_stall: timeouts.write_stall,
         least_read_rate: timeouts.least_body_rate,
+        certificate_age: timeouts.certificate_age,
     };
     let caps = Caps {
         connections: descriptors::connections_that_fit(settings.caps.connections),
@@ -76,6 +80,7 @@ pub async fn house(
     )?;
     let sealing = SealingKey::new(&secret.tag("seeds of tokens", b"")).map_err(|why| StartError::Tls(why.to_string()))?;
     let auth = Arc::new(auth(settings, &store, sealing, &clock).await?);
+    auth.list_makes(makes(settings)?).await?;
     if !auth.codes.can_open().await? {
         return Err(StartError::OtherSecret(key));
     }
@@ -89,7 +94,11 @@ pub async fn house(
     let portal = map.portal.origin.clone();
     let quota = Quota { network: settings.log.strangers_per_minute, overall: settings.log.strangers_per_minute_overall };
     let strangers = Arc::new(Strangers::new(quota));
-    let desk = Arc::new(Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone()));
+    let csrf = Csrf::new(secret.clone());
+    let desk = Arc::new(
+        Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
+            .issuing_from(pki::IssuingFiles::new(&settings.data)),
+    );
     desk.load_managers().await?;
     desk.set_staff_addresses(settings.staff_addresses.clone());
     let pages = web::Pages::new(web::Portal {
@@ -99,10 +108,11 @@ pub async fn house(
         desk: desk.clone(),
         limits: limits.clone(),
         strangers: strangers.clone(),
-        csrf: Csrf::new(secret.clone()),
+        csrf: csrf.clone(),
         secret,
         cookie_lives: settings.session.limits.overall,
         origin: portal,
+        key_host: map.key_host.as_ref().map(|site| site.origin.clone()),
         apps: ArcSwap::from_pointee(apps(&map)),
         zone: jiff::tz::TimeZone::system(),
     });
@@ -117,12 +127,16 @@ pub async fn house(
         strangers,
         auth,
         limits,
+        kept: Arc::default(),
+        csrf,
         desk,
         front: Arc::new(front),
         pages,
+        trusting: Trusting::new(trust(settings)),
         back,
         map: ArcSwap::from_pointee(map),
     };
+    house.ask_for_certificates(&house.map.load());
     Ok((house, repair.to_string()))
 }
 
@@ -141,9 +155,12 @@ pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
     Ok(Map {
         generation,
         portal: PortalSite { host: settings.portal.host.clone(), origin: settings.portal.origin.clone() },
+        key_host: settings.usb_keys.as_ref().map(|keys| KeySite { host: keys.host.clone(), origin: keys.origin.clone() }),
         sites,
         activity: settings.session.activity,
+        kept_forms: settings.kept_forms,
         hsts: settings.hsts,
+        suspend_unused_after: settings.suspend_unused_after,
     })
 }
 
@@ -151,7 +168,10 @@ pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
 /// name none for it.
 pub fn certificates(settings: &Settings, portal: Option<&Arc<CertifiedKey>>) -> Result<Certificates, StartError> {
     let mut certificates = Certificates::new();
-    let hosts: Vec<&Host> = std::iter::once(&settings.portal.host).chain(settings.apps.iter().map(|app| &app.policy.host)).collect();
+    let hosts: Vec<&Host> = std::iter::once(&settings.portal.host)
+        .chain(settings.usb_keys.as_ref().map(|keys| &keys.host))
+        .chain(settings.apps.iter().map(|app| &app.policy.host))
+        .collect();
     for files in &settings.certificates {
         let pair = Arc::new(pki::load_pair(&files.chain, &files.key)?);
         let Some(leaf) = pair.cert.first() else { continue };
@@ -177,6 +197,14 @@ fn covers(name: &str, host: &Host) -> bool {
     match name.strip_prefix("*.") {
         Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
         None => name.eq_ignore_ascii_case(host),
+    }
+}
+
+/// Whose certificates of people are believed.
+pub fn trust(settings: &Settings) -> ClientTrust {
+    match &settings.usb_keys {
+        Some(keys) => ClientTrust::load(&keys.authorities),
+        None => ClientTrust::nobody(),
     }
 }
 
@@ -232,6 +260,18 @@ async fn auth(settings: &Settings, store: &Store, sealing: SealingKey, clock: &C
     let sessions = Sessions::load(store.clone(), portal.host.clone(), session_limits(settings), clock.now()).await?;
     let failures = FailureLimit(settings.sign_in.failures_until_suspended);
     Ok(Auth::new(store, Arc::new(sessions), Passwords::new().await?, authenticators, sealing, failures))
+}
+
+/// The makes of keys that the config lists, with their authorities.
+pub fn makes(settings: &Settings) -> Result<Makes, StartError> {
+    let make = |make: &KeyMake| {
+        let failed = |why: String| StartError::Make { file: make.ca.clone(), why };
+        let authorities = CertificateDer::pem_file_iter(&make.ca).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let authorities = authorities.map_err(|why| failed(why.to_string()))?;
+        Make::new(make.name.clone(), &authorities, make.models.clone()).map_err(|why| failed(why.to_string()))
+    };
+    let listed = settings.makes.iter().map(make).collect::<Result<_, _>>()?;
+    Ok(Makes { listed, only: Label::ALL.iter().all(|label| settings.labels.of(*label).keys.makes.is_some()) })
 }
 
 pub fn session_limits(settings: &Settings) -> SessionLimits {

@@ -11,6 +11,10 @@ use tokio::task::JoinHandle;
 use crate::model::{Action, Event};
 
 use super::house::House;
+use super::lapses;
+
+/// Whoever stays away for months need not be found to the minute.
+const HOUR_S: u64 = 3_600;
 
 pub async fn keep_house(house: Arc<House>) {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
@@ -23,6 +27,9 @@ pub async fn keep_house(house: Arc<House>) {
             tracing::error!("nobody is let in any more, because the audit log failed: {why}");
             told = true;
         }
+        if second.is_multiple_of(HOUR_S) {
+            lapses::suspend_unused(&house, house.clock.now()).await;
+        }
         if second.is_multiple_of(30) {
             each_half_minute(&house).await;
         }
@@ -31,10 +38,13 @@ pub async fn keep_house(house: Arc<House>) {
 
 async fn each_second(house: &House) {
     house.look_at_space();
+    house.refresh_trust().await;
     let now = house.clock.now();
+    lapses::expire_tokens(house, now, house.clock.wall()).await;
     for expired in house.auth.sessions.sweep(now) {
         house.journal.note(Event::done(Action::SessionExpired).by(expired.who).with("session", expired.id));
     }
+    house.kept.sweep(|session| house.auth.sessions.is_open(session, now), now);
 }
 
 /// Puts what was counted of strangers on record, in a task of its own: it waits for the disk, which must keep nothing else waiting.
@@ -99,6 +109,9 @@ async fn each_half_minute(house: &House) {
     }
     if let Err(error) = house.store.forget_places(house.limits.familiar_since(now)).await {
         tracing::warn!(%error, "places where nobody signs in any more could not be removed");
+    }
+    if let Err(error) = house.desk.publish_revocations(house.clock.wall()).await {
+        tracing::warn!(%error, "the list of revoked certificates could not be written; it ends in a week at the latest");
     }
     house.limits.sweep(now);
 }

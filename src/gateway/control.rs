@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 
-use crate::admin::{Actor, AdminError, Change, Disabled, NewAccount, TokenLine};
+use crate::admin::{Actor, AdminError, CertificateLine, Change, Disabled, NewAccount, TokenLine};
 use crate::crypto::Token;
 use crate::model::{AccountName, Role, TokenKind, TokenState, UnitName};
 use crate::store::{AccountFilter, TokenFilter};
@@ -19,6 +19,7 @@ use super::house::House;
 use super::reload::Reloader;
 use super::status::Status;
 
+mod certificates;
 mod socket;
 mod terminals;
 mod tokens;
@@ -73,6 +74,12 @@ pub enum Ask {
     IssueToken {
         serial: String,
         account: String,
+        until: Option<String>,
+    },
+    /// Two codes in a row of a token that went astray.
+    ResynchroniseToken {
+        serial: String,
+        codes: (String, String),
     },
     ChangeToken {
         verb: TokenVerb,
@@ -81,6 +88,25 @@ pub enum Ask {
     Recover {
         name: String,
     },
+    CreateAuthority {
+        name: String,
+    },
+    /// `request` is what the file holds (PKCS #10, PEM).
+    IssueCertificate {
+        serial: String,
+        account: String,
+        request: String,
+        days: u32,
+    },
+    RenewCertificate {
+        serial: String,
+        request: Option<String>,
+        days: u32,
+    },
+    RevokeCertificate {
+        serial: String,
+    },
+    Certificates,
     Reload,
     Status,
     /// Asks for a terminal.
@@ -106,8 +132,12 @@ impl Ask {
             Self::ImportTokens { .. } => Change::ImportTokens,
             Self::Tokens { .. } => Change::ReadTokens,
             Self::IssueToken { .. } => Change::IssueToken,
-            Self::ChangeToken { verb: TokenVerb::Resume, .. } => Change::ResumeToken,
+            Self::ChangeToken { verb: TokenVerb::Resume, .. } | Self::ResynchroniseToken { .. } => Change::ResumeToken,
             Self::ChangeToken { .. } => Change::StopToken,
+            Self::CreateAuthority { .. } => Change::CreateAuthority,
+            Self::IssueCertificate { .. } | Self::RenewCertificate { .. } => Change::IssueCertificate,
+            Self::RevokeCertificate { .. } => Change::RevokeCertificate,
+            Self::Certificates => Change::ReadTokens,
             Self::Recover { .. } => Change::Recover,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
@@ -151,6 +181,14 @@ pub enum ControlAnswer {
     },
     Tokens {
         tokens: Vec<TokenLine>,
+    },
+    Certificates {
+        certificates: Vec<CertificateLine>,
+    },
+    /// A certificate (PEM) for a token, and what to say of it.
+    Certificate {
+        pem: String,
+        message: String,
     },
     Done {
         message: String,
@@ -255,8 +293,16 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         }
         Ask::ImportTokens { seeds, key, rehearse } => tokens::import(house, actor, &seeds, key.as_deref(), rehearse).await,
         Ask::Tokens { state, kind, search } => tokens::list(house, actor, &TokenFilter { state, kind, search }).await,
-        Ask::IssueToken { serial, account } => tokens::issue(house, actor, &serial, &account).await,
+        Ask::IssueToken { serial, account, until } => tokens::issue(house, actor, &serial, &account, until.as_deref()).await,
+        Ask::ResynchroniseToken { serial, codes } => tokens::resynchronise(house, actor, &serial, (&codes.0, &codes.1)).await,
         Ask::ChangeToken { verb, serial } => tokens::change(house, actor, verb, &serial).await,
+        Ask::CreateAuthority { name } => certificates::create(house, actor, &name).await,
+        Ask::IssueCertificate { serial, account, request, days } => {
+            certificates::issue(house, actor, &serial, &account, &request, days).await
+        }
+        Ask::RenewCertificate { serial, request, days } => certificates::renew(house, actor, &serial, request.as_deref(), days).await,
+        Ask::RevokeCertificate { serial } => certificates::revoke(house, actor, &serial).await,
+        Ask::Certificates => certificates::list(house, actor).await,
         Ask::Recover { name } => {
             let name = account_name(&name)?;
             let invitation = desk.recover(actor, &name, house.clock.now()).await.map_err(|error| unknown(&name, &error))?;

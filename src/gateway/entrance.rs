@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use url::form_urlencoded;
 
 use crate::access::App;
@@ -52,31 +52,26 @@ impl Worker {
         visitor: &Visitor,
         refusal: Refusal,
     ) -> Response<Body> {
-        let nonce = match cookies::sole(&inbound.headers, cookies::NONCE) {
-            // A second tab uses the nonce of the first, so that both find their way back.
-            Sole::One(text) => Token::parse(text),
-            _ => None,
+        let response = match way_to_portal(map, site, &inbound.headers, &return_path(inbound, &site.app), "") {
+            Ok((location, nonce)) => redirect(&location, &[nonce]),
+            Err(broken) => return self.house.refuse(map, facts, visitor, broken).await,
         };
-        let Some(nonce) = nonce.or_else(|| Token::random().ok()) else {
-            return self.house.refuse(map, facts, visitor, Refusal::Broken { what: "no random bytes" }).await;
-        };
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("app", site.app.id.as_str())
-            .append_pair("path", &return_path(inbound, &site.app))
-            .append_pair("nonce", &nonce.hash().base64url())
-            .finish();
-        let location = format!("{}/enter?{query}", map.portal.origin);
         let receipt = match self.house.open(facts, visitor, Err(&refusal)).await {
             Ok(receipt) => receipt,
             Err(_) => return self.house.answer(map, facts, Refusal::NoRecord, None),
         };
-        let mut response = redirect(&location, &[cookies::set(cookies::NONCE, &nonce.reveal(), NONCE_LIVES)]);
-        response.extensions_mut().insert(Verdict::of(&refusal));
-        self.deliver(map, facts, response, receipt, End::Refused).await
+        self.deliver(map, facts, judged(response, &refusal), receipt, End::Refused).await
     }
 
     /// Whatever lies under `/.yumen/`; none of it reaches the back office.
-    pub(super) async fn serve_reserved(&self, map: &Map, site: &AppSite, inbound: Inbound, mut facts: Facts, now: Time) -> Response<Body> {
+    pub(super) async fn serve_reserved(
+        &self,
+        map: &Map,
+        site: &Arc<AppSite>,
+        inbound: Inbound,
+        mut facts: Facts,
+        now: Time,
+    ) -> Response<Body> {
         let visitor = match self.visitor(&inbound, now) {
             Ok(visitor) => visitor,
             Err(refusal) => return self.house.refuse(map, &facts, &Visitor::Stranger, refusal).await,
@@ -86,8 +81,18 @@ impl Worker {
             Err(why) => return self.house.refuse(map, &facts, &visitor, Refusal::Path(why)).await,
         };
         facts.path = path.to_string();
+        if path.as_str().starts_with(web::KEPT) {
+            return Box::pin(self.serve_kept(map, site, inbound, facts, &visitor, now)).await;
+        }
         let answered = match (&inbound.method, path.as_str().strip_prefix(RESERVED)) {
             (&Method::GET, Some("enter")) => self.enter(site, &inbound, &facts, &visitor, now).await,
+            (&Method::GET, Some("step-up")) => {
+                let wanted =
+                    |name| form_urlencoded::parse(inbound.uri.query().unwrap_or_default().as_bytes()).find(|(known, _)| known == name);
+                let text = |name| wanted(name).map(|(_, value)| value.into_owned()).unwrap_or_default();
+                way_to_portal(map, site, &inbound.headers, &text("path"), &text("asked"))
+                    .map(|(location, nonce)| redirect(&location, &[nonce]))
+            }
             (&Method::GET | &Method::HEAD, Some(path)) => path
                 .strip_prefix("assets/")
                 .and_then(|name| web::asset_answer(name, inbound.uri.query(), &inbound.headers))
@@ -158,8 +163,32 @@ impl Worker {
     }
 }
 
+/// The way to the portal, which sends her back to `path` once she may do what is `asked` (`METHOD /path`; empty: see `path`); and the nonce's
+/// cookie, which she must have for that.
+pub(super) fn way_to_portal(map: &Map, site: &AppSite, headers: &HeaderMap, path: &str, asked: &str) -> Result<(String, String), Refusal> {
+    let nonce = match cookies::sole(headers, cookies::NONCE) {
+        // A second tab uses the nonce of the first, so that both find their way back.
+        Sole::One(text) => Token::parse(text),
+        _ => None,
+    };
+    let nonce = nonce.or_else(|| Token::random().ok()).ok_or(Refusal::Broken { what: "no random bytes" })?;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("app", site.app.id.as_str()).append_pair("path", path).append_pair("nonce", &nonce.hash().base64url());
+    if !asked.is_empty() {
+        query.append_pair("asked", asked);
+    }
+    let cookie = cookies::set(cookies::NONCE, &nonce.reveal(), NONCE_LIVES);
+    Ok((format!("{}/enter?{}", map.portal.origin, query.finish()), cookie))
+}
+
+/// An answer that is a refusal, for the figures.
+pub(super) fn judged(mut response: Response<Bytes>, refusal: &Refusal) -> Response<Bytes> {
+    response.extensions_mut().insert(Verdict::of(refusal));
+    response
+}
+
 /// Where she comes back to: what she asked for; after a form that cannot be asked for again, the page that held it.
-fn return_path(inbound: &Inbound, app: &App) -> String {
+pub(super) fn return_path(inbound: &Inbound, app: &App) -> String {
     let wanted = if inbound.is_unsafe() {
         let referer = inbound.sole(header::REFERER).and_then(|referer| referer.strip_prefix(app.origin.as_str()));
         referer.map(str::to_owned)
@@ -182,7 +211,7 @@ fn not_entered(error: NoEntry) -> Refusal {
     }
 }
 
-fn redirect(location: &str, cookies: &[String]) -> Response<Bytes> {
+pub(super) fn redirect(location: &str, cookies: &[String]) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::SEE_OTHER;
     let headers = response.headers_mut();

@@ -11,13 +11,15 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, header};
 
-use crate::access::{self, Crossing, Grant, GrantWatch};
+use crate::access::{self, Binding, Crossing, Grant, GrantWatch};
 use crate::auth::Visitor;
 use crate::clock::Time;
 use crate::config::{Activity, Upstream};
-use crate::model::{CanonicalPath, End, Inbound, Line};
+use crate::model::{CanonicalPath, End, Inbound, Line, Shown};
 
 use super::house::{AppSite, Map};
+use super::pipeline::Held;
+use super::trust::{Checks, Trust};
 
 /// What a flow asked for, to ask again when the policy changes.
 pub struct Asked {
@@ -28,10 +30,13 @@ pub struct Asked {
     /// What it said of the site that made it.
     made_by: HeaderMap,
     is_unsafe: bool,
+    /// What the connection showed of itself, and the token that it was found to be.
+    shown: Shown,
+    held: Held,
 }
 
 impl Asked {
-    pub fn of(inbound: &Inbound, path: &CanonicalPath) -> Self {
+    pub fn of(inbound: &Inbound, path: &CanonicalPath, held: Held) -> Self {
         let crossing = crossing(inbound);
         let tells = |name: &str| name == header::ORIGIN || name.starts_with("sec-fetch-");
         let mut made_by = HeaderMap::new();
@@ -47,6 +52,8 @@ impl Asked {
             crossing,
             made_by,
             is_unsafe: inbound.is_unsafe(),
+            shown: inbound.origin.shown.clone(),
+            held,
         }
     }
 }
@@ -82,10 +89,10 @@ impl Flows {
     }
 
     /// Cuts what must end by the policy in force, which is `map`.
-    pub fn sweep(&self, map: &Map, now: Time, wall: Time) {
+    pub fn sweep(&self, map: &Map, certificates: (&Checks, &Trust), now: Time, wall: Time) {
         self.0.borrow_mut().retain_mut(|flow| {
             let Some(grant) = flow.grant.grant() else { return false };
-            match flow.over(&grant, map, now, wall) {
+            match flow.over(&grant, map, certificates, now, wall) {
                 Some(why) => {
                     flow.line.cut(why);
                     false
@@ -97,12 +104,17 @@ impl Flows {
 }
 
 impl Flow {
-    fn over(&mut self, grant: &Grant, map: &Map, now: Time, wall: Time) -> Option<End> {
+    fn over(&mut self, grant: &Grant, map: &Map, (checks, trust): (&Checks, &Trust), now: Time, wall: Time) -> Option<End> {
         if self.generation != map.generation {
             let Some((site, judged)) = self.judge_anew(grant, map, now, wall) else {
                 return grant.ended(now).or(Some(End::Revoked));
             };
             (self.site, self.judged, self.generation) = (site, Some(judged), map.generation);
+        }
+        if self.site.app.binding == Binding::Certificate
+            && self.asked.shown.chain().is_none_or(|chain| checks.check(trust, chain, wall).is_err())
+        {
+            return Some(End::Revoked);
         }
         let ended = self.judged.as_ref().unwrap_or(grant).ended(now);
         let is_heard = grant.heard().take();
@@ -122,7 +134,7 @@ impl Flow {
         }
         access::origin_check(self.asked.crossing, &self.asked.made_by, &site.app).ok()?;
         let visitor = Visitor::Known(grant.identity().clone());
-        let question = access::Asked { method: &self.asked.method, path: &self.asked.path };
+        let question = access::Asked { method: &self.asked.method, path: &self.asked.path, held: self.asked.held };
         let judged = access::decide(&visitor, &site.app, &question, self.asked.address, now, wall).ok()?;
         Some((site.clone(), judged))
     }

@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 use crate::access::App;
 use crate::admin::Desk;
 use crate::audit::{Journal, Strangers};
-use crate::auth::{Auth, KeyError, PasswordError};
+use crate::auth::{Auth, Csrf, KeyError, PasswordError};
 use crate::clock::Clock;
-use crate::config::{Activity, Upstream};
+use crate::config::{Activity, KeptForms, Upstream};
 use crate::edge::{BindError, Front};
 use crate::limit::Limits;
 use crate::model::{AppId, Host};
@@ -18,10 +18,13 @@ use crate::proxy::Backend;
 use crate::store::{Store, StoreError};
 use crate::web;
 
+use super::kept::Kept;
+use super::key_host::KeySite;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::space::Space;
 use super::standing::Standing;
+use super::trust::Trusting;
 
 /// What all workers share.
 pub struct House {
@@ -31,6 +34,8 @@ pub struct House {
     pub strangers: Arc<Strangers>,
     pub auth: Arc<Auth>,
     pub limits: Arc<Limits>,
+    pub kept: Arc<Kept>,
+    pub csrf: Csrf,
     pub desk: Arc<Desk>,
     pub front: Arc<Front>,
     pub pages: web::Pages,
@@ -41,6 +46,8 @@ pub struct House {
     pub standing: Standing,
     pub memory: Memory,
     pub space: Space,
+    /// Whose certificates are believed.
+    pub trusting: Trusting,
 }
 
 /// What follows from the config in force. A reload replaces it whole.
@@ -48,9 +55,13 @@ pub struct Map {
     /// Grows by one with each reload, so that a worker sees that open flows must be judged anew.
     pub generation: u64,
     pub portal: PortalSite,
+    /// Asks for certificates, for sign-in; `None`: USB-KEYs are not taken.
+    pub key_host: Option<KeySite>,
     pub sites: HashMap<Host, Arc<AppSite>>,
     pub activity: Activity,
+    pub kept_forms: KeptForms,
     pub hsts: bool,
+    pub suspend_unused_after: Option<std::time::Duration>,
 }
 
 pub struct PortalSite {
@@ -70,6 +81,7 @@ pub struct AppSite {
 /// What stands behind a host name.
 pub enum Site {
     Portal,
+    KeyHost,
     App(Arc<AppSite>),
 }
 
@@ -77,6 +89,9 @@ impl Map {
     pub fn site(&self, host: &Host) -> Option<Site> {
         if *host == self.portal.host {
             return Some(Site::Portal);
+        }
+        if self.key_host.as_ref().is_some_and(|site| site.host == *host) {
+            return Some(Site::KeyHost);
         }
         self.sites.get(host).map(|site| Site::App(site.clone()))
     }
@@ -119,6 +134,10 @@ pub enum StartError {
     Pki(#[from] PkiError),
     #[error(transparent)]
     Randomness(#[from] crate::crypto::NoRandomness),
+    #[error("{file}: {why}")]
+    Make { file: PathBuf, why: String },
+    #[error("the keys that are registered cannot be judged: {0}")]
+    Judge(#[from] crate::auth::CeremonyError),
     #[error("the app {app}: {why}")]
     App { app: AppId, why: String },
     #[error("the portal's address cannot be used for security keys: {0}")]

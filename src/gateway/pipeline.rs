@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Response};
 
-use crate::access::{self, Asked as Question, Grant, Permit};
+use crate::access::{self, Asked as Question, Binding, Grant, Permit};
 use crate::audit::NoRecord;
 use crate::auth::Visitor;
 use crate::auth::cookies::{self, Sole};
@@ -16,7 +16,7 @@ use crate::clock::Time;
 use crate::config::Activity;
 use crate::crypto::{Draws, Token};
 use crate::limit::Pass;
-use crate::model::{CanonicalPath, End, Inbound, PathAllowance, Reference, Refusal};
+use crate::model::{CanonicalPath, CertificateTrouble, End, Inbound, PathAllowance, Reference, Refusal, TokenId};
 use crate::proxy::{self, Pool};
 
 use super::answer::Ending;
@@ -25,6 +25,7 @@ use super::flows::{self, Asked, Flows};
 use super::house::{AppSite, House, Map, Site};
 use super::metrics::Meters;
 use super::record::{Facts, known};
+use super::trust::Checks;
 
 /// One worker: what a thread has for itself.
 pub struct Worker {
@@ -34,7 +35,14 @@ pub struct Worker {
     pub meters: Meters,
     /// What references are made of.
     pub draws: RefCell<Draws>,
+    /// What was found of certificates.
+    pub checks: Checks,
 }
+
+/// The token whose certificate was checked on the connection.
+pub type Held = Result<TokenId, CertificateTrouble>;
+
+pub const NOTHING_HELD: Held = Err(CertificateTrouble::Missing);
 
 /// What policy and limits made of a request for an app.
 struct Judged {
@@ -52,6 +60,7 @@ impl Worker {
         let reference = Reference::new(random);
         let mut response = match map.site(&inbound.host) {
             Some(Site::Portal) => Box::pin(self.serve_portal(&map, *inbound, reference.clone())).await,
+            Some(Site::KeyHost) => Box::pin(self.serve_key_host(&map, *inbound, reference.clone())).await,
             Some(Site::App(site)) => self.serve_app(&map, &site, inbound, reference.clone()).await,
             None => Box::pin(self.serve_nobody(&map, &inbound, reference.clone())).await,
         };
@@ -77,24 +86,39 @@ impl Worker {
         if super::entrance::is_reserved(inbound.uri.path(), site.app.paths) {
             return Box::pin(self.serve_reserved(map, site, *inbound, facts, now)).await;
         }
-        let Judged { visitor, verdict } = self.judge(site, &inbound, &mut facts, now);
+        if site.app.binding == Binding::Certificate && !inbound.origin.shown.was_asked() {
+            // The connection was made before this host asked for certificates.
+            inbound.line.ask_to_end();
+            return Box::pin(self.serve_nobody(map, &inbound, facts.reference)).await;
+        }
+        let held = match site.app.binding {
+            Binding::Nothing => NOTHING_HELD,
+            Binding::Certificate => Box::pin(self.held_for(&site.app, &inbound.origin.shown, now)).await,
+        };
+        let Judged { visitor, verdict } = self.judge(site, &inbound, held, &mut facts, now);
         let (grant, pass, path) = match verdict {
             Ok(granted) => granted,
-            Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded)) if facts.wants_page => {
+            Err(refusal @ (Refusal::SignInNeeded | Refusal::SignInAgain)) if facts.wants_page => {
                 return Box::pin(self.send_to_sign_in(map, site, &inbound, &facts, &visitor, refusal)).await;
             }
-            Err(refusal) => return Box::pin(self.house.refuse(map, &facts, &visitor, refusal)).await,
+            Err(refusal @ Refusal::StepUpNeeded { .. }) => {
+                return Box::pin(self.ask_for_proof(map, site, *inbound, facts, &visitor, refusal)).await;
+            }
+            Err(refusal) => {
+                if matches!(refusal, Refusal::Certificate(_)) {
+                    // The browser asks its person for a certificate when it connects, and only then.
+                    inbound.line.ask_to_end();
+                }
+                return Box::pin(self.house.refuse(map, &facts, &visitor, refusal)).await;
+            }
         };
         if is_activity(map.activity, &inbound) {
             grant.identity().mark_active(now);
         }
-        let opened = super::record::opened(&facts, known(&visitor), Ok(grant.rule()));
-        let receipt = match self.house.journal.open_access(opened).await {
-            Ok(receipt) => receipt,
-            Err(NoRecord) => return self.house.answer(map, &facts, Refusal::NoRecord, None),
+        let Some(permit) = self.permit(&facts, &visitor, grant, pass).await else {
+            return self.house.answer(map, &facts, Refusal::NoRecord, None);
         };
-        self.flows.track(&grant, map, site, inbound.line.clone(), Asked::of(&inbound, &path));
-        let permit = Permit::new(grant, pass, receipt);
+        self.flows.track(permit.grant(), map, site, inbound.line.clone(), Asked::of(&inbound, &path, held));
         match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
             Ok(response) => response.map(Body::Streamed),
             Err(failure) => {
@@ -104,8 +128,17 @@ impl Worker {
         }
     }
 
+    /// Puts what was granted on record. `None`: the log takes none.
+    pub(super) async fn permit(&self, facts: &Facts, visitor: &Visitor, grant: Grant, pass: Pass) -> Option<Permit> {
+        let opened = super::record::opened(facts, known(visitor), Ok(grant.rule()));
+        match self.house.journal.open_access(opened).await {
+            Ok(receipt) => Some(Permit::new(grant, pass, receipt)),
+            Err(NoRecord) => None,
+        }
+    }
+
     /// Everything that can say no, in order; each check needs what the one before it made.
-    fn judge(&self, site: &AppSite, inbound: &Inbound, facts: &mut Facts, now: Time) -> Judged {
+    fn judge(&self, site: &AppSite, inbound: &Inbound, held: Held, facts: &mut Facts, now: Time) -> Judged {
         let stranger = |refusal| Judged { visitor: Visitor::Stranger, verdict: Err(refusal) };
         let path = match CanonicalPath::parse(inbound.uri.path(), site.app.paths) {
             Ok(path) => path,
@@ -122,14 +155,15 @@ impl Worker {
             Ok(visitor) => visitor,
             Err(refusal) => return stranger(refusal),
         };
-        let verdict = self.decide(site, inbound, &visitor, &path, now).map(|(grant, pass)| (grant, pass, path));
+        let verdict = self.decide(site, inbound, held, &visitor, &path, now).map(|(grant, pass)| (grant, pass, path));
         Judged { visitor, verdict }
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         site: &AppSite,
         inbound: &Inbound,
+        held: Held,
         visitor: &Visitor,
         path: &CanonicalPath,
         now: Time,
@@ -140,7 +174,7 @@ impl Worker {
             Visitor::Stranger => None,
         };
         access::origin_check(flows::crossing(inbound), &inbound.headers, &site.app)?;
-        let question = Question { method: &inbound.method, path };
+        let question = Question { method: &inbound.method, path, held };
         let wall = self.house.clock.wall();
         let grant = access::decide(visitor, &site.app, &question, inbound.origin.address, now, wall)?;
         Ok((grant, pass.ok_or(Refusal::SignInNeeded)?))
@@ -165,7 +199,12 @@ impl Worker {
 
     /// Ends what is under way and may be no longer.
     pub fn sweep(&self) {
-        self.flows.sweep(&self.house.map.load(), self.house.clock.now(), self.house.clock.wall());
+        self.flows.sweep(
+            &self.house.map.load(),
+            (&self.checks, &self.house.trusting.now()),
+            self.house.clock.now(),
+            self.house.clock.wall(),
+        );
     }
 }
 
@@ -187,7 +226,7 @@ impl House {
 }
 
 /// What to answer for a forward that failed. Some fail before the record is on disk; no byte of an answer leaves before it is.
-async fn recorded(mut failure: proxy::Failure) -> (Refusal, Option<Ending>) {
+pub(super) async fn recorded(mut failure: proxy::Failure) -> (Refusal, Option<Ending>) {
     if failure.receipt.durable().await.is_err() {
         return (Refusal::NoRecord, None);
     }

@@ -23,7 +23,7 @@ use super::record::Facts;
 
 /// The largest form of the portal is a WebAuthn registration of a few KiB.
 const LARGEST_FORM_BYTES: usize = 64 * 1024;
-const SLOWEST_FORM: Duration = Duration::from_secs(15);
+pub(super) const SLOWEST_FORM: Duration = Duration::from_secs(15);
 
 impl Worker {
     pub(super) async fn serve_portal(&self, map: &Map, inbound: Inbound, reference: Reference) -> Response<Body> {
@@ -175,7 +175,7 @@ impl Worker {
 }
 
 /// Copied together as it comes, so that a body in tiny pieces takes no more memory than it counts for.
-async fn read_form<B>(body: &mut B, mut held: Option<&mut Held>) -> Result<Bytes, Refusal>
+pub(super) async fn read_form<B>(body: &mut B, mut held: Option<&mut Held>) -> Result<Bytes, Refusal>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
@@ -199,7 +199,7 @@ where
 
 /// On the way to an app nobody is at the portal: if passing through counted as activity, the tighter idle limit of an app would never hold.
 fn is_passage(path: &str) -> bool {
-    path == "/enter" || path.starts_with("/sign-in")
+    path == "/enter" || path.starts_with("/sign-in") || path.starts_with("/step-up")
 }
 
 fn with_path(path: &str, query: Option<&str>) -> Result<http::Uri, Refusal> {

@@ -20,7 +20,13 @@ pub struct Facts {
     pub origin: Arc<Origin>,
     pub wants_page: bool,
     wanted: Wanted,
+    /// The host of the app, or the one that asks for certificates: not the portal's.
+    pub elsewhere: bool,
+    /// Where the same may be tried again.
+    pub again: Option<String>,
     pub app: Option<Arc<App>>,
+    /// Where on this host what is missing can be proved, once that is what is missing.
+    pub step_up: Option<String>,
     /// Canonical and redacted, once it is known to be canonical.
     pub path: String,
 }
@@ -34,9 +40,22 @@ impl Facts {
             origin: inbound.origin.clone(),
             wants_page: inbound.wants_page(),
             wanted: Wanted::of(&inbound.headers),
+            elsewhere: app.is_some(),
+            again: None,
             app,
+            step_up: None,
             path: capped(inbound.uri.path(), 256),
         }
+    }
+
+    /// Of the host that asks for certificates.
+    pub fn of_key_host(inbound: &Inbound, reference: Reference) -> Self {
+        Self { elsewhere: true, ..Self::of(inbound, reference, None) }
+    }
+
+    /// She reads this language, though no cookie says so here.
+    pub fn read(&mut self, language: Option<Language>) {
+        self.wanted.chosen = language.or(self.wanted.chosen);
     }
 
     pub fn language(&self) -> Language {

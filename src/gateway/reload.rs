@@ -8,9 +8,11 @@ use rustls::sign::CertifiedKey;
 use tokio::sync::Mutex;
 
 use crate::admin::Actor;
-use crate::config::Settings;
+use crate::auth::Makes;
+use crate::config::{Settings, UsbKeys};
 use crate::edge::Certificates;
-use crate::model::{Action, Event};
+use crate::model::{Action, Event, Host};
+use crate::pki::ClientTrust;
 
 use super::build;
 use super::house::{House, Map};
@@ -32,6 +34,8 @@ struct Built {
     waiting: Vec<&'static str>,
     map: Map,
     certificates: Certificates,
+    makes: Makes,
+    trust: ClientTrust,
 }
 
 impl Reloader {
@@ -49,7 +53,7 @@ impl Reloader {
         let read = tokio::task::spawn_blocking(move || read()).await.map_err(|error| error.to_string())?;
         let generation = house.map.load().generation.saturating_add(1);
         let built = read.and_then(|settings| self.build(settings, generation, portal_certificate.as_ref()));
-        let Built { settings, waiting, map, certificates } = match built {
+        let Built { settings, waiting, map, certificates, makes, trust } = match built {
             Ok(built) => built,
             Err(why) => {
                 house.journal.note(signed(Event::failed(Action::ConfigRefused)));
@@ -57,12 +61,16 @@ impl Reloader {
             }
         };
         house.journal.event(signed(Event::done(Action::ConfigReloaded))).await.map_err(|error| error.to_string())?;
+        house.auth.list_makes(makes).await.map_err(|error| error.to_string())?;
         *portal_certificate = certificates.get(&map.portal.host).cloned();
         house.pages.replace_apps(build::apps(&map));
         house.desk.set_staff_addresses(settings.staff_addresses.clone());
         house.auth.sessions.set_limits(build::session_limits(&settings));
         house.limits.set_app_rates(&build::app_rates(&settings));
         house.front.replace_certificates(certificates);
+        // Before the map, so that no host of it is served on a connection that was not asked.
+        house.trusting.replace(trust);
+        house.ask_for_certificates(&map);
         house.map.store(Arc::new(map));
         house.standing.set_waiting(&waiting);
         match waiting.as_slice() {
@@ -75,6 +83,12 @@ impl Reloader {
         let waiting = waiting_for_restart(&settings, &self.start);
         settings.keep_public_addresses_of(&self.start);
         settings.timeouts = self.start.timeouts.clone();
+        settings.usb_keys = match (settings.usb_keys.take(), &self.start.usb_keys) {
+            (Some(new), Some(start)) => Some(UsbKeys { authorities: new.authorities, ..start.clone() }),
+            // The host stays, and believes nobody.
+            (None, Some(start)) => Some(UsbKeys { authorities: Vec::new(), ..start.clone() }),
+            (_, None) => None,
+        };
         let portal_host = &settings.portal.host;
         if let Some(app) = settings.apps.iter().find(|app| app.policy.host == *portal_host || app.policy.host.is_below(portal_host)) {
             return Err(format!(
@@ -84,8 +98,14 @@ impl Reloader {
         }
         let map = build::map(&settings, generation).map_err(|error| error.to_string())?;
         let certificates = build::certificates(&settings, portal).map_err(|error| error.to_string())?;
-        Ok(Built { settings, waiting, map, certificates })
+        let makes = build::makes(&settings).map_err(|error| error.to_string())?;
+        let trust = build::trust(&settings);
+        Ok(Built { settings, waiting, map, certificates, makes, trust })
     }
+}
+
+fn key_host(settings: &Settings) -> Option<&Host> {
+    settings.usb_keys.as_ref().map(|keys| &keys.host)
 }
 
 /// What a reload cannot change: sockets, threads and files that are open, counters that would begin anew, and the portal, to which keys
@@ -99,6 +119,7 @@ fn waiting_for_restart(new: &Settings, start: &Settings) -> Vec<&'static str> {
         ("public_port", new.public_port != start.public_port),
         ("portal.host", new.portal.host != start.portal.host),
         ("portal.name", new.portal.names != start.portal.names),
+        ("usb_keys.host", key_host(new) != key_host(start)),
         ("timeouts", new.timeouts != start.timeouts),
         ("caps", new.caps != start.caps),
         ("sign_in", new.sign_in != start.sign_in),

@@ -26,6 +26,7 @@ use super::metrics::Meters;
 use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
+use super::trust::Checks;
 use super::{build, chores, control, memory, monitoring};
 
 /// What `serve` and `demo` do differently.
@@ -185,7 +186,7 @@ async fn work(house: Arc<House>, listeners: Vec<std::net::TcpListener>, drain: D
     let pool = Pool::new(PoolSettings::default(), house.clock.clone());
     let accepting = Accepting::begin(&house);
     let meters = Meters::new(house.metrics.clone());
-    let worker = Rc::new(Worker { house, pool, flows: Flows::default(), meters, draws: RefCell::default() });
+    let worker = Rc::new(Worker { house, pool, flows: Flows::default(), meters, draws: RefCell::default(), checks: Checks::default() });
     let watching = tokio::task::spawn_local(watch_flows(worker.clone()));
     if let Err(error) = edge::run(listeners, front, Serving(worker), stopping, drain).await {
         tracing::error!(%error, "a worker cannot accept connections");

@@ -104,7 +104,8 @@ impl House {
 
     /// What keeps nobody from work, but should be looked at, a sentence each.
     pub fn warnings(&self) -> Vec<String> {
-        self.space.warning().into_iter().collect()
+        let trust = self.trusting.now().clients.warnings(self.clock.wall());
+        self.space.warning().into_iter().chain(trust).collect()
     }
 }
 

@@ -120,6 +120,8 @@ words! {
         PasswordAndSecurityKey = "password+security-key",
         /// A password, then a code of an OATH token.
         PasswordAndOath = "password+oath",
+        /// A password, then a code of an app on a phone, which can be copied.
+        PasswordAndPhoneApp = "password+phone-app",
         /// A certificate of an authority whose keys live in hardware alone: the token and its PIN are two factors.
         UsbKey = "usb-key",
         /// A password, then a certificate of any trusted authority.
@@ -135,6 +137,8 @@ words! {
         WebAuthn = "webauthn",
         /// Shows codes (HOTP, TOTP).
         Oath = "oath",
+        /// Shows codes too, but is an app on a phone: it can be copied, and counts as no hardware.
+        PhoneApp = "phone-app",
     }
 }
 
@@ -160,7 +164,15 @@ impl Factor {
     pub const fn is_phishing_resistant(self) -> bool {
         match self {
             Self::SecurityKey | Self::PasswordAndSecurityKey | Self::UsbKey | Self::PasswordAndUsbKey => true,
-            Self::PasswordAndOath => false,
+            Self::PasswordAndOath | Self::PasswordAndPhoneApp => false,
+        }
+    }
+
+    /// A password, then a code of a token of this kind.
+    pub const fn by_code_of(kind: TokenKind) -> Self {
+        match kind {
+            TokenKind::PhoneApp => Self::PasswordAndPhoneApp,
+            TokenKind::Oath | TokenKind::UsbKey | TokenKind::WebAuthn => Self::PasswordAndOath,
         }
     }
 
@@ -170,6 +182,7 @@ impl Factor {
             Self::SecurityKey | Self::PasswordAndSecurityKey => TokenKind::WebAuthn,
             Self::UsbKey | Self::PasswordAndUsbKey => TokenKind::UsbKey,
             Self::PasswordAndOath => TokenKind::Oath,
+            Self::PasswordAndPhoneApp => TokenKind::PhoneApp,
         }
     }
 }

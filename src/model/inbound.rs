@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, Method, Uri, Version};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
-use super::{End, Host, Origin};
+use super::{End, Host, Origin, RequestBody};
 
 /// One connection of a client, for whoever must end it: a client that stalls never polls its body, so
 /// ending a flow for certain means cutting the socket. A stream of HTTP/2 has one of its own, which cuts the connection.
@@ -17,6 +16,7 @@ pub struct Line {
     cut: OnceLock<End>,
     waiting: Notify,
     known: AtomicBool,
+    ending: AtomicBool,
     connection: Option<Arc<Line>>,
 }
 
@@ -40,6 +40,25 @@ impl Line {
         let connection = self.connection();
         let _ = connection.cut.set(why);
         connection.waiting.notify_waiters();
+    }
+
+    /// The connection should end after what is under way, where somebody watches for that: one on which a certificate was asked for.
+    pub fn ask_to_end(&self) {
+        let connection = self.connection();
+        connection.ending.store(true, Ordering::Relaxed);
+        connection.waiting.notify_waiters();
+    }
+
+    /// Resolves when the connection should end by itself.
+    pub async fn until_asked_to_end(&self) {
+        let connection = self.connection();
+        loop {
+            let notified = connection.waiting.notified();
+            if connection.ending.load(Ordering::Relaxed) {
+                return;
+            }
+            notified.await;
+        }
     }
 
     /// Says why a stream ends by itself, for whoever holds what was under way on it; its connection is not cut.
@@ -76,7 +95,7 @@ pub struct Inbound {
     pub uri: Uri,
     pub version: Version,
     pub headers: HeaderMap,
-    pub body: Incoming,
+    pub body: RequestBody,
     /// There for HTTP/1.1; resolves if the answer is 101.
     pub upgrade: Option<OnUpgrade>,
     pub origin: Arc<Origin>,

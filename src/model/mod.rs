@@ -10,6 +10,8 @@ mod origin;
 mod path;
 mod record;
 mod refusal;
+mod request_body;
+mod shown;
 mod token;
 
 pub use account::{Account, AccountId, AccountState, AppId, Factor, Label, Role, SessionId, TokenId, TokenKind, TokenState, Who, is_email};
@@ -20,4 +22,6 @@ pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};
 pub use path::{CanonicalPath, NotCanonical, PathAllowance};
 pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped, visible};
 pub use refusal::Refusal;
-pub use token::{NotASerial, Serial};
+pub use request_body::RequestBody;
+pub use shown::{CertificateTrouble, Shown, ShownChain};
+pub use token::{Attestation, NotASerial, Proof, Serial};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Host;
+use super::{Host, Shown};
 
 /// What the TLS handshake settled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +24,7 @@ pub struct Origin {
     pub tls: TlsFacts,
     /// The name that the client asked for in the handshake (RFC 6066, section 3).
     pub sni: Arc<Host>,
+    pub shown: Shown,
 }
 
 /// What limits count by: an IPv4 address, or the /64 that one IPv6 subscriber has.

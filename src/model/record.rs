@@ -157,10 +157,21 @@ pub enum Action {
     KeyRemoved,
     /// A key was asked for a fresh proof, before a change of keys.
     KeyProof,
+    /// More was proved in a session, or the same again.
+    StepUp,
+    /// A form that was refused for want of a proof is kept until there is one.
+    FormKept,
+    /// A form that was kept is sent on, as the access that has this reference.
+    FormSent,
+    FormDiscarded,
     /// A key's signature counter went back: it may have been copied.
     KeyCounterWentBack,
     /// Many answers in a row, after a right password or in a session, that no key had signed: somebody without the key has the rest.
     KeyAnswersMadeUp,
+    /// The certificate of a USB-KEY was shown for sign-in or its kin.
+    UsbKeyShown,
+    /// Files of authorities, or their lists of revoked certificates, have changed.
+    TrustReloaded,
     TokensImported,
     TokenIssued,
     /// Its holder showed that she has it.
@@ -169,8 +180,17 @@ pub enum Action {
     TokenResumed,
     TokenLost,
     TokenRevoked,
+    /// The gateway's own issuing authority was made.
+    AuthorityCreated,
+    CertificateIssued,
+    CertificateRenewed,
+    CertificateRevoked,
     /// Two codes in a row brought it back.
     TokenResynchronised,
+    /// Its date has passed.
+    TokenExpired,
+    /// It was told until when it opens doors.
+    TokenLimited,
     /// There was less room on the disk than the reserve (failed), or enough again (done).
     DiskSpace,
     /// Refusals of strangers past their quota, counted together per network and minute.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::NotCanonical;
+use super::{CertificateTrouble, NotCanonical};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -18,8 +18,18 @@ pub enum Refusal {
     SignInNeeded,
     /// The session is too old or was idle too long for this app.
     SignInAgain,
-    /// Signed in, but with a factor that is not enough for this.
-    OtherFactorNeeded,
+    /// Signed in, but what she proved is not enough for this, or too long ago: one of these factors, at most so long ago.
+    StepUpNeeded {
+        /// As the config names it.
+        factor: &'static str,
+        fresh: Option<Duration>,
+    },
+    /// The same for a form that cannot be kept until she has: she is told before she goes to prove it.
+    FormNotKept {
+        why: &'static str,
+    },
+    /// It takes the certificate of her own USB-KEY on this very connection.
+    Certificate(CertificateTrouble),
     /// Signed in, but no rule lets her do this.
     NotAllowed {
         rule: String,
@@ -75,7 +85,9 @@ impl Refusal {
             Self::NotFound => "not-found",
             Self::SignInNeeded => "sign-in-needed",
             Self::SignInAgain => "sign-in-again",
-            Self::OtherFactorNeeded => "other-factor-needed",
+            Self::StepUpNeeded { .. } => "step-up-needed",
+            Self::FormNotKept { .. } => "step-up-needed-form-not-kept",
+            Self::Certificate(_) => "certificate",
             Self::NotAllowed { .. } => "not-allowed",
             Self::ForeignOrigin => "foreign-origin",
             Self::FormExpired => "form-expired",
@@ -100,18 +112,20 @@ impl Refusal {
         match self {
             Self::Malformed(what) => (*what).to_owned(),
             Self::Path(why) => why.to_string(),
+            Self::Certificate(trouble) => trouble.word().to_owned(),
             Self::NotAllowed { rule } => rule.clone(),
+            Self::StepUpNeeded { factor, fresh: None } => (*factor).to_owned(),
+            Self::StepUpNeeded { factor, fresh: Some(fresh) } => format!("{factor}, at most {} s ago", fresh.as_secs()),
             Self::BodyTooLarge { limit } => format!("limit {limit} bytes"),
             Self::TooMany { retry_after, limit } | Self::Crowded { retry_after, limit } => {
                 format!("{limit}, retry after {} s", retry_after.as_secs())
             }
-            Self::Broken { what } | Self::HandOverFailed { why: what } => (*what).to_owned(),
+            Self::Broken { what } | Self::HandOverFailed { why: what } | Self::FormNotKept { why: what } => (*what).to_owned(),
             Self::UpstreamUnreachable { why } => why.clone(),
             Self::Misdirected
             | Self::NotFound
             | Self::SignInNeeded
             | Self::SignInAgain
-            | Self::OtherFactorNeeded
             | Self::FormExpired
             | Self::ForeignOrigin
             | Self::UpgradeNotAllowed

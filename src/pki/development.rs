@@ -19,7 +19,7 @@ use super::{PkiError, dns_names, load_chain, load_pair, not_after};
 use crate::clock::Time;
 use crate::crypto::random;
 
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 const AUTHORITY_DAYS: u32 = 730;
 /// The most that browsers take (CA/Browser Forum, Baseline Requirements, section 6.3.2).
 const SERVER_DAYS: u32 = 397;
@@ -71,8 +71,8 @@ impl DevelopmentCa {
         }
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let certificate = server(hosts, now)?.signed_by(&key, &self.issuer)?;
-        write(&issued.key, &key.serialize_pem(), 0o600)?;
-        write(&issued.chain, &certificate.pem(), 0o644)?;
+        write(&issued.key, key.serialize_pem().as_bytes(), 0o600)?;
+        write(&issued.chain, certificate.pem().as_bytes(), 0o644)?;
         Ok(issued)
     }
 
@@ -80,8 +80,8 @@ impl DevelopmentCa {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let params = authority(now)?;
         let certificate = params.self_signed(&key)?;
-        write(&directory.join("ca.key"), &key.serialize_pem(), 0o600)?;
-        write(&directory.join("ca.pem"), &certificate.pem(), 0o644)?;
+        write(&directory.join("ca.key"), key.serialize_pem().as_bytes(), 0o600)?;
+        write(&directory.join("ca.pem"), certificate.pem().as_bytes(), 0o644)?;
         Ok(Self { directory: directory.to_owned(), certificate: certificate.der().clone(), issuer: Issuer::new(params, key) })
     }
 
@@ -132,12 +132,8 @@ fn server(hosts: &[&str], now: Time) -> Result<CertificateParams, PkiError> {
 }
 
 /// Begins yesterday, for clocks that are a little behind; whole days, so it ends within `days` of its beginning.
-fn dated(now: Time, days: u32) -> Result<CertificateParams, PkiError> {
+pub(super) fn dated(now: Time, days: u32) -> Result<CertificateParams, PkiError> {
     let from = now.minus(DAY);
-    let date = |time: Time| {
-        let date = time.timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
-        rcgen::date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
-    };
     let mut params = CertificateParams::default();
     params.not_before = date(from);
     params.not_after = date(from.plus(DAY.saturating_mul(days)));
@@ -150,6 +146,12 @@ fn dated(now: Time, days: u32) -> Result<CertificateParams, PkiError> {
     Ok(params)
 }
 
+/// Midnight before `time`, UTC.
+pub(super) fn date(time: Time) -> time::OffsetDateTime {
+    let date = time.timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
+    rcgen::date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
+}
+
 fn name(common: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common);
@@ -157,11 +159,11 @@ fn name(common: &str) -> DistinguishedName {
 }
 
 /// Replaces a file in one step, so that a crash leaves the old one or the new one.
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
+pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PkiError> {
     let failed = |source| PkiError::Write { path: path.to_owned(), source };
     let new = path.with_extension("new");
     let _ = fs::remove_file(&new);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&new, path).map_err(failed)
 }

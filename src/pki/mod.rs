@@ -3,7 +3,10 @@
 //! Invariant: a [`CertifiedKey`] made here has a key that belongs to its certificate, and a file that cannot be
 //! used is named in the error together with what was found in it.
 
+mod claims;
+mod client;
 mod development;
+mod issuing;
 mod load;
 mod upstream;
 
@@ -15,7 +18,12 @@ use std::path::{Path, PathBuf};
 
 use rustls::sign::CertifiedKey;
 
+pub use claims::{Claims, claims};
+pub use client::{
+    AuthoritySource, CertificateRefusal, ClientTrust, Crls, Fingerprint, Keeper, MatchingRule, TrustedCertificate, check_authorities,
+};
 pub use development::{DevelopmentCa, Issued};
+pub use issuing::{Holder, IssuedToHolder, IssuingCa, IssuingFiles, MOST_DAYS, RequestedKey};
 pub use load::{certified_key, dns_names, load_chain, load_key, load_pair, not_after, validity};
 pub use upstream::upstream_client_config;
 
@@ -35,6 +43,14 @@ pub enum PkiError {
     UnusableKey(rustls::Error),
     #[error("{} is not the demo's own authority; move it away, or start with --fresh", path.display())]
     ForeignAuthority { path: PathBuf },
+    #[error("this is no request for a certificate: {0}; make one with the token's own tool, in PEM (PKCS #10)")]
+    NotARequest(String),
+    #[error("the key in the request is too weak or of a kind that is not taken: RSA with 2048 to 8192 bits, ECDSA P-256 or P-384")]
+    WeakRequest,
+    #[error("the gateway's own authority is there already: {}", path.display())]
+    AuthorityIsThere { path: PathBuf },
+    #[error("the authority {} ends before the certificate would: ask for fewer days", path.display())]
+    AuthorityEnds { path: PathBuf },
     #[error("making a certificate failed: {0}")]
     Issue(#[from] rcgen::Error),
     #[error(transparent)]

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep};
 
 use super::backend::Backend;
 use crate::access::Heard;
-use crate::model::{End, Refusal};
+use crate::model::{End, Refusal, RequestBody};
 
 /// Why a request's body was not sent to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +72,7 @@ impl Progress {
 
 /// Nothing is polled before the connection polls, so the client is told to continue only when an upstream is there.
 pub(super) struct Upload {
-    inner: Incoming,
+    inner: RequestBody,
     limit: u64,
     progress: Rc<Progress>,
     pace: Option<Pace>,
@@ -81,10 +80,16 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    pub(super) fn new(inner: Incoming, backend: &Backend, progress: Rc<Progress>) -> Self {
+    pub(super) fn new(inner: RequestBody, backend: &Backend, progress: Rc<Progress>) -> Self {
         progress.sent.set(inner.is_end_stream());
         let pace = (backend.least_body_rate > 0).then(|| Pace::new(backend.least_body_rate));
         Self { inner, limit: backend.max_body, progress, pace, second: None }
+    }
+
+    /// For a body that goes nowhere yet: no larger than `limit`.
+    pub(super) fn within(mut self, limit: u64) -> Self {
+        self.limit = self.limit.min(limit);
+        self
     }
 
     fn fail(&self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {

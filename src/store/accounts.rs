@@ -159,7 +159,8 @@ impl Store {
         sqlx::query(
             "UPDATE accounts SET state = $2, key_failures = CASE WHEN $2 = 'active' THEN 0 ELSE key_failures END,
              unsigned_answers = CASE WHEN $2 = 'active' THEN 0 ELSE unsigned_answers END,
-             code_failures = CASE WHEN $2 = 'active' THEN 0 ELSE code_failures END WHERE id = $1",
+             code_failures = CASE WHEN $2 = 'active' THEN 0 ELSE code_failures END,
+             unused_since = CASE WHEN $2 = 'active' THEN NULL ELSE unused_since END, suspended_unused = 0 WHERE id = $1",
         )
         .bind(id.to_string())
         .bind(to.word())

@@ -1,8 +1,10 @@
-//! WebAuthn challenges: each is taken once, by the browser that it was made for, for what it was made for.
+//! Challenges, and what else is taken once (requests for a USB-KEY, and their answers): each by the browser that it was made for, for
+//! what it was made for.
 
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
-use super::rows::{bytes, time};
+use super::rows::{bytes, hash, time};
 use super::{Store, StoreError, Write};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
@@ -22,6 +24,14 @@ pub enum Purpose {
     Enrol,
     FreshProof,
     AddKey,
+    /// The host that asks for certificates is to look at one.
+    UsbKeyAsked,
+    /// It has; what it found goes to the browser that asked.
+    UsbKeyShown,
+    /// A USB-KEY was shown that is one factor of two.
+    PasswordAfterUsbKey,
+    /// More, or again, in a session that is open.
+    StepUp,
 }
 
 impl Purpose {
@@ -32,6 +42,10 @@ impl Purpose {
             Self::Enrol => "enrol",
             Self::FreshProof => "fresh-proof",
             Self::AddKey => "add-key",
+            Self::UsbKeyAsked => "usb-key-asked",
+            Self::UsbKeyShown => "usb-key-shown",
+            Self::PasswordAfterUsbKey => "password-after-usb-key",
+            Self::StepUp => "step-up",
         }
     }
 }
@@ -53,7 +67,27 @@ pub struct TakenChallenge {
     pub state: String,
 }
 
+/// One that has not been taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenChallenge {
+    pub binding: TokenHash,
+    pub account: Option<AccountId>,
+    pub state: String,
+}
+
 impl Store {
+    /// Looks at a challenge and leaves it there. `None`: there is none of that id for this purpose, or it has expired.
+    pub async fn challenge(&self, id: TokenHash, purpose: Purpose, now: Time) -> Result<Option<OpenChallenge>, StoreError> {
+        let row = sqlx::query("SELECT binding, account, state FROM challenges WHERE id = $1 AND purpose = $2 AND expires > $3")
+            .bind(bytes(&id))
+            .bind(purpose.word())
+            .bind(now.millis())
+            .fetch_optional(&self.read)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(OpenChallenge { binding: hash(&row, "binding")?, account: account(&row)?, state: row.try_get("state")? }))
+    }
+
     pub async fn put_challenge(&self, new: &NewChallenge, now: Time) -> Result<(), StoreError> {
         let mut write = self.begin().await?;
         make_room(&mut write, new).await?;
@@ -89,10 +123,13 @@ impl Store {
         if time(&row, "expires")? <= now {
             return Ok(None);
         }
-        let account: Option<String> = row.try_get("account")?;
-        let account = account.map(|text| text.parse().map_err(|_| StoreError::Unreadable { what: "account", found: text }));
-        Ok(Some(TakenChallenge { account: account.transpose()?, state: row.try_get("state")? }))
+        Ok(Some(TakenChallenge { account: account(&row)?, state: row.try_get("state")? }))
     }
+}
+
+fn account(row: &SqliteRow) -> Result<Option<AccountId>, StoreError> {
+    let account: Option<String> = row.try_get("account")?;
+    account.map(|text| text.parse().map_err(|_| StoreError::Unreadable { what: "account", found: text })).transpose()
 }
 
 async fn make_room(write: &mut Write, new: &NewChallenge) -> Result<(), StoreError> {

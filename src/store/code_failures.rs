@@ -23,19 +23,20 @@ impl Store {
         Ok(())
     }
 
-    /// Suspends every code token that the account could use or activate, and ends the sessions that they opened. The count begins anew: it
+    /// Suspends every code token that the account could use or activate, and ends the sessions that they had a part in. The count begins anew: it
     /// has done what it is there for, and a token that is resumed must not fall with the first slip.
     pub async fn suspend_code_tokens(&self, account: AccountId) -> Result<Vec<Serial>, StoreError> {
         let mut write = self.begin().await?;
         sqlx::query(
-            "DELETE FROM sessions WHERE key IN
-             (SELECT id FROM tokens WHERE account = $1 AND kind = 'oath' AND state IN ('issued', 'active'))",
+            "DELETE FROM sessions WHERE id IN
+             (SELECT session FROM proofs JOIN tokens ON tokens.id = proofs.token
+              WHERE tokens.account = $1 AND tokens.kind IN ('oath', 'phone-app') AND tokens.state IN ('issued', 'active'))",
         )
         .bind(account.to_string())
         .execute(&mut *write)
         .await?;
         let suspended = sqlx::query(
-            "UPDATE tokens SET state = 'suspended' WHERE account = $1 AND kind = 'oath' AND state IN ('issued', 'active') RETURNING serial",
+            "UPDATE tokens SET state = 'suspended' WHERE account = $1 AND kind IN ('oath', 'phone-app') AND state IN ('issued', 'active') RETURNING serial",
         )
         .bind(account.to_string())
         .fetch_all(&mut *write)

@@ -120,13 +120,14 @@ impl Store {
             return Ok(Some(KeyAddition::Taken));
         }
         let inserted =
-            sqlx::query("INSERT INTO enrolment_keys (id, enrolment, credential, passkey, counter, label) VALUES ($1, $2, $3, $4, $5, $6)")
+            sqlx::query("INSERT INTO enrolment_keys (id, enrolment, credential, passkey, counter, label, attestation) VALUES ($1, $2, $3, $4, $5, $6, $7)")
                 .bind(key.id.to_string())
                 .bind(bytes(&enrolment))
                 .bind(key.credential.as_slice())
                 .bind(key.passkey.as_str())
                 .bind(i64::from(key.counter))
                 .bind(key.label.as_str())
+                .bind(key.attestation.to_string())
                 .execute(&mut *write)
                 .await;
         match inserted {
@@ -193,8 +194,8 @@ impl Store {
 
 async fn copy_keys(write: &mut Write, enrolment: TokenHash, account: &Account, now: Time) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO keys (id, account, credential, passkey, counter, label, added)
-         SELECT id, $2, credential, passkey, counter, label, $3 FROM enrolment_keys WHERE enrolment = $1",
+        "INSERT INTO keys (id, account, credential, passkey, counter, label, added, attestation)
+         SELECT id, $2, credential, passkey, counter, label, $3, attestation FROM enrolment_keys WHERE enrolment = $1",
     )
     .bind(bytes(&enrolment))
     .bind(account.id.to_string())

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use super::rows::{counter, optional_time, parsed, time, word};
 use super::{Store, StoreError, is_taken};
 use crate::clock::Time;
-use crate::model::{AccountId, Serial, TokenId};
+use crate::model::{AccountId, Attestation, Serial, TokenId};
 
 /// More keys than a person carries; each one makes the sign-in page longer.
 const KEYS_PER_ACCOUNT: i64 = 10;
@@ -37,6 +37,7 @@ pub struct NewKey {
     pub counter: u32,
     /// What the person calls it.
     pub label: String,
+    pub attestation: Attestation,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,7 @@ pub struct StoredKey {
     pub passkey: String,
     pub counter: u32,
     pub label: String,
+    pub attestation: Attestation,
     pub added: Time,
     pub last_used: Option<Time>,
 }
@@ -83,6 +85,12 @@ impl Store {
         row.as_ref().map(key).transpose()
     }
 
+    /// Every key that opens something.
+    pub async fn all_keys(&self) -> Result<Vec<StoredKey>, StoreError> {
+        let rows = sqlx::query(active_keys!("ORDER BY keys.id")).fetch_all(&self.read).await?;
+        rows.iter().map(key).collect()
+    }
+
     /// What adding a key of this credential would come to now.
     pub async fn could_add_key(&self, account: AccountId, credential: &[u8]) -> Result<KeyAddition, StoreError> {
         let row = sqlx::query(
@@ -112,7 +120,7 @@ impl Store {
             return Ok(KeyAddition::TooMany);
         }
         let inserted =
-            sqlx::query("INSERT INTO keys (id, account, credential, passkey, counter, label, added) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+            sqlx::query("INSERT INTO keys (id, account, credential, passkey, counter, label, added, attestation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
                 .bind(new.id.to_string())
                 .bind(account.to_string())
                 .bind(new.credential.as_slice())
@@ -120,6 +128,7 @@ impl Store {
                 .bind(i64::from(new.counter))
                 .bind(new.label.as_str())
                 .bind(now.millis())
+                .bind(new.attestation.to_string())
                 .execute(&mut *write)
                 .await;
         match inserted {
@@ -151,7 +160,7 @@ impl Store {
         }
         // Staff do not sign in by code.
         let left = "SELECT count(*) FROM tokens
-                    WHERE (kind <> 'oath' OR (SELECT role FROM accounts WHERE id = $1) = 'member')
+                    WHERE kind <> 'phone-app' AND (kind <> 'oath' OR (SELECT role FROM accounts WHERE id = $1) = 'member')
                     AND account = $1 AND id <> $2 AND state = 'active' AND (expires IS NULL OR expires > $3)";
         let left: i64 =
             sqlx::query_scalar(left).bind(account.to_string()).bind(key.to_string()).bind(now.millis()).fetch_one(&mut *write).await?;
@@ -201,6 +210,7 @@ fn key(row: &SqliteRow) -> Result<StoredKey, StoreError> {
         passkey: row.try_get("passkey")?,
         counter: counter(row)?,
         label: row.try_get("label")?,
+        attestation: word(row, "attestation", Attestation::parse)?,
         added: time(row, "added")?,
         last_used: optional_time(row, "last_used")?,
     })

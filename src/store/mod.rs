@@ -5,13 +5,17 @@
 
 mod accounts;
 mod administration;
+mod certificates;
 mod challenges;
 mod clock;
 mod code_failures;
 mod codes;
 mod enrolments;
+mod expiry;
+mod issued;
 mod keys;
 mod places;
+mod proofs;
 mod rows;
 mod seeds;
 mod sessions;
@@ -19,6 +23,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod unused;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,9 +34,11 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 pub use accounts::{AccountFilter, InviteError, WrongAnswer};
 pub use administration::MachineRecovery;
-pub use challenges::{NewChallenge, Purpose, TakenChallenge};
+pub use certificates::{NewCertificate, StoredCertificate};
+pub use challenges::{NewChallenge, OpenChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
+pub use issued::{CertificateChange, ListedCertificate, RevokedCertificate};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
 pub use places::FamiliarPlace;
 pub use seeds::{NewSeed, SealedSeed, Spending, StoredSeed};

@@ -37,6 +37,7 @@ pub struct SealedSeed {
 pub struct StoredSeed {
     pub token: TokenId,
     pub serial: Serial,
+    pub kind: TokenKind,
     pub state: TokenState,
     pub seed: SealedSeed,
 }
@@ -74,16 +75,7 @@ impl Store {
                 }
                 Err(error) => return Err(error.into()),
             }
-            sqlx::query("INSERT INTO oath_seeds (token, sealed, hash, digits, period, next, drift) VALUES ($1, $2, $3, $4, $5, $6, $7)")
-                .bind(new.token.to_string())
-                .bind(new.seed.sealed.as_slice())
-                .bind(new.seed.hash.as_str())
-                .bind(i64::from(new.seed.digits))
-                .bind(new.seed.period.map(i64::from))
-                .bind(stored(new.seed.next)?)
-                .bind(new.seed.drift)
-                .execute(&mut *write)
-                .await?;
+            insert_seed(&mut write, new).await?;
         }
         if known.is_empty() {
             write.commit().await?;
@@ -91,10 +83,31 @@ impl Store {
         Ok(known)
     }
 
+    /// Gives an account the seed of an app on a phone, which is issued: it opens nothing until a first code is shown. One that was begun
+    /// before, and never shown, gives way.
+    pub async fn begin_phone_app(&self, account: AccountId, new: &NewSeed, now: Time) -> Result<(), StoreError> {
+        let mut write = self.begin().await?;
+        sqlx::query("DELETE FROM tokens WHERE account = $1 AND kind = 'phone-app' AND state = 'issued'")
+            .bind(account.to_string())
+            .execute(&mut *write)
+            .await?;
+        sqlx::query(
+            "INSERT INTO tokens (id, serial, kind, state, account, added, issued) VALUES ($1, $2, 'phone-app', 'issued', $3, $4, $4)",
+        )
+        .bind(new.token.to_string())
+        .bind(new.serial.as_str())
+        .bind(account.to_string())
+        .bind(now.millis())
+        .execute(&mut *write)
+        .await?;
+        insert_seed(&mut write, new).await?;
+        Ok(write.commit().await?)
+    }
+
     /// The seeds of the account's tokens that are in `state` and have not expired.
     pub async fn seeds_of(&self, account: AccountId, state: TokenState, now: Time) -> Result<Vec<StoredSeed>, StoreError> {
         let rows = sqlx::query(
-            "SELECT tokens.serial, tokens.state, oath_seeds.* FROM tokens JOIN oath_seeds ON oath_seeds.token = tokens.id
+            "SELECT tokens.serial, tokens.kind, tokens.state, oath_seeds.* FROM tokens JOIN oath_seeds ON oath_seeds.token = tokens.id
              WHERE tokens.account = $1 AND tokens.state = $2 AND (tokens.expires IS NULL OR tokens.expires > $3) ORDER BY tokens.issued, tokens.id",
         )
         .bind(account.to_string())
@@ -108,7 +121,7 @@ impl Store {
     /// Any of them, to see whether it can be opened.
     pub async fn any_seed(&self) -> Result<Option<StoredSeed>, StoreError> {
         let row = sqlx::query(
-            "SELECT tokens.serial, tokens.state, oath_seeds.* FROM tokens JOIN oath_seeds ON oath_seeds.token = tokens.id LIMIT 1",
+            "SELECT tokens.serial, tokens.kind, tokens.state, oath_seeds.* FROM tokens JOIN oath_seeds ON oath_seeds.token = tokens.id LIMIT 1",
         )
         .fetch_optional(&self.read)
         .await?;
@@ -125,6 +138,14 @@ impl Store {
         self.spend_in(spending, TokenState::Issued, now).await
     }
 
+    /// Spends codes of an issued token that do not show yet that its holder has it: it stays issued.
+    pub async fn move_issued(&self, spending: &Spending) -> Result<bool, StoreError> {
+        let mut write = self.begin().await?;
+        let spent = spend_code(&mut write, spending, TokenState::Issued).await?;
+        write.commit().await?;
+        Ok(spent)
+    }
+
     async fn spend_in(&self, spending: &Spending, state: TokenState, now: Time) -> Result<bool, StoreError> {
         let mut write = self.begin().await?;
         if !spend_code(&mut write, spending, state).await? {
@@ -138,6 +159,20 @@ impl Store {
         write.commit().await?;
         Ok(true)
     }
+}
+
+async fn insert_seed(write: &mut Write, new: &NewSeed) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO oath_seeds (token, sealed, hash, digits, period, next, drift) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(new.token.to_string())
+        .bind(new.seed.sealed.as_slice())
+        .bind(new.seed.hash.as_str())
+        .bind(i64::from(new.seed.digits))
+        .bind(new.seed.period.map(i64::from))
+        .bind(stored(new.seed.next)?)
+        .bind(new.seed.drift)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// `false`: it is spent already, or the token is not in that state.
@@ -170,6 +205,7 @@ fn seed(row: &SqliteRow) -> Result<StoredSeed, StoreError> {
     Ok(StoredSeed {
         token: parsed(row, "token")?,
         serial: word(row, "serial", |text| Serial::parse(text).ok())?,
+        kind: word(row, "kind", TokenKind::parse)?,
         state: word(row, "state", TokenState::parse)?,
         seed: SealedSeed {
             sealed: row.try_get("sealed")?,

@@ -7,10 +7,10 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::rows::{account, account_columns, bytes, hash, parsed, time, word};
-use super::{Store, StoreError, places};
+use super::{Store, StoreError, places, proofs};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
-use crate::model::{Account, AccountId, Factor, Host, Network, SessionId, TokenId};
+use crate::model::{Account, AccountId, Factor, Host, Network, Proof, SessionId, TokenId};
 
 /// Tokens of one session for one host: two tabs may enter at once. The oldest gives way.
 const TOKENS_PER_HOST: i64 = 4;
@@ -34,6 +34,8 @@ pub struct Session {
 pub struct StoredSession {
     pub session: Session,
     pub account: Account,
+    /// The newest of each token; the first is that of the token that opened it.
+    pub proofs: Vec<Proof>,
     pub tokens: Vec<(Host, TokenHash)>,
     /// When each of its hosts was last active.
     pub hosts: BTreeMap<Host, Time>,
@@ -79,6 +81,7 @@ impl Store {
             .bind(new.signed_in.millis())
             .execute(&mut *write)
             .await?;
+        proofs::put(&mut write, new.id, &Proof { token: new.key, factor: new.factor, at: new.signed_in }).await?;
         places::remember(&mut write, new.account, Network::of(new.address), new.signed_in).await?;
         write.commit().await?;
         Ok(true)
@@ -133,6 +136,7 @@ impl Store {
             *last = active.max(*last);
             tokens.entry(session).or_default().push((host, hash(&row, "hash")?));
         }
+        let mut proofs = proofs::all(&mut read).await?;
         let rows = sqlx::query(concat!(
             "SELECT ",
             account_columns!(),
@@ -146,7 +150,9 @@ impl Store {
             let account = account(row)?;
             let session = session(row, account.id)?;
             let (tokens, hosts) = (tokens.remove(&session.id).unwrap_or_default(), hosts.remove(&session.id).unwrap_or_default());
-            Ok(StoredSession { session, account, tokens, hosts })
+            let mut proofs = proofs.remove(&session.id).unwrap_or_default();
+            proofs.sort_by_key(|proof| (proof.token != session.key, proof.at));
+            Ok(StoredSession { session, account, proofs, tokens, hosts })
         });
         sessions.collect()
     }
@@ -155,6 +161,15 @@ impl Store {
     pub async fn touch(&self, batch: &[Touch]) -> Result<(), StoreError> {
         let mut write = self.begin().await?;
         for touch in batch {
+            // A sign-in that moves takes what was proved after it along.
+            sqlx::query(
+                "UPDATE proofs SET at = at + $2 - (SELECT signed_in FROM sessions WHERE id = $1)
+                 WHERE session = $1 AND $2 <> (SELECT signed_in FROM sessions WHERE id = $1)",
+            )
+            .bind(touch.session.to_string())
+            .bind(touch.signed_in.millis())
+            .execute(&mut *write)
+            .await?;
             sqlx::query("UPDATE sessions SET signed_in = $2, last_active = $3 WHERE id = $1")
                 .bind(touch.session.to_string())
                 .bind(touch.signed_in.millis())

@@ -1,7 +1,10 @@
 //! The store's contract, against a real SQLite file. Whatever else may become a store has to pass the same.
 
+mod certificates;
 mod clock;
+mod lapses;
 mod places;
+mod proofs;
 mod sessions;
 mod tokens;
 
@@ -36,7 +39,14 @@ fn account(name: &str) -> Account {
 }
 
 fn new_key(n: u8) -> NewKey {
-    NewKey { id: TokenId::fresh(), credential: vec![n; 16], passkey: "{}".to_owned(), counter: 0, label: format!("key {n}") }
+    NewKey {
+        id: TokenId::fresh(),
+        credential: vec![n; 16],
+        passkey: "{}".to_owned(),
+        counter: 0,
+        label: format!("key {n}"),
+        attestation: Default::default(),
+    }
 }
 
 async fn store() -> (tempfile::TempDir, Store) {

@@ -72,6 +72,8 @@ macro_rules! token_query {
     };
 }
 
+pub(super) use token_query;
+
 impl Store {
     /// By serial number.
     pub async fn tokens(&self, filter: &TokenFilter) -> Result<Vec<StoredToken>, StoreError> {
@@ -141,7 +143,7 @@ impl Store {
     }
 
     /// Suspends a token, ends it for ever, or makes a suspended one what it was before; with whatever state stops it from opening anything, the
-    /// sessions that it opened end.
+    /// sessions that it has a part in end.
     pub async fn change_token(&self, serial: &Serial, to: TokenState, now: Time) -> Result<TokenChange, StoreError> {
         let mut write = self.begin().await?;
         let Some(from) = state_of(&mut write, serial).await? else { return Ok(TokenChange::NoSuch) };
@@ -151,7 +153,7 @@ impl Store {
         let has_ended = is_end(to);
         // A code token that was suspended before its holder had shown it is still to be shown.
         sqlx::query(
-            "UPDATE tokens SET ended = $3, state = CASE WHEN $2 = 'active' AND kind = 'oath' AND last_used IS NULL THEN 'issued' ELSE $2 END
+            "UPDATE tokens SET ended = $3, state = CASE WHEN $2 = 'active' AND kind IN ('oath', 'phone-app') AND last_used IS NULL THEN 'issued' ELSE $2 END
              WHERE serial = $1",
         )
             .bind(serial.as_str())
@@ -162,7 +164,8 @@ impl Store {
         let ended = if to == TokenState::Active {
             Vec::new()
         } else {
-            let of_token = "DELETE FROM sessions WHERE key = (SELECT id FROM tokens WHERE serial = $1) RETURNING id";
+            let of_token = "DELETE FROM sessions WHERE id IN
+                            (SELECT session FROM proofs JOIN tokens ON tokens.id = proofs.token WHERE serial = $1) RETURNING id";
             sqlx::query(of_token).bind(serial.as_str()).fetch_all(&mut *write).await?
         };
         let ended = ended.iter().map(|row| parsed(row, "id")).collect::<Result<_, _>>()?;
@@ -186,12 +189,12 @@ fn may_become(from: TokenState, to: TokenState) -> bool {
     }
 }
 
-async fn state_of(write: &mut Write, serial: &Serial) -> Result<Option<TokenState>, StoreError> {
+pub(super) async fn state_of(write: &mut Write, serial: &Serial) -> Result<Option<TokenState>, StoreError> {
     let row = sqlx::query("SELECT state FROM tokens WHERE serial = $1").bind(serial.as_str()).fetch_optional(&mut **write).await?;
     row.map(|row| word(&row, "state", TokenState::parse)).transpose()
 }
 
-fn token(row: &SqliteRow) -> Result<StoredToken, StoreError> {
+pub(super) fn token(row: &SqliteRow) -> Result<StoredToken, StoreError> {
     let account: Option<String> = row.try_get("account")?;
     let holder = match account {
         None => None,

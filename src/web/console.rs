@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use crate::admin::{Actor, AdminError, NewAccount};
 use crate::auth::{Identity, SessionRow};
-use crate::model::{Account, AccountId, AccountName, AccountState, Refusal, Role, SessionId, UnitName, is_email};
+use crate::model::{Account, AccountId, AccountName, AccountState, Attestation, Refusal, Role, SessionId, UnitName, is_email};
 use crate::store::{AccountFilter, StoredKey, StoredToken};
 
 use super::call::{Answer, Asked, Posted, Refused};
@@ -166,6 +166,7 @@ async fn show_account(asked: &Asked, id: &str, alert: Option<Alert>) -> Answer {
         frame: asked.frame_at(&format!("{LIST}/{id}"), alert),
         account: account_row(asked, &account),
         email: account.email.clone(),
+        unused_since: asked.portal.desk.unused_since(&actor, id).await.map_err(refused)?.map(|time| asked.portal.moment(time)),
         tokens: tokens.iter().map(row).collect(),
         sessions: count_sessions(asked, &actor, id)?,
         actions: AccountActions::for_state(account.state, own),
@@ -308,11 +309,21 @@ pub(super) fn account_row(asked: &Asked, account: &Account) -> AccountRow {
     }
 }
 
+/// What is known of a key's make: what the config calls it, or the model that its maker's certificate names.
+pub(super) fn make_text(asked: &Asked, key: &StoredKey) -> Option<String> {
+    match (asked.portal.auth.makes_of(key), key.attestation) {
+        (makes, _) if !makes.is_empty() => Some(makes.join(", ")),
+        (_, Attestation::Certified { model }) => Some(model.to_string()),
+        (_, Attestation::Own | Attestation::None) => None,
+    }
+}
+
 pub(super) fn key_row(asked: &Asked, key: &StoredKey) -> KeyRow {
     KeyRow {
         id: key.id.to_string(),
         name: key.label.clone(),
         serial: Some(key.serial.to_string()),
+        make: make_text(asked, key),
         added: asked.portal.moment(key.added),
         last_used: key.last_used.map(|time| asked.portal.moment(time)),
     }

@@ -37,8 +37,12 @@ pub async fn note(asked: &Asked, denied: &Denied, what: Event, typed: &str) -> R
         (false, None) => {}
     }
     // Only a right signature shows a counter, so strangers cannot cause this one.
-    if let Why::Key(KeyError::CounterWentBack(key)) = denied.why() {
-        record(asked, named(event(asked, Action::KeyCounterWentBack), denied.account()).with("key", key)).await?;
+    if let Why::Key(KeyError::CounterWentBack(copied)) = denied.why() {
+        let about = |action| named(event(asked, action), denied.account()).with("key", copied.key).with("serial", &copied.serial);
+        let counters = about(Action::KeyCounterWentBack).with("counter-known", copied.known).with("counter-shown", copied.shown);
+        record(asked, counters).await?;
+        let suspended = about(Action::TokenSuspended).with("why", "counter-went-back");
+        record(asked, suspended.with("sessions-ended", copied.sessions_ended)).await?;
     }
     if let Some(in_row) = denied.alarm() {
         tracing::warn!(in_row, "answers that no key had signed came after a right password, or in a session: see the log");
@@ -72,6 +76,7 @@ pub fn key_alert(why: &Why) -> Alert {
     match why {
         Why::Key(KeyError::UserNotVerified) => Alert::KeyWithoutUserVerification,
         Why::Key(KeyError::NotHardware) => Alert::KeySynced,
+        Why::Key(KeyError::CounterWentBack(_)) => Alert::KeySuspended,
         Why::WrongCode => Alert::CodeWrong,
         Why::CodeForStaff => Alert::CodeForStaff,
         _ => Alert::KeyRefused,

@@ -91,6 +91,7 @@ async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
     };
     let added = asked.portal.moment(asked.now);
     let row = |key: &crate::store::EnrolmentKey| KeyRow {
+        make: None,
         id: key.id.to_string(),
         name: key.label.clone(),
         serial: None,
@@ -178,6 +179,7 @@ pub(super) fn ceremony_alert(error: &CeremonyError) -> Option<Alert> {
         CeremonyError::NoChallenge => Some(Alert::ChallengeExpired),
         CeremonyError::Key(KeyError::NotHardware) => Some(Alert::KeySynced),
         CeremonyError::Key(KeyError::UserNotVerified) => Some(Alert::KeyWithoutUserVerification),
+        CeremonyError::Key(KeyError::OtherMake) => Some(Alert::KeyOfOtherMake),
         CeremonyError::Key(KeyError::Settings(_)) => None,
         CeremonyError::Key(_) => Some(Alert::KeyRefused),
         CeremonyError::Store(_) | CeremonyError::NoRandomness(_) => None,

@@ -1,12 +1,15 @@
 //! What is not a page: the style sheet, the script, the icon, and what is not there at all.
 
-use axum::extract::Path;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
 use crate::model::Refusal;
 
+use super::Portal;
 use super::assets;
 use super::call::Refused;
 
@@ -27,6 +30,14 @@ pub fn asset_answer(name: &str, query: Option<&str>, headers: &HeaderMap) -> Opt
 pub async fn asset(Path(name): Path<String>, uri: http::Uri, headers: HeaderMap) -> Response {
     match asset_answer(&name, uri.query(), &headers) {
         Some(answer) => answer.map(axum::body::Body::from),
+        None => missing().await,
+    }
+}
+
+/// What the gateway's own authority has revoked (RFC 5280, section 4.2.1.13; RFC 2585, section 4.2), for whoever asks.
+pub async fn revocations(State(portal): State<Arc<Portal>>) -> Response {
+    match portal.desk.revocations() {
+        Some(list) => ([(header::CONTENT_TYPE, "application/pkix-crl"), (header::CACHE_CONTROL, "no-cache")], list).into_response(),
         None => missing().await,
     }
 }

@@ -11,7 +11,7 @@ use crate::oath::TransportKey;
 use crate::store::{StoredToken, TokenFilter};
 
 use super::call::{Answer, Asked, Posted, Refused};
-use super::console::{actor, refused, with_query};
+use super::console::{actor, make_text, refused, with_query};
 use super::view::{
     Alert, ConfirmTokenView, DeliveryProblem, ImportView, Paging, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView,
     TokensFilter, TokensView,
@@ -80,10 +80,18 @@ async fn show_token(asked: &Asked, serial: &Serial, alert: Option<Alert>, typed:
         frame: asked.frame_at(&format!("{LIST}/{serial}"), alert),
         sessions: count_sessions(asked, &actor, &token)?,
         actions: TokenActions::for_state(token.state),
+        make: make_of(asked, &actor, &token).await?,
         token: token_row(asked, &token),
         typed: typed.to_owned(),
     };
     asked.show_with(status, &view)
+}
+
+/// Of which make a security key is, as far as its maker says so.
+async fn make_of(asked: &Asked, actor: &Actor, token: &StoredToken) -> Result<Option<String>, Refused> {
+    let Some(holder) = token.holder.as_ref().filter(|_| token.kind == TokenKind::WebAuthn) else { return Ok(None) };
+    let (_, keys) = asked.portal.desk.account(actor, holder.account).await.map_err(refused)?;
+    Ok(keys.iter().find(|key| key.serial == token.serial).and_then(|key| make_text(asked, key)))
 }
 
 /// Asks once more before a token is taken out of use. Other addresses that take forms show the token that they belong to.

@@ -6,7 +6,7 @@
 
 use http::StatusCode;
 
-use crate::auth::{CeremonyError, Identity, KeyChangeError, ProofNeeded, Proven, cookies};
+use crate::auth::{CeremonyError, Identity, KeyChangeError, KeyError, ProofNeeded, Proven, Why, cookies};
 use crate::crypto::Token;
 use crate::limit::Attempt;
 use crate::model::{Action, Event, Outcome, Refusal, Serial, TokenId};
@@ -19,7 +19,7 @@ use super::enrol::ceremony_alert;
 use super::own::{own_event, record};
 use super::own_tokens;
 use super::sign_in::{status_of, told_to_wait, wait_of};
-use super::view::{Alert, Ceremony, KeysProveView, KeysRegisterView, KeysView, ProofMeans, ProvePurpose, Tone};
+use super::view::{Alert, Ceremony, KeysProveView, KeysRegisterView, KeysView, ProofMeans, ProvePurpose, Tone, WhyOver};
 
 /// What a proof is for, as the form carries it.
 #[derive(Clone, Debug)]
@@ -27,6 +27,7 @@ pub(super) enum Next {
     Add,
     Remove(TokenId),
     Activate(Serial),
+    PhoneApp,
     Lose(Serial),
 }
 
@@ -35,6 +36,7 @@ impl Next {
         let serial = |text: &str| Serial::parse(text).ok();
         match text.split_once(' ') {
             None if text == "add" => Some(Self::Add),
+            None if text == "phone" => Some(Self::PhoneApp),
             None => text.parse().ok().map(Self::Remove),
             Some(("activate", rest)) => serial(rest).map(Self::Activate),
             Some(("lose", rest)) => serial(rest).map(Self::Lose),
@@ -45,6 +47,7 @@ impl Next {
     fn text(&self) -> String {
         match self {
             Self::Add => "add".to_owned(),
+            Self::PhoneApp => "phone".to_owned(),
             Self::Remove(key) => key.to_string(),
             Self::Activate(serial) => format!("activate {serial}"),
             Self::Lose(serial) => format!("lose {serial}"),
@@ -55,7 +58,7 @@ impl Next {
     fn lost(&self) -> Option<&Serial> {
         match self {
             Self::Lose(serial) => Some(serial),
-            Self::Add | Self::Remove(_) | Self::Activate(_) => None,
+            Self::Add | Self::PhoneApp | Self::Remove(_) | Self::Activate(_) => None,
         }
     }
 }
@@ -70,7 +73,10 @@ pub(super) async fn list(asked: &Asked, alert: Option<Alert>) -> Answer {
     let status =
         if alert.as_ref().is_some_and(|alert| alert.tone() == Tone::Error) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let keys = keys.iter().map(|key| key_row(asked, key)).collect();
-    asked.show_with(status, &KeysView { frame: asked.frame_at("/keys", alert), keys, tokens, opening })
+    asked.show_with(
+        status,
+        &KeysView { frame: asked.frame_at("/keys", alert), keys, tokens, opening, phone_apps: own_tokens::may_have_phone_app(asked)? },
+    )
 }
 
 async fn keys_of(asked: &Asked) -> Result<Vec<StoredKey>, Refused> {
@@ -97,6 +103,7 @@ pub(super) async fn ask_for_proof(asked: &Asked, next: &Next, alert: Option<Aler
     };
     let purpose = match next {
         Next::Add => ProvePurpose::AddKey,
+        Next::PhoneApp => ProvePurpose::PhoneApp,
         Next::Remove(id) => match keys_of(asked).await?.into_iter().find(|key| key.id == *id) {
             Some(key) => ProvePurpose::RemoveKey { name: key.label },
             None => return list(asked, Some(Alert::Gone)).await,
@@ -141,7 +148,11 @@ pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
         // Whoever sits before her open session may be somebody else, so this is a second factor as at sign-in.
         Err(KeyChangeError::WrongProof(denied)) => {
             denial::note(&asked, &denied, own_event(&asked, Action::KeyProof)?, "").await?;
-            return ask_for_proof(&asked, &next, Some(denial::key_alert(denied.why()))).await;
+            return match denied.why() {
+                Why::Key(KeyError::CounterWentBack(_)) if identity.is_revoked() => own_tokens::over(&asked, WhyOver::KeySuspended),
+                Why::Key(KeyError::CounterWentBack(_)) => list(&asked, Some(Alert::KeySuspended)).await,
+                why => ask_for_proof(&asked, &next, Some(denial::key_alert(why))).await,
+            };
         }
         Err(KeyChangeError::Ceremony(error)) => match ceremony_alert(&error) {
             Some(alert) => return ask_for_proof(&asked, &next, Some(alert)).await,
@@ -163,6 +174,7 @@ pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
             asked.change_step(proven.token().clone());
             asked.redirect("/keys/register")
         }
+        Next::PhoneApp => own_tokens::begin_phone_app(asked, &identity, &proven).await,
         Next::Activate(serial) => {
             asked.change_step(proven.token().clone());
             asked.redirect(&format!("/keys/show?token={serial}"))

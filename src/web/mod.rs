@@ -13,15 +13,19 @@ mod denial;
 mod enrol;
 mod files;
 mod inventory;
+mod kept;
 mod keys;
 mod language;
 mod own;
 mod own_tokens;
+mod qr;
 mod recent;
 mod refusal;
 mod sign_in;
+mod step_up;
 mod terminal;
 mod unit;
+mod usb_key;
 pub mod view;
 
 use std::sync::Arc;
@@ -34,8 +38,10 @@ use http::{HeaderMap, HeaderValue, header};
 
 pub use call::{Fields, Visit};
 pub use files::asset_answer;
+pub use kept::{KeptPage, KeptPageState, form_kept_page, kept_page};
 pub use language::LANGUAGE_COOKIE;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};
+pub use step_up::KEPT;
 
 use crate::access::App;
 use crate::admin::Desk;
@@ -64,6 +70,8 @@ pub struct Portal {
     pub cookie_lives: Duration,
     /// `https://host[:port]`.
     pub origin: String,
+    /// `https://host[:port]` of the host that asks for certificates; `None`: USB-KEYs are not taken here.
+    pub key_host: Option<String>,
     /// In the order in which they are listed.
     pub apps: ArcSwap<Vec<Arc<App>>>,
     /// In which times are shown.
@@ -102,7 +110,15 @@ fn router() -> Router<Arc<Portal>> {
         .route("/sign-in/key-first", get(sign_in::page))
         .route("/sign-in/key-first/finish", get(sign_in::page))
         .route("/sign-in/onward", get(sign_in::onward))
+        .route("/sign-in/usb-key", get(sign_in::page))
+        .route("/sign-in/usb-key/finish", get(usb_key::finish))
+        .route("/sign-in/usb-key/password", get(usb_key::password_page))
         .route("/signed-out", get(own::signed_out))
+        .route("/step-up", get(step_up::page))
+        .route("/step-up/key", get(step_up::page))
+        .route("/step-up/code", get(step_up::page))
+        .route("/step-up/usb-key", get(step_up::usb_key))
+        .route("/step-up/usb-key/finish", get(step_up::usb_key_finish))
         .route("/enrol", get(enrol::page))
         .route("/enrol/password", get(enrol::password_page))
         .route("/enrol/key", get(enrol::key_page))
@@ -113,6 +129,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/keys/prove", get(keys::page))
         .route("/keys/register", get(keys::register_page))
         .route("/keys/activate", get(keys::page))
+        .route("/keys/phone", get(keys::page))
         .route("/keys/show", get(own_tokens::show_page))
         .route("/keys/astray", get(own_tokens::astray_page))
         .route("/keys/lost", get(keys::page))
@@ -135,7 +152,8 @@ fn router() -> Router<Arc<Portal>> {
         .route("/unit/{id}/{change}", get(unit::confirm))
         .route("/terminal", get(terminal::page))
         .route("/language/{tag}", get(language::switch))
-        .route("/assets/{name}", get(files::asset));
+        .route("/assets/{name}", get(files::asset))
+        .route("/crl/issuing-ca.crl", get(files::revocations));
     let routes = forms().into_iter().fold(pages, |routes, (address, form)| routes.route(address, form));
     routes.fallback(files::missing).method_not_allowed_fallback(files::missing)
 }
@@ -148,6 +166,10 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/sign-in/code", post(sign_in::code)),
         ("/sign-in/key-first", post(sign_in::key_first)),
         ("/sign-in/key-first/finish", post(sign_in::key_first_finish)),
+        ("/step-up/key", post(step_up::key)),
+        ("/step-up/code", post(step_up::code)),
+        ("/sign-in/usb-key", post(usb_key::ask)),
+        ("/sign-in/usb-key/password", post(usb_key::password)),
         ("/sign-out", post(own::sign_out)),
         ("/sign-out/everywhere", post(own::sign_out_everywhere)),
         ("/enrol/open", post(enrol::open)),
@@ -160,6 +182,7 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/keys/prove", post(keys::prove)),
         ("/keys/register", post(keys::register)),
         ("/keys/activate", post(own_tokens::activate)),
+        ("/keys/phone", post(own_tokens::phone)),
         ("/keys/show", post(own_tokens::show)),
         ("/keys/astray", post(own_tokens::astray)),
         ("/keys/lost", post(own_tokens::report)),

@@ -12,6 +12,7 @@ use crate::store::StoreError;
 use super::agent;
 use super::call::{Answer, Asked, Posted, Refused};
 use super::recent;
+use super::sign_in::may_go_on;
 use super::view::{Alert, AppCard, PortalView, SessionRow, SessionsView, SignedOutView};
 
 pub async fn portal(asked: Asked) -> Answer {
@@ -50,11 +51,11 @@ pub async fn open(Path(id): Path<String>, mut asked: Asked) -> Answer {
     asked.redirect(&format!("{}/", app.origin))
 }
 
-/// One that wants a newer sign-in is listed and opened: it asks for it when it is entered.
+/// One that wants a newer sign-in, or another proof, is listed and opened: it asks for it when it is entered.
 fn may_open(asked: &Asked, app: &App) -> Result<(), Refusal> {
     let wall = asked.portal.clock.wall();
     match access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall) {
-        Ok(()) | Err(Refusal::SignInAgain | Refusal::OtherFactorNeeded) => Ok(()),
+        Ok(()) | Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. }) => Ok(()),
         Err(refusal) => Err(refusal),
     }
 }
@@ -85,10 +86,10 @@ pub async fn enter(asked: Asked) -> Answer {
     let apps = asked.portal.apps.load();
     let no_such_app = || Refusal::NotAllowed { rule: format!("no app is called {:?}", capped(&wanted.app, 64)) };
     let app = apps.iter().find(|app| app.id.as_str() == wanted.app).ok_or_else(no_such_app)?;
-    let wall = asked.portal.clock.wall();
-    match access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall) {
+    match may_go_on(&asked, app, &wanted) {
         Ok(()) => {}
-        Err(Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded) => return asked.redirect(&wanted.at("/sign-in")),
+        Err(Refusal::SignInNeeded | Refusal::SignInAgain) => return asked.redirect(&wanted.at("/sign-in")),
+        Err(Refusal::StepUpNeeded { .. }) => return asked.redirect(&wanted.at("/step-up")),
         Err(refusal) => return Err(refusal.into()),
     }
     let path = ReturnPath::parse(&wanted.path).unwrap_or_else(ReturnPath::root);

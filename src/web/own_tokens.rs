@@ -2,18 +2,21 @@
 //!
 //! Invariant: no code is shown, kept or recorded; what went wrong is on record, and what is done is recorded before it is done.
 
+use data_encoding::BASE32_NOPAD;
 use http::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::auth::{CodeDenied, Identity, KeyChangeError, Proven, cookies, may_be_lost};
 use crate::crypto::Token;
-use crate::model::{Action, Event, Serial, TokenKind, TokenState};
+use crate::model::{Action, Event, Role, Serial, TokenKind, TokenState};
 use crate::store::StoredToken;
 
 use super::call::{Answer, Asked, Posted, Refused};
 use super::keys::{self, Next, attempt, failed, refused, settle};
 use super::own::{broken, own_event, record};
+use super::qr;
 use super::sign_in::{status_of, told_to_wait, wait_of};
-use super::view::{Alert, KeysAstrayView, KeysOverView, KeysShowView, OwnTokenRow, WhyOver};
+use super::view::{Alert, KeysAstrayView, KeysOverView, KeysShowView, OwnTokenRow, PhoneSecret, WhyOver};
 
 /// Her tokens that have not ended, but for the keys that are listed by name; and how many tokens open anything.
 pub(super) async fn rows(asked: &Asked) -> Result<(Vec<OwnTokenRow>, usize), Refused> {
@@ -39,6 +42,50 @@ pub async fn activate(Posted { asked, form }: Posted) -> Answer {
     }
 }
 
+/// An app on a phone opens nothing for staff, and nothing at all where no app lets it in.
+pub(super) fn may_have_phone_app(asked: &Asked) -> Result<bool, Refused> {
+    let somewhere = asked.portal.apps.load().iter().any(|app| app.phone_app);
+    Ok(somewhere && asked.identity()?.who().role == Role::Member)
+}
+
+pub async fn phone(Posted { asked, .. }: Posted) -> Answer {
+    if may_have_phone_app(&asked)? {
+        keys::ask_for_proof(&asked, &Next::PhoneApp, None).await
+    } else {
+        keys::list(&asked, Some(Alert::Gone)).await
+    }
+}
+
+/// The proof is there: what the phone is to hold is made, and shown until a first code confirms it.
+pub(super) async fn begin_phone_app(mut asked: Asked, identity: &Identity, proven: &Proven) -> Answer {
+    if !may_have_phone_app(&asked)? {
+        return keys::list(&asked, Some(Alert::Gone)).await;
+    }
+    let serial = match asked.portal.auth.keys.begin_phone_app(identity, proven.token(), asked.now).await {
+        Ok(serial) => serial,
+        Err(error) => return failed(&asked, error).await,
+    };
+    // It opens nothing yet.
+    let event = own_event(&asked, Action::TokenIssued)?.with("serial", &serial).with("kind", TokenKind::PhoneApp);
+    record(&asked, event.with("account", identity.account()).with("name", &identity.who().name)).await?;
+    asked.change_step(proven.token().clone());
+    asked.redirect(&format!("/keys/show?token={serial}"))
+}
+
+async fn phone_secret(asked: &Asked, identity: &Identity, proof: &Token, serial: &Serial) -> Result<Option<PhoneSecret>, KeyChangeError> {
+    let seed = asked.portal.auth.keys.phone_seed(identity, proof, serial, asked.now, asked.portal.clock.wall()).await?;
+    Ok(seed.map(|seed| {
+        let secret = BASE32_NOPAD.encode(seed.bytes());
+        let issuer = asked.portal.origin.trim_start_matches("https://");
+        let name = utf8_percent_encode(identity.who().name.as_str(), NON_ALPHANUMERIC);
+        let issuer = utf8_percent_encode(issuer, NON_ALPHANUMERIC);
+        // What apps take for granted is said all the same: some ask otherwise.
+        let uri = format!("otpauth://totp/{issuer}:{name}?secret={secret}&issuer={issuer}&algorithm=SHA1&digits=6&period=30");
+        let groups: Vec<&str> = secret.as_bytes().chunks(4).filter_map(|group| std::str::from_utf8(group).ok()).collect();
+        PhoneSecret { qr: qr::draw(&uri), secret: groups.join(" ") }
+    }))
+}
+
 pub async fn report(Posted { asked, form }: Posted) -> Answer {
     let (tokens, serial) = (asked.portal.auth.keys.tokens(asked.identity()?.account()).await.map_err(broken)?, form.text("token"));
     match tokens.into_iter().find(|token| token.serial.as_str() == serial && may_be_lost(token.state)) {
@@ -62,7 +109,11 @@ async fn ask_to_show(asked: &Asked, serial: &Serial, alert: Option<Alert>) -> An
     }
     let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
     let frame = asked.frame_at(&format!("/keys/show?token={serial}"), alert);
-    told_to_wait(asked.show_with(status, &KeysShowView { frame, serial: serial.to_string() })?, wait)
+    let phone = match phone_secret(asked, identity, proof, serial).await {
+        Ok(phone) => phone,
+        Err(error) => return failed(asked, error).await,
+    };
+    told_to_wait(asked.show_with(status, &KeysShowView { frame, serial: serial.to_string(), phone })?, wait)
 }
 
 pub async fn show(Posted { mut asked, form }: Posted) -> Answer {
@@ -203,6 +254,6 @@ pub(super) async fn note_stopped(asked: &Asked, event: Event, denied: &CodeDenie
     Ok(())
 }
 
-fn over(asked: &Asked, why: WhyOver) -> Answer {
+pub(super) fn over(asked: &Asked, why: WhyOver) -> Answer {
     asked.show_with(StatusCode::OK, &KeysOverView { frame: asked.strangers_frame("/sign-in"), why })
 }

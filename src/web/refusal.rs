@@ -17,6 +17,10 @@ pub struct RefusalPage<'a> {
     pub host: AssetPrefix,
     /// `https://host[:port]` of the portal.
     pub portal: &'a str,
+    /// Where she may try the same again.
+    pub again: Option<&'a str>,
+    /// Where she can prove what was missing, if it was that.
+    pub step_up: Option<&'a str>,
 }
 
 /// The page's HTML.
@@ -35,7 +39,9 @@ pub fn refusal_page(page: &RefusalPage<'_>) -> String {
         kind: ErrorKind::of(page.refusal),
         reference: Some(page.reference.to_owned()),
         portal: Some(format!("{}/", page.portal)),
+        step_up: page.step_up.filter(|_| matches!(page.refusal, Refusal::FormNotKept { .. })).map(str::to_owned),
         retry_after_s,
+        again: page.again.map(str::to_owned),
     };
     // A page that cannot be rendered still says its number.
     view.render().unwrap_or_else(|_| format!("<!doctype html><title>{0}</title><p>{0}", page.status))

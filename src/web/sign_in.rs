@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::access::App;
-use crate::auth::{Browser, Challenge, Denied, SecondFactors, SignedIn, Told, Visitor, cookies};
+use crate::auth::{Browser, Challenge, Denied, KeyError, SecondFactors, SignedIn, Told, Visitor, Why, cookies};
 use crate::crypto::Token;
 use crate::limit::{Attempt, Wait};
-use crate::model::{AccountName, Action, Refusal};
+use crate::model::{AccountName, Action, CanonicalPath, CertificateTrouble, Refusal};
 
 use super::call::{Answer, Asked, Fields, Posted, Unverified};
 use super::denial::{self, event, key_alert, network};
@@ -25,43 +25,43 @@ pub async fn page(asked: Asked) -> Answer {
     match &asked.visit.visitor {
         // Somebody who is signed in already only goes on; unless an app wants a newer sign-in than hers.
         Visitor::Known(_) if !must_sign_in_again(&asked, &return_to) => go_on(&asked, &return_to),
-        visitor => {
-            let alert = needs_another_factor(&asked, visitor, &return_to).then_some(Alert::OtherFactorNeeded);
-            show(&asked, return_to, alert, "")
-        }
+        _ => show(&asked, return_to, None, ""),
     }
 }
 
-/// She is signed in, with a factor that is not enough where she is going.
-fn needs_another_factor(asked: &Asked, visitor: &Visitor, return_to: &ReturnTo) -> bool {
-    visitor.known().is_some() && matches!(verdict_of(asked, return_to), Some(Err(Refusal::OtherFactorNeeded)))
-}
-
-/// Whether the app that she is on her way to lets her in.
-fn verdict_of(asked: &Asked, return_to: &ReturnTo) -> Option<Result<(), Refusal>> {
+/// Whether the app that she is on her way to lets her do there what she wants.
+pub(super) fn verdict_of(asked: &Asked, return_to: &ReturnTo) -> Option<Result<(), Refusal>> {
     let app = app_of(asked, return_to)?;
-    Some(crate::access::may_enter(&asked.visit.visitor, &app, asked.visit.origin.address, asked.now, asked.portal.clock.wall()))
+    Some(may_go_on(asked, &app, return_to))
 }
 
-/// The app that she is on her way to finds her session too old, or opened by too little.
+pub(super) fn may_go_on(asked: &Asked, app: &Arc<App>, return_to: &ReturnTo) -> Result<(), Refusal> {
+    let wish = return_to.wish(app);
+    let wish = wish.as_ref().map(|(method, path)| crate::access::Asked { method, path, held: Err(CertificateTrouble::Missing) });
+    let (from, wall) = (asked.visit.origin.address, asked.portal.clock.wall());
+    crate::access::may_go_on(&asked.visit.visitor, app, wish.as_ref(), from, asked.now, wall)
+}
+
+/// The app that she is on her way to finds her session too old.
 fn must_sign_in_again(asked: &Asked, return_to: &ReturnTo) -> bool {
-    matches!(verdict_of(asked, return_to), Some(Err(Refusal::SignInAgain | Refusal::OtherFactorNeeded)))
+    matches!(verdict_of(asked, return_to), Some(Err(Refusal::SignInAgain)))
 }
 
 /// The app that she is on her way to.
 ///
 /// A stranger who guesses an app's id learns its name and host here. Neither is a secret that is kept elsewhere: whoever
 /// guesses the host gets its certificate, and is sent to this very page. All apps at once are named to nobody.
-fn app_of(asked: &Asked, return_to: &ReturnTo) -> Option<Arc<App>> {
+pub(super) fn app_of(asked: &Asked, return_to: &ReturnTo) -> Option<Arc<App>> {
     asked.portal.apps.load().iter().find(|app| app.id.as_str() == return_to.app).cloned()
 }
 
 /// The page again, with the name as it was typed.
-fn show(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>, typed: &str) -> Answer {
+pub(super) fn show(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>, typed: &str) -> Answer {
     let going_to = app_of(asked, &return_to).map(|app| name_of(&app, asked.visit.language).to_owned());
     let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
     let name = typed.chars().filter(|c| !c.is_control()).take(LONGEST_NAME_SHOWN).collect();
-    let view = SignInView { frame: asked.frame_at(&return_to.at("/sign-in"), alert), return_to, going_to, name };
+    let usb_key = asked.portal.key_host.is_some();
+    let view = SignInView { frame: asked.frame_at(&return_to.at("/sign-in"), alert), return_to, going_to, name, usb_key };
     told_to_wait(asked.show_with(status, &view)?, wait)
 }
 
@@ -88,7 +88,7 @@ pub(super) fn told_to_wait(mut response: Response, wait: Option<u64>) -> Answer 
     Ok(response)
 }
 
-fn go_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
+pub(super) fn go_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
     if !return_to.app.is_empty() {
         return asked.redirect(&return_to.at("/enter"));
     }
@@ -97,7 +97,7 @@ fn go_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
 }
 
 /// After a form: by way of a page of the portal's own, where the form's chain of redirects ends.
-fn lead_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
+pub(super) fn lead_on(asked: &Asked, return_to: &ReturnTo) -> Answer {
     if return_to.app.is_empty() { go_on(asked, return_to) } else { asked.redirect(&return_to.at("/sign-in/onward")) }
 }
 
@@ -115,7 +115,7 @@ pub async fn onward(asked: Asked) -> Answer {
 }
 
 /// What every step of sign-in does with its form. One that came too late loses nothing: she goes on, or begins again on her way.
-fn begin(unverified: Unverified) -> Result<(Asked, Fields, ReturnTo), Box<Answer>> {
+pub(super) fn begin(unverified: Unverified) -> Result<(Asked, Fields, ReturnTo), Box<Answer>> {
     let return_to = unverified.asked.query.return_to();
     if unverified.asked.visit.visitor.known().is_some() && !must_sign_in_again(&unverified.asked, &return_to) {
         // Another tab signed in meanwhile.
@@ -157,11 +157,11 @@ pub async fn key_page(asked: Asked) -> Answer {
 
 async fn ask_for_key(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
     let Some(pending) = &asked.step else { return asked.redirect(&return_to.at("/sign-in")) };
-    match asked.portal.auth.sign_in.second_factors(pending, asked.now, asked.portal.clock.wall()).await {
-        Ok(SecondFactors { key, code }) => {
+    match asked.portal.auth.sign_in.second_factors(pending, asked.portal.key_host.is_some(), asked.now, asked.portal.clock.wall()).await {
+        Ok(SecondFactors { key, code, usb_key }) => {
             let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
             let frame = asked.frame_at(&return_to.at("/sign-in/key"), alert);
-            let view = SignInKeyView { frame, return_to, ceremony: key.as_ref().map(ceremony), code, key_first: KeyFirst::No };
+            let view = SignInKeyView { frame, return_to, ceremony: key.as_ref().map(ceremony), code, usb_key, key_first: KeyFirst::No };
             told_to_wait(asked.show_with(status, &view)?, wait)
         }
         Err(denied) => deny(asked, return_to, &denied, "").await,
@@ -273,6 +273,7 @@ pub async fn key_first(unverified: Unverified) -> Answer {
                 return_to,
                 ceremony: Some(ceremony(&challenge)),
                 code: false,
+                usb_key: false,
                 key_first: KeyFirst::Yes,
             };
             asked.show(&view)
@@ -299,7 +300,7 @@ pub async fn key_first_finish(unverified: Unverified) -> Answer {
     }
 }
 
-async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &ReturnTo) -> Answer {
+pub(super) async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &ReturnTo) -> Answer {
     let SignedIn { token, identity, key } = signed_in;
     let event = event(asked, Action::SignIn).by(identity.who().clone()).with("key", key);
     if let Err(refused) = record(asked, event).await {
@@ -318,9 +319,11 @@ async fn enter(asked: &mut Asked, signed_in: SignedIn, return_to: &ReturnTo) -> 
 }
 
 /// One public answer for every wrong name, password and state.
-async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) -> Answer {
+pub(super) async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) -> Answer {
     denial::note(asked, denied, event(asked, Action::SignIn), typed).await?;
     let alert = match denied.told() {
+        // The key itself, or a copy, answered: that tells nothing to strangers.
+        Told::Refused if matches!(denied.why(), Why::Key(KeyError::CounterWentBack(_))) => Alert::KeySuspended,
         Told::Refused => Alert::WrongSignIn,
         Told::Busy => Alert::Busy,
         Told::BeginAgain => Alert::ChallengeExpired,
@@ -329,19 +332,30 @@ async fn deny(asked: &Asked, return_to: ReturnTo, denied: &Denied, typed: &str) 
     show(asked, return_to, Some(alert), typed)
 }
 
-async fn refuse_for_now(asked: &Asked, return_to: ReturnTo, wait: &Wait, typed: &str) -> Answer {
+pub(super) async fn refuse_for_now(asked: &Asked, return_to: ReturnTo, wait: &Wait, typed: &str) -> Answer {
     asked.portal.auth.sign_in.tally().must_wait();
     let seconds = denial::note_wait(asked, wait, event(asked, Action::SignIn), None, typed).await?;
     show(asked, return_to, Some(Alert::Wait { seconds }), typed)
 }
 
-fn browser(asked: &Asked) -> Browser {
+pub(super) fn browser(asked: &Asked) -> Browser {
     Browser { address: asked.visit.origin.address, user_agent: asked.agent().to_owned() }
 }
 
 impl Fields {
     /// Where the query wants to go on to.
     pub fn return_to(&self) -> ReturnTo {
-        ReturnTo { app: self.text("app").to_owned(), path: self.text("path").to_owned(), nonce: self.text("nonce").to_owned() }
+        let text = |name| self.text(name).to_owned();
+        ReturnTo { app: text("app"), path: text("path"), nonce: text("nonce"), asked: text("asked") }
+    }
+}
+
+impl ReturnTo {
+    /// What she wants to do in the app, where the address says so; the gateway's own corner is open to whoever is in.
+    fn wish(&self, app: &App) -> Option<(Method, CanonicalPath)> {
+        let (method, path) = self.asked.split_once(' ').unwrap_or(("GET", &self.path));
+        let path = CanonicalPath::parse(path.split('?').next().unwrap_or_default(), app.paths).ok()?;
+        let is_reserved = path.as_str().starts_with("/.yumen/");
+        Some((method.parse().ok()?, path)).filter(|_| !is_reserved)
     }
 }

@@ -113,6 +113,11 @@ impl Browser {
         std::mem::swap(&mut self.registered, &mut other.registered);
     }
 
+    /// From now on the browser has what this client shows to hosts that ask.
+    pub fn plug_in(&mut self, tls: Arc<rustls::ClientConfig>) {
+        self.tls = TlsConnector::from(tls);
+    }
+
     pub fn forget(&mut self, host: &str) {
         self.cookies.remove(host);
     }
@@ -190,6 +195,11 @@ impl Browser {
             ]);
         }
         self.send(method, url, &fields, body).await
+    }
+
+    /// Wherever the answer sends the browser.
+    pub async fn go_on(&mut self, reply: Reply) -> Reply {
+        self.follow(reply).await
     }
 
     async fn follow(&mut self, mut reply: Reply) -> Reply {

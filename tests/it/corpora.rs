@@ -68,7 +68,7 @@ fn record_the_ceremonies() {
 
     let (options, registration_state) = authenticators.registration(&account, &[]).unwrap();
     let registration = browser.credential(&options["publicKey"], origin).to_string();
-    let new = authenticators.register(&registration_state, &registration, "").unwrap();
+    let new = authenticators.register(&registration_state, &registration, "", created).unwrap();
     let (key, passkey) = (TokenId::fresh(), new.passkey.clone());
     let credential = new.credential;
     let stored = StoredKey {
@@ -79,6 +79,7 @@ fn record_the_ceremonies() {
         passkey,
         counter: 0,
         label: String::new(),
+        attestation: new.attestation,
         added: created,
         last_used: None,
     };

@@ -9,7 +9,7 @@ use yumen::model::Role;
 
 use crate::browser::{Browser, Reply};
 use crate::forms::Form;
-use crate::house::{Changes, House, PASSWORD, PORTAL, first_factor, sign_in};
+use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor, sign_in};
 use crate::own_tokens::{CODES, at_second_step};
 
 const FOREIGN: [&str; 6] =
@@ -132,6 +132,13 @@ impl Forger {
         let page = first_factor(&mut qian, &page, "qian", PASSWORD).await;
         let page = self.submit(&mut qian, &page, &page.form("code-form").with("code", CODES[1])).await;
         assert_eq!(page.url.path(), "/keys", "{}", page.text());
+        house.clock.advance(std::time::Duration::from_secs(61));
+        let page = qian.open(&format!("https://{SITES}/again")).await;
+        let page = self.submit(&mut qian, &page, &page.form("code-form").with("code", CODES[2])).await;
+        assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/again"), "{}", page.text());
+        let page = wang.open(&format!("https://{SITES}/again")).await;
+        let page = self.use_key(wang, &page).await;
+        assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/again"), "{}", page.text());
 
         house.issue("FT-2", "wang").await;
         let page = wang.open(&portal("/keys")).await;
@@ -195,6 +202,9 @@ impl Forger {
     }
 }
 
+/// What takes a proof of the last minute, whatever the factor.
+const AGAIN: &str = "[[app.rule]]\nname = \"again\"\nroles = [\"member\", \"security-administrator\"]\npaths = [\"/again\"]\nfactor = \"any\"\nfresh = \"1m\"";
+
 /// The values of all attributes of a name.
 fn attributes(html: &str, name: &str) -> Vec<String> {
     let mark = format!("{name}=\"");
@@ -205,7 +215,7 @@ fn attributes(html: &str, name: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin() {
     let top = "[sign_in]\nnameless_per_address_per_minute = 1000\nper_address_per_minute = 1000\nper_account_per_minute = 1000\n";
-    let house = House::open_with(Changes { top, ..Changes::default() }).await;
+    let house = House::open_with(Changes { top, app: AGAIN, ..Changes::default() }).await;
     let mut forger = Forger::beside(&house).await;
     let link = house.invite("wang", Role::SecurityAdministrator).await;
     let mut wang = house.browser();

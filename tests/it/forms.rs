@@ -49,6 +49,12 @@ pub fn leads_on_to(html: &str) -> Option<String> {
     Some(unescape(rest.split('"').next()?))
 }
 
+/// Where the link of that id leads.
+pub fn link(html: &str, id: &str) -> Option<String> {
+    let mut links = elements(html).filter(|link| link.iter().any(|(name, value)| name == "id" && value == id));
+    links.next()?.into_iter().find(|(name, _)| name == "href").map(|(_, value)| value)
+}
+
 /// The text of the first element that has this id.
 pub fn text_of(html: &str, id: &str) -> Option<String> {
     let at = html.find(&format!("id=\"{id}\""))?;

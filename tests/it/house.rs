@@ -21,6 +21,8 @@ pub const PORTAL: &str = "gate.city.test";
 pub const SITES: &str = "sites.city.test";
 /// An app that only auditors may enter.
 pub const LEDGER: &str = "ledger.city.test";
+/// Where USB-KEYs are shown, in houses that take them.
+pub const KEY: &str = "key.city.test";
 pub const PASSWORD: &str = "quiet river, seven herons";
 
 pub struct House {
@@ -31,6 +33,8 @@ pub struct House {
     forbidden: Forbidden,
     pub data: TempDir,
     pub tls: Arc<rustls::ClientConfig>,
+    /// Of its hosts' certificates.
+    pub authority: rustls::pki_types::CertificateDer<'static>,
     config: Arc<std::sync::Mutex<String>>,
     /// The gateway's clock, which stands still until a test moves it.
     pub clock: Clock,
@@ -77,7 +81,7 @@ impl House {
 
     async fn between(changes: &Changes<'_>, behind: SocketAddr, upstream: Upstream, forbidden: Forbidden) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let tls = certificates(data.path());
+        let (tls, authority) = certificates_of(data.path());
         let config = Arc::new(std::sync::Mutex::new(config_text(changes, behind, forbidden.address)));
         let base = data.path().to_owned();
         let text = config.clone();
@@ -94,7 +98,18 @@ impl House {
         .unwrap()
         .unwrap();
         let address = gateway.addresses()[0];
-        Self { gateway: Some(gateway), address, upstream, forbidden, data, tls, config, clock, office: tokio::sync::Mutex::default() }
+        Self {
+            gateway: Some(gateway),
+            address,
+            upstream,
+            forbidden,
+            data,
+            tls,
+            authority,
+            config,
+            clock,
+            office: tokio::sync::Mutex::default(),
+        }
     }
 
     pub fn gateway(&self) -> &Gateway {
@@ -330,11 +345,15 @@ pub fn issue(ca: &Authority, names: &[&str], directory: &std::path::Path, name: 
 }
 
 pub fn certificates(directory: &std::path::Path) -> Arc<rustls::ClientConfig> {
+    certificates_of(directory).0
+}
+
+fn certificates_of(directory: &std::path::Path) -> (Arc<rustls::ClientConfig>, rustls::pki_types::CertificateDer<'static>) {
     let ca = authority();
-    issue(&ca, &[PORTAL, SITES, LEDGER], directory, "chain");
+    issue(&ca, &[PORTAL, SITES, LEDGER, KEY], directory, "chain");
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    Arc::new(config.with_root_certificates(roots).with_no_client_auth())
+    (Arc::new(config.with_root_certificates(roots).with_no_client_auth()), ca.der().clone())
 }

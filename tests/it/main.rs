@@ -2,6 +2,7 @@
 //! software key (`softpasskey`), and an upstream that records what reaches it.
 
 mod browser;
+mod city;
 mod forms;
 mod frames;
 mod house;
@@ -22,6 +23,7 @@ mod headers;
 mod http2;
 mod identity;
 mod inventory;
+mod kept_forms;
 mod log;
 mod memory;
 mod monitoring;
@@ -35,9 +37,13 @@ mod sessions;
 mod signing_in;
 mod space;
 mod status;
+mod step_up;
 mod streams;
 mod terminals;
+mod token_life;
 mod trouble;
 mod units;
 mod upstream_tls;
+mod usb_key;
+mod usb_key_apps;
 mod way;

@@ -28,7 +28,7 @@ fn asks() -> Vec<Ask> {
         Ask::EndSessions { name: name() },
         Ask::ImportTokens { seeds: "F1,3132333435363738393031323334353637383930\n".to_owned(), key: None, rehearse: true },
         Ask::Tokens { state: None, kind: None, search: None },
-        Ask::IssueToken { serial: serial(), account: name() },
+        Ask::IssueToken { serial: serial(), account: name(), until: None },
         token(TokenVerb::Suspend),
         Ask::Recover { name: name() },
         Ask::Reload,
@@ -36,6 +36,12 @@ fn asks() -> Vec<Ask> {
         Ask::Login,
         Ask::LoginState { terminal: "A".repeat(43) },
         Ask::Logout { terminal: "A".repeat(43) },
+        Ask::ResynchroniseToken { serial: serial(), codes: ("000000".to_owned(), "000000".to_owned()) },
+        Ask::CreateAuthority { name: "Yumen".to_owned() },
+        Ask::IssueCertificate { serial: serial(), account: name(), request: String::new(), days: 30 },
+        Ask::RenewCertificate { serial: serial(), request: None, days: 30 },
+        Ask::RevokeCertificate { serial: serial() },
+        Ask::Certificates,
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -59,6 +65,12 @@ fn kind(ask: &Ask) -> usize {
         Ask::Login => 12,
         Ask::LoginState { .. } => 13,
         Ask::Logout { .. } => 14,
+        Ask::ResynchroniseToken { .. } => 15,
+        Ask::CreateAuthority { .. } => 16,
+        Ask::IssueCertificate { .. } => 17,
+        Ask::RenewCertificate { .. } => 18,
+        Ask::RevokeCertificate { .. } => 19,
+        Ask::Certificates => 20,
     }
 }
 
@@ -148,7 +160,10 @@ async fn every_page_of_the_console_is_for_the_role_that_the_table_names_and_for_
         }
         let page = browser.open(&format!("https://{PORTAL}/sessions")).await;
         for form in &forms {
-            let status = post(browser, &page, &address(form), &[("account", "nobody")]).await.status;
+            let status =
+                post(browser, &page, &address(form), &[("account", "nobody"), ("session", "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d")])
+                    .await
+                    .status;
             assert_eq!(status != StatusCode::FORBIDDEN, may, "{role} {form}: {status}");
         }
         assert_eq!(open(browser, "/unit").await, StatusCode::FORBIDDEN, "{role}");

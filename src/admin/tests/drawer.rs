@@ -1,9 +1,10 @@
 //! The drawer: deliveries, issuing, and what ends with a token.
 
-use super::super::TokenEnd;
+use super::super::{TokenEnd, When};
 use super::*;
 use crate::crypto::{SealingKey, TokenHash};
 use crate::model::{Account, AccountId, Event, Factor, Serial, SessionId, TokenId, TokenKind, TokenState, Who};
+use crate::pki::IssuingFiles;
 use crate::store::{Completion, NewKey, Session, Spending, TokenFilter};
 
 const TWO: &str = "F1,3132333435363738393031323334353637383930\nF2,3132333435363738393031323334353637383930,TOTP\n";
@@ -46,6 +47,7 @@ impl Office {
         let portal = Host::parse("gate.city.test").unwrap();
         let sessions = Sessions::load(store.clone(), portal, SessionLimits::default(), NOW).await.unwrap();
         let desk = Desk::new(store, Arc::new(sessions), journal, codes, "https://gate.city.test".to_owned());
+        let desk = desk.issuing_from(IssuingFiles::new(directory.path()));
         Self { directory, desk, li, wang, by_token }
     }
 
@@ -114,6 +116,14 @@ impl Office {
             },
             // The gateway asks for these itself before it does them.
             Change::ReadStatus | Change::Reload => desk.permit(actor, change),
+            Change::CreateAuthority => desk.create_authority(actor, "CA", NOW).await,
+            Change::IssueCertificate => {
+                let (name, when) = (AccountName::parse("wang").unwrap(), When { now: NOW, wall: NOW });
+                desk.certificates(actor).await?;
+                desk.issue_certificate(actor, &serial("U1"), &name, &certificates::request(), 30, when).await.map(drop)?;
+                desk.renew_certificate(actor, &serial("U1"), None, 30, when).await.map(drop)
+            }
+            Change::RevokeCertificate => desk.revoke_certificate(actor, &serial("U1"), When { now: NOW, wall: NOW }).await.map(drop),
         }
     }
 }
@@ -133,7 +143,14 @@ async fn person(store: &Store, name: &str, invitation: u8) -> (AccountId, TokenI
     store.invite(&account, TokenHash([invitation; 32]), NOW.plus(std::time::Duration::from_secs(900))).await.unwrap();
     store.begin_enrolment(TokenHash([invitation; 32]), browser, NOW).await.unwrap().unwrap();
     assert!(store.save_enrolment_password(browser, "$argon2id$test", NOW).await.unwrap());
-    let key = NewKey { id: TokenId::fresh(), credential: vec![invitation], passkey: "{}".into(), counter: 0, label: "blue".into() };
+    let key = NewKey {
+        id: TokenId::fresh(),
+        credential: vec![invitation],
+        passkey: "{}".into(),
+        counter: 0,
+        label: "blue".into(),
+        attestation: Default::default(),
+    };
     store.add_enrolment_key(browser, &key, NOW).await.unwrap();
     assert!(matches!(store.complete_enrolment(browser, NOW).await.unwrap(), Completion::Done(_)));
     (account.id, key.id)

@@ -55,7 +55,7 @@ impl Holder {
 async fn a_password_and_a_code_open_a_session_that_says_so() {
     let mut holder = Holder::new(Role::Member).await;
     let pending = holder.world.password("wang li").await;
-    let asked = holder.world.auth.sign_in.second_factors(&pending, holder.world.now(), holder.wall()).await.unwrap();
+    let asked = holder.world.auth.sign_in.second_factors(&pending, false, holder.world.now(), holder.wall()).await.unwrap();
     assert!(asked.key.is_some() && asked.code);
     let code = holder.next_code();
     let signed_in = holder.try_code(&pending, &code).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_code_opens_nothing_without_the_password_and_in_no_state_but_active() 
     let serial = Serial::parse("FT-1").unwrap();
     holder.world.store.change_token(&serial, TokenState::Suspended, holder.world.now()).await.unwrap();
     let pending = holder.world.password("wang li").await;
-    let asked = holder.world.auth.sign_in.second_factors(&pending, holder.world.now(), holder.wall()).await.unwrap();
+    let asked = holder.world.auth.sign_in.second_factors(&pending, false, holder.world.now(), holder.wall()).await.unwrap();
     assert!(asked.key.is_some() && !asked.code);
     assert_eq!(holder.try_code(&pending, &code).await.unwrap_err().why().word(), "wrong-code");
     holder.world.store.change_token(&serial, TokenState::Active, holder.world.now()).await.unwrap();
@@ -87,7 +87,7 @@ async fn staff_do_not_sign_in_with_codes() {
     for role in [Role::SystemAdministrator, Role::SecurityAdministrator, Role::Auditor] {
         let mut holder = Holder::new(role).await;
         let pending = holder.world.password("wang li").await;
-        let asked = holder.world.auth.sign_in.second_factors(&pending, holder.world.now(), holder.wall()).await.unwrap();
+        let asked = holder.world.auth.sign_in.second_factors(&pending, false, holder.world.now(), holder.wall()).await.unwrap();
         assert!(!asked.code, "{role}");
         let code = holder.next_code();
         assert_eq!(holder.try_code(&pending, &code).await.unwrap_err().why().word(), "code-for-staff", "{role}");
@@ -130,4 +130,46 @@ async fn a_right_code_forgives_the_wrong_ones_before_it() {
         assert!(holder.try_code(&pending, &code).await.is_ok());
     }
     assert_eq!(holder.state().await, TokenState::Active);
+}
+
+#[tokio::test]
+async fn a_code_proves_something_again_in_an_open_session_for_members_alone() {
+    for role in [Role::Member, Role::SecurityAdministrator] {
+        let mut holder = Holder::new(role).await;
+        let identity = holder.world.sign_in("wang li", &mut holder.device).await.identity;
+        holder.world.pass(60);
+        let (now, wall, code) = (holder.world.now(), holder.wall(), holder.next_code());
+        let keys = &holder.world.auth.keys;
+        let means = keys.step_up_means(&identity, |_| true, None, now, wall).await.unwrap();
+        assert_eq!((means.key.is_some(), means.code, means.usb_key), (true, role == Role::Member, false));
+        let resistant = keys.step_up_means(&identity, Factor::is_phishing_resistant, None, now, wall).await.unwrap();
+        assert!(resistant.key.is_some() && !resistant.code);
+        let proven = keys.step_up_by_code(&identity, &code, now, wall).await;
+        assert_eq!(proven.is_ok(), role == Role::Member);
+        if let Ok(proven) = proven {
+            assert_eq!((proven.proof.factor, proven.proof.at), (Factor::PasswordAndOath, now));
+            assert_eq!(proven.identity.factor(), Factor::PasswordAndSecurityKey, "the session is no weaker for it");
+            let again = keys.step_up_by_code(&proven.identity, &code, now, wall).await;
+            assert!(matches!(again, Err(KeyChangeError::Code(CodeDenied::Wrong))), "once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn guessing_codes_in_an_open_session_ends_where_guessing_them_at_sign_in_does() {
+    let mut holder = Holder::new(Role::Member).await;
+    let pending = holder.world.password("wang li").await;
+    let code = holder.next_code();
+    let identity = holder.try_code(&pending, &code).await.unwrap().identity;
+    let (now, wall) = (holder.world.now(), holder.wall());
+    let keys = &holder.world.auth.keys;
+    for _ in 0..9 {
+        assert!(matches!(keys.step_up_by_code(&identity, "000000", now, wall).await, Err(KeyChangeError::Code(CodeDenied::Wrong))));
+    }
+    let stopped = keys.step_up_by_code(&identity, "000000", now, wall).await;
+    assert!(matches!(stopped, Err(KeyChangeError::Code(CodeDenied::Stopped { sessions_ended: 1, .. }))));
+    assert!(identity.is_revoked());
+    assert_eq!(holder.state().await, TokenState::Suspended);
+    let code = holder.next_code();
+    assert!(matches!(holder.world.auth.keys.step_up_by_code(&identity, &code, now, wall).await, Err(KeyChangeError::NotSignedIn)));
 }

@@ -7,7 +7,7 @@ use webauthn_authenticator_rs::softpasskey::SoftPasskey;
 use super::super::fixture::{Device, ORIGIN, PASSWORD, World, authenticators, browser};
 use super::super::*;
 use crate::crypto::Token;
-use crate::model::Role;
+use crate::model::{Role, TokenState};
 use crate::store::{Purpose, StoredKey};
 
 /// How the second factor ends if the device is changed after enrolment.
@@ -84,23 +84,81 @@ async fn at_sign_in_only_a_hardware_key_of_this_site_that_verified_its_user_is_t
     }
 }
 
+async fn state_of_key(world: &World, account: &crate::model::Account) -> TokenState {
+    world.store.tokens_of(account.id).await.unwrap()[0].state
+}
+
 #[tokio::test]
-async fn a_counter_that_goes_back_is_refused_and_named() {
+async fn a_counter_that_goes_back_suspends_the_key_and_ends_what_it_opened() {
+    for counter in [100, 50] {
+        let world = World::new().await;
+        let mut device = Device::new();
+        let account = world.enrol("wang li", &mut device).await;
+        device.counter = 99;
+        let open = world.sign_in("wang li", &mut device).await;
+        // The device counts on before it signs.
+        device.counter = counter - 1;
+        let pending = world.password("wang li").await;
+        let denied = world.second(&pending, &mut device).await.unwrap_err();
+        let Why::Key(KeyError::CounterWentBack(copied)) = denied.why() else { panic!("{:?}", denied.why()) };
+        assert_eq!((copied.key, copied.known, copied.shown, copied.sessions_ended), (open.key, 100, counter, 1));
+        assert!(open.identity.is_revoked() && !denied.may_try_again());
+        assert_eq!(state_of_key(&world, &account).await, TokenState::Suspended);
+        device.counter = 200;
+        let pending = world.password("wang li").await;
+        assert!(world.second(&pending, &mut device).await.is_err(), "it is suspended, however it counts on");
+        assert_eq!(world.store.account(account.id).await.unwrap().unwrap().state, crate::model::AccountState::Active);
+    }
+}
+
+#[tokio::test]
+async fn a_copy_is_found_where_no_name_was_given_and_in_a_session_too() {
+    let world = World::new().await;
+    let mut device = Device::new();
+    let account = world.enrol("wang li", &mut device).await;
+    let open = world.sign_in("wang li", &mut device).await;
+    device.counter = 0;
+    let token = Token::random().unwrap();
+    let challenge = world.auth.sign_in.key_first_options(&token, world.now()).await.unwrap();
+    let answer = device.get(&challenge.options);
+    let denied = world.auth.sign_in.key_first(&token, &challenge.id, &answer, browser(), world.now()).await.unwrap_err();
+    assert_eq!((denied.why().word(), denied.account().map(|who| who.id)), ("key-counter-went-back", Some(account.id)));
+    assert!(open.identity.is_revoked());
+    assert_eq!(state_of_key(&world, &account).await, TokenState::Suspended);
+}
+
+#[tokio::test]
+async fn whoever_has_no_key_cannot_suspend_it_by_a_counter() {
     let world = World::new().await;
     let mut device = Device::new();
     let account = world.enrol("wang li", &mut device).await;
     device.counter = 100;
     world.sign_in("wang li", &mut device).await;
-    for counter in [100, 50] {
-        // The device counts on before it signs.
-        device.counter = counter - 1;
-        let pending = world.password("wang li").await;
-        let denied = world.second(&pending, &mut device).await.unwrap_err();
-        let key = world.store.keys(account.id).await.unwrap()[0].id;
-        assert!(matches!(denied.why(), Why::Key(KeyError::CounterWentBack(which)) if *which == key), "{:?}", denied.why());
-    }
-    device.counter = 101;
+    let pending = world.password("wang li").await;
+    device.counter = 1;
+    device.break_signature = true;
+    assert_eq!(world.second(&pending, &mut device).await.unwrap_err().why().word(), "wrong-key");
+    device.break_signature = false;
+    // An answer of hers that was seen somewhere, for another challenge or site.
+    device.counter = 1;
+    device.origin = "https://evil.example".to_owned();
+    let pending = world.password("wang li").await;
+    assert_eq!(world.second(&pending, &mut device).await.unwrap_err().why().word(), "wrong-origin");
+    assert_eq!(state_of_key(&world, &account).await, TokenState::Active);
+    (device.counter, device.origin) = (101, ORIGIN.to_owned());
     world.sign_in("wang li", &mut device).await;
+}
+
+#[tokio::test]
+async fn a_key_that_never_counts_is_as_good_as_any() {
+    let world = World::new().await;
+    let mut device = Device::new();
+    device.counts_nothing = true;
+    let account = world.enrol("wang li", &mut device).await;
+    for _ in 0..3 {
+        world.sign_in("wang li", &mut device).await;
+    }
+    assert_eq!(state_of_key(&world, &account).await, TokenState::Active);
 }
 
 #[tokio::test]
@@ -148,7 +206,7 @@ async fn a_challenge_of_another_account_purpose_or_age_is_not_there() {
     let (mut wang, mut li) = (Device::new(), Device::new());
     let account = world.enrol("wang li", &mut wang).await;
     let other = world.enrol("li na", &mut li).await;
-    let store = super::super::ceremony::Ceremonies::new(world.store.clone(), authenticators());
+    let store = super::super::ceremony::Ceremonies::new(world.store.clone(), authenticators(), world.auth.sessions.clone());
     let binding = Token::random().unwrap().hash();
     let attempt = async |asked_for, answered_for, purpose, wait: u64| {
         let challenge = store.ask_key(binding, asked_for, Purpose::SignIn, world.now()).await.unwrap();
@@ -191,7 +249,7 @@ fn another_implementation_of_an_authenticator_registers_and_signs_in() {
     let mut soft = SoftPasskey::new(true);
     let (options, state) = keys.registration(&account, &[]).unwrap();
     let answer = soft.do_registration(origin.clone(), serde_json::from_value(options).unwrap()).unwrap();
-    let new = keys.register(&state, &serde_json::to_string(&answer).unwrap(), " blue\u{7} ").unwrap();
+    let new = keys.register(&state, &serde_json::to_string(&answer).unwrap(), " blue\u{7} ", crate::clock::Time::default()).unwrap();
     assert_eq!(new.label, "blue");
     let stored = StoredKey {
         serial: crate::model::Serial::parse("K-1").unwrap(),
@@ -201,6 +259,7 @@ fn another_implementation_of_an_authenticator_registers_and_signs_in() {
         passkey: new.passkey,
         counter: new.counter,
         label: new.label,
+        attestation: new.attestation,
         added: crate::clock::Time::default(),
         last_used: None,
     };

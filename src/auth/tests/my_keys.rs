@@ -178,6 +178,7 @@ async fn a_proof_whose_counter_went_back_is_refused_and_says_so() {
     blue.counter = 0;
     let Err(KeyChangeError::WrongProof(denied)) = world.prove(&identity, &mut blue).await else { panic!("it was taken") };
     assert_eq!(denied.why().word(), "key-counter-went-back");
+    assert!(identity.is_revoked(), "the key had opened the session");
 }
 
 #[tokio::test]
@@ -209,6 +210,7 @@ async fn a_key_of_somebody_else_cannot_be_added() {
         passkey: theirs.passkey,
         counter: 0,
         label: String::new(),
+        attestation: theirs.attestation,
     };
     assert_eq!(world.store.add_key(wang.id, &copy, world.now()).await.unwrap(), crate::store::KeyAddition::Taken);
 }

@@ -29,6 +29,8 @@ use told::{App, First, Opening};
 const PORT: u16 = 8443;
 const PORTAL: &str = "gate.localhost";
 const ADMIN: &str = "admin";
+/// The sample in which publishing takes a fresh proof.
+const PUBLISHING: &str = "sites";
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -139,10 +141,12 @@ fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample
         writeln!(text, "\n[[app]]\nid = \"{}\"\nhost = \"{}\"", sample.id, host(sample.id))?;
         writeln!(text, "name = {{ zh = \"{}\", ug = \"{}\", en = \"{}\" }}", names.zh, names.ug, names.en)?;
         writeln!(text, "upstreams = [\"http://{}\"]\nlabel = \"internal\"\nwebsocket = true", sample.address)?;
-        writeln!(
-            text,
-            "[[app.rule]]\nname = \"everyone who has enrolled\"\nroles = [\"member\", \"security-administrator\", \"system-administrator\", \"auditor\"]"
-        )?;
+        let roles = "roles = [\"member\", \"security-administrator\", \"system-administrator\", \"auditor\"]";
+        if sample.id == PUBLISHING {
+            writeln!(text, "# Whoever publishes here has used her key in the last five minutes, or is asked to; her form waits for it.")?;
+            writeln!(text, "[[app.rule]]\nname = \"publishing\"\n{roles}\nmethods = [\"POST\"]\npaths = [\"/submit\"]\nfresh = \"5m\"")?;
+        }
+        writeln!(text, "[[app.rule]]\nname = \"everyone who has enrolled\"\n{roles}")?;
     }
     std::fs::write(data.join("yumen.toml"), &text).context("cannot write yumen.toml into the data directory")?;
     Ok(text)

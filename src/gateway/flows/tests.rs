@@ -5,7 +5,10 @@ use super::*;
 use crate::auth::Identity;
 use crate::config;
 use crate::gateway::build;
+use crate::gateway::pipeline::NOTHING_HELD;
+use crate::gateway::trust::Trusting;
 use crate::model::{Host, PathAllowance, Role};
+use crate::pki::ClientTrust;
 
 const NOON: Time = Time::from_millis(1_795_406_400_000);
 const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -47,7 +50,7 @@ fn asked(crossing: Crossing, origin: &str) -> Asked {
     let made_by = HeaderMap::from_iter([(header::ORIGIN, origin.parse().unwrap())]);
     let path = CanonicalPath::parse("/live", PathAllowance::default()).unwrap();
     let (method, is_unsafe) = if crossing == Crossing::Unsafe { (Method::POST, true) } else { (Method::GET, false) };
-    Asked { method, path, address: ADDRESS, crossing, made_by, is_unsafe }
+    Asked { method, path, address: ADDRESS, crossing, made_by, is_unsafe, shown: Shown::NotAsked, held: NOTHING_HELD }
 }
 
 /// A flow under way since noon.
@@ -63,7 +66,7 @@ impl Scene {
         let portal = Identity::sample("wang li", "信息中心", Role::Member, NOON);
         let identity = portal.sample_on(&Host::parse("sites.city.test").unwrap(), NOON);
         let site = map.sites.values().next().unwrap();
-        let question = access::Asked { method: &asked.method, path: &asked.path };
+        let question = access::Asked { method: &asked.method, path: &asked.path, held: asked.held };
         let grant = access::decide(&Visitor::Known(identity.clone()), &site.app, &question, ADDRESS, NOON, NOON).unwrap();
         let (flows, line) = (Flows::default(), Arc::new(Line::default()));
         flows.track(&grant, map, site, line.clone(), asked);
@@ -76,7 +79,7 @@ impl Scene {
 
     fn after(&self, seconds: u64, map: &Map) -> Option<End> {
         let now = NOON.plus(Duration::from_secs(seconds));
-        self.flows.sweep(map, now, now);
+        self.flows.sweep(map, (&Checks::default(), &Trusting::new(ClientTrust::nobody()).now()), now, now);
         self.line.why_cut()
     }
 }
@@ -87,7 +90,7 @@ fn a_flow_that_was_begun_under_an_older_policy_is_judged_whenever_it_is_first_se
     let older = Scene::web_socket(&map(1, as_it_is));
     let newer = map(2, shut);
     // The sweep that followed the reload has gone by before this flow is tracked.
-    Flows::default().sweep(&newer, NOON, NOON);
+    Flows::default().sweep(&newer, (&Checks::default(), &Trusting::new(ClientTrust::nobody()).now()), NOON, NOON);
     assert_eq!(older.after(1, &newer), Some(End::Revoked));
     let same = map(1, as_it_is);
     assert_eq!(Scene::web_socket(&same).after(1, &same), None);

@@ -171,9 +171,15 @@ impl Desk {
             uri: parts.uri,
             version: parts.version,
             headers: parts.headers,
-            body,
+            body: body.into(),
             upgrade,
-            origin: Arc::new(Origin { address: "192.0.2.7".parse().unwrap(), port: 40_000, tls, sni: Arc::new(host) }),
+            origin: Arc::new(Origin {
+                address: "192.0.2.7".parse().unwrap(),
+                port: 40_000,
+                tls,
+                sni: Arc::new(host),
+                shown: crate::model::Shown::NotAsked,
+            }),
             line: self.line.clone(),
         };
         let (permit, script) = permit::permit(self.durability);

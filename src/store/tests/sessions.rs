@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::*;
 use super::{NOW, enrolled, hash, later, store};
-use crate::model::{Account, AccountState, Factor, Host, SessionId, TokenId};
+use crate::model::{Account, AccountState, Factor, Host, Proof, SessionId, TokenId};
 
 pub(super) fn host(name: &str) -> Host {
     Host::parse(name).unwrap()
@@ -22,6 +22,10 @@ pub(super) fn session(account: &Account, key: TokenId) -> Session {
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         user_agent: "test".to_owned(),
     }
+}
+
+fn proof(token: TokenId, at: crate::clock::Time) -> Proof {
+    Proof { token, factor: Factor::PasswordAndSecurityKey, at }
 }
 
 /// Puts somebody into the store who signed in then.
@@ -52,6 +56,7 @@ async fn only_an_active_account_with_the_key_gets_a_session() {
         [StoredSession {
             session: again,
             account: account.clone(),
+            proofs: vec![proof(key.id, NOW)],
             tokens: vec![(portal.clone(), hash(4))],
             hosts: [(portal, NOW)].into()
         }]

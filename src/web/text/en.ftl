@@ -32,12 +32,26 @@ account-unit = Unit
 account-role = Role
 account-state = State
 account-created = Created
+account-unused-since = Suspended, unused since
 account-email = E-mail
 account-email-optional = E-mail (optional)
 account-id = Account number
 password = Password
 password-new = New password
 password-again = The same password again
+
+# USB-KEY
+sign-in-usb-key = Sign in with your USB-KEY
+sign-in-usb-key-hint = The USB-KEY with a certificate that your unit was given.
+sign-in-usb-key-title = Show your USB-KEY
+usb-key-title = Show your USB-KEY
+usb-key-step-plug = Plug the USB-KEY in before you go on.
+usb-key-step-go-on = Press the button below, and choose your certificate when the browser asks.
+usb-key-step-pin = Enter the PIN of the USB-KEY.
+usb-key-show = The USB-KEY is plugged in
+usb-key-back = Back
+usb-key-password-title = Enter your password too
+usb-key-password-intro = The USB-KEY of { $name } was right. With this kind of certificate, the password is needed as well.
 
 # Sign-in
 sign-in-title = Sign in
@@ -67,6 +81,62 @@ signed-out-here = You are signed out of this browser, and of every system that y
 signed-out-everywhere = You are signed out on every device, and of every system.
 signed-out-advice = Take your security key with you.
 signed-out-sign-in-again = Sign in again
+
+# Step-up
+step-up-title = Prove it once more
+step-up-any = { $app } asks you to show one of your tokens once more.
+step-up-hardware = { $app } asks you to show a token: a security key, a USB-KEY or a code token.
+step-up-phishing-resistant = { $app } asks for a security key or a USB-KEY; a code is not enough there.
+step-up-webauthn = { $app } asks for your security key.
+step-up-usb-key = { $app } asks for your USB-KEY.
+step-up-fresh =
+    { $minutes ->
+        [one] It may be at most 1 minute ago.
+       *[other] It may be at most { $minutes } minutes ago.
+    }
+step-up-form-kept = The form that you sent is kept. Afterwards you see it once more, and nothing is sent before you say so.
+step-up-nothing = You have no token that is enough for this.
+step-up-nothing-next = Ask your security administrator for one, and register or activate it under “My tokens”.
+step-up-use-usb-key = Use USB-KEY
+step-up-use-code = Confirm with the code
+step-up-back = Back to your systems
+step-up-makes = Only these security keys are let in:
+kept-title = Your form is still here
+kept-intro = It has not been sent to { $app } yet. Look it over, then send it.
+kept-too-old = What you proved has become too old for this meanwhile. Prove it once more; the form stays here.
+kept-send = Send
+kept-discard = Discard
+kept-minutes =
+    { $minutes ->
+        [one] It is kept for 1 more minute.
+       *[other] It is kept for { $minutes } more minutes.
+    }
+kept-what = What will be sent
+kept-to = To
+kept-masked = (not shown)
+kept-size = Size
+kept-bytes =
+    { $count ->
+        [one] 1 byte
+       *[other] { $count } bytes
+    }
+kept-more =
+    { $count ->
+        [one] 1 more field is sent but not shown.
+       *[other] { $count } more fields are sent but not shown.
+    }
+kept-sent-title = This form was sent already
+kept-sent-text = It was sent once, and will not be sent again. Look in { $app } whether it has arrived.
+kept-discarded-title = The form was discarded
+kept-discarded-text = Nothing was sent.
+kept-gone-title = This form is no longer kept
+kept-gone-text = Its time has run out, or your session has ended. Unless you sent it before, nothing was sent.
+kept-gone-next = Go back to { $app } and fill it in again.
+kept-back = Back to { $app }
+error-form-not-kept-title = Prove it once more
+error-form-not-kept-happened = This takes a newer or a stronger proof that it is you, so your form was not sent. It cannot be kept meanwhile: it is too large, there is no room for it, or it is not a plain form.
+error-form-not-kept-next = Open the link below in a new tab and prove it there. Then return to this tab, go back one page in the browser, where what you typed is usually still there, and send it again.
+error-form-not-kept-link = Prove it in a new tab
 
 # Security keys in the browser
 webauthn-ready = Ready
@@ -187,6 +257,14 @@ own-token-activate-named = Activate the code token { $serial }
 own-token-astray = Its codes are not accepted?
 own-token-lost = Report lost
 own-token-lost-named = Report lost: { $name }
+key-make = Make
+own-token-phone = Set up an app on a phone
+own-token-phone-hint = Such an app shows codes. It opens only systems that need no hardware token.
+keys-prove-phone = Before an app on a phone is set up, confirm with what you already have.
+keys-phone-intro = Scan this with the app that shows codes (an authenticator) on your phone. It is shown only now.
+keys-phone-qr = QR code with the secret for the app
+keys-phone-typed = Or type this secret into the app:
+keys-phone-then = Then type the code that the app shows.
 code = Code
 code-next = Next code
 code-next-hint = Wait until the token shows the next one, or press its button once more.
@@ -284,6 +362,7 @@ token-kind = Kind
 token-kind-usb-key = USB-KEY
 token-kind-webauthn = Security key
 token-kind-oath = Code token
+token-kind-phone-app = App on a phone
 token-holder = Holder
 token-added = Taken in
 token-issued-at = Issued
@@ -388,9 +467,10 @@ alert-passwords-differ = The two passwords are not the same.
 alert-key-refused = The key's answer was not accepted. Please try again, and make sure that it is the right key.
 alert-key-without-user-verification = The key did not check who you are. Set a PIN or a fingerprint on it, then try again.
 alert-key-synced = This passkey is copied between devices, so it does not count as a hardware key. Use a security key.
+alert-key-suspended = This key may have been copied: it counted backwards. It is suspended, and what it had opened is ended. Sign in with another of your tokens, and take the key to your security administrator.
+alert-key-of-other-make = Keys of this make are not accepted here. Ask your security administrator for one that is.
 alert-code-wrong = The code was not accepted. Wait for the next code, or press the token's button again, and type it as it is shown. If this goes on, have your token resynchronised.
 alert-code-for-staff = Staff accounts sign in with a security key, not with a code. Use your security key.
-alert-other-factor-needed = This system asks for a security key. Sign in again and use your security key; a code is not enough here.
 alert-key-known = This key is registered already. Use another one.
 alert-key-name-invalid = Give the key a name of 1 to 64 visible characters.
 alert-challenge-expired = That took too long. Please try again.
@@ -490,3 +570,23 @@ error-upgrade-not-allowed-next = If the system needs it, give your administrator
 error-misdirected-title = This address does not belong here
 error-misdirected-happened = The gateway knows no system of this name, or the connection was made for another one.
 error-misdirected-next = Check the address. If it is right, close the browser's window and open the address again.
+
+# USB-KEY
+error-try-again = Try again
+error-certificate-title = The USB-KEY did not let you in
+error-certificate-missing-happened = The browser showed no certificate.
+error-certificate-missing-next = Plug the USB-KEY in, close all windows of the browser, open it again and sign in once more: a browser remembers that there was no certificate until it is closed. If it still shows none, the program that came with the USB-KEY may not be installed.
+error-certificate-not-hers-happened = The certificate is good, but it does not open this account.
+error-certificate-not-hers-next = Take your own USB-KEY. If the browser goes on showing another certificate, close all its windows and open it again. If this is your own USB-KEY, give your administrator the reference number.
+error-certificate-expired-happened = The certificate on the USB-KEY is not valid at this time: it has expired, or it is not valid yet.
+error-certificate-expired-next = Have it renewed by the office that gave it to you. You can sign in with another of your tokens meanwhile.
+error-certificate-revoked-happened = The certificate on the USB-KEY was revoked.
+error-certificate-revoked-next = It will not work again. Use another of your tokens, and ask your administrator for a new USB-KEY.
+error-certificate-revocation-unknown-happened = Whether the certificate was revoked cannot be checked at the moment, so it is not taken.
+error-certificate-revocation-unknown-next = Nothing is wrong with your USB-KEY. Use another of your tokens, and tell your administrator that the list of revoked certificates is out of date.
+error-certificate-other-authority-happened = The certificate was issued by an office that is not trusted here.
+error-certificate-other-authority-next = If you have several certificates, try again and choose the one that your unit was given. Close all windows of the browser first if it does not ask.
+error-certificate-wrong-use-happened = The certificate is not meant for signing in.
+error-certificate-wrong-use-next = A USB-KEY can hold several certificates, such as one for signatures and one for encryption. Close all windows of the browser, open it again, and choose the other one.
+error-certificate-unusable-happened = The certificate cannot be used: its key is too weak, or something in it cannot be read.
+error-certificate-unusable-next = Ask your administrator for a new USB-KEY, and use another of your tokens meanwhile.

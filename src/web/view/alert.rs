@@ -65,11 +65,13 @@ alerts! {
     KeyWithoutUserVerification Error "alert-key-without-user-verification",
     /// A passkey that is copied between devices is no hardware token.
     KeySynced Error "alert-key-synced",
+    /// The key's counter went back, so that there may be two of it.
+    KeySuspended Error "alert-key-suspended",
+    /// Not of a make that any app would let in.
+    KeyOfOtherMake Error "alert-key-of-other-make",
     /// A code that no token of hers shows now, or that was used before.
     CodeWrong Error "alert-code-wrong",
     CodeForStaff Error "alert-code-for-staff",
-    /// What she signed in with does not open the app that she wants.
-    OtherFactorNeeded Error "alert-other-factor-needed",
     KeyKnown Error "alert-key-known",
     KeyNameInvalid Error "alert-key-name-invalid",
     ChallengeExpired Error "alert-challenge-expired",

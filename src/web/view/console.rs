@@ -123,6 +123,8 @@ pub struct AccountView {
     pub frame: Frame,
     pub account: AccountRow,
     pub email: Option<String>,
+    /// It is suspended because nobody used it since then.
+    pub unused_since: Option<Moment>,
     /// Those that the account holds or held.
     pub tokens: Vec<TokenRow>,
     /// How many sessions are open.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use askama::Template;
 
 use super::Frame;
-use crate::model::Refusal;
+use crate::model::{CertificateTrouble, Refusal};
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "error.html")]
@@ -17,7 +17,11 @@ pub struct ErrorView {
     pub reference: Option<String>,
     /// The portal's address, where leading there helps.
     pub portal: Option<String>,
+    /// Where she can prove what was missing, in another tab.
+    pub step_up: Option<String>,
     pub retry_after_s: Option<u64>,
+    /// Where she may try the same again, once she has done what the page says.
+    pub again: Option<String>,
 }
 
 /// What the person is told; less than the log says.
@@ -38,6 +42,8 @@ pub enum ErrorKind {
     BodyTooSlow,
     UpgradeNotAllowed,
     Misdirected,
+    FormNotKept,
+    Certificate(CertificateTrouble),
 }
 
 impl ErrorKind {
@@ -57,6 +63,15 @@ impl ErrorKind {
         Self::BodyTooSlow,
         Self::UpgradeNotAllowed,
         Self::Misdirected,
+        Self::FormNotKept,
+        Self::Certificate(CertificateTrouble::Missing),
+        Self::Certificate(CertificateTrouble::NotHers),
+        Self::Certificate(CertificateTrouble::Expired),
+        Self::Certificate(CertificateTrouble::Revoked),
+        Self::Certificate(CertificateTrouble::RevocationUnknown),
+        Self::Certificate(CertificateTrouble::OtherAuthority),
+        Self::Certificate(CertificateTrouble::WrongUse),
+        Self::Certificate(CertificateTrouble::Unusable),
     ];
 
     pub fn of(refusal: &Refusal) -> Self {
@@ -65,7 +80,8 @@ impl ErrorKind {
             Refusal::Misdirected => Self::Misdirected,
             Refusal::NotFound => Self::NotFound,
             Refusal::FormExpired | Refusal::HandOverFailed { .. } => Self::FormExpired,
-            Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::OtherFactorNeeded | Refusal::Revoked => Self::SignInAgain,
+            Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Revoked => Self::SignInAgain,
+            Refusal::Certificate(trouble) => Self::Certificate(*trouble),
             Refusal::NotAllowed { .. } => Self::NotAllowed,
             Refusal::ForeignOrigin => Self::ForeignOrigin,
             Refusal::UpgradeNotAllowed => Self::UpgradeNotAllowed,
@@ -76,6 +92,7 @@ impl ErrorKind {
             Refusal::DoneUnrecorded => Self::DoneUnrecorded,
             Refusal::UpstreamUnreachable { .. } => Self::UpstreamUnreachable,
             Refusal::UpstreamTimeout => Self::UpstreamTimeout,
+            Refusal::FormNotKept { .. } => Self::FormNotKept,
         }
     }
 
@@ -96,6 +113,8 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-title",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-title",
             Self::Misdirected => "error-misdirected-title",
+            Self::FormNotKept => "error-form-not-kept-title",
+            Self::Certificate(_) => "error-certificate-title",
         }
     }
 
@@ -116,6 +135,17 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-happened",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-happened",
             Self::Misdirected => "error-misdirected-happened",
+            Self::FormNotKept => "error-form-not-kept-happened",
+            Self::Certificate(trouble) => match trouble {
+                CertificateTrouble::Missing => "error-certificate-missing-happened",
+                CertificateTrouble::NotHers => "error-certificate-not-hers-happened",
+                CertificateTrouble::Expired => "error-certificate-expired-happened",
+                CertificateTrouble::Revoked => "error-certificate-revoked-happened",
+                CertificateTrouble::RevocationUnknown => "error-certificate-revocation-unknown-happened",
+                CertificateTrouble::OtherAuthority => "error-certificate-other-authority-happened",
+                CertificateTrouble::WrongUse => "error-certificate-wrong-use-happened",
+                CertificateTrouble::Unusable => "error-certificate-unusable-happened",
+            },
         }
     }
 
@@ -136,6 +166,17 @@ impl ErrorKind {
             Self::BodyTooSlow => "error-body-too-slow-next",
             Self::UpgradeNotAllowed => "error-upgrade-not-allowed-next",
             Self::Misdirected => "error-misdirected-next",
+            Self::FormNotKept => "error-form-not-kept-next",
+            Self::Certificate(trouble) => match trouble {
+                CertificateTrouble::Missing => "error-certificate-missing-next",
+                CertificateTrouble::NotHers => "error-certificate-not-hers-next",
+                CertificateTrouble::Expired => "error-certificate-expired-next",
+                CertificateTrouble::Revoked => "error-certificate-revoked-next",
+                CertificateTrouble::RevocationUnknown => "error-certificate-revocation-unknown-next",
+                CertificateTrouble::OtherAuthority => "error-certificate-other-authority-next",
+                CertificateTrouble::WrongUse => "error-certificate-wrong-use-next",
+                CertificateTrouble::Unusable => "error-certificate-unusable-next",
+            },
         }
     }
 }

@@ -7,6 +7,7 @@ use askama::Template;
 use super::enrol::number_after;
 use super::{Ceremony, Frame, Moment};
 use crate::model::{TokenKind, TokenState};
+use crate::web::qr::Qr;
 
 #[derive(Clone, Debug)]
 pub struct KeyRow {
@@ -14,6 +15,8 @@ pub struct KeyRow {
     pub name: String,
     /// None before it is registered.
     pub serial: Option<String>,
+    /// What its maker vouches for; `None`: nothing.
+    pub make: Option<String>,
     pub added: Moment,
     pub last_used: Option<Moment>,
 }
@@ -39,11 +42,12 @@ impl OwnTokenRow {
     }
 
     fn may_be_activated(&self) -> bool {
-        self.kind == TokenKind::Oath && self.state == TokenState::Issued
+        matches!(self.kind, TokenKind::Oath | TokenKind::PhoneApp) && self.state == TokenState::Issued
     }
 
     pub fn may_go_astray(&self) -> bool {
-        self.kind == TokenKind::Oath && self.state == TokenState::Active
+        let shows_codes = matches!(self.kind, TokenKind::Oath | TokenKind::PhoneApp);
+        shows_codes && (self.state == TokenState::Active || (self.kind == TokenKind::Oath && self.state == TokenState::Issued))
     }
 }
 
@@ -55,6 +59,8 @@ pub struct KeysView {
     pub tokens: Vec<OwnTokenRow>,
     /// How many keys and code tokens she can sign in with.
     pub opening: usize,
+    /// Some app lets in by an app on a phone, and she may have one.
+    pub phone_apps: bool,
 }
 
 impl KeysView {
@@ -74,6 +80,7 @@ pub enum ProvePurpose {
     Activate {
         serial: String,
     },
+    PhoneApp,
     /// `last`: she has no other token.
     Lose {
         serial: String,
@@ -119,6 +126,15 @@ impl KeysRegisterView {
 pub struct KeysShowView {
     pub frame: Frame,
     pub serial: String,
+    /// What an app on her phone is to hold; `None`: it is a token of its own.
+    pub phone: Option<PhoneSecret>,
+}
+
+/// For a phone to read, or a person to type.
+#[derive(Clone, Debug)]
+pub struct PhoneSecret {
+    pub qr: Option<Qr>,
+    pub secret: String,
 }
 
 #[derive(Clone, Debug, Template)]
@@ -136,6 +152,8 @@ pub enum WhyOver {
     LastOneLost,
     /// Too many wrong codes.
     CodesStopped,
+    /// The key that she had signed in with may have been copied.
+    KeySuspended,
 }
 
 #[derive(Clone, Debug, Template)]

@@ -17,6 +17,9 @@ mod samples;
 mod sign_in;
 #[cfg(test)]
 mod staff_samples;
+mod step_up;
+#[cfg(test)]
+mod step_up_samples;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -31,12 +34,13 @@ pub use console::{
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
 pub use error::{ErrorKind, ErrorView};
 pub use keys::{
-    KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, ProofMeans, ProvePurpose,
-    WhyOver,
+    KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
+    ProvePurpose, WhyOver,
 };
 pub use paging::Paging;
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
-pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView};
+pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView, UsbKeyPasswordView, UsbKeyView};
+pub use step_up::{FormKeptView, KeptField, KeptForm, KeptState, KeptValue, KeptView, StepUpView};
 pub use terminal::{TerminalStage, TerminalView};
 pub use tokens::{
     ConfirmTokenView, DeliveryProblem, ImportView, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView, TokensFilter,
@@ -88,6 +92,8 @@ pub struct ReturnTo {
     pub app: String,
     pub path: String,
     pub nonce: String,
+    /// What she wants to do there, as `METHOD /path`; empty: to see `path`.
+    pub asked: String,
 }
 
 /// What the browser needs to ask a key: the options as JSON (`{"publicKey": …}`) and the name of the challenge on the server.
@@ -203,6 +209,7 @@ impl Frame {
             TokenKind::UsbKey => "token-kind-usb-key",
             TokenKind::WebAuthn => "token-kind-webauthn",
             TokenKind::Oath => "token-kind-oath",
+            TokenKind::PhoneApp => "token-kind-phone-app",
         })
     }
 
@@ -239,7 +246,8 @@ impl ReturnTo {
         if self.app.is_empty() && self.path.is_empty() {
             return page.to_owned();
         }
-        format!("{page}?app={}&path={}&nonce={}", escaped(&self.app), escaped(&self.path), escaped(&self.nonce))
+        let asked = if self.asked.is_empty() { String::new() } else { format!("&asked={}", escaped(&self.asked)) };
+        format!("{page}?app={}&path={}&nonce={}{asked}", escaped(&self.app), escaped(&self.path), escaped(&self.nonce))
     }
 }
 

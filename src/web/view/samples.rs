@@ -32,7 +32,21 @@ pub(super) fn moment() -> Moment {
 }
 
 pub(super) fn key(typed: Typed, id: &str, used: bool) -> KeyRow {
-    KeyRow { id: id.into(), name: typed.key.into(), serial: Some("K-2F7D2A0B1C3D".into()), added: moment(), last_used: used.then(moment) }
+    KeyRow {
+        id: id.into(),
+        name: typed.key.into(),
+        serial: Some("K-2F7D2A0B1C3D".into()),
+        make: Some(typed.key.into()),
+        added: moment(),
+        last_used: used.then(moment),
+    }
+}
+
+fn phone() -> PhoneSecret {
+    PhoneSecret {
+        qr: crate::web::qr::draw("otpauth://totp/gate.example.cn:li?secret=GEZDGNBVGY3TQOJQ"),
+        secret: "GEZD GNBV GY3T QOJQ".into(),
+    }
 }
 
 pub(super) fn own_token(state: TokenState) -> OwnTokenRow {
@@ -94,7 +108,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let member = |path: &str| known(path, Role::Member);
     let staff = |path: &str| known(path, Role::SecurityAdministrator);
     let ceremony = || Ceremony { options: OPTIONS.into(), challenge: if hostile { HOSTILE } else { "c1" }.into() };
-    let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into() };
+    let return_to = ReturnTo { app: typed.app.into(), path: "/a?b=c&d".into(), nonce: typed.key.into(), asked: "POST /a".into() };
     let card = |label, id: &str| AppCard {
         id: id.into(),
         name: typed.app.into(),
@@ -111,7 +125,9 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         kind,
         reference: Some(typed.key.into()),
         portal: portal.map(str::to_owned),
+        step_up: (kind == ErrorKind::FormNotKept).then(|| "/.yumen/step-up?asked=POST%20%2Fa".into()),
         retry_after_s: Some(30),
+        again: Some("/show?request=r1".into()),
     };
     let all_sessions = |sessions: Vec<SessionRow>, search: &str| AllSessionsView {
         frame: staff("/console/sessions"),
@@ -138,6 +154,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let one_token = |state| TokenView {
         frame: staff("/console/tokens/FT-0042A"),
         token: token(typed, state),
+        make: Some(typed.key.into()),
         sessions: 2,
         actions: TokenActions::for_state(state),
         typed: typed.name.into(),
@@ -158,8 +175,14 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let mut pages = vec![
         (
             "sign-in",
-            SignInView { frame: stranger("/sign-in"), return_to: return_to.clone(), going_to: Some(typed.app.into()), name: String::new() }
-                .render(),
+            SignInView {
+                frame: stranger("/sign-in"),
+                return_to: return_to.clone(),
+                going_to: Some(typed.app.into()),
+                name: String::new(),
+                usb_key: true,
+            }
+            .render(),
         ),
         (
             "sign-in-again",
@@ -168,6 +191,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 return_to: ReturnTo::default(),
                 going_to: None,
                 name: typed.name.into(),
+                usb_key: false,
             }
             .render(),
         ),
@@ -182,6 +206,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 return_to: ReturnTo::default(),
                 going_to: None,
                 name: String::new(),
+                usb_key: false,
             }
             .render(),
         ),
@@ -192,14 +217,30 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 return_to: return_to.clone(),
                 ceremony: Some(ceremony()),
                 code: true,
+                usb_key: true,
                 key_first: KeyFirst::No,
             }
             .render(),
         ),
         (
             "sign-in-key-first",
-            SignInKeyView { frame: stranger("/sign-in"), return_to, ceremony: Some(ceremony()), code: false, key_first: KeyFirst::Yes }
-                .render(),
+            SignInKeyView {
+                frame: stranger("/sign-in"),
+                return_to,
+                ceremony: Some(ceremony()),
+                code: false,
+                usb_key: false,
+                key_first: KeyFirst::Yes,
+            }
+            .render(),
+        ),
+        (
+            "usb-key",
+            UsbKeyView { frame: stranger("/sign-in"), link: "https://key.localhost/show".into(), way_back: "/sign-in".into() }.render(),
+        ),
+        (
+            "usb-key-password",
+            UsbKeyPasswordView { frame: stranger("/sign-in"), return_to: ReturnTo::default(), name: typed.name.into() }.render(),
         ),
         ("signed-out", SignedOutView { frame: stranger("/sign-in"), everywhere: false }.render()),
         ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),
@@ -240,15 +281,21 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 keys: vec![key(typed, "k1", true), key(typed, "k2", false)],
                 tokens: [TokenState::Issued, TokenState::Active, TokenState::Suspended].map(own_token).into(),
                 opening: 3,
+                phone_apps: true,
             }
             .render(),
         ),
-        ("keys-only-one", KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)], tokens: vec![], opening: 1 }.render()),
+        (
+            "keys-only-one",
+            KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)], tokens: vec![], opening: 1, phone_apps: false }.render(),
+        ),
         ("keys-prove-add", prove(ProvePurpose::AddKey, ProofMeans::Key(ceremony())).render()),
         ("keys-prove-remove", prove(ProvePurpose::RemoveKey { name: typed.key.into() }, ProofMeans::Key(ceremony())).render()),
         ("keys-prove-activate", prove(ProvePurpose::Activate { serial: "FT-004217".into() }, ProofMeans::Code).render()),
         ("keys-prove-lose", prove(ProvePurpose::Lose { serial: "FT-004217".into(), last: true }, ProofMeans::Password).render()),
-        ("keys-show", KeysShowView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
+        ("keys-show", KeysShowView { frame: member("/keys"), serial: "FT-004217".into(), phone: None }.render()),
+        ("keys-phone", KeysShowView { frame: member("/keys"), serial: "P-7HQ2MZKA".into(), phone: Some(phone()) }.render()),
+        ("keys-prove-phone", prove(ProvePurpose::PhoneApp, ProofMeans::Code).render()),
         ("keys-astray", KeysAstrayView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
         ("keys-over", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::LastOneLost }.render()),
         ("keys-over-lost", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::Lost }.render()),
@@ -301,6 +348,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 frame: staff("/console/accounts"),
                 account: account(typed, AccountState::Active, Role::Member),
                 email: Some(typed.name.into()),
+                unused_since: Some(moment()),
                 tokens: vec![token(typed, TokenState::Active), token(typed, TokenState::Lost)],
                 sessions: 2,
                 actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true },
@@ -336,6 +384,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
     ];
     pages.extend(staff_samples::pages(language, typed));
+    pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
     for kind in ErrorKind::ALL {
         pages.push(("error", error(Frame::app_host(language), *kind, None).render()));
     }

@@ -1,5 +1,7 @@
 //! Sign-in and what follows sign-out.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 use super::{Ceremony, Frame, ReturnTo};
@@ -13,6 +15,8 @@ pub struct SignInView {
     pub going_to: Option<String>,
     /// The account name as it was typed before; it says nothing of whether there is one.
     pub name: String,
+    /// USB-KEYs are taken here.
+    pub usb_key: bool,
 }
 
 /// Whether the person has named herself before the key is asked.
@@ -31,16 +35,45 @@ pub struct SignInKeyView {
     pub ceremony: Option<Ceremony>,
     /// She holds a token that shows codes.
     pub code: bool,
+    /// USB-KEYs are taken here.
+    pub usb_key: bool,
     pub key_first: KeyFirst,
 }
 
 impl SignInKeyView {
+    fn title(&self) -> Cow<'static, str> {
+        self.frame.t(match (&self.ceremony, self.code) {
+            (Some(_), _) => "sign-in-key-title",
+            (None, true) => "sign-in-code-title",
+            (None, false) => "sign-in-usb-key-title",
+        })
+    }
+
     fn action(&self) -> &'static str {
         match self.key_first {
             KeyFirst::No => "/sign-in/key",
             KeyFirst::Yes => "/sign-in/key-first/finish",
         }
     }
+}
+
+/// What to do before the certificate is asked for, on another host.
+#[derive(Clone, Debug, Template)]
+#[template(path = "usb_key.html")]
+pub struct UsbKeyView {
+    pub frame: Frame,
+    /// On the other host.
+    pub link: String,
+    pub way_back: String,
+}
+
+/// The USB-KEY was right, and is one factor of two.
+#[derive(Clone, Debug, Template)]
+#[template(path = "usb_key_password.html")]
+pub struct UsbKeyPasswordView {
+    pub frame: Frame,
+    pub return_to: ReturnTo,
+    pub name: String,
 }
 
 /// The last page of sign-in, which leads on by itself. What follows is a navigation of its own, not the redirects of a form: those

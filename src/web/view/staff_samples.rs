@@ -42,6 +42,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
         sessions: 0,
         actions: AccountActions::default(),
         manages: ManagesUnit::Is,
+        unused_since: None,
     };
     let disable = ConfirmView {
         frame: manager(),

@@ -119,7 +119,7 @@ fn the_options_reach_the_script_as_they_were() {
             }
         }
     }
-    assert_eq!(ceremonies, 10 * Language::ALL.len());
+    assert_eq!(ceremonies, 12 * Language::ALL.len());
 }
 
 #[test]
@@ -173,7 +173,16 @@ fn every_word_of_a_closed_list_has_a_text() {
     texts.extend(TokenState::ALL.iter().map(|state| frame.token_state(state).into_owned()));
     texts.extend(Label::ALL.iter().map(|label| frame.label(label).into_owned()));
     for kind in ErrorKind::ALL {
-        let view = ErrorView { frame: frame.clone(), status: 500, kind: *kind, reference: None, portal: None, retry_after_s: None };
+        let view = ErrorView {
+            frame: frame.clone(),
+            status: 500,
+            kind: *kind,
+            reference: None,
+            portal: None,
+            step_up: None,
+            again: None,
+            retry_after_s: None,
+        };
         texts.extend([view.title(), view.happened(), view.next()].map(std::borrow::Cow::into_owned));
     }
     for text in texts {
@@ -185,7 +194,16 @@ fn every_word_of_a_closed_list_has_a_text() {
 #[test]
 fn a_page_on_an_apps_host_asks_only_for_what_is_served_there() {
     let frame = Frame::app_host(Language::English);
-    let page = ErrorView { frame, status: 403, kind: ErrorKind::NotAllowed, reference: None, portal: None, retry_after_s: None };
+    let page = ErrorView {
+        frame,
+        status: 403,
+        kind: ErrorKind::NotAllowed,
+        reference: None,
+        portal: None,
+        step_up: None,
+        again: None,
+        retry_after_s: None,
+    };
     for (_, attributes) in tags(&page.render().unwrap()) {
         for address in ["href", "src"].iter().filter_map(|name| attribute(&attributes, name)) {
             assert!(address.starts_with("/.yumen/assets/") || address == "#main", "{address}");
@@ -206,7 +224,8 @@ fn the_console_is_offered_to_security_administrators_alone() {
 fn the_last_key_cannot_be_removed_but_one_of_two_can() {
     let page = |keys: usize, opening| {
         let keys = (0..keys).map(|n| key(USUAL, &n.to_string(), true)).collect();
-        let view = KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys, tokens: vec![], opening };
+        let view =
+            KeysView { frame: Frame::portal(Language::English, "/keys", String::new()), keys, tokens: vec![], opening, phone_apps: false };
         view.render().unwrap()
     };
     assert!(!page(1, 1).contains("/keys/remove"));
@@ -227,8 +246,10 @@ fn staff_can_neither_switch_off_nor_invite_herself() {
 
 #[test]
 fn the_way_back_to_sign_in_keeps_where_it_leads() {
-    let to = ReturnTo { app: "sites".into(), path: "/a?b=c&d#e".into(), nonce: "n-_".into() };
+    let to = ReturnTo { app: "sites".into(), path: "/a?b=c&d#e".into(), nonce: "n-_".into(), asked: String::new() };
     assert_eq!(to.at("/sign-in"), "/sign-in?app=sites&path=%2Fa%3Fb%3Dc%26d%23e&nonce=n%2D%5F");
+    let posting = ReturnTo { asked: "POST /a&b".into(), ..to };
+    assert_eq!(posting.at("/step-up"), "/step-up?app=sites&path=%2Fa%3Fb%3Dc%26d%23e&nonce=n%2D%5F&asked=POST%20%2Fa%26b");
     assert_eq!(ReturnTo::default().at("/sign-in"), "/sign-in");
 }
 

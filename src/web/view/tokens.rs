@@ -93,6 +93,8 @@ impl TokenActions {
 pub struct TokenView {
     pub frame: Frame,
     pub token: TokenRow,
+    /// Of a security key: what its maker says that it is.
+    pub make: Option<String>,
     /// How many sessions are open that it opened.
     pub sessions: u64,
     pub actions: TokenActions,

@@ -31,19 +31,23 @@ FLAGS = [
 def trust(home, ca):
     """Puts `ca` into the certificate database that a browser with this home reads."""
     database = home / ".pki" / "nssdb"
+    if database.exists():
+        return
     database.mkdir(mode=0o700, parents=True)
     for words in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "yumen", "-i", str(ca)]):
         subprocess.run(["certutil", "-d", f"sql:{database}", *words], check=True, timeout=60, capture_output=True)
 
 
 class Browser:
-    def __init__(self, folder, ca, language="en", resolve=None):
+    def __init__(self, folder, ca, language="en", resolve=None, window=None):
+        """`window`: the environment of a display on which it has a real window, and of what else it needs there."""
         home, profile = folder / "home", folder / "profile"
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         trust(home, ca)
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium") or "/usr/bin/chromium"
-        for flag in [*FLAGS, f"--user-data-dir={profile}", f"--lang={language}", f"--accept-lang={language}"]:
+        flags = [flag for flag in FLAGS if window is None or not flag.startswith("--headless")]
+        for flag in [*flags, f"--user-data-dir={profile}", f"--lang={language}", f"--accept-lang={language}"]:
             options.add_argument(flag)
         if os.geteuid() == 0:
             options.add_argument("--no-sandbox")
@@ -51,7 +55,7 @@ class Browser:
             options.add_argument(f"--host-resolver-rules={resolve}")
         options.add_experimental_option("prefs", {"intl.accept_languages": language, "credentials_enable_service": False})
         os.environ["SE_OFFLINE"] = "true"
-        environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "LANGUAGE": language}
+        environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "LANGUAGE": language, **(window or {})}
         environment.pop("XDG_DATA_HOME", None)
         service = Service("/usr/bin/chromedriver", env=environment, log_output=str(folder / "chromedriver.log"))
         self._keys = {}

@@ -102,7 +102,7 @@ roles = ["member"]
 
 
 class Gateway:
-    def __init__(self, folder, layout, authority, site, echo, port):
+    def __init__(self, folder, layout, authority, site, echo, port, more=""):
         self.folder, self.layout, self.ca = folder, layout, authority.path
         self.port = port
         self.data = folder / "data"
@@ -119,6 +119,7 @@ class Gateway:
                 echo=echo.port,
                 nowhere=free_port(),
             )
+            + more
         )
         self.process = None
         # Whoever can allow a terminal: takes the link of `yumen login`.

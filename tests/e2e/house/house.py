@@ -8,7 +8,7 @@ from .processes import free_port
 
 
 class House:
-    def __init__(self, folder, layout, authority, language="en"):
+    def __init__(self, folder, layout, authority, language="en", more=""):
         self.folder, self.layout, self.authority, self.language = folder, layout, authority, language
         self._open, self._browsers, self._warden = [], {}, None
         folder.mkdir(parents=True, exist_ok=True)
@@ -17,7 +17,7 @@ class House:
             # The site must know its public address before the gateway has one: a port is chosen first.
             port = free_port()
             self.site = self._keep(Site(folder / "site", f"https://{layout.sites}:{port}"), Site.stop)
-            self.gateway = Gateway(folder, layout, authority, self.site, self.echo, port)
+            self.gateway = Gateway(folder, layout, authority, self.site, self.echo, port, more)
             self.gateway.allow_terminal = self._allow_terminal
             self._keep(self.gateway.start(), Gateway.stop)
         except BaseException:

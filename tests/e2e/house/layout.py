@@ -15,8 +15,13 @@ class Layout:
     resolve: str | None = None
 
     @property
+    def key(self):
+        """Where USB-KEYs are shown, in houses that have them."""
+        return self.portal.replace("gate.", "key.", 1)
+
+    @property
     def hosts(self):
-        return (self.portal, self.sites, self.echo, self.closed)
+        return (self.portal, self.sites, self.echo, self.closed, self.key)
 
 
 # Every host is a site of its own, as in the demo.

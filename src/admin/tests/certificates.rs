@@ -1,0 +1,126 @@
+//! Certificates of the gateway's own authority, from the first to the list of the revoked.
+
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::super::{Certified, TokenEnd, When};
+use super::*;
+use crate::model::{AccountId, Serial, TokenState};
+use crate::pki::{AuthoritySource, CertificateRefusal, ClientTrust, Crls, IssuingFiles, Keeper};
+use crate::store::StoredCertificate;
+
+/// 2027-01-15.
+const WALL: Time = Time::from_millis(1_800_000_000_000);
+const WHEN: When = When { now: NOW, wall: WALL };
+
+/// A request that claims to be for somebody else.
+pub(super) fn request() -> String {
+    let params = CertificateParams::new(vec!["root.city.test".to_owned()]).unwrap();
+    params.serialize_request(&KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap()).unwrap().pem().unwrap()
+}
+
+struct Office {
+    directory: tempfile::TempDir,
+    desk: Desk,
+    wang: AccountId,
+}
+
+impl Office {
+    async fn open() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let desk = desk(directory.path()).await.issuing_from(IssuingFiles::new(directory.path()));
+        let wang = desk.invite(&OFFICE, wang(), NOW).await.unwrap().account.id;
+        desk.create_authority(&OFFICE, "Yumen token CA", WALL).await.unwrap();
+        Self { directory, desk, wang }
+    }
+
+    async fn issue(&self, serial: &str) -> Result<Certified, AdminError> {
+        self.desk.issue_certificate(&OFFICE, &self.serial(serial), &wang().name, &request(), 30, WHEN).await
+    }
+
+    fn serial(&self, text: &str) -> Serial {
+        Serial::parse(text).unwrap()
+    }
+
+    fn check(&self, certified: &Certified) -> Result<[u8; 32], CertificateRefusal> {
+        let files = IssuingFiles::new(self.directory.path());
+        let trust = ClientTrust::load(&[AuthoritySource {
+            name: "own".into(),
+            certificates: files.certificate(),
+            crls: Crls::Files(vec![files.list()]),
+            units: None,
+            hardware_only: false,
+            rule: None,
+            keeper: Keeper::Gateway,
+        }]);
+        let leaf = CertificateDer::from_pem_slice(certified.pem.as_bytes()).unwrap();
+        trust.check(&[leaf], WALL).map(|trusted| trusted.fingerprint())
+    }
+
+    async fn stored(&self, certified: &Certified) -> Option<StoredCertificate> {
+        let leaf = CertificateDer::from_pem_slice(certified.pem.as_bytes()).unwrap();
+        self.desk.store.certificate(crate::crypto::sha256(&leaf)).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_issued_to_a_person_by_her_tokens_serial_number_and_on_record() {
+    let office = Office::open().await;
+    let certified = office.issue("uk-1").await.unwrap();
+    office.check(&certified).unwrap();
+    let stored = office.stored(&certified).await.unwrap();
+    assert_eq!((stored.serial.as_str(), stored.holder, stored.state), ("UK-1", Some(office.wang), TokenState::Issued));
+    assert!(events(office.directory.path()).contains(&(Action::CertificateIssued, Outcome::Done)));
+    assert!(matches!(office.issue("UK-1").await, Err(AdminError::WrongTokenState { .. })), "it is in her hands");
+    let nobody = AccountName::parse("nobody").unwrap();
+    let to_nobody = office.desk.issue_certificate(&OFFICE, &office.serial("UK-2"), &nobody, &request(), 30, WHEN).await;
+    assert!(matches!(to_nobody, Err(AdminError::NoSuchAccount)));
+    let broken = office.desk.issue_certificate(&OFFICE, &office.serial("UK-2"), &wang().name, "hello", 30, WHEN).await;
+    assert!(matches!(broken, Err(AdminError::Pki(_))));
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_takes_the_place_of_the_one_before_with_the_same_key_or_another() {
+    let office = Office::open().await;
+    let first = office.issue("UK-1").await.unwrap();
+    let serial = office.serial("UK-1");
+    let second = office.desk.renew_certificate(&OFFICE, &serial, None, 30, WHEN).await.unwrap();
+    let third = office.desk.renew_certificate(&OFFICE, &serial, Some(&request()), 30, WHEN).await.unwrap();
+    for superseded in [&first, &second] {
+        assert_eq!(office.check(superseded), Err(CertificateRefusal::Revoked));
+        assert!(office.stored(superseded).await.is_none());
+    }
+    office.check(&third).unwrap();
+    assert!(office.stored(&third).await.is_some());
+    let unknown = office.desk.renew_certificate(&OFFICE, &office.serial("UK-9"), None, 30, WHEN).await;
+    assert!(matches!(unknown, Err(AdminError::NoSuchToken(_))));
+}
+
+#[tokio::test]
+async fn a_lost_tokens_certificate_stands_on_the_list_after_the_next_round_and_a_revoked_one_at_once() {
+    let office = Office::open().await;
+    let (lost, revoked, kept) =
+        (office.issue("UK-1").await.unwrap(), office.issue("UK-2").await.unwrap(), office.issue("UK-3").await.unwrap());
+    office.desk.revoke_certificate(&OFFICE, &office.serial("UK-2"), WHEN).await.unwrap();
+    assert_eq!(office.check(&revoked), Err(CertificateRefusal::Revoked));
+    office.desk.stop_token(&OFFICE, &office.serial("UK-1"), TokenEnd::Lost, NOW).await.unwrap();
+    office.desk.publish_revocations(WALL).await.unwrap();
+    assert_eq!(office.check(&lost), Err(CertificateRefusal::Revoked));
+    office.check(&kept).unwrap();
+    assert_eq!(office.desk.revocations().unwrap(), std::fs::read(IssuingFiles::new(office.directory.path()).list()).unwrap());
+    let again = office.desk.revoke_certificate(&OFFICE, &office.serial("UK-2"), WHEN).await;
+    assert!(matches!(again, Err(AdminError::WrongTokenState { .. })));
+}
+
+#[tokio::test]
+async fn without_an_authority_nothing_is_issued() {
+    let directory = tempfile::tempdir().unwrap();
+    let desk = desk(directory.path()).await.issuing_from(IssuingFiles::new(directory.path()));
+    desk.invite(&OFFICE, wang(), NOW).await.unwrap();
+    let serial = Serial::parse("UK-1").unwrap();
+    let issued = desk.issue_certificate(&OFFICE, &serial, &wang().name, &request(), 30, WHEN).await;
+    assert!(matches!(issued, Err(AdminError::NoAuthority)));
+    assert_eq!(desk.revocations(), None);
+    desk.publish_revocations(WALL).await.unwrap();
+}

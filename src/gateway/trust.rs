@@ -1,0 +1,183 @@
+//! Which certificates of people are believed, and what was found of those that are shown.
+//!
+//! Invariant: what was found holds for the trust by which it was found, and for the second in which it was: a certificate that was revoked, has
+//! expired, or whose list is out of date opens nothing a second later, and its open connections are cut by the next sweep.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::access::{App, Binding};
+use crate::clock::Time;
+use crate::edge::{Asking, Spoken};
+use crate::model::{CertificateTrouble, Event, Shown, ShownChain, TokenId};
+use crate::pki::{CertificateRefusal, ClientTrust, TrustedCertificate};
+
+use super::house::{House, Map};
+use super::pipeline::{Held, NOTHING_HELD, Worker};
+
+/// Chains of which a worker remembers what it found.
+const MOST_CHAINS: usize = 2048;
+
+/// Who is trusted to name people, now.
+pub struct Trust {
+    /// Grows with each replacement.
+    generation: u64,
+    pub clients: ClientTrust,
+}
+
+pub struct Trusting(ArcSwap<Trust>);
+
+impl Trusting {
+    pub fn new(clients: ClientTrust) -> Self {
+        Self(ArcSwap::from_pointee(Trust { generation: 0, clients }))
+    }
+
+    pub fn now(&self) -> Arc<Trust> {
+        self.0.load_full()
+    }
+
+    pub fn replace(&self, clients: ClientTrust) {
+        self.0.rcu(|old| Trust { generation: old.generation.saturating_add(1), clients: clients.clone() });
+    }
+
+    /// `false`: another took the place of `old` meanwhile.
+    fn replace_that(&self, old: &Arc<Trust>, clients: ClientTrust) -> bool {
+        let new = Arc::new(Trust { generation: old.generation.saturating_add(1), clients });
+        Arc::ptr_eq(&self.0.compare_and_swap(old, new), old)
+    }
+}
+
+/// What one worker found of the chains that are shown to it.
+#[derive(Default)]
+pub struct Checks(RefCell<HashMap<[u8; 32], Checked>>);
+
+struct Checked {
+    generation: u64,
+    second: i64,
+    found: Result<Arc<TrustedCertificate>, CertificateRefusal>,
+    /// The token that it is registered to, once that was asked.
+    token: Option<Option<TokenId>>,
+}
+
+impl Checks {
+    /// A check costs two or three signatures: once a second is cheap, once a request of a page with a hundred images is not.
+    pub fn check(&self, trust: &Trust, chain: &ShownChain, wall: Time) -> Result<Arc<TrustedCertificate>, CertificateRefusal> {
+        let (mut known, second) = (self.0.borrow_mut(), second_of(wall));
+        if let Some(checked) = known.get(&chain.digest())
+            && checked.generation == trust.generation
+            && checked.second == second
+        {
+            return checked.found.clone();
+        }
+        if known.len() >= MOST_CHAINS {
+            known.clear();
+        }
+        let found = trust.clients.check(chain.certificates(), wall).map(Arc::new);
+        known.insert(chain.digest(), Checked { generation: trust.generation, second, found: found.clone(), token: None });
+        found
+    }
+
+    fn known_token(&self, chain: &ShownChain) -> Option<Option<TokenId>> {
+        self.0.borrow().get(&chain.digest()).and_then(|checked| checked.token)
+    }
+
+    fn keep_token(&self, chain: &ShownChain, token: Option<TokenId>) {
+        if let Some(checked) = self.0.borrow_mut().get_mut(&chain.digest()) {
+            checked.token = Some(token);
+        }
+    }
+}
+
+fn second_of(wall: Time) -> i64 {
+    wall.millis().div_euclid(1_000)
+}
+
+/// What the person is told.
+pub fn trouble(refusal: CertificateRefusal) -> CertificateTrouble {
+    match refusal {
+        CertificateRefusal::UnknownAuthority | CertificateRefusal::NameNotPermitted => CertificateTrouble::OtherAuthority,
+        CertificateRefusal::NotYetValid | CertificateRefusal::Expired | CertificateRefusal::AuthorityExpired => CertificateTrouble::Expired,
+        CertificateRefusal::Revoked => CertificateTrouble::Revoked,
+        CertificateRefusal::RevocationUnknown => CertificateTrouble::RevocationUnknown,
+        CertificateRefusal::NotForClientLogin => CertificateTrouble::WrongUse,
+        CertificateRefusal::Unreadable | CertificateRefusal::WeakKey | CertificateRefusal::UnusableName => CertificateTrouble::Unusable,
+    }
+}
+
+impl Worker {
+    /// The token whose certificate was shown on this connection, checked just now; for an app that binds its connections.
+    pub async fn held_for(&self, app: &App, shown: &Shown, now: Time) -> Held {
+        let Some(chain) = shown.chain().filter(|_| app.binding == Binding::Certificate) else { return NOTHING_HELD };
+        let trust = self.house.trusting.now();
+        let certificate = self.checks.check(&trust, chain, self.house.clock.wall()).map_err(trouble)?;
+        let token = match self.checks.known_token(chain) {
+            Some(token) => token,
+            None => {
+                let found = self.house.auth.usb_keys.token_of(&certificate, now).await;
+                let token = found.inspect_err(|error| tracing::error!(%error, "a certificate's token could not be looked up"));
+                let token = token.map_err(|_| CertificateTrouble::NotHers)?;
+                self.checks.keep_token(chain, token);
+                token
+            }
+        };
+        token.ok_or(CertificateTrouble::NotHers)
+    }
+}
+
+impl House {
+    /// Reads the files of authorities and lists anew where they changed. From then on handshakes name the new authorities.
+    pub async fn refresh_trust(&self) {
+        let trust = self.trusting.now();
+        if trust.clients.is_empty() {
+            return;
+        }
+        let old = Arc::clone(&trust);
+        let refreshed = tokio::task::spawn_blocking(move || trust.clients.refreshed()).await;
+        if let Ok(Some(clients)) = refreshed
+            && self.trusting.replace_that(&old, clients)
+        {
+            for warning in self.trusting.now().clients.warnings(self.clock.wall()) {
+                tracing::warn!("{warning}");
+            }
+            self.ask_for_certificates(&self.map.load());
+            self.journal.note(Event::done(crate::model::Action::TrustReloaded));
+        }
+    }
+
+    /// The hosts of `map` that ask for certificates ask for those that are trusted now.
+    pub fn ask_for_certificates(&self, map: &Map) {
+        let asking = asking(map, &self.trusting.now().clients);
+        if let Err(error) = self.front.ask_for_certificates(&asking) {
+            tracing::error!(%error, "hosts that ask for certificates keep their old settings");
+        }
+    }
+}
+
+pub fn asking(map: &Map, clients: &ClientTrust) -> Asking {
+    let bound = map.sites.iter().filter(|(_, site)| site.app.binding == Binding::Certificate);
+    let bound = bound.map(|(host, _)| (host.clone(), Spoken::Http1And2));
+    let key_host = map.key_host.iter().map(|site| (site.host.clone(), Spoken::Http1));
+    Asking { hosts: bound.chain(key_host).collect(), hints: clients.hints() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_to_refuse_a_certificate_has_a_page_of_its_kind() {
+        for (refusal, told) in [
+            (CertificateRefusal::Expired, CertificateTrouble::Expired),
+            (CertificateRefusal::Revoked, CertificateTrouble::Revoked),
+            (CertificateRefusal::RevocationUnknown, CertificateTrouble::RevocationUnknown),
+            (CertificateRefusal::UnknownAuthority, CertificateTrouble::OtherAuthority),
+            (CertificateRefusal::NotForClientLogin, CertificateTrouble::WrongUse),
+            (CertificateRefusal::WeakKey, CertificateTrouble::Unusable),
+        ] {
+            assert_eq!(trouble(refusal), told);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Lists of revoked certificates: what they say, and what holds when they say nothing that can be believed.
+
+use super::*;
+
+const FROM: (i32, u8, u8) = (2027, 1, 10);
+const NEXT: (i32, u8, u8) = (2027, 1, 20);
+
+/// An authority whose list is in `city.crl`.
+fn with_list(home: &Home, certificates: &[&City], lists: &[&str]) -> ClientTrust {
+    let crls = Crls::Files(lists.iter().map(|name| home.path(name)).collect());
+    ClientTrust::load(&[AuthoritySource { crls, ..home.source("city", certificates) }])
+}
+
+fn numbered(number: u64, mut params: CertificateParams) -> CertificateParams {
+    params.serial_number = Some(SerialNumber::from(number));
+    params
+}
+
+#[track_caller]
+fn warned(trust: &ClientTrust, words: &str) {
+    let warnings = trust.warnings(NOW);
+    assert!(warnings.iter().any(|warning| warning.contains(words)), "{warnings:?}");
+}
+
+#[test]
+fn what_is_on_the_list_is_refused_and_what_is_not_is_believed() {
+    let (home, city) = (Home::new(), City::new("city"));
+    home.put("city.crl", city.list(&[7], FROM, NEXT));
+    let trust = with_list(&home, &[&city], &["city.crl"]);
+    assert_eq!(refusal(&trust, &city.certify(&person("wang"))), CertificateRefusal::Revoked);
+    let other = numbered(8, person("li"));
+    trust.check(&[city.certify(&other)], NOW).unwrap();
+    assert_eq!(trust.warnings(NOW), [""; 0]);
+}
+
+#[test]
+fn a_list_that_cannot_be_believed_denies_says_why_and_recovers_when_it_is_replaced() {
+    let (home, city, other) = (Home::new(), City::new("city"), City::new("other"));
+    let leaf = city.certify(&person("wang"));
+    let good = city.list(&[], FROM, NEXT);
+    let pem = format!("-----BEGIN X509 CRL-----\n{}\n-----END X509 CRL-----\n", data_encoding::BASE64.encode(&good));
+    for (bad, words) in [
+        (None, "cannot be read"),
+        (Some(b"hello".to_vec()), "holds no list"),
+        (Some(vec![0x30, 0x03, 1, 2, 3]), "is damaged"),
+        (Some(city.list(&[], (2027, 1, 1), (2027, 1, 8))), "is out of date since 2027-01-08"),
+        (Some(other.list(&[], FROM, NEXT)), "is of \"CN=other\""),
+        (Some(City::new("city").list(&[], FROM, NEXT)), "signed by none of"),
+    ] {
+        let _ = fs::remove_file(home.path("city.crl"));
+        if let Some(bad) = bad {
+            home.put("city.crl", bad);
+        }
+        let trust = with_list(&home, &[&city], &["city.crl"]);
+        assert_eq!(refusal(&trust, &leaf), CertificateRefusal::RevocationUnknown, "{words}");
+        warned(&trust, words);
+        assert!(trust.refreshed().is_none(), "nothing changed");
+        home.put("new", &pem);
+        fs::rename(home.path("new"), home.path("city.crl")).unwrap();
+        let trust = trust.refreshed().expect("the file was replaced");
+        trust.check(std::slice::from_ref(&leaf), NOW).unwrap();
+        assert_eq!(trust.warnings(NOW), [""; 0]);
+    }
+}
+
+#[test]
+fn a_list_becomes_stale_without_any_file_changing() {
+    let (home, city) = (Home::new(), City::new("city"));
+    home.put("city.crl", city.list(&[], FROM, NEXT));
+    let trust = with_list(&home, &[&city], &["city.crl"]);
+    let leaf = [city.certify(&person("wang"))];
+    trust.check(&leaf, NOW).unwrap();
+    let late = NOW.plus(DAY * 6);
+    assert_eq!(trust.check(&leaf, late).unwrap_err(), CertificateRefusal::RevocationUnknown);
+    assert!(trust.warnings(late)[0].contains("out of date"));
+}
+
+#[test]
+fn every_authority_between_needs_a_list_and_one_that_was_revoked_takes_its_people_along() {
+    let (home, root) = (Home::new(), City::new("root"));
+    let below = |number: u64| root.below(numbered(number, City::params("office")));
+    let office = below(21);
+    let chain = [office.certify(&person("wang")), office.certificate.der().clone()];
+    home.put("root.crl", root.list(&[], FROM, NEXT));
+    home.put("office.crl", office.list(&[], FROM, NEXT));
+    let check = |lists: &[&str]| with_list(&home, &[&root], lists).check(&chain, NOW).map(drop);
+    check(&["root.crl", "office.crl"]).unwrap();
+    assert_eq!(check(&["office.crl"]), Err(CertificateRefusal::RevocationUnknown));
+    assert_eq!(check(&["root.crl"]), Err(CertificateRefusal::RevocationUnknown));
+    home.put("root.crl", root.list(&[21], FROM, NEXT));
+    assert_eq!(check(&["root.crl", "office.crl"]), Err(CertificateRefusal::Revoked));
+}

@@ -1,0 +1,119 @@
+//! Certificates of USB-KEYs and the tokens that they are on.
+
+use super::*;
+use crate::model::{Serial, TokenKind, TokenState};
+
+fn serial(text: &str) -> Serial {
+    Serial::parse(text).unwrap()
+}
+
+fn new(n: u8) -> NewCertificate {
+    NewCertificate {
+        token: TokenId::fresh(),
+        fingerprint: [n; 32],
+        number: format!("{n:02x}"),
+        subject: "CN=wang".into(),
+        issuer: "CN=city".into(),
+        not_after: later(86_400),
+    }
+}
+
+async fn issue(store: &Store, name: &str, account: AccountId, n: u8) -> CertificateChange {
+    store.issue_certificate(&serial(name), account, &new(n), &[n], NOW).await.unwrap()
+}
+
+async fn stored(store: &Store, n: u8) -> Option<StoredCertificate> {
+    store.certificate([n; 32]).await.unwrap()
+}
+
+async fn revoked(store: &Store, now: Time) -> Vec<String> {
+    store.revoked_certificates(now).await.unwrap().into_iter().map(|one| one.number).collect()
+}
+
+fn opens(found: &Option<StoredCertificate>) -> bool {
+    found.as_ref().is_some_and(|found| found.state == TokenState::Active)
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_issued_opens_once_its_holder_has_shown_it() {
+    let (_directory, store) = store().await;
+    let (wang, _) = enrolled(&store, "wang", 1).await;
+    let CertificateChange::Done { token, .. } = issue(&store, "UK-1", wang.id, 1).await else { panic!() };
+    let issued = stored(&store, 1).await.unwrap();
+    assert_eq!((issued.holder, issued.state, issued.serial.as_str()), (Some(wang.id), TokenState::Issued, "UK-1"));
+    assert!(store.use_usb_key(token, later(5)).await.unwrap());
+    assert!(opens(&stored(&store, 1).await));
+    assert_eq!(store.token(&serial("UK-1")).await.unwrap().unwrap().last_used, Some(later(5)));
+    assert_eq!(stored(&store, 2).await, None);
+    store.change_token(&serial("UK-1"), TokenState::Suspended, NOW).await.unwrap();
+    assert!(!store.use_usb_key(token, later(6)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_certificate_is_registered_once_and_with_a_person_who_can_hold_it() {
+    let (_directory, store) = store().await;
+    let (wang, _) = enrolled(&store, "wang", 1).await;
+    let (li, _) = enrolled(&store, "li", 2).await;
+    assert!(store.register_certificate(&new(1), wang.id, NOW).await.unwrap());
+    assert!(opens(&stored(&store, 1).await), "its key was shown");
+    assert!(!store.register_certificate(&new(1), li.id, NOW).await.unwrap());
+    assert!(!store.register_certificate(&new(2), AccountId::fresh(), NOW).await.unwrap());
+    store.set_state(li.id, &[AccountState::Active], AccountState::Disabled).await.unwrap();
+    assert!(!store.register_certificate(&new(3), li.id, NOW).await.unwrap());
+    assert_eq!(stored(&store, 3).await, None);
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_superseded_or_revoked_counts_no_more_and_never_comes_back() {
+    let (_directory, store) = store().await;
+    let (wang, _) = enrolled(&store, "wang", 1).await;
+    let CertificateChange::Done { token, .. } = issue(&store, "UK-1", wang.id, 1).await else { panic!() };
+    assert!(store.use_usb_key(token, NOW).await.unwrap());
+    assert!(matches!(store.renew_certificate(&serial("uk-1"), &new(2), &[2], NOW).await.unwrap(), CertificateChange::Done { .. }));
+    assert!(!opens(&stored(&store, 1).await) && opens(&stored(&store, 2).await));
+    assert!(!store.register_certificate(&new(1), wang.id, NOW).await.unwrap(), "it was superseded");
+    assert_eq!(store.renew_certificate(&serial("UK-1"), &new(1), &[1], NOW).await.unwrap(), CertificateChange::Taken);
+    assert!(opens(&stored(&store, 2).await), "a renewal that fails changes nothing");
+    let done = CertificateChange::Done { token, ended: vec![] };
+    assert_eq!(store.revoke_certificate(&serial("UK-1"), NOW).await.unwrap(), done);
+    assert!(!opens(&stored(&store, 2).await));
+    let again = store.revoke_certificate(&serial("UK-1"), NOW).await.unwrap();
+    assert_eq!(again, CertificateChange::Not(TokenState::Active), "it has none that counts");
+    assert_eq!(revoked(&store, NOW).await, ["01", "02"]);
+    assert!(store.certified_key(&serial("UK-1")).await.unwrap().is_some());
+    assert_eq!(store.certified_key(&serial("UK-2")).await.unwrap(), None);
+    let listed = store.certificates().await.unwrap();
+    assert!(listed.iter().all(|one| one.own && one.revoked.is_some() && one.holder.as_ref().is_some_and(|(id, _)| *id == wang.id)));
+}
+
+#[tokio::test]
+async fn the_list_of_the_revoked_follows_a_token_that_was_lost_and_forgets_what_has_expired() {
+    let (_directory, store) = store().await;
+    let (wang, _) = enrolled(&store, "wang", 1).await;
+    issue(&store, "UK-1", wang.id, 1).await;
+    let foreign = new(7);
+    assert!(store.register_certificate(&foreign, wang.id, NOW).await.unwrap());
+    assert_eq!(revoked(&store, NOW).await, [""; 0]);
+    store.change_token(&serial("UK-1"), TokenState::Lost, later(1)).await.unwrap();
+    store.change_token(&serial(&foreign.serial()), TokenState::Lost, later(1)).await.unwrap();
+    let list = store.revoked_certificates(later(9)).await.unwrap();
+    assert_eq!(list, [RevokedCertificate { number: "01".into(), at: later(1) }], "others keep their own lists");
+    assert_eq!(revoked(&store, later(3 * 86_400)).await, [""; 0]);
+    assert!(!opens(&stored(&store, 1).await));
+}
+
+#[tokio::test]
+async fn only_a_usb_key_that_is_not_in_other_hands_is_given_a_certificate() {
+    let (_directory, store) = store().await;
+    let (wang, key) = enrolled(&store, "wang", 1).await;
+    let (li, _) = enrolled(&store, "li", 2).await;
+    let name = key.serial.as_str().to_owned();
+    assert_eq!(issue(&store, &name, wang.id, 1).await, CertificateChange::NotOfThisKind(TokenKind::WebAuthn));
+    assert!(matches!(issue(&store, "UK-1", wang.id, 1).await, CertificateChange::Done { .. }));
+    assert_eq!(issue(&store, "UK-1", li.id, 2).await, CertificateChange::Not(TokenState::Issued));
+    assert_eq!(issue(&store, "UK-2", li.id, 1).await, CertificateChange::Taken);
+    assert_eq!(store.token(&serial("UK-2")).await.unwrap(), None, "all or nothing");
+    assert_eq!(store.renew_certificate(&serial("UK-9"), &new(3), &[3], NOW).await.unwrap(), CertificateChange::NoSuch);
+    store.change_token(&serial("UK-1"), TokenState::Revoked, NOW).await.unwrap();
+    assert_eq!(store.renew_certificate(&serial("UK-1"), &new(3), &[3], NOW).await.unwrap(), CertificateChange::Not(TokenState::Revoked));
+}

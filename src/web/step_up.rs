@@ -1,0 +1,196 @@
+//! "Prove it once more": on the way to an app that wants another proof than the session has, or a newer one. Afterwards she is back where
+//! she was.
+
+use crate::access::{Demand, FactorDemand};
+use crate::auth::{CeremonyError, KeyChangeError, ShownFor, SteppedUp, cookies};
+use crate::crypto::Token;
+use crate::model::{Action, Refusal};
+
+use super::call::{Answer, Asked, Posted};
+use super::denial;
+use super::enrol::ceremony_alert;
+use super::keys::{attempt, refused, settle};
+use super::own::{broken, name_of, own_event, record};
+use super::own_tokens;
+use super::sign_in::{app_of, lead_on, status_of, told_to_wait, verdict_of, wait_of};
+use super::usb_key::lead_there;
+use super::view::{Alert, Ceremony, ReturnTo, StepUpView, WhyOver};
+
+/// Where forms are kept on every app's host.
+pub const KEPT: &str = "/.yumen/kept/";
+
+pub async fn page(asked: Asked) -> Answer {
+    let return_to = asked.query.return_to();
+    match verdict_of(&asked, &return_to) {
+        Some(Ok(())) => asked.redirect(&return_to.at("/enter")),
+        _ => ask(&asked, return_to, None).await,
+    }
+}
+
+/// Decides anew first: what was missing may be there by now, and then she only goes on.
+async fn ask(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
+    let demand = match unmet(asked, &return_to) {
+        Ok(demand) => demand,
+        Err(answer) => return *answer,
+    };
+    let identity = asked.identity()?;
+    let factor = demand.factor.unwrap_or_default();
+    let (keys, wall) = (&asked.portal.auth.keys, asked.portal.clock.wall());
+    let app = app_of(asked, &return_to);
+    let makes = app.as_ref().and_then(|app| app.makes.clone());
+    let means = match keys.step_up_means(identity, |proven| factor.is_met_by(proven), makes.as_deref(), asked.now, wall).await {
+        Ok(means) => means,
+        Err(error) => return failed(asked, &return_to, error),
+    };
+    let going_to = app_of(asked, &return_to).map(|app| name_of(&app, asked.visit.language).to_owned()).unwrap_or_default();
+    let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
+    let view = StepUpView {
+        frame: asked.frame_at(&return_to.at("/step-up"), alert),
+        going_to,
+        factor: factor_text(factor),
+        makes: makes.iter().flat_map(|makes| makes.iter()).map(|make| make.to_string()).collect(),
+        // Rounded down: who waits for longer than is said, waits in vain.
+        fresh_minutes: demand.fresh.map(|fresh| fresh.as_secs().checked_div(60).unwrap_or(0).max(1)),
+        form_kept: return_to.path.starts_with(KEPT),
+        ceremony: means.key.map(|challenge| Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() }),
+        code: means.code,
+        // Where nothing else would do, it may be the first use of one that her authority's rule names.
+        usb_key: ((means.usb_key || factor == FactorDemand::UsbKey) && asked.portal.key_host.is_some())
+            .then(|| return_to.at("/step-up/usb-key")),
+        return_to,
+    };
+    told_to_wait(asked.show_with(status, &view)?, wait)
+}
+
+/// What is missing for what she wants to do; otherwise where she goes instead.
+fn unmet(asked: &Asked, return_to: &ReturnTo) -> Result<Demand, Box<Answer>> {
+    if asked.visit.visitor.known().is_none() {
+        return Err(Box::new(asked.redirect(&return_to.at("/sign-in"))));
+    }
+    match verdict_of(asked, return_to) {
+        None => Err(Box::new(asked.redirect("/"))),
+        Some(Ok(())) => Err(Box::new(lead_on(asked, return_to))),
+        Some(Err(Refusal::SignInNeeded | Refusal::SignInAgain)) => Err(Box::new(asked.redirect(&return_to.at("/sign-in")))),
+        Some(Err(refusal)) => match Demand::unmet(&refusal) {
+            Some(demand) => Ok(demand),
+            None => Err(Box::new(Err(refusal.into()))),
+        },
+    }
+}
+
+pub async fn key(Posted { mut asked, form }: Posted) -> Answer {
+    let return_to = asked.query.return_to();
+    if let Err(answer) = unmet(&asked, &return_to) {
+        return *answer;
+    }
+    let identity = asked.identity()?.clone();
+    let Some(challenge) = Token::parse(form.text("challenge")) else {
+        return ask(&asked, return_to, Some(Alert::ChallengeExpired)).await;
+    };
+    let attempt = match attempt(&asked, &identity, Action::StepUp).await? {
+        Ok(attempt) => attempt,
+        Err(seconds) => return ask(&asked, return_to, Some(Alert::Wait { seconds })).await,
+    };
+    let proven = asked.portal.auth.keys.step_up_by_key(&identity, &challenge, form.text("credential"), asked.now).await;
+    settle(&asked, attempt, &proven);
+    finish(&mut asked, return_to, proven).await
+}
+
+pub async fn code(Posted { mut asked, form }: Posted) -> Answer {
+    let return_to = asked.query.return_to();
+    if let Err(answer) = unmet(&asked, &return_to) {
+        return *answer;
+    }
+    let identity = asked.identity()?.clone();
+    let attempt = match attempt(&asked, &identity, Action::StepUp).await? {
+        Ok(attempt) => attempt,
+        Err(seconds) => return ask(&asked, return_to, Some(Alert::Wait { seconds })).await,
+    };
+    let wall = asked.portal.clock.wall();
+    let proven = asked.portal.auth.keys.step_up_by_code(&identity, form.text("code"), asked.now, wall).await;
+    settle(&asked, attempt, &proven);
+    finish(&mut asked, return_to, proven).await
+}
+
+/// She wants to show her USB-KEY, on the host that asks for certificates.
+pub async fn usb_key(asked: Asked) -> Answer {
+    let return_to = asked.query.return_to();
+    if let Err(answer) = unmet(&asked, &return_to) {
+        return *answer;
+    }
+    let account = asked.identity()?.account();
+    let (back, way_back) = (return_to.at("/step-up/usb-key/finish"), return_to.at("/step-up"));
+    lead_there(&asked, Some(account), ShownFor::StepUp, &back, way_back).await
+}
+
+/// The answer comes back with her.
+pub async fn usb_key_finish(mut asked: Asked) -> Answer {
+    let return_to = asked.query.return_to();
+    if let Err(answer) = unmet(&asked, &return_to) {
+        return *answer;
+    }
+    let identity = asked.identity()?.clone();
+    let shown = match Token::parse(asked.query.text("code")) {
+        Some(code) => asked.portal.auth.usb_keys.take(&code, asked.browser, ShownFor::StepUp, asked.now).await.map_err(broken)?,
+        None => None,
+    };
+    let Some(shown) = shown else { return ask(&asked, return_to, Some(Alert::ChallengeExpired)).await };
+    let proven = asked.portal.auth.keys.step_up_by_usb_key(&identity, shown, asked.now).await;
+    finish(&mut asked, return_to, proven).await
+}
+
+async fn finish(asked: &mut Asked, return_to: ReturnTo, proven: Result<SteppedUp, KeyChangeError>) -> Answer {
+    match proven {
+        Ok(proven) => done(asked, &return_to, proven).await,
+        Err(KeyChangeError::WrongProof(denied)) => {
+            denial::note(asked, &denied, own_event(asked, Action::StepUp)?, "").await?;
+            // The key of which there may be two had opened this very session.
+            if asked.identity()?.is_revoked() {
+                return own_tokens::over(asked, WhyOver::KeySuspended);
+            }
+            ask(asked, return_to, Some(denial::key_alert(denied.why()))).await
+        }
+        Err(KeyChangeError::Ceremony(error)) => match ceremony_alert(&error) {
+            Some(alert) => ask(asked, return_to, Some(alert)).await,
+            None => failed(asked, &return_to, KeyChangeError::Ceremony(error)),
+        },
+        Err(error) if error.is_wrong() => {
+            refused(asked, own_event(asked, Action::StepUp)?, &error).await?;
+            let identity = asked.identity()?.clone();
+            match own_tokens::told(asked, &identity, &error).await? {
+                Ok(alert) => ask(asked, return_to, Some(alert)).await,
+                Err(answer) => answer,
+            }
+        }
+        Err(error) => failed(asked, &return_to, error),
+    }
+}
+
+async fn done(asked: &mut Asked, return_to: &ReturnTo, SteppedUp { token, identity, proof }: SteppedUp) -> Answer {
+    let event = own_event(asked, Action::StepUp)?.by(identity.who().clone());
+    if let Err(refused) = record(asked, event.with("token", proof.token).with("factor", proof.factor)).await {
+        // No record, no access: a session that grew stronger without anybody knowing ends.
+        let _ = asked.portal.auth.sessions.end(identity.session_id()).await;
+        return Err(refused);
+    }
+    asked.set_cookie(cookies::set(cookies::SESSION, &token.reveal(), asked.portal.cookie_lives));
+    lead_on(asked, return_to)
+}
+
+fn failed(asked: &Asked, return_to: &ReturnTo, error: KeyChangeError) -> Answer {
+    match error {
+        KeyChangeError::NotSignedIn => asked.redirect(&return_to.at("/sign-in")),
+        KeyChangeError::NoProof | KeyChangeError::Ceremony(CeremonyError::NoChallenge) => asked.redirect(&return_to.at("/step-up")),
+        error => Err(broken(error)),
+    }
+}
+
+const fn factor_text(factor: FactorDemand) -> &'static str {
+    match factor {
+        FactorDemand::Any => "step-up-any",
+        FactorDemand::Hardware => "step-up-hardware",
+        FactorDemand::PhishingResistant => "step-up-phishing-resistant",
+        FactorDemand::WebAuthn => "step-up-webauthn",
+        FactorDemand::UsbKey => "step-up-usb-key",
+    }
+}

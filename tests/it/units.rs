@@ -105,9 +105,8 @@ async fn a_manager_who_signed_in_by_code_manages_nothing() {
     house.stock().await;
     drop(manager(&house, "Press", "li").await);
     house.issue("FT-1", "li").await;
-    let inner = house.gateway().house();
     let id = house.account_of("li").await.id;
-    inner.auth.codes.activate(id, crate::own_tokens::CODES[0], inner.clock.wall()).await.unwrap();
+    house.show_first_code(id).await;
     let mut browser = house.browser();
     let page = open(&mut browser, "/").await;
     let page = first_factor(&mut browser, &page, "li", PASSWORD).await;

@@ -11,6 +11,8 @@ mod browser;
 mod forms;
 #[path = "../tests/it/house.rs"]
 mod house;
+#[path = "../tests/it/office.rs"]
+mod office;
 #[path = "../tests/it/upstream.rs"]
 mod upstream;
 

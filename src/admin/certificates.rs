@@ -11,7 +11,8 @@ use crate::model::{Account, AccountName, Action, Event, Outcome, Serial, TokenId
 use crate::pki::{Holder, IssuedToHolder, IssuingCa, IssuingFiles, RequestedKey};
 use crate::store::{CertificateChange, ListedCertificate, NewCertificate, RevokedCertificate, StoreError};
 
-use super::desk::{AdminError, Desk, permit};
+use super::desk::Desk;
+use super::error::AdminError;
 use super::permission::{Actor, Change};
 
 const DAY_MS: i64 = 86_400_000;
@@ -78,7 +79,7 @@ impl CertificateLine {
 impl Desk {
     /// Makes the gateway's own authority, once. Whether it is believed is said in the config.
     pub async fn create_authority(&self, actor: &Actor, name: &str, wall: Time) -> Result<(), AdminError> {
-        permit(actor, Change::CreateAuthority)?;
+        self.permit(actor, Change::CreateAuthority)?;
         let issuing = self.issuing.as_ref().ok_or(AdminError::NoAuthority)?;
         let event = Event::done(Action::AuthorityCreated).with("name", name);
         let change = async { IssuingCa::create(&issuing.files, name, wall).map(drop) };
@@ -86,7 +87,7 @@ impl Desk {
     }
 
     pub async fn certificates(&self, actor: &Actor) -> Result<Vec<ListedCertificate>, AdminError> {
-        permit(actor, Change::ReadTokens)?;
+        self.permit(actor, Change::ReadTokens)?;
         Ok(self.store.certificates().await?)
     }
 
@@ -100,7 +101,7 @@ impl Desk {
         days: u32,
         when: When,
     ) -> Result<Certified, AdminError> {
-        permit(actor, Change::IssueCertificate)?;
+        self.permit(actor, Change::IssueCertificate)?;
         let account = self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?;
         self.may_certify(actor, &account, when.now).await?;
         let key = RequestedKey::of_request(request)?;
@@ -127,7 +128,7 @@ impl Desk {
         days: u32,
         when: When,
     ) -> Result<Certified, AdminError> {
-        permit(actor, Change::IssueCertificate)?;
+        self.permit(actor, Change::IssueCertificate)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         let holder = token.holder.ok_or(AdminError::WrongTokenState { serial: serial.clone(), state: token.state })?;
         let account = self.store.account(holder.account).await?.ok_or(AdminError::NoSuchAccount)?;
@@ -150,7 +151,7 @@ impl Desk {
 
     /// Takes a token's certificate out of use and ends at once what it had opened. Returns how many sessions that were.
     pub async fn revoke_certificate(&self, actor: &Actor, serial: &Serial, when: When) -> Result<usize, AdminError> {
-        permit(actor, Change::RevokeCertificate)?;
+        self.permit(actor, Change::RevokeCertificate)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         // Before anything that can fail or wait.
         let at_once = self.sessions.revoke_all_by(token.id);

@@ -4,140 +4,25 @@ use std::time::Duration;
 use futures_util::future;
 
 use crate::audit::{Journal, NoRecord};
-use crate::auth::{CodeError, Codes, SessionRow, Sessions};
+use crate::auth::{Codes, SessionRow, Sessions};
 use crate::clock::Time;
-use crate::crypto::{HalfHash, NoRandomness, Token};
-use crate::model::{
-    Account, AccountId, AccountName, AccountState, Action, Event, Outcome, PetitionState, Role, Serial, SessionId, TokenKind, TokenState,
-    UnitName,
-};
-use crate::oath::Problem;
-use crate::pki::{IssuingFiles, PkiError};
-use crate::store::{AccountFilter, InviteError, Store, StoreError, StoredKey};
+use crate::crypto::{HalfHash, Token};
+use crate::model::{Account, AccountId, AccountName, AccountState, Action, Event, Outcome, Role, SessionId, UnitName};
+use crate::pki::IssuingFiles;
+use crate::store::{AccountFilter, Store, StoreError, StoredKey};
 
 use super::certificates::Issuing;
+use super::error::AdminError;
 use super::letters::LetterSettings;
-use super::permission::{Actor, Change};
-use super::petitions::{Authority, Proposed, Waiting};
+use super::permission::{Actor, Change, Permissions, Scope};
+use super::petitions::{Authority, Waiting};
 use super::proposal::Wish;
 use super::recovery::{asks_for_half, halved};
-use super::roster::RowProblem;
+use super::terminals::Terminals;
 use super::trust::Declared;
 
 /// How long an invitation waits for its person.
 pub const INVITATION_LIVES: Duration = Duration::from_secs(15 * 60);
-
-#[derive(Debug, thiserror::Error)]
-pub enum AdminError {
-    #[error("this account may not do that")]
-    NotAllowed,
-    #[error("there is no such account")]
-    NoSuchAccount,
-    #[error("an account of this name has enrolled already; see `yumen account list`, and `yumen account enable` if it is switched off")]
-    NameTaken,
-    #[error("it was done, but the audit log has failed and could not record it: write down who did it and when, and mend the log")]
-    Unrecorded,
-    #[error(
-        "its sessions were ended at once, but the store failed, so that a restart may bring them back and no account was switched off: ask again when the store works"
-    )]
-    OnlyInMemory(#[source] StoreError),
-    #[error("the account is {0}, and to such an account this cannot be done")]
-    WrongState(AccountState),
-    #[error("nothing was imported; the file has {}:{}", problems(.0.len()), listed(.0))]
-    BadDelivery(Vec<Problem>),
-    #[error("nothing was imported; {} of the serial numbers are known already:{}", .0.len(), listed(.0))]
-    KnownSerials(Vec<Serial>),
-    #[error("nothing was imported; the file has {}:{}", problems(.0.len()), listed(.0))]
-    BadRoster(Vec<RowProblem>),
-    #[error("the part that begins with {0} was not imported: something changed meanwhile; look the file through again")]
-    PeopleChanged(AccountName),
-    #[error("there is no token with the serial number {0}; see `yumen token list`")]
-    NoSuchToken(Serial),
-    #[error("the token {serial} is {state}, so that cannot be done with it")]
-    WrongTokenState { serial: Serial, state: TokenState },
-    #[error("these are not two codes in a row of the token {0}; read them off anew, one directly after the other")]
-    WrongCodes(Serial),
-    #[error("a code cannot be judged")]
-    Code(#[source] CodeError),
-    #[error("the token {serial} is no USB-KEY: it is of the kind {kind}")]
-    NoUsbKey { serial: Serial, kind: TokenKind },
-    #[error("the token {0} has no certificate of the gateway's own authority: give the request that was made in it")]
-    NoCertificate(Serial),
-    #[error("this certificate, or its key, is registered already")]
-    CertificateTaken,
-    #[error("the gateway has no authority of its own yet; `yumen token create-authority` makes one")]
-    NoAuthority,
-    #[error(transparent)]
-    Pki(#[from] PkiError),
-    #[error("the account is switched off, so it cannot be given a token")]
-    NoHolder,
-    #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
-    Oneself,
-    #[error("{}", waits(.0))]
-    Proposed(Box<Proposed>),
-    #[error("there is no such change that waits")]
-    NoSuchPetition,
-    #[error("the change does not wait any more: it was carried out, withdrawn or rejected, or its time is over (it is {0})")]
-    PetitionClosed(PetitionState),
-    #[error("whoever proposed a change does not confirm it")]
-    OwnPetition,
-    #[error("nobody proposes or confirms what is about her own account")]
-    ConcernsYou,
-    #[error("whoever proposed it is no security administrator any more, or the token that she proposed it with is not hers any more")]
-    ProposerGone,
-    #[error("what it is about has changed since it was proposed, so it was not carried out: propose it anew")]
-    ChangedMeanwhile,
-    #[error("it takes two security administrators, neither of whom it may be about, and there is no other one who could confirm it")]
-    NobodyToConfirm,
-    #[error("a fresh proof by a hardware token, for this change, is needed")]
-    NoFreshProof,
-    #[error("she has no token by which she could show that it is she: she has to begin anew")]
-    NothingToProveBy,
-    #[error("a staff member's certificate would take two security administrators: she registers her token herself, under My tokens")]
-    StaffCertificate,
-    #[error("the config declares no such authority")]
-    NoSuchAuthority,
-    #[error(transparent)]
-    NoRecord(#[from] NoRecord),
-    #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
-    #[error("the store failed")]
-    Store(#[from] StoreError),
-}
-
-impl From<InviteError> for AdminError {
-    fn from(error: InviteError) -> Self {
-        match error {
-            InviteError::NameTaken => Self::NameTaken,
-            InviteError::Store(error) => Self::Store(error),
-        }
-    }
-}
-
-/// What somebody at a terminal is told of a change that she cannot make alone.
-fn waits(proposed: &Proposed) -> String {
-    let Proposed { state, url, expires, half, .. } = proposed;
-    let code = half.as_ref().map_or_else(String::new, |half| {
-        format!(". Give the person this code; without it the link that the other one gets opens nothing: {}", half.reveal())
-    });
-    match state {
-        PetitionState::Open => format!("proposed, not done yet: another security administrator confirms it at {url} until {expires}{code}"),
-        _ => format!("it takes two security administrators: show your token at {url} to propose it"),
-    }
-}
-
-fn problems(count: usize) -> String {
-    if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
-}
-
-/// A line each, and the first few only: a whole delivery may be wrong in one way.
-fn listed<T: std::fmt::Display>(all: &[T]) -> String {
-    const SHOWN: usize = 20;
-    let more = all.len().saturating_sub(SHOWN);
-    let lines = all.iter().take(SHOWN).map(|one| format!("\n  {one}"));
-    let rest = (more > 0).then(|| format!("\n  and {more} more"));
-    lines.chain(rest).collect()
-}
 
 /// An account as it is asked for.
 #[derive(Clone, Debug)]
@@ -173,6 +58,8 @@ pub struct Desk {
     pub(super) sessions: Arc<Sessions>,
     pub(super) journal: Journal,
     pub(super) codes: Codes,
+    pub(super) permissions: Permissions,
+    pub(super) terminals: Terminals,
     /// `https://host[:port]` of the portal.
     pub(super) portal: String,
     pub(super) waiting: Waiting,
@@ -184,8 +71,19 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(store: Store, sessions: Arc<Sessions>, journal: Journal, codes: Codes, portal: String) -> Self {
-        let (waiting, declared) = (Waiting::default(), Declared::default());
-        Self { store, sessions, journal, codes, portal, waiting, declared, letters: LetterSettings::default(), issuing: None }
+        Self {
+            store,
+            sessions,
+            journal,
+            codes,
+            portal,
+            permissions: Permissions::default(),
+            terminals: Terminals::default(),
+            waiting: Waiting::default(),
+            declared: Declared::default(),
+            letters: LetterSettings::default(),
+            issuing: None,
+        }
     }
 
     #[must_use]
@@ -202,8 +100,11 @@ impl Desk {
 
     /// Creates an account, or renews the invitation of one that has not enrolled yet.
     pub async fn invite(&self, actor: &Actor, new: NewAccount, now: Time) -> Result<Invitation, AdminError> {
-        permit(actor, Change::Invite)?;
-        let authority = self.authority(actor, &Wish::Invite(new.clone()), now).await?;
+        let authority = match self.may_invite(actor, &new).await? {
+            Scope::All => self.authority(actor, &Wish::Invite(new.clone()), now).await?,
+            // Plain members of her own unit alone: that gives nobody power.
+            Scope::Unit(_) => Authority::Own,
+        };
         self.invite_by(actor, new, (&authority, None), now).await
     }
 
@@ -214,6 +115,7 @@ impl Desk {
         (authority, half): (&Authority, Option<HalfHash>),
         now: Time,
     ) -> Result<Invitation, AdminError> {
+        let scope = self.may_invite(actor, &new).await?;
         let account = Account {
             id: AccountId::fresh(),
             name: new.name,
@@ -228,22 +130,46 @@ impl Desk {
         let event = Event::done(Action::AccountInvited).with("name", &account.name).with("role", account.role).with("unit", &account.unit);
         // An invitation that is renewed may change what was promised: the record says what it was.
         let event = match self.store.account_by_name(&account.name).await? {
+            // Another unit's and her own staff's invitations are not hers to renew.
+            Some(before) if !self.reaches(&scope, &before) => return Err(AdminError::NameTaken),
             Some(before) => event.with("account", before.id).with("role-before", before.role).with("unit-before", &before.unit),
             None => event.with("account", account.id),
         };
         let invited = self.store.invite(&account, halved(&token, half).hash(), expires);
         let account = self.recorded(actor, authority.sign(event), invited).await?;
+        if self.manages_unit(account.id) {
+            self.load_managers().await?;
+        }
         let link = format!("{}/enrol{}#{}", self.portal, asks_for_half(half), token.reveal());
         Ok(Invitation { link, account, expires, halved: half.is_some() })
     }
 
+    /// The machine's owner invites whom he likes, as long as there is nobody else who could.
+    async fn may_invite(&self, actor: &Actor, new: &NewAccount) -> Result<Scope, AdminError> {
+        let scope = match actor {
+            Actor::Machine { .. } => {
+                self.permit(actor, Change::Bootstrap)?;
+                if self.has_security_administrator().await? {
+                    return Err(AdminError::BootstrapOver);
+                }
+                Scope::All
+            }
+            Actor::Staff { .. } | Actor::Terminal { .. } => self.scope(actor, Change::Invite)?,
+        };
+        match &scope {
+            Scope::Unit(unit) if new.role != Role::Member || new.unit != *unit => Err(AdminError::NotAllowed),
+            Scope::All | Scope::Unit(_) => Ok(scope),
+        }
+    }
+
     /// Switches an account off and ends its sessions; may be repeated.
     pub async fn disable(&self, actor: &Actor, id: AccountId) -> Result<Disabled, AdminError> {
-        permit(actor, Change::DisableAccount)?;
-        if let Actor::Staff { identity, .. } = actor
-            && identity.who().account == id
-        {
+        let scope = self.scope(actor, Change::DisableAccount)?;
+        if actor.person().is_some_and(|identity| identity.account() == id) {
             return Err(AdminError::Oneself);
+        }
+        if scope != Scope::All && !self.reaches(&scope, &self.known(id).await?) {
+            return Err(AdminError::NoSuchAccount);
         }
         // Before anything that can fail or wait.
         let at_once = self.sessions.revoke_all_of(id).len();
@@ -260,7 +186,7 @@ impl Desk {
 
     /// Switches a disabled or suspended account on again.
     pub async fn enable(&self, actor: &Actor, id: AccountId, now: Time) -> Result<(), AdminError> {
-        permit(actor, Change::EnableAccount)?;
+        self.permit(actor, Change::EnableAccount)?;
         let authority = self.authority(actor, &Wish::Enable(id), now).await?;
         self.enable_by(actor, id, &authority).await
     }
@@ -273,13 +199,13 @@ impl Desk {
     }
 
     pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<bool, AdminError> {
-        permit(actor, Change::EndSession)?;
+        self.permit(actor, Change::EndSession)?;
         let event = Event::done(Action::SessionEnded).with("session", id);
         self.taken_away(actor, event, self.sessions.end(id)).await
     }
 
     pub async fn end_sessions_of(&self, actor: &Actor, id: AccountId) -> Result<usize, AdminError> {
-        permit(actor, Change::EndSession)?;
+        self.permit(actor, Change::EndSession)?;
         let at_once = self.sessions.revoke_all_of(id).len();
         let (event, account) = self.perhaps_known(Action::SessionEnded, id).await?;
         let change = async {
@@ -290,29 +216,37 @@ impl Desk {
     }
 
     pub async fn accounts(&self, actor: &Actor, filter: &AccountFilter) -> Result<Vec<Account>, AdminError> {
-        permit(actor, Change::ReadAccounts)?;
-        Ok(self.store.accounts(filter).await?)
+        let scope = self.scope(actor, Change::ReadAccounts)?;
+        let Scope::Unit(unit) = &scope else { return Ok(self.store.accounts(filter).await?) };
+        let filter = AccountFilter { unit: Some(unit.clone()), ..filter.clone() };
+        let mut accounts = self.store.accounts(&filter).await?;
+        accounts.retain(|account| account.role == Role::Member);
+        Ok(accounts)
     }
 
     pub async fn account(&self, actor: &Actor, id: AccountId) -> Result<(Account, Vec<StoredKey>), AdminError> {
-        permit(actor, Change::ReadAccounts)?;
-        Ok((self.known(id).await?, self.store.keys(id).await?))
+        let scope = self.scope(actor, Change::ReadAccounts)?;
+        let account = self.known(id).await?;
+        match scope {
+            Scope::Unit(unit) if account.role != Role::Member || account.unit != unit => Err(AdminError::NoSuchAccount),
+            Scope::All | Scope::Unit(_) => Ok((account, self.store.keys(id).await?)),
+        }
     }
 
     /// Since when nobody had used the account, if it is suspended for that.
     pub async fn unused_since(&self, actor: &Actor, id: AccountId) -> Result<Option<Time>, AdminError> {
-        permit(actor, Change::ReadAccounts)?;
+        self.permit(actor, Change::ReadAccounts)?;
         Ok(self.store.suspended_unused().await?.remove(&id))
     }
 
     pub async fn account_named(&self, actor: &Actor, name: &AccountName) -> Result<Account, AdminError> {
-        permit(actor, Change::ReadAccounts)?;
+        self.permit(actor, Change::ReadAccounts)?;
         self.store.account_by_name(name).await?.ok_or(AdminError::NoSuchAccount)
     }
 
     /// Whose name this is; where the store fails, those who have a session are still known.
     pub async fn id_of(&self, actor: &Actor, name: &AccountName) -> Result<AccountId, AdminError> {
-        permit(actor, Change::ReadAccounts)?;
+        self.permit(actor, Change::ReadAccounts)?;
         match self.store.account_by_name(name).await {
             Ok(account) => account.map(|account| account.id).ok_or(AdminError::NoSuchAccount),
             Err(error) => {
@@ -323,7 +257,7 @@ impl Desk {
     }
 
     pub fn sessions(&self, actor: &Actor) -> Result<Vec<SessionRow>, AdminError> {
-        permit(actor, Change::ReadSessions)?;
+        self.permit(actor, Change::ReadSessions)?;
         Ok(self.sessions.list_all())
     }
 
@@ -349,7 +283,7 @@ impl Desk {
         self.recorded(actor, event, change).await
     }
 
-    async fn known(&self, id: AccountId) -> Result<Account, AdminError> {
+    pub(super) async fn known(&self, id: AccountId) -> Result<Account, AdminError> {
         self.store.account(id).await?.ok_or(AdminError::NoSuchAccount)
     }
 
@@ -410,10 +344,6 @@ impl Desk {
     }
 }
 
-fn about(action: Action, account: &Account) -> Event {
+pub(super) fn about(action: Action, account: &Account) -> Event {
     Event::done(action).with("account", account.id).with("name", &account.name)
-}
-
-pub(super) fn permit(actor: &Actor, change: Change) -> Result<(), AdminError> {
-    if actor.may(change) { Ok(()) } else { Err(AdminError::NotAllowed) }
 }

@@ -6,7 +6,8 @@ use crate::model::{AccountId, AccountName, Action, Event, Outcome, Serial, Token
 use crate::oath::{self, TransportKey};
 use crate::store::{StoreError, StoredToken, TokenChange, TokenFilter};
 
-use super::desk::{AdminError, Desk, permit};
+use super::desk::Desk;
+use super::error::AdminError;
 use super::permission::{Actor, Change};
 use super::petitions::Authority;
 use super::proposal::Wish;
@@ -21,7 +22,7 @@ impl Desk {
         rehearse: bool,
         now: Time,
     ) -> Result<usize, AdminError> {
-        permit(actor, Change::ImportTokens)?;
+        self.permit(actor, Change::ImportTokens)?;
         let delivery = oath::read(file, key).map_err(AdminError::BadDelivery)?;
         let serials: Vec<Serial> = delivery.iter().map(|token| token.serial.clone()).collect();
         let known = self.store.known_serials(&serials).await?;
@@ -45,24 +46,24 @@ impl Desk {
     }
 
     pub async fn tokens(&self, actor: &Actor, filter: &TokenFilter) -> Result<Vec<StoredToken>, AdminError> {
-        permit(actor, Change::ReadTokens)?;
+        self.permit(actor, Change::ReadTokens)?;
         Ok(self.store.tokens(filter).await?)
     }
 
     pub async fn token(&self, actor: &Actor, serial: &Serial) -> Result<StoredToken, AdminError> {
-        permit(actor, Change::ReadTokens)?;
+        self.permit(actor, Change::ReadTokens)?;
         self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))
     }
 
     /// Those that the account holds or held, of every kind, the oldest first.
     pub async fn tokens_of(&self, actor: &Actor, account: AccountId) -> Result<Vec<StoredToken>, AdminError> {
-        permit(actor, Change::ReadTokens)?;
+        self.permit(actor, Change::ReadTokens)?;
         Ok(self.store.tokens_of(account).await?)
     }
 
     /// Hands a token out. It opens nothing until its holder has shown that she has it.
     pub async fn issue_token(&self, actor: &Actor, serial: &Serial, to: &AccountName, now: Time) -> Result<(), AdminError> {
-        permit(actor, Change::IssueToken)?;
+        self.permit(actor, Change::IssueToken)?;
         let account = self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?;
         let authority = self.authority(actor, &Wish::IssueToken { serial: serial.clone(), to: account.id }, now).await?;
         self.issue_token_by(actor, serial, (account.id, &account.name), &authority, now).await
@@ -83,7 +84,7 @@ impl Desk {
 
     /// Says until when a token opens doors; it never becomes later than it was.
     pub async fn limit_token(&self, actor: &Actor, serial: &Serial, until: Time) -> Result<(), AdminError> {
-        permit(actor, Change::IssueToken)?;
+        self.permit(actor, Change::IssueToken)?;
         let event = Event::done(Action::TokenLimited).with("serial", serial).with("until", until);
         let change = async { changed(self.store.limit_token(serial, until).await?, serial).map(drop) };
         self.recorded(actor, event, change).await
@@ -91,7 +92,7 @@ impl Desk {
 
     /// A suspended token opens doors again.
     pub async fn resume_token(&self, actor: &Actor, serial: &Serial, now: Time) -> Result<(), AdminError> {
-        permit(actor, Change::ResumeToken)?;
+        self.permit(actor, Change::ResumeToken)?;
         let authority = self.authority(actor, &Wish::ResumeToken(serial.clone()), now).await?;
         self.resume_token_by(actor, serial, &authority, now).await
     }
@@ -104,7 +105,7 @@ impl Desk {
 
     /// Brings a code token back that has gone astray, by two codes in a row that its holder reads out; whoever may resume a token may do that.
     pub async fn resynchronise_token(&self, actor: &Actor, serial: &Serial, codes: (&str, &str), wall: Time) -> Result<(), AdminError> {
-        permit(actor, Change::ResumeToken)?;
+        self.permit(actor, Change::ResumeToken)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         let Some(holder) = token.holder else {
             return Err(AdminError::WrongTokenState { serial: serial.clone(), state: token.state });
@@ -125,7 +126,7 @@ impl Desk {
 
     /// Takes a token out of use, for the time being or for ever, and ends at once what it had opened. Returns how many sessions that were.
     pub async fn stop_token(&self, actor: &Actor, serial: &Serial, end: TokenEnd, now: Time) -> Result<usize, AdminError> {
-        permit(actor, Change::StopToken)?;
+        self.permit(actor, Change::StopToken)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         let (action, state) = end.action_and_state();
         // Before anything that can fail or wait.

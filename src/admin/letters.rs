@@ -11,7 +11,8 @@ use crate::clock::Time;
 use crate::model::{AccountId, AccountName, Action, Event, Serial, UnitName};
 use crate::store::{LetterDue, NewLetter};
 
-use super::desk::{AdminError, Desk, permit};
+use super::desk::Desk;
+use super::error::AdminError;
 use super::permission::{Actor, Change};
 
 const PART: usize = 50;
@@ -48,13 +49,13 @@ impl Desk {
 
     /// For whom letters can be made, by unit and name.
     pub async fn letters_due(&self, actor: &Actor, now: Time) -> Result<Vec<LetterDue>, AdminError> {
-        permit(actor, Change::MakeLetters)?;
+        self.permit(actor, Change::MakeLetters)?;
         Ok(self.store.letters_due(now).await?)
     }
 
     /// Makes letters for those of `names` for whom one can be made; their earlier letters and invitations are void.
     pub async fn make_letters(&self, actor: &Actor, names: &[AccountName], now: Time) -> Result<Vec<Letter>, AdminError> {
-        permit(actor, Change::MakeLetters)?;
+        self.permit(actor, Change::MakeLetters)?;
         let due = self.store.letters_due(now).await?;
         let mut due: HashMap<AccountName, LetterDue> = due.into_iter().map(|due| (due.account.name.clone(), due)).collect();
         let wanted: Vec<LetterDue> = names.iter().filter_map(|name| due.remove(name)).collect();

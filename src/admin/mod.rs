@@ -7,28 +7,33 @@
 mod certificates;
 mod desk;
 mod drawer;
+mod error;
 mod inventory;
 mod letters;
+mod managers;
 mod people;
 mod permission;
 mod petitions;
 mod proposal;
 mod recovery;
 mod roster;
+mod terminals;
 mod trust;
 
 #[cfg(test)]
 mod tests;
 
 pub use certificates::{CertificateLine, Certified, When};
-pub use desk::{AdminError, Desk, Disabled, Invitation, NewAccount};
+pub use desk::{Desk, Disabled, Invitation, NewAccount};
 pub use drawer::TokenEnd;
+pub use error::AdminError;
 pub use inventory::TokenLine;
 pub use letters::{Letter, LetterSettings};
 pub use people::{PeopleFound, PeopleImported};
-pub use permission::{Actor, Change};
+pub use permission::{Actor, Capacity, Change};
 pub use petitions::{Carried, Petition, Proposed, Proposing};
 pub use proposal::{Person, Proposal};
 pub use recovery::{Lacks, RecoveryLink};
 pub use roster::{Column, LARGEST_ROSTER_BYTES, Listed, Roster, RowProblem, RowReason};
+pub use terminals::{AskedTerminal, TERMINAL_LIVES, TerminalRequest, TerminalState};
 pub use trust::Untrusted;

@@ -9,7 +9,8 @@ use crate::clock::Time;
 use crate::model::{Account, AccountId, AccountState, Action, Event, Role, Serial, TokenState};
 use crate::store::{KnownPeople, Newcomer};
 
-use super::desk::{AdminError, Desk, permit};
+use super::desk::Desk;
+use super::error::AdminError;
 use super::permission::{Actor, Change};
 use super::roster::{Column, Listed, Roster, RowProblem, RowReason};
 
@@ -53,7 +54,7 @@ enum Standing {
 impl Desk {
     /// Looks a list through, and changes nothing.
     pub async fn look_through_people(&self, actor: &Actor, file: &[u8]) -> Result<PeopleFound, AdminError> {
-        permit(actor, Change::ImportPeople)?;
+        self.permit(actor, Change::ImportPeople)?;
         match Roster::read(file) {
             Ok(roster) => Ok(self.compared(&roster.people).await?.0),
             Err(problems) => Ok(PeopleFound { problems, ..PeopleFound::default() }),
@@ -62,7 +63,7 @@ impl Desk {
 
     /// Takes in the part of the list that begins with row `from`. Before the first part the whole list is looked through.
     pub async fn import_people(&self, actor: &Actor, file: &[u8], from: usize, now: Time) -> Result<PeopleImported, AdminError> {
-        permit(actor, Change::ImportPeople)?;
+        self.permit(actor, Change::ImportPeople)?;
         let roster = Roster::read(file).map_err(AdminError::BadRoster)?;
         if from == 0 {
             refuse_problems(self.compared(&roster.people).await?.0)?;

@@ -1,119 +1,140 @@
-//! Who may do what: one table for the pages and for the control socket.
+//! Who may do what: the one table that the console, terminals and the control socket are held to.
+//!
+//! Invariant: an action without a line in the table does not exist, and whoever is not named in its line may not do it. Whoever acts does
+//! so in exactly one capacity: an account has one role, and only a member can manage a unit.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use ipnet::IpNet;
+
+use super::error::AdminError;
 use crate::auth::Identity;
-use crate::model::{Event, Role, TokenId};
+use crate::model::{AccountId, Event, Role, TokenId, UnitName};
 
 /// On whose word something is done.
 #[derive(Clone, Debug)]
 pub enum Actor {
     /// A person who is signed in, and the address that she asks from.
     Staff { identity: Arc<Identity>, address: IpAddr },
+    /// She, through a terminal on the machine that she allowed from this address; `uid` is who types there.
+    Terminal { identity: Arc<Identity>, address: IpAddr, uid: u32 },
     /// Whoever owns the machine, through the control socket.
     Machine { uid: u32 },
 }
 
-/// What can be asked for.
+/// As what somebody acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    ReadAccounts,
-    ReadSessions,
-    Invite,
-    DisableAccount,
-    EnableAccount,
-    EndSession,
-    ReadTokens,
-    ImportTokens,
-    IssueToken,
-    ResumeToken,
-    StopToken,
-    /// Changes that need two, and authorities that wait for them.
-    ReadChanges,
-    ProposeChange,
-    ConfirmChange,
-    RejectChange,
-    /// To open a way in for somebody who has lost hers.
-    Recover,
-    /// To propose that an authority is trusted.
-    Trust,
-    ImportPeople,
-    MakeLetters,
-    CreateAuthority,
-    IssueCertificate,
-    RevokeCertificate,
+pub enum Capacity {
+    SystemAdministrator,
+    SecurityAdministrator,
+    Auditor,
+    /// A member, within her own unit.
+    UnitManager,
+    /// Root or the gateway's own user, at the machine and without a login.
+    Owner,
 }
 
-impl Change {
-    pub const ALL: &[Change] = &[
-        Self::ReadAccounts,
-        Self::ReadSessions,
-        Self::Invite,
-        Self::DisableAccount,
-        Self::EnableAccount,
-        Self::EndSession,
-        Self::ReadTokens,
-        Self::ImportTokens,
-        Self::IssueToken,
-        Self::ResumeToken,
-        Self::StopToken,
-        Self::ReadChanges,
-        Self::ProposeChange,
-        Self::ConfirmChange,
-        Self::RejectChange,
-        Self::Recover,
-        Self::Trust,
-        Self::ImportPeople,
-        Self::MakeLetters,
-        Self::CreateAuthority,
-        Self::IssueCertificate,
-        Self::RevokeCertificate,
-    ];
+impl Capacity {
+    pub const ALL: &[Capacity] = &[Self::SystemAdministrator, Self::SecurityAdministrator, Self::Auditor, Self::UnitManager, Self::Owner];
 
-    fn allows(self, role: Role) -> bool {
+    const fn heading(self) -> &'static str {
         match self {
-            Self::ReadAccounts
-            | Self::ReadSessions
-            | Self::Invite
-            | Self::DisableAccount
-            | Self::EnableAccount
-            | Self::EndSession
-            | Self::ReadTokens
-            | Self::ImportTokens
-            | Self::IssueToken
-            | Self::ResumeToken
-            | Self::StopToken
-            | Self::ReadChanges
-            | Self::ProposeChange
-            | Self::ConfirmChange
-            | Self::RejectChange
-            | Self::Recover
-            | Self::Trust
-            | Self::ImportPeople
-            | Self::MakeLetters
-            | Self::CreateAuthority
-            | Self::IssueCertificate
-            | Self::RevokeCertificate => role == Role::SecurityAdministrator,
+            Self::SystemAdministrator => "system administrator",
+            Self::SecurityAdministrator => "security administrator",
+            Self::Auditor => "auditor",
+            Self::UnitManager => "unit manager, in her unit",
+            Self::Owner => "machine's owner",
         }
     }
 }
 
-impl Actor {
-    pub fn may(&self, change: Change) -> bool {
-        match self {
-            // A code can be read out to a stranger, so it makes nobody staff.
-            Self::Staff { identity, .. } => {
-                !identity.is_revoked() && identity.factor().is_phishing_resistant() && change.allows(identity.who().role)
+/// Makes the one table into [`Change`]: each line is an action, what it is in words, and who may do it.
+macro_rules! table {
+    ($($name:ident $what:literal: $($who:ident)+;)+) => {
+        /// What can be asked for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Change { $($name),+ }
+
+        impl Change {
+            pub const ALL: &[Change] = &[$(Self::$name),+];
+
+            pub const fn allowed(self) -> &'static [Capacity] {
+                match self { $(Self::$name => &[$(Capacity::$who),+]),+ }
             }
-            Self::Machine { .. } => true,
+
+            const fn what(self) -> &'static str {
+                match self { $(Self::$name => $what),+ }
+            }
+        }
+    };
+}
+
+table! {
+    ReadAccounts "see accounts": SecurityAdministrator UnitManager;
+    Invite "invite a person; a unit manager only members": SecurityAdministrator UnitManager;
+    DisableAccount "switch an account off; a unit manager only members": SecurityAdministrator UnitManager;
+    EnableAccount "switch an account on again": SecurityAdministrator;
+    AppointManager "make a member manager of her unit, or end that": SecurityAdministrator;
+    ReadSessions "see who is signed in": SecurityAdministrator;
+    EndSession "end somebody's sessions": SecurityAdministrator;
+    ReadTokens "see tokens, and export the inventory": SecurityAdministrator;
+    ImportTokens "import a delivery of tokens": SecurityAdministrator;
+    IssueToken "issue a token": SecurityAdministrator;
+    ResumeToken "let a suspended token work again": SecurityAdministrator;
+    StopToken "suspend or revoke a token, or report it lost": SecurityAdministrator;
+    CreateAuthority "make the gateway's own authority for USB-KEYs": SecurityAdministrator;
+    IssueCertificate "issue or renew a USB-KEY's certificate": SecurityAdministrator;
+    RevokeCertificate "revoke a USB-KEY's certificate": SecurityAdministrator;
+    ReadChanges "see changes that take two, and authorities that wait for them": SecurityAdministrator;
+    ProposeChange "propose a change that takes two, or withdraw it": SecurityAdministrator;
+    ConfirmChange "confirm a change that another one proposed": SecurityAdministrator;
+    RejectChange "reject such a change": SecurityAdministrator;
+    RestoreAccess "propose a way in for somebody who has lost hers": SecurityAdministrator;
+    TrustAuthority "propose that an authority for USB-KEYs is trusted": SecurityAdministrator;
+    ImportPeople "import a list of people": SecurityAdministrator;
+    MakeLetters "make enrolment letters": SecurityAdministrator;
+    ReadStatus "see how the gateway stands": SystemAdministrator Owner;
+    Reload "read the config again": SystemAdministrator Owner;
+    OpenTerminal "allow a terminal (`yumen login`)": SystemAdministrator SecurityAdministrator Auditor;
+    Bootstrap "invite people while no security administrator is active": Owner;
+    Recover "give a security administrator who is locked out a new start, while no other can sign in (`yumen recover`)": Owner;
+}
+
+impl Change {
+    pub fn allows(self, capacity: Capacity) -> bool {
+        self.allowed().contains(&capacity)
+    }
+
+    /// The table as it stands in the documentation (Markdown).
+    pub fn table() -> String {
+        let row = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
+        let heads = Capacity::ALL.iter().map(|capacity| capacity.heading());
+        let mut text = row(std::iter::once("what").chain(heads).collect());
+        text.push_str(&row(vec!["---"; Capacity::ALL.len().saturating_add(1)]));
+        for change in Self::ALL {
+            let marks = Capacity::ALL.iter().map(|capacity| if change.allows(*capacity) { "yes" } else { "" });
+            text.push_str(&row(std::iter::once(change.what()).chain(marks).collect()));
+        }
+        text
+    }
+}
+
+impl Actor {
+    /// `None`: nobody who has an account.
+    pub fn person(&self) -> Option<&Arc<Identity>> {
+        match self {
+            Self::Staff { identity, .. } | Self::Terminal { identity, .. } => Some(identity),
+            Self::Machine { .. } => None,
         }
     }
 
     /// The hardware token that was shown for this very thing already, so that no page has to ask for it: as whoever opened a terminal has.
     pub fn fresh_token(&self) -> Option<TokenId> {
         match self {
-            Self::Staff { .. } | Self::Machine { .. } => None,
+            Self::Staff { .. } | Self::Terminal { .. } | Self::Machine { .. } => None,
         }
     }
 
@@ -121,7 +142,66 @@ impl Actor {
     pub fn sign(&self, event: Event) -> Event {
         match self {
             Self::Staff { identity, address } => event.by(identity.who().clone()).from(*address),
+            Self::Terminal { identity, address, uid } => {
+                event.by(identity.who().clone()).from(*address).with("through", "terminal").with("uid", uid)
+            }
             Self::Machine { uid } => event.with("uid", uid),
+        }
+    }
+}
+
+/// How far an allowed action reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    /// The plain members of this unit.
+    Unit(UnitName),
+}
+
+/// What the table is asked with: who manages her unit, and from where staff may act.
+#[derive(Debug, Default)]
+pub struct Permissions {
+    managers: ArcSwap<HashSet<AccountId>>,
+    /// Empty: from anywhere.
+    addresses: ArcSwap<Vec<IpNet>>,
+}
+
+impl Permissions {
+    pub fn set_managers(&self, managers: HashSet<AccountId>) {
+        self.managers.store(Arc::new(managers));
+    }
+
+    pub fn set_addresses(&self, addresses: Vec<IpNet>) {
+        self.addresses.store(Arc::new(addresses));
+    }
+
+    pub fn manages(&self, account: AccountId) -> bool {
+        self.managers.load().contains(&account)
+    }
+
+    /// Whether this actor may do it, and how far that reaches.
+    pub fn allow(&self, actor: &Actor, change: Change) -> Result<Scope, AdminError> {
+        let capacity = self.capacity(actor).filter(|capacity| change.allows(*capacity)).ok_or(AdminError::NotAllowed)?;
+        let (Actor::Staff { identity, address } | Actor::Terminal { identity, address, .. }) = actor else { return Ok(Scope::All) };
+        if capacity == Capacity::UnitManager {
+            return Ok(Scope::Unit(identity.who().unit.clone()));
+        }
+        let addresses = self.addresses.load();
+        let is_listed = addresses.is_empty() || addresses.iter().any(|network| network.contains(address));
+        if is_listed { Ok(Scope::All) } else { Err(AdminError::NotFromHere) }
+    }
+
+    fn capacity(&self, actor: &Actor) -> Option<Capacity> {
+        let Some(identity) = actor.person() else { return Some(Capacity::Owner) };
+        // A code can be read out to a stranger, so it makes nobody staff.
+        if identity.is_revoked() || !identity.factor().is_phishing_resistant() {
+            return None;
+        }
+        match identity.who().role {
+            Role::SystemAdministrator => Some(Capacity::SystemAdministrator),
+            Role::SecurityAdministrator => Some(Capacity::SecurityAdministrator),
+            Role::Auditor => Some(Capacity::Auditor),
+            Role::Member => self.manages(identity.account()).then_some(Capacity::UnitManager),
         }
     }
 }

@@ -7,7 +7,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::desk::{AdminError, Desk, Invitation, NewAccount, permit};
+use super::desk::{Desk, Invitation, NewAccount};
+use super::error::AdminError;
 use super::permission::{Actor, Change};
 use super::proposal::{Proposal, Wish};
 use super::recovery::RecoveryLink;
@@ -158,7 +159,7 @@ impl Desk {
 
     /// The proposer's key has answered: the change waits for another one, or is done where nobody else is needed.
     pub async fn propose(&self, actor: &Actor, id: PetitionId, proof: PetitionProof, now: Time) -> Result<Proposing, AdminError> {
-        permit(actor, Change::ProposeChange)?;
+        self.permit(actor, Change::ProposeChange)?;
         let identity = staff(actor)?;
         let petition = self.found(id).await?;
         if petition.stored.proposer != identity.account() {
@@ -205,7 +206,7 @@ impl Desk {
 
     /// Another one confirms, and it is carried out: once, under her request, and as it was shown.
     pub async fn confirm(&self, actor: &Actor, id: PetitionId, proof: PetitionProof, now: Time) -> Result<Carried, AdminError> {
-        permit(actor, Change::ConfirmChange)?;
+        self.permit(actor, Change::ConfirmChange)?;
         let identity = staff(actor)?;
         let petition = self.found(id).await?;
         let StoredPetition { proposer, proposer_name: name, .. } = petition.stored.clone();
@@ -289,14 +290,14 @@ impl Desk {
 
     /// Its proposer takes it back.
     pub async fn withdraw(&self, actor: &Actor, id: PetitionId, now: Time) -> Result<(), AdminError> {
-        permit(actor, Change::ProposeChange)?;
+        self.permit(actor, Change::ProposeChange)?;
         let by = staff(actor)?.account();
         self.closed(actor, id, Action::ChangeWithdrawn, self.store.withdraw_petition(id, by, now), now).await
     }
 
     /// Any security administrator stops it; nothing is given by that, so nobody else is needed.
     pub async fn reject(&self, actor: &Actor, id: PetitionId, now: Time) -> Result<(), AdminError> {
-        permit(actor, Change::RejectChange)?;
+        self.permit(actor, Change::RejectChange)?;
         let by = staff(actor)?.account();
         self.closed(actor, id, Action::ChangeRejected, self.store.reject_petition(id, by, now), now).await
     }
@@ -317,16 +318,16 @@ impl Desk {
     }
 
     pub async fn petition(&self, actor: &Actor, id: PetitionId) -> Result<Petition, AdminError> {
-        permit(actor, Change::ReadChanges)?;
+        self.permit(actor, Change::ReadChanges)?;
         let petition = self.found(id).await?;
         // Before its proposer's key has answered it is a thing of her own.
-        let hers = matches!(actor, Actor::Staff { identity, .. } if identity.account() == petition.stored.proposer);
+        let hers = actor.person().is_some_and(|identity| identity.account() == petition.stored.proposer);
         if petition.stored.state == PetitionState::Draft && !hers { Err(AdminError::NoSuchPetition) } else { Ok(petition) }
     }
 
     /// Those that wait, the oldest first, and the last ones that have ended.
     pub async fn petitions(&self, actor: &Actor, now: Time) -> Result<(Vec<Petition>, Vec<Petition>), AdminError> {
-        permit(actor, Change::ReadChanges)?;
+        self.permit(actor, Change::ReadChanges)?;
         let read = |stored: Vec<StoredPetition>| stored.into_iter().map(read).collect::<Result<Vec<_>, _>>();
         Ok((read(self.store.open_petitions(now).await?)?, read(self.store.closed_petitions(now).await?)?))
     }
@@ -368,10 +369,7 @@ fn unreadable(error: &serde_json::Error) -> StoreError {
 
 /// What is confirmed is confirmed by a person with a session; the machine's owner has no key.
 fn staff(actor: &Actor) -> Result<&Identity, AdminError> {
-    match actor {
-        Actor::Staff { identity, .. } => Ok(identity),
-        Actor::Machine { .. } => Err(AdminError::NotAllowed),
-    }
+    actor.person().map(AsRef::as_ref).ok_or(AdminError::NotAllowed)
 }
 
 /// Somebody else was first, or its time is over.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
-use super::desk::{AdminError, Desk, NewAccount};
+use super::desk::{Desk, NewAccount};
+use super::error::AdminError;
 use crate::model::{Account, AccountId, AccountName, AccountState, Event, Role, Serial, TokenKind, TokenState, UnitName};
 use crate::store::StoredToken;
 

@@ -3,7 +3,8 @@
 //! Invariant: nobody gets in with less than before. Whoever lost all her tokens still gives her password, whoever forgot her password still
 //! shows her token, and who has neither begins anew, which takes two; a link lives as long as an invitation, once.
 
-use super::desk::{AdminError, Desk, INVITATION_LIVES, Invitation, permit};
+use super::desk::{Desk, INVITATION_LIVES, Invitation};
+use super::error::AdminError;
 use super::permission::{Actor, Change};
 use super::petitions::{Authority, Carried, Proposed};
 use super::proposal::{Person, Proposal, Wish};
@@ -34,7 +35,7 @@ pub enum Lacks {
 impl Desk {
     /// Writes down that somebody needs a way in. It is done, or waits for another one, when whoever asks has shown her key.
     pub async fn ask_for_recovery(&self, actor: &Actor, account: AccountId, lacks: Lacks, now: Time) -> Result<Proposed, AdminError> {
-        permit(actor, Change::Recover)?;
+        self.permit(actor, Change::RestoreAccess)?;
         let wish = match lacks {
             Lacks::Token => Wish::NewToken(account),
             Lacks::Password => Wish::NewPassword(account),

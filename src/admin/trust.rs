@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use data_encoding::HEXLOWER;
 
-use super::desk::{AdminError, Desk, permit};
+use super::desk::Desk;
+use super::error::AdminError;
 use super::permission::{Actor, Change};
 use super::petitions::{Authority, Proposed};
 use super::proposal::Wish;
@@ -56,7 +57,7 @@ impl Desk {
 
     /// What the config declares and nobody has confirmed.
     pub async fn untrusted(&self, actor: &Actor) -> Result<Vec<Untrusted>, AdminError> {
-        permit(actor, Change::ReadChanges)?;
+        self.permit(actor, Change::ReadChanges)?;
         let confirmed = self.store.confirmed_trust().await?;
         let declared = self.declared.all.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = declared.iter().filter(|(_, digest)| !confirmed.contains(digest));
@@ -65,7 +66,7 @@ impl Desk {
 
     /// Writes down that an authority should count. It is done, or waits for another one, when whoever asks has shown her key.
     pub async fn ask_for_trust(&self, actor: &Actor, digest: &str, now: Time) -> Result<Proposed, AdminError> {
-        permit(actor, Change::Trust)?;
+        self.permit(actor, Change::TrustAuthority)?;
         let wanted = self.declared_as(digest).ok_or(AdminError::NoSuchAuthority)?;
         let proposal = self.look(&wanted).await?;
         self.draft(actor, proposal, now).await

@@ -74,6 +74,20 @@ impl Proven {
     pub fn token(&self) -> &Token {
         &self.token
     }
+
+    /// The token that answered in this very session.
+    pub fn by_token_in(&self, identity: &Identity) -> Option<TokenId> {
+        match self.by {
+            By::Token(token) if self.session == identity.session_id() => Some(token),
+            By::Token(_) | By::Password => None,
+        }
+    }
+
+    /// Somebody for tests just proved it with this token.
+    #[cfg(test)]
+    pub fn sample(identity: &Identity, token: TokenId) -> Option<Self> {
+        Some(Self { token: Token::random().ok()?, session: identity.session_id(), by: By::Token(token) })
+    }
 }
 
 /// A new key that answered rightly and may be added; it is not added yet.

@@ -106,3 +106,18 @@ impl Counted {
         matches!(self, Self::MayTryAgain)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn staff_fail_eight_times_at_most_and_others_as_often_as_the_config_says() {
+        for (config, staff, others) in [(10, 8, 10), (100, 8, 100), (3, 3, 3), (0, 1, 1)] {
+            for role in Role::ALL {
+                let expected = if *role == Role::Member { others } else { staff };
+                assert_eq!(FailureLimit(config).of(*role), expected, "{role} {config}");
+            }
+        }
+    }
+}

@@ -106,16 +106,16 @@ fn email(text: &str) -> Result<String, &'static str> {
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let answer = match arguments.verb {
-        Verb::Invite { name, unit, role, email, which } => which.ask(&Ask::Invite { name, unit, role, email })?,
-        Verb::List { json, which } => return list(&which.ask(&Ask::Accounts)?, json),
+        Verb::Invite { name, unit, role, email, which } => which.ask(Ask::Invite { name, unit, role, email })?,
+        Verb::List { json, which } => return list(&which.ask(Ask::Accounts)?, json),
         Verb::Import { file, dry_run, which } => return people::import(&file, dry_run, &which),
         Verb::Letters { people, out, unit, again, which } => {
             let wanted = Letters { out: &out, unit: unit.as_deref(), people: people.as_deref(), again };
             return people::letters(&wanted, &which);
         }
-        Verb::Disable { name, which } => which.ask(&Ask::Disable { name })?,
-        Verb::Enable { name, which } => which.ask(&Ask::Enable { name })?,
-        Verb::SignOut { name, which } => which.ask(&Ask::EndSessions { name })?,
+        Verb::Disable { name, which } => which.ask(Ask::Disable { name })?,
+        Verb::Enable { name, which } => which.ask(Ask::Enable { name })?,
+        Verb::SignOut { name, which } => which.ask(Ask::EndSessions { name })?,
     };
     match answer {
         ControlAnswer::Invited { link, expires } => {
@@ -123,7 +123,6 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             writeln!(std::io::stdout(), "{link}")?;
         }
         ControlAnswer::Done { message } => writeln!(std::io::stdout(), "{message}")?,
-        // The other answers are to other questions.
         _ => {}
     }
     Ok(ExitCode::SUCCESS)

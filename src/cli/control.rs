@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::check::BadConfig;
-use crate::gateway::{Ask, ControlAnswer, MAX_MESSAGE_BYTES};
+use super::terminal;
+use crate::gateway::{Ask, ControlAnswer, MAX_MESSAGE_BYTES, Message};
 
 /// Where the running gateway is found: by its data directory, or by the config that names it.
 #[derive(clap::Args)]
@@ -27,6 +28,11 @@ pub struct Which {
 #[error("no gateway is running on {}; start it, or name its data directory with --data DIR or its config with --config FILE", .0.display())]
 pub struct NotRunning(PathBuf);
 
+/// Nobody has allowed this terminal to act for her.
+#[derive(Debug, thiserror::Error)]
+#[error("only a member of staff may do that: run `yumen login` first")]
+pub struct LoginNeeded;
+
 impl Which {
     pub fn data(&self) -> anyhow::Result<PathBuf> {
         match (&self.data, &self.config) {
@@ -36,16 +42,28 @@ impl Which {
         }
     }
 
-    pub fn ask(&self, ask: &Ask) -> anyhow::Result<ControlAnswer> {
-        let answer = converse(&self.data()?.join("control.sock"), ask)?;
-        if let ControlAnswer::Refused { why } = answer {
-            bail!("{why}");
+    /// Asks for the person whose terminal this is, if somebody has allowed it.
+    pub fn ask(&self, ask: Ask) -> anyhow::Result<ControlAnswer> {
+        let socket = self.socket()?;
+        let terminal = terminal::kept(&socket);
+        match converse(&socket, &Message { ask, terminal })? {
+            ControlAnswer::Refused { why } => bail!("{why}"),
+            ControlAnswer::LoginNeeded => {
+                terminal::forget(&socket);
+                Err(LoginNeeded.into())
+            }
+            answer => Ok(answer),
         }
-        Ok(answer)
+    }
+
+    pub fn socket(&self) -> anyhow::Result<PathBuf> {
+        let socket = self.data()?.join("control.sock");
+        // However the directory was named, it is the same gateway's.
+        Ok(socket.parent().and_then(|data| data.canonicalize().ok()).map_or(socket.clone(), |data| data.join("control.sock")))
     }
 }
 
-fn converse(socket: &Path, ask: &Ask) -> anyhow::Result<ControlAnswer> {
+fn converse(socket: &Path, message: &Message) -> anyhow::Result<ControlAnswer> {
     let mut stream = match UnixStream::connect(socket) {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused) => {
@@ -57,7 +75,7 @@ fn converse(socket: &Path, ask: &Ask) -> anyhow::Result<ControlAnswer> {
         Err(error) => return Err(error).with_context(|| format!("cannot reach the gateway on {}", socket.display())),
     };
     stream.set_read_timeout(Some(Duration::from_secs(40)))?;
-    let mut line = serde_json::to_vec(ask)?;
+    let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = String::new();

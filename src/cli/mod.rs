@@ -10,12 +10,15 @@ mod check;
 mod control;
 mod demo;
 mod logging;
+mod login;
 mod paint;
 mod people;
 mod progress;
+mod recover;
 mod reload;
 mod serve;
 mod status;
+mod terminal;
 mod token;
 
 /// Yumen, the Jade Gate: an access gateway that lets nobody through without a hardware second factor.
@@ -34,7 +37,13 @@ enum Verb {
     Serve(serve::Arguments),
     /// Read a config file and say everything that is wrong with it
     Check(check::Arguments),
-    /// Invite people and switch accounts on and off, at the machine's console
+    /// Let this terminal act for you for 15 minutes, which you confirm in the browser with your hardware token
+    Login(login::Arguments),
+    /// End what `login` began
+    Logout(login::LogoutArguments),
+    /// Give a security administrator who is locked out a new start, while no other can sign in
+    Recover(recover::Arguments),
+    /// Invite people and switch accounts on and off
     Account(account::Arguments),
     /// Import, issue and stop tokens
     Token(token::Arguments),
@@ -46,12 +55,18 @@ enum Verb {
     Reload(reload::Arguments),
 }
 
+/// For scripts: the verb was not done, because nobody has allowed this terminal to do it.
+const LOGIN_NEEDED: u8 = 4;
+
 /// The whole program. What went wrong is said on standard error, in a sentence.
 pub fn run() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::Demo(arguments) => demo::run(arguments),
         Verb::Serve(arguments) => serve::run(arguments),
         Verb::Check(arguments) => check::run(arguments),
+        Verb::Login(arguments) => login::run(arguments),
+        Verb::Logout(arguments) => login::log_out(arguments),
+        Verb::Recover(arguments) => recover::run(arguments),
         Verb::Account(arguments) => account::run(arguments),
         Verb::Token(arguments) => token::run(arguments),
         Verb::Audit(arguments) => audit::run(arguments),
@@ -64,7 +79,7 @@ pub fn run() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&error);
-            ExitCode::FAILURE
+            if error.is::<control::LoginNeeded>() { ExitCode::from(LOGIN_NEEDED) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -23,7 +23,7 @@ const PART: usize = 50;
 /// Looks the whole list through; takes it in if nothing is wrong with it.
 pub fn import(file: &Path, dry_run: bool, which: &Which) -> anyhow::Result<ExitCode> {
     let people = text(file)?;
-    let looked = which.ask(&Ask::ImportPeople { people: people.clone(), from: None })?;
+    let looked = which.ask(Ask::ImportPeople { people: people.clone(), from: None })?;
     let ControlAnswer::PeopleFound { rows, new, same, differing, tokens, problems, all_problems } = looked else { bail!(NOT_AN_ANSWER) };
     for problem in &problems {
         let column = problem.column.as_ref().map_or(String::new(), |column| format!("{column}: "));
@@ -53,7 +53,7 @@ pub fn import(file: &Path, dry_run: bool, which: &Which) -> anyhow::Result<ExitC
     let (mut from, mut imported, mut known) = (Some(0), 0_usize, 0_usize);
     while let Some(row) = from {
         progress.show(row);
-        let part = which.ask(&Ask::ImportPeople { people: people.clone(), from: Some(row) });
+        let part = which.ask(Ask::ImportPeople { people: people.clone(), from: Some(row) });
         let part = part.with_context(|| format!("the first {row} rows were imported; run the same command again to go on"))?;
         let ControlAnswer::PeopleImported { new, same, next, .. } = part else { bail!(NOT_AN_ANSWER) };
         imported = imported.saturating_add(new);
@@ -79,7 +79,7 @@ pub struct Letters<'a> {
 /// Makes letters part by part, and writes each part before it asks for the next.
 pub fn letters(wanted: &Letters<'_>, which: &Which) -> anyhow::Result<ExitCode> {
     let named = wanted.people.map(names).transpose()?;
-    let ControlAnswer::LettersDue { due } = which.ask(&Ask::LettersDue)? else { bail!(NOT_AN_ANSWER) };
+    let ControlAnswer::LettersDue { due } = which.ask(Ask::LettersDue)? else { bail!(NOT_AN_ANSWER) };
     let fits =
         |due: &&DueLine| wanted.unit.is_none_or(|unit| due.unit == unit) && named.as_ref().is_none_or(|named| named.contains(&due.name));
     let fitting: Vec<&DueLine> = due.iter().filter(fits).collect();
@@ -102,7 +102,7 @@ pub fn letters(wanted: &Letters<'_>, which: &Which) -> anyhow::Result<ExitCode> 
     let mut made = 0_usize;
     for part in names.chunks(PART) {
         progress.show(made);
-        let ControlAnswer::Letters { portal, contact, letters } = which.ask(&Ask::MakeLetters { names: part.to_vec() })? else {
+        let ControlAnswer::Letters { portal, contact, letters } = which.ask(Ask::MakeLetters { names: part.to_vec() })? else {
             bail!(NOT_AN_ANSWER)
         };
         made = made.saturating_add(letters.len());

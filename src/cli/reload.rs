@@ -13,7 +13,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    if let ControlAnswer::Done { message } = arguments.which.ask(&Ask::Reload)? {
+    if let ControlAnswer::Done { message } = arguments.which.ask(Ask::Reload)? {
         println!("{message}");
     }
     Ok(ExitCode::SUCCESS)

@@ -32,7 +32,7 @@ const NOT_RUNNING: u8 = 2;
 const NOT_ASKED: u8 = 3;
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let status = match arguments.which.ask(&Ask::Status) {
+    let status = match arguments.which.ask(Ask::Status) {
         Ok(ControlAnswer::Status { status }) => status,
         Ok(_) => anyhow::bail!("the gateway's answer is not understood; is it of another version?"),
         Err(error) if error.is::<NotRunning>() => {

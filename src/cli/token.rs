@@ -115,7 +115,7 @@ fn words<'w>(all: impl Iterator<Item = &'w str>) -> String {
 }
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let change = |verb, serial, which: Which| which.ask(&Ask::ChangeToken { verb, serial });
+    let change = |verb, serial, which: Which| which.ask(Ask::ChangeToken { verb, serial });
     let answer = match arguments.verb {
         Verb::List { state, kind, search, json, csv, which } => {
             let form = match (json, csv) {
@@ -123,15 +123,15 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 (false, true) => Form::Csv,
                 (false, false) => Form::Table,
             };
-            return list(&which.ask(&Ask::Tokens { state, kind, search })?, form);
+            return list(&which.ask(Ask::Tokens { state, kind, search })?, form);
         }
         Verb::Import { file, key_file, dry_run, which } => {
             let seeds = text(&file)?;
             let key = key_file.as_deref().map(text).transpose()?;
-            which.ask(&Ask::ImportTokens { seeds, key, rehearse: dry_run })?
+            which.ask(Ask::ImportTokens { seeds, key, rehearse: dry_run })?
         }
-        Verb::Issue { serial, account, until, which } => which.ask(&Ask::IssueToken { serial, account, until })?,
-        Verb::Resync { serial, which } => which.ask(&Ask::ResynchroniseToken { serial, codes: two_codes()? })?,
+        Verb::Issue { serial, account, until, which } => which.ask(Ask::IssueToken { serial, account, until })?,
+        Verb::Resync { serial, which } => which.ask(Ask::ResynchroniseToken { serial, codes: two_codes()? })?,
         Verb::Suspend { serial, which } => change(TokenVerb::Suspend, serial, which)?,
         Verb::Resume { serial, which } => change(TokenVerb::Resume, serial, which)?,
         Verb::Lost { serial, which } => change(TokenVerb::Lost, serial, which)?,

@@ -63,6 +63,7 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         caps: caps(&root.section("caps")),
         sign_in: sign_in(&root.section("sign_in")),
         enrolment: enrolment(&root.section("enrolment")),
+        staff_addresses: root.section("staff").or("addresses", Vec::new(), |value| Some(value.list_or_none(network))),
         kept_forms: kept_forms(&root.section("kept_forms")),
         per_person: rate_of(&rates, "per_person_per_second", Rate::PER_PERSON),
         per_person_at_once: rates.or("per_person_at_once", 100, |value| value.whole(1..=100_000)),

@@ -38,6 +38,8 @@ pub struct Settings {
     pub suspend_unused_after: Option<Duration>,
     pub sign_in: SignIn,
     pub enrolment: Enrolment,
+    /// From where staff may act as such; empty: from anywhere.
+    pub staff_addresses: Vec<IpNet>,
     pub kept_forms: KeptForms,
     pub per_person: Rate,
     /// Requests of one person under way together.

@@ -104,6 +104,8 @@ pub async fn house(
     desk.count_waiting(clock.now()).await;
     let declared = trust(settings);
     let left_out = desk.declare_trust(declared.digests(), clock.now()).await?;
+    desk.load_managers().await?;
+    desk.set_staff_addresses(settings.staff_addresses.clone());
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
         journal: journal.clone(),

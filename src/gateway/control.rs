@@ -1,40 +1,46 @@
-//! The control socket: how the machine's owner asks the running gateway for something. One JSON line each way.
+//! The control socket: how verbs at the machine ask the running gateway for something. One JSON line each way.
 //!
 //! Invariant: only the owner of the process and root may speak (the kernel says who they are, SO_PEERCRED), nothing of others is
-//! read, and who spoke is on record with whatever was changed. What was asked for is done to its end, even if the one who
-//! asked leaves or the connection's time runs out.
+//! read, and who spoke is on record with whatever was changed. Owning the machine is no way round the roles: by himself its owner may do what
+//! the table of `admin` says of him, and everything else is done for the person whose terminal it is. What was asked for is done to its
+//! end, even if the one who asked leaves or the connection's time runs out.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::UnixListener;
 
-use crate::admin::{Actor, AdminError, CertificateLine, Disabled, NewAccount, TokenLine};
+use crate::admin::{Actor, AdminError, CertificateLine, Change, Disabled, NewAccount, TokenLine};
+use crate::crypto::Token;
 use crate::model::{AccountName, Role, TokenKind, TokenState, UnitName};
 use crate::store::{AccountFilter, TokenFilter};
 
-use super::house::{House, StartError};
+use super::house::House;
 use super::reload::Reloader;
 use super::status::Status;
 
 mod certificates;
 mod people;
+mod socket;
+mod terminals;
 mod tokens;
 
 pub use people::{DueLine, LetterLine, ProblemLine};
+pub use socket::{MAX_MESSAGE_BYTES, bind};
 pub use tokens::TokenVerb;
 
-/// No request or answer is longer.
-pub const MAX_MESSAGE_BYTES: u64 = 4 * 1024 * 1024;
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How many may be connected, or have something under way, at once; others wait in the kernel's queue.
 const MOST_AT_ONCE: usize = 16;
-const BACKLOG: i32 = 16;
+
+/// What is sent: what is asked, and for whom.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    pub ask: Ask,
+    /// The secret of a terminal that `yumen login` opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<String>,
+}
 
 /// What can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,6 +96,9 @@ pub enum Ask {
     MakeLetters {
         names: Vec<String>,
     },
+    Recover {
+        name: String,
+    },
     CreateAuthority {
         name: String,
     },
@@ -111,6 +120,51 @@ pub enum Ask {
     Certificates,
     Reload,
     Status,
+    /// Asks for a terminal.
+    Login,
+    /// Whether somebody has allowed it.
+    LoginState {
+        terminal: String,
+    },
+    Logout {
+        terminal: String,
+    },
+}
+
+impl Ask {
+    /// The action that it is; `None`: it does nothing by itself.
+    pub const fn change(&self) -> Option<Change> {
+        Some(match self {
+            Self::Invite { .. } => Change::Invite,
+            Self::Accounts => Change::ReadAccounts,
+            Self::Disable { .. } => Change::DisableAccount,
+            Self::Enable { .. } => Change::EnableAccount,
+            Self::EndSessions { .. } => Change::EndSession,
+            Self::ImportTokens { .. } => Change::ImportTokens,
+            Self::Tokens { .. } => Change::ReadTokens,
+            Self::IssueToken { .. } => Change::IssueToken,
+            Self::ChangeToken { verb: TokenVerb::Resume, .. } | Self::ResynchroniseToken { .. } => Change::ResumeToken,
+            Self::ChangeToken { .. } => Change::StopToken,
+            Self::CreateAuthority { .. } => Change::CreateAuthority,
+            Self::IssueCertificate { .. } | Self::RenewCertificate { .. } => Change::IssueCertificate,
+            Self::RevokeCertificate { .. } => Change::RevokeCertificate,
+            Self::Certificates => Change::ReadTokens,
+            Self::ImportPeople { .. } => Change::ImportPeople,
+            Self::LettersDue | Self::MakeLetters { .. } => Change::MakeLetters,
+            Self::Recover { .. } => Change::Recover,
+            Self::Reload => Change::Reload,
+            Self::Status => Change::ReadStatus,
+            Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
+        })
+    }
+
+    /// The same where the machine's owner asks by himself.
+    const fn change_of_the_owner(&self) -> Option<Change> {
+        match self {
+            Self::Invite { .. } => Some(Change::Bootstrap),
+            _ => self.change(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -139,6 +193,21 @@ pub enum ControlAnswer {
         portal: String,
         contact: Option<String>,
         letters: Vec<LetterLine>,
+    },
+    /// Only a person may do that: `yumen login` first.
+    LoginNeeded,
+    /// Where a terminal is allowed, and the code that the page shows too.
+    Login {
+        link: String,
+        code: String,
+        terminal: String,
+        expires: String,
+    },
+    LoginWaits,
+    LoggedIn {
+        name: String,
+        role: Role,
+        until: String,
     },
     Invited {
         link: String,
@@ -178,106 +247,45 @@ pub struct AccountLine {
     pub created: String,
 }
 
-/// Binds the socket, for its owner only. A socket left over from a process that died is replaced: the data
-/// directory's lock shows that nobody listens on it.
-pub fn bind(path: &Path) -> Result<std::os::unix::net::UnixListener, StartError> {
-    let failed = |why| StartError::Data { directory: path.to_owned(), why };
-    let socket = bind_private(path).map_err(failed)?;
-    socket.listen(BACKLOG).map_err(failed)?;
-    Ok(socket.into())
-}
-
-/// Bound, mode 0600, and not yet listening: there is no instant in which others may connect, whatever the umask and the
-/// mode of the directory are, because nobody can connect before it listens.
-fn bind_private(path: &Path) -> std::io::Result<Socket> {
-    match std::fs::remove_file(path) {
-        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(why),
-        _ => {}
-    }
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SockAddr::unix(path)?)?;
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    Ok(socket)
-}
-
 pub async fn listen(listener: UnixListener, house: Arc<House>, reloader: Arc<Reloader>) {
-    admit_all(listener, MOST_AT_ONCE, move |ask, uid| answer(ask, uid, house.clone(), reloader.clone())).await;
-}
-
-/// Talks with everybody who comes, at most `places` at once.
-async fn admit_all<A>(listener: UnixListener, places: usize, act: impl Fn(Ask, u32) -> A + Clone + Send + 'static)
-where
-    A: Future<Output = ControlAnswer> + Send + 'static,
-{
-    let places = Arc::new(Semaphore::new(places));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let act = act.clone();
-        tokio::spawn(async move {
-            let Ok(peer) = stream.peer_cred() else { return };
-            let uid = may_speak(peer.uid(), rustix::process::geteuid().as_raw()).then_some(peer.uid());
-            let talk = converse(stream, uid, Arc::new(place), act);
-            if let Err(error) = tokio::time::timeout(PATIENCE, talk).await {
-                tracing::debug!(%error, "a control connection took too long");
-            }
-        });
-    }
-}
-
-fn may_speak(uid: u32, owner: u32) -> bool {
-    uid == 0 || uid == owner
-}
-
-/// `uid`: whoever speaks, if she may.
-async fn converse<A>(
-    stream: UnixStream,
-    uid: Option<u32>,
-    place: Arc<OwnedSemaphorePermit>,
-    act: impl Fn(Ask, u32) -> A,
-) -> std::io::Result<()>
-where
-    A: Future<Output = ControlAnswer> + Send + 'static,
-{
-    let (reading, mut writing) = stream.into_split();
-    let answer = match uid {
-        None => refused("only the gateway's own user and root may use the control socket"),
-        Some(uid) => {
-            let mut line = String::new();
-            BufReader::new(reading.take(MAX_MESSAGE_BYTES)).read_line(&mut line).await?;
-            match serde_json::from_str(&line) {
-                Ok(ask) => to_its_end(act(ask, uid), place).await,
-                Err(error) => refused(&format!("the gateway does not understand the request: {error}")),
-            }
-        }
-    };
-    let mut text = serde_json::to_vec(&answer)?;
-    text.push(b'\n');
-    writing.write_all(&text).await
-}
-
-/// On a task of its own, which nothing that happens to the connection can stop half-way.
-async fn to_its_end(act: impl Future<Output = ControlAnswer> + Send + 'static, place: Arc<OwnedSemaphorePermit>) -> ControlAnswer {
-    let acting = tokio::spawn(async move {
-        let _place = place;
-        act.await
-    });
-    acting.await.unwrap_or_else(|error| refused(&format!("the gateway failed: {error}; `yumen account list` shows what was done")))
+    socket::admit_all(listener, MOST_AT_ONCE, move |message, uid| answer(message, uid, house.clone(), reloader.clone())).await;
 }
 
 fn refused(why: &str) -> ControlAnswer {
     ControlAnswer::Refused { why: why.to_owned() }
 }
 
-async fn answer(ask: Ask, uid: u32, house: Arc<House>, reloader: Arc<Reloader>) -> ControlAnswer {
-    perform(ask, &Actor::Machine { uid }, &house, &reloader).await.unwrap_or_else(|why| refused(&why))
+async fn answer(message: Message, uid: u32, house: Arc<House>, reloader: Arc<Reloader>) -> ControlAnswer {
+    let Message { ask, terminal } = message;
+    let answer = match actor(&ask, terminal.as_deref(), uid, &house).await {
+        Ok(Some(actor)) => perform(ask, &actor, uid, &house, &reloader).await,
+        Ok(None) => Ok(ControlAnswer::LoginNeeded),
+        Err(why) => Err(why),
+    };
+    answer.unwrap_or_else(|why| refused(&why))
 }
 
-async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) -> Result<ControlAnswer, String> {
+/// For whom it is done: the person whose terminal it is, or else the machine's owner, where he may by himself. `None`: for nobody.
+async fn actor(ask: &Ask, terminal: Option<&str>, uid: u32, house: &House) -> Result<Option<Actor>, String> {
+    let owner = Actor::Machine { uid };
+    let Some(change) = ask.change() else { return Ok(Some(owner)) };
+    let owner_may = match ask.change_of_the_owner() {
+        // The first people are invited by the owner, as long as nobody else could.
+        Some(Change::Bootstrap) => !house.desk.has_security_administrator().await.map_err(|error| told(&error))?,
+        Some(change) => house.desk.permit(&owner, change).is_ok(),
+        None => false,
+    };
+    let at_terminal = match terminal.and_then(Token::parse) {
+        Some(terminal) => house.desk.at_terminal(&terminal, uid, house.clock.now()).await,
+        None => None,
+    };
+    Ok(match at_terminal {
+        Some(person) if !owner_may || house.desk.permit(&person, change).is_ok() => Some(person),
+        _ => owner_may.then_some(owner),
+    })
+}
+
+async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Reloader) -> Result<ControlAnswer, String> {
     let desk = &house.desk;
     match ask {
         Ask::Invite { name, unit, role, email } => {
@@ -335,8 +343,22 @@ async fn perform(ask: Ask, actor: &Actor, house: &House, reloader: &Reloader) ->
         Ask::RenewCertificate { serial, request, days } => certificates::renew(house, actor, &serial, request.as_deref(), days).await,
         Ask::RevokeCertificate { serial } => certificates::revoke(house, actor, &serial).await,
         Ask::Certificates => certificates::list(house, actor).await,
-        Ask::Status => Ok(ControlAnswer::Status { status: Box::new(house.status().await) }),
-        Ask::Reload => reloader.reload(house, Some(actor)).await.map(done),
+        Ask::Recover { name } => {
+            let name = account_name(&name)?;
+            let invitation = desk.recover(actor, &name, house.clock.now()).await.map_err(|error| unknown(&name, &error))?;
+            Ok(ControlAnswer::Invited { link: invitation.link, expires: invitation.expires.to_string() })
+        }
+        Ask::Login => terminals::ask(house, uid),
+        Ask::LoginState { terminal } => terminals::state(house, uid, &terminal),
+        Ask::Logout { terminal } => terminals::close(house, uid, &terminal),
+        Ask::Status => {
+            desk.permit(actor, Change::ReadStatus).map_err(|error| told(&error))?;
+            Ok(ControlAnswer::Status { status: Box::new(house.status().await) })
+        }
+        Ask::Reload => {
+            desk.permit(actor, Change::Reload).map_err(|error| told(&error))?;
+            reloader.reload(house, Some(actor)).await.map(done)
+        }
     }
 }
 

@@ -32,7 +32,7 @@ mod standing;
 mod status;
 mod trust;
 
-pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESSAGE_BYTES, ProblemLine, TokenVerb, told};
+pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine, TokenVerb, told};
 pub use house::{Site, StartError};
 pub use reload::Reloader;
 pub use run::{DataLock, Gateway, Options, lock};

@@ -66,6 +66,7 @@ impl Reloader {
         house.auth.list_makes(makes).await.map_err(|error| error.to_string())?;
         *portal_certificate = certificates.get(&map.portal.host).cloned();
         house.pages.replace_apps(build::apps(&map));
+        house.desk.set_staff_addresses(settings.staff_addresses.clone());
         house.auth.sessions.set_limits(build::session_limits(&settings));
         house.limits.set_app_rates(&build::app_rates(&settings));
         house.front.replace_certificates(certificates);

@@ -145,6 +145,14 @@ pub enum Action {
     AccountDisabled,
     AccountEnabled,
     AccountSuspended,
+    /// A member may invite and switch off the members of her unit.
+    ManagerAppointed,
+    ManagerDismissed,
+    /// The machine's owner gave a security administrator who was locked out a new start.
+    AdministratorRecovered,
+    /// A person allowed a terminal on the machine to act for her.
+    TerminalOpened,
+    TerminalClosed,
     KeyAdded,
     KeyRemoved,
     /// A key was asked for a fresh proof, before a change of keys.

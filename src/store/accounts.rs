@@ -41,7 +41,7 @@ pub struct AccountFilter {
 
 impl Store {
     /// Creates the account, invited; or invites one anew that is still invited, whose unit, role and address become
-    /// the new ones, whose id stays, and whose old invitation is void. Returns the account as it now is.
+    /// the new ones (it manages no unit then), whose id stays, and whose old invitation is void. Returns the account as it now is.
     pub async fn invite(&self, new: &Account, invitation: TokenHash, expires: Time) -> Result<Account, InviteError> {
         let mut write = self.begin().await?;
         let found = sqlx::query(concat!("SELECT ", account_columns!(), " FROM accounts WHERE name = $1"))
@@ -57,7 +57,7 @@ impl Store {
         };
         sqlx::query(
             "INSERT INTO accounts (id, name, unit, role, email, state, created) VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (id) DO UPDATE SET unit = excluded.unit, role = excluded.role, email = excluded.email",
+             ON CONFLICT (id) DO UPDATE SET unit = excluded.unit, role = excluded.role, email = excluded.email, manages_unit = 0",
         )
         .bind(invited.id.to_string())
         .bind(invited.name.as_str())

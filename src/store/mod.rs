@@ -4,6 +4,7 @@
 //! stored only as a hash (tokens with SHA-256, passwords with argon2id).
 
 mod accounts;
+mod administration;
 mod certificates;
 mod challenges;
 mod clock;
@@ -37,6 +38,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 pub use accounts::{AccountFilter, InviteError, WrongAnswer};
+pub use administration::MachineRecovery;
 pub use certificates::{NewCertificate, StoredCertificate};
 pub use challenges::{NewChallenge, OpenChallenge, Purpose, TakenChallenge};
 pub use codes::Code;

@@ -180,7 +180,9 @@ impl Asked {
             Visitor::Known(identity) => {
                 let role = identity.who().role;
                 let waiting = if role == Role::SecurityAdministrator { self.portal.desk.waiting(self.now) } else { 0 };
-                frame.signed_in(identity.who().name.as_str(), role).zone(self.portal.zone_name(self.now)).waiting(waiting)
+                let manages = self.portal.desk.manages_unit(identity.account());
+                let frame = frame.signed_in(identity.who().name.as_str(), role).managing(manages);
+                frame.zone(self.portal.zone_name(self.now)).waiting(waiting)
             }
             Visitor::Stranger => frame,
         }

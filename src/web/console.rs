@@ -20,7 +20,7 @@ use super::inventory::token_row;
 use super::own::{name_of, session_row};
 use super::view::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, Alert, AllSessionsView, ConfirmView, ConfirmedAct, InviteForm,
-    KeyRow, Paging, SessionsFilter, TokenRow, UnitRow, UnitsView,
+    KeyRow, ManagesUnit, Paging, SessionsFilter, TokenRow, UnitRow, UnitsView,
 };
 
 const LIST: &str = "/console/accounts";
@@ -165,8 +165,17 @@ async fn show_account(asked: &Asked, id: &str, alert: Option<Alert>) -> Answer {
         tokens: tokens.iter().map(row).collect(),
         sessions: count_sessions(asked, &actor, id)?,
         actions: AccountActions::for_state(account.state, own),
+        manages: manages(asked, &account),
     };
     asked.show(&view)
+}
+
+fn manages(asked: &Asked, account: &Account) -> ManagesUnit {
+    match asked.portal.desk.manages_unit(account.id) {
+        true => ManagesUnit::Is,
+        false if account.role == Role::Member && account.state == AccountState::Active => ManagesUnit::Could,
+        false => ManagesUnit::CanNot,
+    }
 }
 
 pub async fn change(Path((id, change)): Path<(String, String)>, Posted { asked, .. }: Posted) -> Answer {
@@ -177,6 +186,8 @@ pub async fn change(Path((id, change)): Path<(String, String)>, Posted { asked, 
         "disable" => desk.disable(&actor, account).await.map(|_| Alert::AccountDisabled),
         "enable" => desk.enable(&actor, account, asked.now).await.map(|()| Alert::AccountEnabled),
         "end-sessions" => desk.end_sessions_of(&actor, account).await.map(|_| Alert::SessionsEnded),
+        "appoint" => desk.appoint_manager(&actor, account, true).await.map(|()| Alert::ManagerAppointed),
+        "dismiss" => desk.appoint_manager(&actor, account, false).await.map(|()| Alert::ManagerDismissed),
         "invite" => {
             let (known, _) = desk.account(&actor, account).await.map_err(refused)?;
             // Whoever is enrolled has something to lose: that is no invitation, but a new beginning.
@@ -196,6 +207,7 @@ pub async fn change(Path((id, change)): Path<(String, String)>, Posted { asked, 
     let alert = match done {
         Ok(alert) => alert,
         Err(AdminError::Oneself) => Alert::NotYourself,
+        Err(AdminError::StaffManageNothing) => Alert::NotInThisState,
         Err(error) => changes::told(error)?,
     };
     show_account(&asked, &id, Some(alert)).await
@@ -266,13 +278,24 @@ pub async fn end_session(Posted { asked, form }: Posted) -> Answer {
 }
 
 pub(super) fn actor(asked: &Asked) -> Result<Actor, Refused> {
+    let actor = person(asked)?;
+    // A unit manager has pages of her own, which show nothing beyond her unit.
+    match asked.identity()?.who().role {
+        Role::Member => Err(refused(AdminError::NotAllowed)),
+        Role::SystemAdministrator | Role::SecurityAdministrator | Role::Auditor => Ok(actor),
+    }
+}
+
+/// Whoever asks, staff or not.
+pub(super) fn person(asked: &Asked) -> Result<Actor, Refused> {
     let identity: &Arc<Identity> = asked.identity()?;
     Ok(Actor::Staff { identity: identity.clone(), address: asked.visit.origin.address })
 }
 
 pub(super) fn refused(error: AdminError) -> Refused {
     let refusal = match error {
-        AdminError::NotAllowed => Refusal::NotAllowed { rule: "the console is for security administrators".to_owned() },
+        AdminError::NotAllowed => Refusal::NotAllowed { rule: "the role of this account does not allow it".to_owned() },
+        AdminError::NotFromHere => Refusal::NotAllowed { rule: error.to_string() },
         // It takes another one: whoever asked goes on to where she proposes it.
         AdminError::Proposed(proposed) => return Refused::Elsewhere(format!("/console/changes/{}", proposed.id)),
         AdminError::NoSuchAccount | AdminError::NoSuchToken(_) | AdminError::NoSuchPetition => Refusal::NotFound,
@@ -286,7 +309,7 @@ pub(super) fn refused(error: AdminError) -> Refused {
     refusal.into()
 }
 
-fn account_row(asked: &Asked, account: &Account) -> AccountRow {
+pub(super) fn account_row(asked: &Asked, account: &Account) -> AccountRow {
     AccountRow {
         id: account.id.to_string(),
         name: account.name.to_string(),

@@ -141,12 +141,12 @@ pub async fn change(Path((serial, change)): Path<(String, String)>, Posted { ask
 }
 
 pub async fn import_page(asked: Asked) -> Answer {
-    actor(&asked).and_then(|actor| may_import(&actor))?;
+    actor(&asked).and_then(|actor| may_import(&asked, &actor))?;
     asked.show(&ImportView { frame: asked.frame(None), text: String::new(), has_key: false, found: Rehearsed::NotYet })
 }
 
-fn may_import(actor: &Actor) -> Result<(), Refused> {
-    if actor.may(crate::admin::Change::ImportTokens) { Ok(()) } else { Err(refused(AdminError::NotAllowed)) }
+fn may_import(asked: &Asked, actor: &Actor) -> Result<(), Refused> {
+    asked.portal.desk.permit(actor, crate::admin::Change::ImportTokens).map_err(refused)
 }
 
 /// Looks a delivery through; `step=import` puts it into the drawer.
@@ -163,7 +163,7 @@ pub async fn import(Posted { asked, form }: Posted) -> Answer {
         ("", _) => None,
         (_, Some(key)) => Some(key),
         (_, None) => {
-            may_import(&actor)?;
+            may_import(&asked, &actor)?;
             return page(Some(Alert::TransportKeyInvalid), Rehearsed::NotYet);
         }
     };

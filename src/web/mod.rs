@@ -27,6 +27,8 @@ mod recover;
 mod refusal;
 mod sign_in;
 mod step_up;
+mod terminal;
+mod unit;
 mod usb_key;
 pub mod view;
 
@@ -163,6 +165,10 @@ fn router() -> Router<Arc<Portal>> {
         .route("/recover/token", get(recover::token_page))
         .route("/recover/key", get(recover::token_page))
         .route("/recover/code", get(recover::token_page))
+        .route("/unit", get(unit::members))
+        .route("/unit/invite", get(unit::members))
+        .route("/unit/{id}/{change}", get(unit::confirm))
+        .route("/terminal", get(terminal::page))
         .route("/language/{tag}", get(language::switch))
         .route("/assets/{name}", get(files::asset))
         .route("/crl/issuing-ca.crl", get(files::revocations));
@@ -213,6 +219,9 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/recover/password", post(recover::password)),
         ("/recover/key", post(recover::key)),
         ("/recover/code", post(recover::code)),
+        ("/unit/invite", post(unit::invite)),
+        ("/unit/{id}/{change}", post(unit::change)),
+        ("/terminal", post(terminal::allow)),
     ]
 }
 
@@ -228,6 +237,7 @@ pub fn only_takes_away(path: &str) -> bool {
         path => {
             let change = |list| path.strip_prefix(list).and_then(|rest| rest.split_once('/'));
             matches!(change("/console/accounts/"), Some((_, "disable" | "end-sessions")))
+                || matches!(change("/unit/"), Some((_, "disable")))
                 || matches!(change("/console/tokens/"), Some((_, "suspend" | "lost" | "revoke")))
                 || matches!(change("/console/changes/"), Some((_, "withdraw" | "reject")))
         }
@@ -298,6 +308,10 @@ mod tests {
         }
         // A token may be called so; what a form does is said by the last word alone.
         for path in ["/console/tokens/LOST", "/console/tokens/LOST/issue", "/console/tokens/FT-7/lost/issue", "/console/tokens/lost"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
+        assert!(only_takes_away("/unit/7/disable"));
+        for path in ["/unit/invite", "/unit/7/enable", "/unit/7", "/terminal"] {
             assert!(!only_takes_away(path), "{path}");
         }
         for path in ["/sign-in", "/enrol/finish", "/keys/add", "/console/accounts/7/enable", "/console/accounts/7/invite"] {

@@ -123,7 +123,8 @@ fn document(portal: &Portal, letters: &[Letter]) -> Result<String, askama::Error
 
 fn permitted(asked: &Asked, change: Change) -> Result<Actor, Refused> {
     let actor = actor(asked)?;
-    if actor.may(change) { Ok(actor) } else { Err(refused(AdminError::NotAllowed)) }
+    asked.portal.desk.permit(&actor, change).map_err(refused)?;
+    Ok(actor)
 }
 
 fn problems(found: &[RowProblem]) -> PeopleLooked {

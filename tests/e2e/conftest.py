@@ -57,7 +57,7 @@ def member(house):
 @pytest.fixture(scope="session")
 def warden(house):
     """The security administrator, who has a desk of her own."""
-    return house.person(role="security-administrator", unit="信息中心", place="office")
+    return house.warden()
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def town(house):
 @pytest.fixture(scope="session")
 def chief(town):
     """The security administrator at whose desk the console is looked at."""
-    return town.person(role="security-administrator", unit="信息中心", place="office", name="王敏")
+    return town.warden()
 
 
 def eyes(house, browser, shots, language, direction):
@@ -300,6 +300,48 @@ def test_the_pages_of_the_inventory(house, chief, shots, language, direction):
         imports(house, browser, see, language)
     assert len(see.seen) == len(set(see.seen)) == 12
     see.tell("inventory")
+
+
+@WORDS
+def test_the_pages_of_terminals_and_of_a_units_manager(house, chief, shots, language, direction):
+    office = house.hands("office")
+    browser = office.browser
+    see = eyes(house, browser, shots, language, direction)
+    manager = house.person(unit="财政局", name=f"unit.{language.lower()}")
+    with asking_for(browser, language):
+        office.sign_in(chief, house.url("portal", "/terminal"))
+        browser.see("form#terminal-code")
+        see.look("terminal-code")
+        login, link = house.gateway.begin_login()
+        browser.open(link).see("#webauthn-status[data-state=ready]")
+        see.look("terminal")
+        see.in_forced_colours("terminal")
+        office.allow_terminal(chief)
+        see.look("terminal-allowed")
+        assert login.wait(20) == 0, login.story()
+        browser.open(house.url("portal", f"/console/accounts?q={manager.name}"))
+        browser.driver.find_element("link text", manager.name).click()
+        browser.submit("form#account-appoint")
+        browser.see("#manages-unit")
+        see.look("console-account-manager")
+        put_away(chief)
+        office.sign_in(manager, house.url("portal", "/unit"))
+        browser.see("table#members")
+        see.look("unit")
+        see.on_paper("unit", "table#members")
+        browser.open(house.url("portal", "/unit?q=zzz")).see("#no-accounts")
+        see.look("unit-none")
+        browser.fill("form#invite [name=name]", f"new.{language}")
+        browser.submit("form#invite")
+        browser.see("input#invitation-link")
+        see.look("unit-invitation")
+        browser.click("a#back")
+        browser.click(f"tr[data-name='new.{language.lower()}'] a.member-disable")
+        browser.see("form#confirm")
+        see.look("unit-confirm-disable")
+        put_away(manager)
+    assert len(see.seen) == len(set(see.seen)) == 8
+    see.tell("roles")
 
 
 def imports(house, browser, see, language):

@@ -1,7 +1,7 @@
 //! Tokens that show codes: what they open, what they do not, and how they end.
 
 use http::StatusCode;
-use yumen::admin::{Actor, TokenEnd};
+use yumen::admin::TokenEnd;
 use yumen::model::{AccountId, AccountName, Action, Outcome, Record, Role, Serial, TokenState};
 use yumen::store::Spending;
 
@@ -14,10 +14,6 @@ const CSV: &[u8] = b"serial,seed\nFT-1,3132333435363738393031323334353637383930\
 const CODES: [&str; 5] = ["755224", "287082", "359152", "969429", "338314"];
 const ANY: Changes<'_> = Changes { top: "", listen: "", app: "factor = \"any\"", rule: "", monitoring: "" };
 
-fn machine() -> Actor {
-    Actor::Machine { uid: 0 }
-}
-
 fn serial() -> Serial {
     Serial::parse("FT-1").unwrap()
 }
@@ -27,10 +23,11 @@ async fn holder(house: &House, name: &str, role: Role) -> Browser {
     let browser = house.enrolled(name, role).await;
     let inner = house.gateway().house();
     let now = inner.clock.now();
-    assert_eq!(inner.desk.import_seeds(&machine(), CSV, None, false, now).await.unwrap(), 1);
+    let office = house.office().await;
+    assert_eq!(inner.desk.import_seeds(&office, CSV, None, false, now).await.unwrap(), 1);
     let name = AccountName::parse(name).unwrap();
-    inner.desk.issue_token(&machine(), &serial(), &name, now).await.unwrap();
-    let account = inner.desk.account_named(&machine(), &name).await.unwrap();
+    inner.desk.issue_token(&office, &serial(), &name, now).await.unwrap();
+    let account = inner.desk.account_named(&office, &name).await.unwrap();
     house.show_first_code(account.id).await;
     browser
 }
@@ -111,7 +108,7 @@ async fn a_lost_token_ends_what_it_opened_and_opens_nothing_more() {
     assert_eq!(by_key.use_key(&page).await.status, StatusCode::OK);
 
     let inner = house.gateway().house();
-    let ended = inner.desk.stop_token(&machine(), &serial(), TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    let ended = inner.desk.stop_token(&house.office().await, &serial(), TokenEnd::Lost, inner.clock.now()).await.unwrap();
     assert_eq!(ended, 1, "what the key opened is not the token's");
     let page = browser.open(&format!("https://{SITES}/")).await;
     assert!(forms::form(&page.text(), "sign-in").is_some(), "{}", page.text());

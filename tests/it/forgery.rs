@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use http::{Method, StatusCode};
 use url::Url;
 use webauthn_authenticator_rs::softpasskey::SoftPasskey;
-use yumen::model::Role;
+use yumen::model::{AccountName, Role, Serial};
 
 use crate::browser::{Browser, Reply};
 use crate::forms::Form;
@@ -172,6 +172,22 @@ impl Forger {
         assert_eq!(page.url.path(), "/enrol/password", "{}", page.text());
     }
 
+    /// A unit's manager invites somebody, invites her again, and switches her off; returns who that was.
+    async fn manage_unit(&mut self, li: &mut Browser) -> String {
+        assert_eq!(sign_in(li, &portal("/unit"), "li").await.url.path(), "/unit");
+        let page = li.open(&portal("/unit")).await;
+        let page = self.submit(li, &page, &page.form("invite").with("name", "sun")).await;
+        assert!(page.text().contains("invitation-link"), "{}", page.text());
+        let unit = li.open(&portal("/unit?q=sun")).await;
+        let sun = attributes(&unit.text(), "data-account").remove(0);
+        let page = self.press(li, &unit, &format!("/unit/{sun}/invite")).await;
+        assert!(page.text().contains("invitation-link"), "{}", page.text());
+        let page = li.open(&portal(&format!("/unit/{sun}/disable"))).await;
+        let page = self.press(li, &page, "confirm").await;
+        assert!(page.text().contains("badge disabled"), "{}", page.text());
+        sun
+    }
+
     /// What the console does with an account of that state; each change shows on the page that answers.
     async fn change(&mut self, browser: &mut Browser, account: &str, change: &str, shows: &str) {
         let page = browser.open(&portal(&format!("/console/accounts/{account}/{change}"))).await;
@@ -214,9 +230,11 @@ impl Forger {
         let page = self.submit(&mut hua, &page, &form).await;
         assert!(page.text().contains("id=\"recover-done\""), "{}", page.text());
 
-        let (desk, now, machine) = (&house.gateway().house().desk, house.clock.now(), yumen::admin::Actor::Machine { uid: 0 });
-        desk.import_seeds(&machine, b"R1,3132333435363738393031323334353637383930", None, false, now).await.unwrap();
-        house.issue("R1", "hua").await;
+        let (desk, now) = (&house.gateway().house().desk, house.clock.now());
+        let alone = house.signed_actor(wang);
+        desk.import_seeds(&alone, b"R1,3132333435363738393031323334353637383930", None, false, now).await.unwrap();
+        let (token, holder) = (Serial::parse("R1").unwrap(), AccountName::parse("hua").unwrap());
+        desk.issue_token(&alone, &token, &holder, now).await.unwrap();
         let link = link_on(&self.ask(wang, &her, "new-token").await);
         let page = self.open_link(&mut hua, &link).await;
         let page = self.submit(&mut hua, &page, &page.form("recover-present").with("password", OTHER_PASSWORD)).await;
@@ -297,6 +315,9 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let page = wang.open(&portal(&format!("/console/sessions/end?session={}", sessions[0]))).await;
     forger.press(&mut wang, &page, "confirm").await;
     assert_eq!(li.open(&portal("/keys")).await.url.path(), "/sign-in");
+    forger.change(&mut wang, &her, "appoint", "manages-unit").await;
+    let sun = forger.manage_unit(&mut li).await;
+    forger.change(&mut wang, &her, "dismiss", "account-appoint").await;
     forger.change(&mut wang, &her, "disable", "data-state=\"disabled\"").await;
     forger.change(&mut wang, &her, "enable", "data-state=\"active\"").await;
 
@@ -304,6 +325,11 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let key = attributes(&held.text(), "data-token").remove(0);
     forger.inventory(&mut wang, "li", &key).await;
     forger.letter(&house, &mut wang).await;
+
+    let (link, ..) = house.asked_terminal().await;
+    let page = wang.open(&link).await;
+    let page = forger.use_key(&mut wang, &page).await;
+    assert!(page.text().contains("terminal-allowed"), "{}", page.text());
 
     // Her other machine, with the same key, has a session that she ends from here.
     let mut other = house.browser();
@@ -324,17 +350,19 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
         if let Some((_, step)) = path.strip_prefix("/console/changes/").and_then(|rest| rest.split_once('/')) {
             return format!("/console/changes/{{id}}/{step}");
         }
-        let path = path.replace(&zhao, "{id}").replace(&her, "{id}").replace(&hers, "{id}");
+        let path = path.replace(&zhao, "{id}").replace(&her, "{id}").replace(&hers, "{id}").replace(&sun, "{id}");
         path.replace(&format!("/tokens/{key}/"), "/tokens/{serial}/").replace("/tokens/F1/", "/tokens/{serial}/")
     };
     let tried: BTreeSet<String> = forger.tried.iter().map(routed).collect();
     let mut expected: BTreeSet<String> = yumen::web::form_addresses().into_iter().map(str::to_owned).collect();
     assert!(expected.remove("/console/accounts/{id}/{change}"));
     expected.extend(
-        ["invite", "enable", "disable", "end-sessions", "new-token", "new-password"]
+        ["invite", "enable", "disable", "end-sessions", "appoint", "dismiss", "new-token", "new-password"]
             .map(|change| format!("/console/accounts/{{id}}/{change}")),
     );
     assert!(expected.remove("/console/tokens/{serial}/{change}"));
+    assert!(expected.remove("/unit/{id}/{change}"));
+    expected.extend(["invite", "disable"].map(|change| format!("/unit/{{id}}/{change}")));
     let changes = ["issue", "suspend", "resume", "lost", "revoke"];
     expected.extend(changes.map(|change| format!("/console/tokens/{{serial}}/{change}")));
     assert!(expected.remove("/console/changes/{id}/{step}"));

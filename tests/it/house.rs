@@ -7,14 +7,14 @@ use http::{Method, StatusCode};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use tempfile::TempDir;
 use url::Url;
-use yumen::admin::{Actor, NewAccount};
 use yumen::audit::{Filter, Tail};
 use yumen::clock::Clock;
 use yumen::config;
 use yumen::gateway::{Gateway, Options};
-use yumen::model::{AccountName, AccountState, Entry, Record, Role, UnitName};
+use yumen::model::{AccountState, Entry, Record, Role};
 
 use crate::browser::{Browser, Reply};
+use crate::office::Desk;
 use crate::upstream::{Forbidden, Upstream};
 
 pub const PORTAL: &str = "gate.city.test";
@@ -38,6 +38,8 @@ pub struct House {
     config: Arc<std::sync::Mutex<String>>,
     /// The gateway's clock, which stands still until a test moves it.
     pub clock: Clock,
+    /// Empty until something is to be done there.
+    pub office: tokio::sync::Mutex<Option<Desk>>,
 }
 
 /// What a test changes in the config.
@@ -96,7 +98,18 @@ impl House {
         .unwrap()
         .unwrap();
         let address = gateway.addresses()[0];
-        Self { gateway: Some(gateway), address, upstream, forbidden, data, tls, authority, config, clock }
+        Self {
+            gateway: Some(gateway),
+            address,
+            upstream,
+            forbidden,
+            data,
+            tls,
+            authority,
+            config,
+            clock,
+            office: tokio::sync::Mutex::default(),
+        }
     }
 
     pub fn gateway(&self) -> &Gateway {
@@ -118,26 +131,16 @@ impl House {
     }
 
     pub async fn invite(&self, name: &str, role: Role) -> String {
-        let desk = &self.gateway().house().desk;
-        let new = NewAccount {
-            name: AccountName::parse(name).unwrap(),
-            unit: UnitName::parse("信息中心").unwrap(),
-            role,
-            email: Some(format!("{name}@city.test")),
-        };
-        desk.invite(&Actor::Machine { uid: 0 }, new, self.gateway().house().clock.now()).await.unwrap().link
+        self.invite_into("信息中心", name, role).await
     }
 
     pub async fn disable(&self, name: &str) {
-        let desk = &self.gateway().house().desk;
-        let machine = Actor::Machine { uid: 0 };
-        let account = desk.account_named(&machine, &AccountName::parse(name).unwrap()).await.unwrap();
-        desk.disable(&machine, account.id).await.unwrap();
+        let (office, account) = (self.office().await, self.account_of(name).await);
+        self.gateway().house().desk.disable(&office, account.id).await.unwrap();
     }
 
     pub async fn state_of(&self, name: &str) -> AccountState {
-        let desk = &self.gateway().house().desk;
-        desk.account_named(&Actor::Machine { uid: 0 }, &AccountName::parse(name).unwrap()).await.unwrap().state
+        self.account_of(name).await.state
     }
 
     /// A browser whose person has enrolled and is not signed in.

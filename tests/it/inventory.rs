@@ -2,15 +2,13 @@
 
 use http::{Method, StatusCode};
 use url::Url;
-use yumen::admin::Actor;
-use yumen::model::{AccountName, Action, Event, Outcome, Record, Role, Serial, TokenKind, TokenState};
+use yumen::model::{Action, Event, Outcome, Record, Role, Serial, TokenKind, TokenState};
 use yumen::store::TokenFilter;
 
 use crate::browser::{Browser, Reply};
 use crate::forms::Form;
 use crate::house::{House, PORTAL, SITES};
 
-const MACHINE: Actor = Actor::Machine { uid: 0 };
 const TWO: &str = "F1,3132333435363738393031323334353637383930\r\nF2,3132333435363738393031323334353637383930,TOTP\r\n";
 const CHANGES: [&str; 5] = ["issue", "resume", "suspend", "lost", "revoke"];
 
@@ -33,24 +31,22 @@ async fn post(browser: &mut Browser, page: &Reply, path: &str, fields: &[(&str, 
 async fn stocked() -> House {
     let house = House::open().await;
     let now = house.gateway().house().clock.now();
-    house.gateway().house().desk.import_seeds(&MACHINE, TWO.as_bytes(), None, false, now).await.unwrap();
+    house.gateway().house().desk.import_seeds(&house.office().await, TWO.as_bytes(), None, false, now).await.unwrap();
     house
 }
 
 async fn state(house: &House, serial: &str) -> TokenState {
-    house.gateway().house().desk.token(&MACHINE, &Serial::parse(serial).unwrap()).await.unwrap().state
+    house.gateway().house().store.token(&Serial::parse(serial).unwrap()).await.unwrap().unwrap().state
 }
 
 async fn count(house: &House) -> usize {
     let codes = TokenFilter { kind: Some(TokenKind::Oath), ..TokenFilter::default() };
-    house.gateway().house().desk.tokens(&MACHINE, &codes).await.unwrap().len()
+    house.gateway().house().store.tokens(&codes).await.unwrap().len()
 }
 
 /// The serial number of the security key that somebody enrolled with.
 async fn key_of(house: &House, name: &str) -> String {
-    let desk = &house.gateway().house().desk;
-    let account = desk.account_named(&MACHINE, &AccountName::parse(name).unwrap()).await.unwrap();
-    let tokens = desk.tokens_of(&MACHINE, account.id).await.unwrap();
+    let tokens = house.gateway().house().store.tokens_of(house.account_of(name).await.id).await.unwrap();
     tokens.iter().find(|token| token.kind == TokenKind::WebAuthn).unwrap().serial.to_string()
 }
 

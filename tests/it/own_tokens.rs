@@ -1,7 +1,6 @@
 //! Code tokens in their holders' hands: shown at enrolment, activated, brought back and reported lost among one's own tokens.
 
 use http::StatusCode;
-use yumen::admin::Actor;
 use yumen::model::{AccountName, AccountState, Action, Entry, Outcome, Record, Role, Serial, TokenState};
 
 use crate::browser::{Browser, Reply};
@@ -22,12 +21,12 @@ const PATIENT: Changes<'_> = Changes {
 impl House {
     pub async fn stock(&self) {
         let house = self.gateway().house();
-        house.desk.import_seeds(&Actor::Machine { uid: 0 }, CSV.as_bytes(), None, false, house.clock.now()).await.unwrap();
+        house.desk.import_seeds(&self.office().await, CSV.as_bytes(), None, false, house.clock.now()).await.unwrap();
     }
 
     pub async fn issue(&self, serial: &str, to: &str) {
         let (house, to) = (self.gateway().house(), AccountName::parse(to).unwrap());
-        house.desk.issue_token(&Actor::Machine { uid: 0 }, &Serial::parse(serial).unwrap(), &to, house.clock.now()).await.unwrap();
+        house.desk.issue_token(&self.office().await, &Serial::parse(serial).unwrap(), &to, house.clock.now()).await.unwrap();
     }
 
     async fn token_state(&self, serial: &str) -> TokenState {

@@ -1,7 +1,6 @@
 //! Lists of people in the console, their letters, and enrolment by letter.
 
 use http::StatusCode;
-use yumen::admin::Actor;
 use yumen::model::{AccountState, Action, Outcome, Record, Role, Serial, TokenState};
 use yumen::store::AccountFilter;
 
@@ -9,7 +8,6 @@ use crate::browser::{Browser, Reply};
 use crate::forms;
 use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor};
 
-const MACHINE: Actor = Actor::Machine { uid: 0 };
 const SEEDS: &str = "F1,3132333435363738393031323334353637383930\nF2,3132333435363738393031323334353637383930\n";
 const LIST: &str = "name,unit,email,token\r\nwang,宣传部,wang@city.test,F1\r\nli,财政局,,F2\r\nzhao,财政局,,\r\n";
 /// RFC 4226, appendix D.
@@ -22,12 +20,12 @@ fn portal(path: &str) -> String {
 async fn stocked(changes: Changes<'_>) -> House {
     let house = House::open_with(changes).await;
     let inner = house.gateway().house();
-    inner.desk.import_seeds(&MACHINE, SEEDS.as_bytes(), None, false, inner.clock.now()).await.unwrap();
+    inner.desk.import_seeds(&house.office().await, SEEDS.as_bytes(), None, false, inner.clock.now()).await.unwrap();
     house
 }
 
 async fn count(house: &House) -> usize {
-    house.gateway().house().desk.accounts(&MACHINE, &AccountFilter::default()).await.unwrap().len()
+    house.gateway().house().desk.accounts(&house.office().await, &AccountFilter::default()).await.unwrap().len()
 }
 
 /// The texts of all elements of a class in a file of letters.
@@ -41,10 +39,10 @@ pub fn of_class(letters: &str, class: &str) -> Vec<String> {
 async fn letters(house: &House) -> Vec<String> {
     let inner = house.gateway().house();
     let now = inner.clock.now();
-    inner.desk.import_people(&MACHINE, LIST.as_bytes(), 0, now).await.unwrap();
-    let due = inner.desk.letters_due(&MACHINE, now).await.unwrap();
+    inner.desk.import_people(&house.office().await, LIST.as_bytes(), 0, now).await.unwrap();
+    let due = inner.desk.letters_due(&house.office().await, now).await.unwrap();
     let names: Vec<_> = due.into_iter().map(|due| due.account.name).collect();
-    let mut letters = inner.desk.make_letters(&MACHINE, &names, now).await.unwrap();
+    let mut letters = inner.desk.make_letters(&house.office().await, &names, now).await.unwrap();
     letters.sort_by(|one, other| one.serial.as_str().cmp(other.serial.as_str()));
     letters.into_iter().map(|letter| letter.code.reveal()).collect()
 }
@@ -200,8 +198,8 @@ async fn a_letter_ends_with_its_time_and_with_its_token() {
     let codes = letters(&house).await;
     let inner = house.gateway().house();
     let serial = Serial::parse("F2").unwrap();
-    inner.desk.stop_token(&MACHINE, &serial, yumen::admin::TokenEnd::Lost, inner.clock.now()).await.unwrap();
-    assert_eq!(inner.desk.token(&MACHINE, &serial).await.unwrap().state, TokenState::Lost);
+    inner.desk.stop_token(&house.office().await, &serial, yumen::admin::TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    assert_eq!(inner.desk.token(&house.office().await, &serial).await.unwrap().state, TokenState::Lost);
     assert_eq!(open_letter(&mut house.browser(), &codes[1], "F2").await.status, StatusCode::UNPROCESSABLE_ENTITY);
     house.clock.advance(std::time::Duration::from_secs(2 * 86_400 - 60));
     assert_eq!(open_letter(&mut house.browser(), &codes[0], "F1").await.url.path(), "/enrol/password");

@@ -49,9 +49,7 @@ async fn a_disabled_account_is_out_at_once_and_an_enabled_one_must_sign_in_again
     house.disable("wang").await;
     assert_eq!(status_in_the_app(&mut browser).await, StatusCode::UNAUTHORIZED);
     let desk = &house.gateway().house().desk;
-    let machine = yumen::admin::Actor::Machine { uid: 0 };
-    let account = desk.account_named(&machine, &yumen::model::AccountName::parse("wang").unwrap()).await.unwrap();
-    desk.enable(&machine, account.id, house.clock.now()).await.unwrap();
+    desk.enable(&house.office().await, house.account_of("wang").await.id, house.clock.now()).await.unwrap();
     assert_eq!(status_in_the_app(&mut browser).await, StatusCode::UNAUTHORIZED);
     assert_eq!(sign_in(&mut browser, &format!("https://{SITES}/"), "wang").await.status, StatusCode::OK);
 }

@@ -120,10 +120,10 @@ fn a_config_that_cannot_be_read_is_reported_without_a_second_name_before_it() {
 #[tokio::test]
 async fn what_an_account_verb_cannot_do_is_said_in_a_sentence() {
     let house = House::open().await;
-    let data = house.data.path().to_str().unwrap().to_owned();
-    let run = move |words: &[&str]| {
+    let (data, runtime) = (house.data.path().to_str().unwrap().to_owned(), tempfile::tempdir().unwrap());
+    let run = |words: &[&str]| {
         let mut command = yumen();
-        command.args(words).args(["--data", &data]);
+        command.args(words).args(["--data", &data]).env("XDG_RUNTIME_DIR", runtime.path());
         async move {
             let answer = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
             let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -135,6 +135,7 @@ async fn what_an_account_verb_cannot_do_is_said_in_a_sentence() {
     assert!(code == Some(0) && link.starts_with("https://") && told.ends_with(" UTC:\n"), "{told}");
     let (code, _, told) = run(&[&invite[..], &["--email", "nonsense"]].concat()).await;
     assert!(code == Some(2) && told.contains("is not an e-mail address"), "{told}");
+    house.log_in(runtime.path()).await;
     for (words, why) in [
         (["account", "disable", "nobody"], "there is no account \"nobody\"; `yumen account list` names all that there are"),
         (["account", "enable", "nobody"], "there is no account \"nobody\""),

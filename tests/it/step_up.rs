@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use url::Url;
-use yumen::admin::Actor;
 use yumen::model::{AccountName, Action, Outcome, Record, Role, Serial};
 
 use crate::browser::{Browser, Reply};
@@ -131,11 +130,11 @@ async fn a_code_refreshes_what_takes_codes_and_who_holds_nothing_that_would_do_i
     let house = House::open_with(Changes { app: "factor = \"any\"\nfresh = \"5m\"", ..Changes::default() }).await;
     let mut browser = house.in_the_app("wang").await;
     let inner = house.gateway().house();
-    let (machine, serial, name) = (Actor::Machine { uid: 0 }, Serial::parse("FT-1").unwrap(), AccountName::parse("wang").unwrap());
+    let (office, serial, name) = (house.office().await, Serial::parse("FT-1").unwrap(), AccountName::parse("wang").unwrap());
     let csv = b"serial,seed\nFT-1,3132333435363738393031323334353637383930\n";
-    inner.desk.import_seeds(&machine, csv, None, false, inner.clock.now()).await.unwrap();
-    inner.desk.issue_token(&machine, &serial, &name, inner.clock.now()).await.unwrap();
-    let account = inner.desk.account_named(&machine, &name).await.unwrap();
+    inner.desk.import_seeds(&office, csv, None, false, inner.clock.now()).await.unwrap();
+    inner.desk.issue_token(&office, &serial, &name, inner.clock.now()).await.unwrap();
+    let account = inner.desk.account_named(&office, &name).await.unwrap();
     house.show_first_code(account.id).await;
     house.clock.advance(SIX_MINUTES);
     let page = browser.open(&format!("https://{SITES}/a")).await;

@@ -1,8 +1,7 @@
 //! When something that a check needs does not work, the answer is no.
 
 use http::{Method, StatusCode};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
+use tokio::io::AsyncWriteExt;
 use url::Url;
 use yumen::gateway::{Ask, ControlAnswer};
 use yumen::model::{Action, Record, Role};
@@ -34,15 +33,6 @@ async fn status_in_the_app(browser: &mut crate::browser::Browser) -> StatusCode 
 
 fn is_signed_in(house: &House, name: &str) -> bool {
     house.gateway().house().auth.sessions.list_all().iter().any(|session| session.who.name.as_str() == name)
-}
-
-/// Asks as the machine's owner does.
-async fn ask(house: &House, ask: &Ask) -> ControlAnswer {
-    let mut stream = UnixStream::connect(house.data.path().join("control.sock")).await.unwrap();
-    stream.write_all(format!("{}\n", serde_json::to_string(ask).unwrap()).as_bytes()).await.unwrap();
-    let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).await.unwrap();
-    serde_json::from_str(&line).unwrap()
 }
 
 fn words(answer: ControlAnswer) -> Result<String, String> {
@@ -80,9 +70,7 @@ async fn without_a_log_staff_still_switch_accounts_off_but_not_on() {
     let mut wang = house.in_the_app("wang").await;
     let mut admin = house.signed_in("admin", Role::SecurityAdministrator).await;
     let list = admin.open(&format!("https://{PORTAL}/console/accounts")).await.text();
-    let machine = yumen::admin::Actor::Machine { uid: 0 };
-    let desk = &house.gateway().house().desk;
-    let id = desk.account_named(&machine, &yumen::model::AccountName::parse("wang").unwrap()).await.unwrap().id;
+    let id = house.account_of("wang").await.id;
     assert!(list.contains(&id.to_string()));
     let page = admin.open(&format!("https://{PORTAL}/console/accounts/{id}")).await;
     house.gateway().house().journal.shut_down().await;
@@ -96,27 +84,27 @@ async fn without_a_log_staff_still_switch_accounts_off_but_not_on() {
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(reply.text().contains(told), "{change}: {}", reply.text());
         assert!(!is_signed_in(&house, "wang"));
-        assert_eq!(desk.account(&machine, id).await.unwrap().0.state, yumen::model::AccountState::Disabled);
+        assert_eq!(house.state_of("wang").await, yumen::model::AccountState::Disabled);
     }
     // This runtime must give the store's connection back before the gateway closes the store.
     house.close().await;
 }
 
 #[tokio::test]
-async fn without_a_log_or_a_store_the_machines_owner_still_ends_what_is_open() {
+async fn without_a_log_or_a_store_a_terminal_still_ends_what_is_open() {
     let house = House::open().await;
     for name in ["wang", "li"] {
         house.signed_in(name, Role::Member).await;
     }
     let disable = |name: &str| Ask::Disable { name: name.to_owned() };
-    assert_eq!(words(ask(&house, &disable("wang")).await).unwrap(), "wang is disabled; 1 of its sessions ended");
-    assert_eq!(words(ask(&house, &disable("wang")).await).unwrap(), "wang was disabled already; 0 of its sessions ended");
+    assert_eq!(words(house.ask_as_office(disable("wang")).await).unwrap(), "wang is disabled; 1 of its sessions ended");
+    assert_eq!(words(house.ask_as_office(disable("wang")).await).unwrap(), "wang was disabled already; 0 of its sessions ended");
     house.gateway().house().journal.shut_down().await;
-    let why = words(ask(&house, &disable("wang")).await).unwrap_err();
+    let why = words(house.ask_as_office(disable("wang")).await).unwrap_err();
     assert!(why.contains("it was done") && why.contains("could not record it"), "{why}");
     house.gateway().house().store.close().await;
     assert!(is_signed_in(&house, "li"));
-    let why = words(ask(&house, &disable("li")).await).unwrap_err();
+    let why = words(house.ask_as_office(disable("li")).await).unwrap_err();
     assert!(why.contains("ended at once") && why.contains("the store failed"), "{why}");
     assert!(!is_signed_in(&house, "li"));
 }
@@ -125,14 +113,14 @@ async fn without_a_log_or_a_store_the_machines_owner_still_ends_what_is_open() {
 async fn who_asked_at_the_control_socket_is_on_record_by_her_uid() {
     let house = House::open().await;
     let invite = Ask::Invite { name: "li".to_owned(), unit: "x".to_owned(), role: Role::Member, email: None };
-    assert!(matches!(ask(&house, &invite).await, ControlAnswer::Invited { .. }));
+    assert!(matches!(house.ask(invite, None).await, ControlAnswer::Invited { .. }));
     for asked in [
         Ask::Disable { name: "li".to_owned() },
         Ask::Enable { name: "li".to_owned() },
         Ask::EndSessions { name: "li".to_owned() },
         Ask::Reload,
     ] {
-        words(ask(&house, &asked).await).unwrap();
+        words(house.ask_as_office(asked).await).unwrap();
     }
     let own = rustix::process::geteuid().as_raw().to_string();
     for action in [Action::AccountInvited, Action::AccountDisabled, Action::AccountEnabled, Action::SessionEnded, Action::ConfigReloaded] {

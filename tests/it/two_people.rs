@@ -1,7 +1,6 @@
 //! Changes that need two security administrators, and the ways back for people who have lost what they sign in with.
 
 use http::StatusCode;
-use yumen::admin::Actor;
 use yumen::model::{AccountName, AccountState, Action, Event, Outcome, Record, Role, TokenState};
 
 use crate::browser::{Browser, Reply};
@@ -45,9 +44,7 @@ async fn press(browser: &mut Browser, page: &Reply, form: &str, fields: &[(&str,
 
 impl House {
     pub async fn id_of(&self, name: &str) -> String {
-        let desk = &self.gateway().house().desk;
-        let name = AccountName::parse(name).unwrap();
-        desk.account_named(&Actor::Machine { uid: 0 }, &name).await.unwrap().id.to_string()
+        self.account_of(name).await.id.to_string()
     }
 
     async fn token_states(&self, name: &str) -> Vec<TokenState> {

@@ -8,7 +8,7 @@ use rcgen::{ExtendedKeyUsagePurpose, KeyUsagePurpose, date_time_ymd};
 use rustls::HandshakeKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
-use yumen::admin::{Actor, TokenEnd};
+use yumen::admin::TokenEnd;
 use yumen::model::{Action, Factor, Outcome, Record, Role};
 
 use crate::browser::{Browser, Reply};
@@ -305,9 +305,9 @@ async fn a_usb_key_that_was_reported_lost_opens_nothing_any_more() {
         _ => None,
     });
     let serial = yumen::model::Serial::parse(&serial.await).unwrap();
-    let machine = Actor::Machine { uid: 0 };
+    let office = house.office().await;
     let desk = &house.gateway().house().desk;
-    desk.stop_token(&machine, &serial, TokenEnd::Lost, house.clock.now()).await.unwrap();
+    desk.stop_token(&office, &serial, TokenEnd::Lost, house.clock.now()).await.unwrap();
     let page = browser.open(&portal()).await;
     assert!(forms::form(&page.text(), "sign-in").is_some(), "her session has ended");
     let refused = show_card(&mut browser, &page).await;

@@ -30,13 +30,13 @@ impl Office {
     async fn open() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let desk = desk(directory.path()).await.issuing_from(IssuingFiles::new(directory.path()));
-        let wang = desk.invite(&MACHINE, wang(), NOW).await.unwrap().account.id;
-        desk.create_authority(&MACHINE, "Yumen token CA", WALL).await.unwrap();
+        let wang = desk.invite(&OFFICE, wang(), NOW).await.unwrap().account.id;
+        desk.create_authority(&OFFICE, "Yumen token CA", WALL).await.unwrap();
         Self { directory, desk, wang }
     }
 
     async fn issue(&self, serial: &str) -> Result<Certified, AdminError> {
-        self.desk.issue_certificate(&MACHINE, &self.serial(serial), &wang().name, &request(), 30, WHEN).await
+        self.desk.issue_certificate(&OFFICE, &self.serial(serial), &wang().name, &request(), 30, WHEN).await
     }
 
     fn serial(&self, text: &str) -> Serial {
@@ -74,9 +74,9 @@ async fn a_certificate_is_issued_to_a_person_by_her_tokens_serial_number_and_on_
     assert!(events(office.directory.path()).contains(&(Action::CertificateIssued, Outcome::Done)));
     assert!(matches!(office.issue("UK-1").await, Err(AdminError::WrongTokenState { .. })), "it is in her hands");
     let nobody = AccountName::parse("nobody").unwrap();
-    let to_nobody = office.desk.issue_certificate(&MACHINE, &office.serial("UK-2"), &nobody, &request(), 30, WHEN).await;
+    let to_nobody = office.desk.issue_certificate(&OFFICE, &office.serial("UK-2"), &nobody, &request(), 30, WHEN).await;
     assert!(matches!(to_nobody, Err(AdminError::NoSuchAccount)));
-    let broken = office.desk.issue_certificate(&MACHINE, &office.serial("UK-2"), &wang().name, "hello", 30, WHEN).await;
+    let broken = office.desk.issue_certificate(&OFFICE, &office.serial("UK-2"), &wang().name, "hello", 30, WHEN).await;
     assert!(matches!(broken, Err(AdminError::Pki(_))));
 }
 
@@ -85,15 +85,15 @@ async fn a_renewed_certificate_takes_the_place_of_the_one_before_with_the_same_k
     let office = Office::open().await;
     let first = office.issue("UK-1").await.unwrap();
     let serial = office.serial("UK-1");
-    let second = office.desk.renew_certificate(&MACHINE, &serial, None, 30, WHEN).await.unwrap();
-    let third = office.desk.renew_certificate(&MACHINE, &serial, Some(&request()), 30, WHEN).await.unwrap();
+    let second = office.desk.renew_certificate(&OFFICE, &serial, None, 30, WHEN).await.unwrap();
+    let third = office.desk.renew_certificate(&OFFICE, &serial, Some(&request()), 30, WHEN).await.unwrap();
     for superseded in [&first, &second] {
         assert_eq!(office.check(superseded), Err(CertificateRefusal::Revoked));
         assert!(office.stored(superseded).await.is_none());
     }
     office.check(&third).unwrap();
     assert!(office.stored(&third).await.is_some());
-    let unknown = office.desk.renew_certificate(&MACHINE, &office.serial("UK-9"), None, 30, WHEN).await;
+    let unknown = office.desk.renew_certificate(&OFFICE, &office.serial("UK-9"), None, 30, WHEN).await;
     assert!(matches!(unknown, Err(AdminError::NoSuchToken(_))));
 }
 
@@ -102,14 +102,14 @@ async fn a_lost_tokens_certificate_stands_on_the_list_after_the_next_round_and_a
     let office = Office::open().await;
     let (lost, revoked, kept) =
         (office.issue("UK-1").await.unwrap(), office.issue("UK-2").await.unwrap(), office.issue("UK-3").await.unwrap());
-    office.desk.revoke_certificate(&MACHINE, &office.serial("UK-2"), WHEN).await.unwrap();
+    office.desk.revoke_certificate(&OFFICE, &office.serial("UK-2"), WHEN).await.unwrap();
     assert_eq!(office.check(&revoked), Err(CertificateRefusal::Revoked));
-    office.desk.stop_token(&MACHINE, &office.serial("UK-1"), TokenEnd::Lost, NOW).await.unwrap();
+    office.desk.stop_token(&OFFICE, &office.serial("UK-1"), TokenEnd::Lost, NOW).await.unwrap();
     office.desk.publish_revocations(WALL).await.unwrap();
     assert_eq!(office.check(&lost), Err(CertificateRefusal::Revoked));
     office.check(&kept).unwrap();
     assert_eq!(office.desk.revocations().unwrap(), std::fs::read(IssuingFiles::new(office.directory.path()).list()).unwrap());
-    let again = office.desk.revoke_certificate(&MACHINE, &office.serial("UK-2"), WHEN).await;
+    let again = office.desk.revoke_certificate(&OFFICE, &office.serial("UK-2"), WHEN).await;
     assert!(matches!(again, Err(AdminError::WrongTokenState { .. })));
 }
 
@@ -117,9 +117,9 @@ async fn a_lost_tokens_certificate_stands_on_the_list_after_the_next_round_and_a
 async fn without_an_authority_nothing_is_issued() {
     let directory = tempfile::tempdir().unwrap();
     let desk = desk(directory.path()).await.issuing_from(IssuingFiles::new(directory.path()));
-    desk.invite(&MACHINE, wang(), NOW).await.unwrap();
+    desk.invite(&OFFICE, wang(), NOW).await.unwrap();
     let serial = Serial::parse("UK-1").unwrap();
-    let issued = desk.issue_certificate(&MACHINE, &serial, &wang().name, &request(), 30, WHEN).await;
+    let issued = desk.issue_certificate(&OFFICE, &serial, &wang().name, &request(), 30, WHEN).await;
     assert!(matches!(issued, Err(AdminError::NoAuthority)));
     assert_eq!(desk.revocations(), None);
     desk.publish_revocations(WALL).await.unwrap();

@@ -16,16 +16,16 @@ fn serial(text: &str) -> Serial {
 
 /// A desk with F1 in the drawer; F2 and F3 are active in the hands of `li` and `wang`, and each has opened
 /// a session; `li` has another by her security key.
-struct Office {
-    directory: tempfile::TempDir,
-    desk: Desk,
-    li: AccountId,
-    wang: AccountId,
+pub(super) struct Office {
+    pub(super) directory: tempfile::TempDir,
+    pub(super) desk: Desk,
+    pub(super) li: AccountId,
+    pub(super) wang: AccountId,
     by_token: SessionId,
 }
 
 impl Office {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open_in_memory().await.unwrap();
         let codes = Codes::new(store.clone(), SealingKey::new(&[7; 32]).unwrap());
@@ -52,14 +52,14 @@ impl Office {
         Self { directory, desk, li, wang, by_token }
     }
 
-    async fn states(&self) -> Vec<(String, TokenState)> {
+    pub(super) async fn states(&self) -> Vec<(String, TokenState)> {
         let of_codes = TokenFilter { kind: Some(TokenKind::Oath), ..TokenFilter::default() };
-        let tokens = self.desk.tokens(&MACHINE, &of_codes).await.unwrap();
+        let tokens = self.desk.tokens(&OFFICE, &of_codes).await.unwrap();
         tokens.into_iter().map(|token| (token.serial.to_string(), token.state)).collect()
     }
 
-    fn sessions_of(&self, account: AccountId) -> usize {
-        self.desk.sessions(&MACHINE).unwrap().iter().filter(|session| session.who.account == account).count()
+    pub(super) fn sessions_of(&self, account: AccountId) -> usize {
+        self.desk.sessions(&OFFICE).unwrap().iter().filter(|session| session.who.account == account).count()
     }
 
     /// What is on record of an action: when, and what.
@@ -75,15 +75,22 @@ impl Office {
     }
 
     /// Asks for one thing of each kind.
-    async fn ask(&self, actor: &Actor, change: Change) -> Result<(), AdminError> {
+    pub(super) async fn ask(&self, actor: &Actor, change: Change) -> Result<(), AdminError> {
         let desk = &self.desk;
         match change {
-            Change::ReadAccounts => desk.account(actor, self.li).await.map(drop),
+            Change::ReadAccounts => {
+                desk.accounts(actor, &AccountFilter::default()).await?;
+                desk.account(actor, self.li).await.map(drop)
+            }
             Change::ReadSessions => desk.sessions(actor).map(drop),
             Change::Invite => desk.invite(actor, NewAccount { name: AccountName::parse("new").unwrap(), ..wang() }, NOW).await.map(drop),
             Change::DisableAccount => desk.disable(actor, self.wang).await.map(drop),
             Change::EnableAccount => desk.enable(actor, self.wang, NOW).await,
-            Change::EndSession => desk.end_session(actor, self.by_token).await.map(drop),
+            Change::AppointManager => desk.appoint_manager(actor, self.li, true).await,
+            Change::EndSession => {
+                desk.end_sessions_of(actor, self.li).await?;
+                desk.end_session(actor, self.by_token).await.map(drop)
+            }
             Change::ReadTokens => {
                 desk.tokens(actor, &TokenFilter::default()).await?;
                 desk.token(actor, &serial("F1")).await?;
@@ -102,11 +109,11 @@ impl Office {
             }
             Change::ResumeToken => desk.resume_token(actor, &serial("F2"), NOW).await,
             Change::ReadChanges => desk.petitions(actor, NOW).await.map(drop),
-            Change::Recover => match desk.ask_for_recovery(actor, AccountId::fresh(), Lacks::Token, NOW).await {
+            Change::RestoreAccess => match desk.ask_for_recovery(actor, AccountId::fresh(), Lacks::Token, NOW).await {
                 Err(AdminError::NoSuchAccount) => Ok(()),
                 other => other.map(drop),
             },
-            Change::Trust => match desk.ask_for_trust(actor, &"07".repeat(32), NOW).await {
+            Change::TrustAuthority => match desk.ask_for_trust(actor, &"07".repeat(32), NOW).await {
                 Err(AdminError::NoSuchAuthority) => Ok(()),
                 other => other.map(drop),
             },
@@ -127,6 +134,23 @@ impl Office {
                     other => other.map(drop),
                 }
             }
+            Change::OpenTerminal => {
+                let asked = desk.ask_for_terminal(7, "root".into(), "here".into(), NOW).unwrap();
+                let identity = actor.person().ok_or(AdminError::NotAllowed)?;
+                let proven = crate::auth::Proven::sample(identity, TokenId::fresh()).unwrap();
+                desk.open_terminal(actor, &asked.request.code, &proven, NOW).await.map(drop)
+            }
+            Change::Bootstrap => {
+                let new = NewAccount { name: AccountName::parse("newer").unwrap(), ..wang() };
+                desk.permit(actor, change)?;
+                desk.invite(actor, new, NOW).await.map(drop)
+            }
+            Change::Recover => match desk.recover(actor, &AccountName::parse("li").unwrap(), NOW).await {
+                Err(AdminError::NotToBeRecovered) => Ok(()),
+                other => other.map(drop),
+            },
+            // The gateway asks for these itself before it does them.
+            Change::ReadStatus | Change::Reload => desk.permit(actor, change),
             Change::CreateAuthority => desk.create_authority(actor, "CA", NOW).await,
             Change::IssueCertificate => {
                 let (name, when) = (AccountName::parse("wang").unwrap(), When { now: NOW, wall: NOW });
@@ -184,29 +208,6 @@ async fn session(store: &Store, account: AccountId, key: TokenId, token: u8) -> 
 }
 
 #[tokio::test]
-async fn each_verb_answers_security_administrators_and_refuses_every_other_role_without_a_trace() {
-    for role in Role::ALL {
-        let office = Office::open().await;
-        let (actor, allowed) = (staff(*role), *role == Role::SecurityAdministrator);
-        let before = office.states().await;
-        // Suspending comes before what undoes it.
-        let (last, first): (Vec<Change>, Vec<Change>) = Change::ALL.iter().partition(|change| **change == Change::ResumeToken);
-        for change in first.into_iter().chain(last) {
-            match office.ask(&actor, change).await {
-                Ok(()) => assert!(allowed, "{role} {change:?}"),
-                Err(AdminError::NotAllowed) => assert!(!allowed, "{role} {change:?}"),
-                Err(error) => panic!("{role} {change:?}: {error}"),
-            }
-        }
-        if !allowed {
-            assert_eq!(office.states().await, before, "{role}");
-            assert_eq!((office.sessions_of(office.li), office.sessions_of(office.wang)), (2, 1));
-            assert_eq!(events(office.directory.path()), [], "{role}");
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_rehearsal_counts_and_changes_nothing_and_an_import_is_whole_and_on_record() {
     let office = Office::open().await;
     let (admin, before) = (staff(Role::SecurityAdministrator), office.states().await);
@@ -230,11 +231,11 @@ async fn a_delivery_with_a_problem_is_refused_whole_with_every_problem_and_so_is
     let before = office.states().await;
     let file = "G1,3132333435363738393031323334353637383930\nG2,zz\nG3,3132\n";
     for rehearse in [true, false] {
-        match office.desk.import_seeds(&MACHINE, file.as_bytes(), None, rehearse, NOW).await {
+        match office.desk.import_seeds(&OFFICE, file.as_bytes(), None, rehearse, NOW).await {
             Err(AdminError::BadDelivery(problems)) => assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [2, 3]),
             other => panic!("{other:?}"),
         }
-        match office.desk.import_seeds(&MACHINE, TWO.replace("F1", "G1").as_bytes(), None, rehearse, NOW).await {
+        match office.desk.import_seeds(&OFFICE, TWO.replace("F1", "G1").as_bytes(), None, rehearse, NOW).await {
             Err(AdminError::KnownSerials(known)) => assert_eq!(known, [serial("F2")]),
             other => panic!("{other:?}"),
         }
@@ -246,7 +247,7 @@ async fn a_delivery_with_a_problem_is_refused_whole_with_every_problem_and_so_is
 #[tokio::test]
 async fn a_token_is_issued_from_the_drawer_to_somebody_who_can_hold_it() {
     let office = Office::open().await;
-    let issue = async |name: &str, to: &str| office.desk.issue_token(&MACHINE, &serial(name), &AccountName::parse(to).unwrap(), NOW).await;
+    let issue = async |name: &str, to: &str| office.desk.issue_token(&OFFICE, &serial(name), &AccountName::parse(to).unwrap(), NOW).await;
     assert!(matches!(issue("F1", "nobody").await, Err(AdminError::NoSuchAccount)));
     assert!(matches!(issue("F9", "li").await, Err(AdminError::NoSuchToken(_))));
     issue("F1", "li").await.unwrap();
@@ -255,7 +256,7 @@ async fn a_token_is_issued_from_the_drawer_to_somebody_who_can_hold_it() {
     let outcomes: Vec<Outcome> = office.recorded(Action::TokenIssued).await.into_iter().map(|(_, event)| event.outcome).collect();
     use Outcome::{Done, Failed};
     assert_eq!(outcomes, [Done, Failed, Done, Done, Failed, Done, Failed]);
-    let held = office.desk.tokens_of(&MACHINE, office.li).await.unwrap();
+    let held = office.desk.tokens_of(&OFFICE, office.li).await.unwrap();
     let kinds: Vec<TokenKind> = held.iter().map(|token| token.kind).collect();
     assert_eq!(kinds, [TokenKind::Oath, TokenKind::Oath, TokenKind::WebAuthn]);
     assert!(held.iter().any(|token| token.serial == serial("F1") && token.state == TokenState::Issued));
@@ -274,7 +275,7 @@ async fn whatever_stops_a_token_ends_what_it_opened_at_once_and_says_who_did_it_
         let later = NOW.plus(std::time::Duration::from_secs(1));
         assert_eq!(office.desk.stop_token(&admin, &serial("f2"), end, later).await.unwrap(), 1);
         assert_eq!((office.sessions_of(office.li), office.sessions_of(office.wang)), (1, 1), "{end:?}");
-        assert_eq!(office.desk.token(&MACHINE, &serial("F2")).await.unwrap().state, state);
+        assert_eq!(office.desk.token(&OFFICE, &serial("F2")).await.unwrap().state, state);
         let recorded = office.recorded(action).await;
         let [(time, event)] = recorded.as_slice() else { panic!("{recorded:?}") };
         let who: &Arc<Who> = event.who.as_ref().unwrap();
@@ -288,13 +289,13 @@ async fn whatever_stops_a_token_ends_what_it_opened_at_once_and_says_who_did_it_
 #[tokio::test]
 async fn a_stop_that_changed_nothing_says_so_on_record() {
     let office = Office::open().await;
-    office.desk.stop_token(&MACHINE, &serial("F2"), TokenEnd::Lost, NOW).await.unwrap();
-    let again = office.desk.stop_token(&MACHINE, &serial("F2"), TokenEnd::ForNow, NOW).await;
+    office.desk.stop_token(&OFFICE, &serial("F2"), TokenEnd::Lost, NOW).await.unwrap();
+    let again = office.desk.stop_token(&OFFICE, &serial("F2"), TokenEnd::ForNow, NOW).await;
     assert!(matches!(again, Err(AdminError::WrongTokenState { state: TokenState::Lost, .. })), "{again:?}");
-    assert!(matches!(office.desk.stop_token(&MACHINE, &serial("F9"), TokenEnd::Lost, NOW).await, Err(AdminError::NoSuchToken(_))));
-    assert!(matches!(office.desk.resume_token(&MACHINE, &serial("F2"), NOW).await, Err(AdminError::WrongTokenState { .. })));
+    assert!(matches!(office.desk.stop_token(&OFFICE, &serial("F9"), TokenEnd::Lost, NOW).await, Err(AdminError::NoSuchToken(_))));
+    assert!(matches!(office.desk.resume_token(&OFFICE, &serial("F2"), NOW).await, Err(AdminError::WrongTokenState { .. })));
     // What is noted is written in its order, before what is waited for.
-    office.desk.end_session(&MACHINE, SessionId::fresh()).await.unwrap();
+    office.desk.end_session(&OFFICE, SessionId::fresh()).await.unwrap();
     let outcomes: Vec<Outcome> = office.recorded(Action::TokenSuspended).await.into_iter().map(|(_, event)| event.outcome).collect();
     assert_eq!(outcomes, [Outcome::Done, Outcome::Failed]);
 }
@@ -302,12 +303,12 @@ async fn a_stop_that_changed_nothing_says_so_on_record() {
 #[tokio::test]
 async fn without_a_log_a_token_is_still_stopped_but_none_is_issued_resumed_or_imported() {
     let office = Office::open().await;
-    office.desk.stop_token(&MACHINE, &serial("F3"), TokenEnd::ForNow, NOW).await.unwrap();
+    office.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::ForNow, NOW).await.unwrap();
     office.desk.journal.shut_down().await;
-    assert!(matches!(office.ask(&MACHINE, Change::IssueToken).await, Err(AdminError::NoRecord(_))));
-    assert!(matches!(office.ask(&MACHINE, Change::ImportTokens).await, Err(AdminError::NoRecord(_))));
-    assert!(matches!(office.desk.resume_token(&MACHINE, &serial("F3"), NOW).await, Err(AdminError::NoRecord(_))));
-    let stopped = office.desk.stop_token(&MACHINE, &serial("F2"), TokenEnd::Lost, NOW).await;
+    assert!(matches!(office.ask(&OFFICE, Change::IssueToken).await, Err(AdminError::NoRecord(_))));
+    assert!(matches!(office.ask(&OFFICE, Change::ImportTokens).await, Err(AdminError::NoRecord(_))));
+    assert!(matches!(office.desk.resume_token(&OFFICE, &serial("F3"), NOW).await, Err(AdminError::NoRecord(_))));
+    let stopped = office.desk.stop_token(&OFFICE, &serial("F2"), TokenEnd::Lost, NOW).await;
     assert!(matches!(stopped, Err(AdminError::Unrecorded)), "{stopped:?}");
     assert_eq!(office.sessions_of(office.li), 1);
     let states: Vec<TokenState> = office.states().await.into_iter().map(|(_, state)| state).collect();

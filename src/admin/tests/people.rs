@@ -18,12 +18,12 @@ async fn stocked(directory: &std::path::Path, tokens: usize) -> Desk {
         return desk;
     }
     let delivery: String = (0..tokens).map(|number| format!("F{number},3132333435363738393031323334353637383930\n")).collect();
-    desk.import_seeds(&MACHINE, delivery.as_bytes(), None, false, NOW).await.unwrap();
+    desk.import_seeds(&OFFICE, delivery.as_bytes(), None, false, NOW).await.unwrap();
     desk
 }
 
 async fn count(desk: &Desk) -> usize {
-    desk.accounts(&MACHINE, &AccountFilter::default()).await.unwrap().len()
+    desk.accounts(&OFFICE, &AccountFilter::default()).await.unwrap().len()
 }
 
 fn name(text: &str) -> AccountName {
@@ -68,12 +68,12 @@ async fn with_anything_wrong_nothing_is_imported_and_each_reason_is_said() {
     let directory = tempfile::tempdir().unwrap();
     let desk = stocked(directory.path(), 4).await;
     for (name, role) in [("boss", Role::Auditor), ("li", Role::Member)] {
-        desk.invite(&MACHINE, NewAccount { name: self::name(name), role, ..wang() }, NOW).await.unwrap();
+        desk.invite(&OFFICE, NewAccount { name: self::name(name), role, ..wang() }, NOW).await.unwrap();
     }
-    desk.issue_token(&MACHINE, &Serial::parse("F1").unwrap(), &name("li"), NOW).await.unwrap();
-    desk.stop_token(&MACHINE, &Serial::parse("F2").unwrap(), super::super::TokenEnd::Lost, NOW).await.unwrap();
+    desk.issue_token(&OFFICE, &Serial::parse("F1").unwrap(), &name("li"), NOW).await.unwrap();
+    desk.stop_token(&OFFICE, &Serial::parse("F2").unwrap(), super::super::TokenEnd::Lost, NOW).await.unwrap();
     let file = "name,unit,token,email\nnew,x,F0,\nboss,x,,\nli,y,,\nzhao,x,F1,\nsun,x,F2,\nqian,x,F9,\nli2,x,,\n";
-    let found = desk.look_through_people(&MACHINE, file.as_bytes()).await.unwrap();
+    let found = desk.look_through_people(&OFFICE, file.as_bytes()).await.unwrap();
     let said: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
     let expected = [
         "line 3, name: the name is taken by a staff account (auditor)",
@@ -86,11 +86,11 @@ async fn with_anything_wrong_nothing_is_imported_and_each_reason_is_said() {
     assert!(said.iter().zip(expected).all(|(said, expected)| said.starts_with(expected)), "{said:#?}");
     assert_eq!((found.new, found.differing), (2, 2));
     assert!(
-        matches!(desk.import_people(&MACHINE, file.as_bytes(), 0, NOW).await, Err(AdminError::BadRoster(problems)) if problems.len() == 5)
+        matches!(desk.import_people(&OFFICE, file.as_bytes(), 0, NOW).await, Err(AdminError::BadRoster(problems)) if problems.len() == 5)
     );
     assert_eq!(count(&desk).await, 2);
     let with_email = "name,unit,email\nli,x,li@city.test\n";
-    assert_eq!(desk.look_through_people(&MACHINE, with_email.as_bytes()).await.unwrap().differing, 1);
+    assert_eq!(desk.look_through_people(&OFFICE, with_email.as_bytes()).await.unwrap().differing, 1);
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_mistake_far_down_keeps_the_first_part_out_too() {
     let directory = tempfile::tempdir().unwrap();
     let desk = stocked(directory.path(), 0).await;
     let file = list(120, 0) + "last,x,F9\n";
-    assert!(matches!(desk.import_people(&MACHINE, file.as_bytes(), 0, NOW).await, Err(AdminError::BadRoster(_))));
+    assert!(matches!(desk.import_people(&OFFICE, file.as_bytes(), 0, NOW).await, Err(AdminError::BadRoster(_))));
     assert_eq!((count(&desk).await, events(directory.path())), (0, vec![]));
 }
 
@@ -106,12 +106,12 @@ async fn a_mistake_far_down_keeps_the_first_part_out_too() {
 async fn without_a_log_nobody_is_imported_and_no_letter_is_made() {
     let directory = tempfile::tempdir().unwrap();
     let desk = stocked(directory.path(), 1).await;
-    desk.import_people(&MACHINE, list(1, 1).as_bytes(), 0, NOW).await.unwrap();
+    desk.import_people(&OFFICE, list(1, 1).as_bytes(), 0, NOW).await.unwrap();
     desk.journal.shut_down().await;
-    assert!(matches!(desk.import_people(&MACHINE, list(2, 1).as_bytes(), 0, NOW).await, Err(AdminError::NoRecord(_))));
-    assert!(matches!(desk.make_letters(&MACHINE, &[name("p0")], NOW).await, Err(AdminError::NoRecord(_))));
+    assert!(matches!(desk.import_people(&OFFICE, list(2, 1).as_bytes(), 0, NOW).await, Err(AdminError::NoRecord(_))));
+    assert!(matches!(desk.make_letters(&OFFICE, &[name("p0")], NOW).await, Err(AdminError::NoRecord(_))));
     assert_eq!(count(&desk).await, 1);
-    assert!(!desk.letters_due(&MACHINE, NOW).await.unwrap()[0].has_invitation);
+    assert!(!desk.letters_due(&OFFICE, NOW).await.unwrap()[0].has_invitation);
 }
 
 #[tokio::test]
@@ -119,8 +119,8 @@ async fn letters_are_made_for_those_who_can_have_one_live_as_long_as_is_set_and_
     let directory = tempfile::tempdir().unwrap();
     let life = std::time::Duration::from_hours(48);
     let desk = stocked(directory.path(), 2).await.with_letters(LetterSettings { life, contact: None });
-    desk.import_people(&MACHINE, list(3, 2).as_bytes(), 0, NOW).await.unwrap();
-    let letters = desk.make_letters(&MACHINE, &["p0", "p1", "p2", "nobody"].map(name), NOW).await.unwrap();
+    desk.import_people(&OFFICE, list(3, 2).as_bytes(), 0, NOW).await.unwrap();
+    let letters = desk.make_letters(&OFFICE, &["p0", "p1", "p2", "nobody"].map(name), NOW).await.unwrap();
     let shown: Vec<_> = letters.iter().map(|letter| (letter.name.as_str(), letter.serial.as_str(), letter.expires)).collect();
     assert_eq!(shown, [("p0", "F0", NOW.plus(life)), ("p1", "F1", NOW.plus(life))]);
     assert_ne!(letters[0].code, letters[1].code);

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 
+use super::super::petitions::Authority;
 use super::super::{Carried, Lacks, Petition, Proposing, TokenEnd};
 use super::town::{Town, What, later, new, serial};
 use super::*;
@@ -75,10 +76,10 @@ async fn what_is_about_members_takes_one_also_where_there_are_two() {
     for what in [What::Invite("new", Role::Member), What::Issue("F1", "mia"), What::Enable("mia"), What::Resume("F3")] {
         let town = Town::of(&["ada", "bea"]).await;
         if matches!(what, What::Enable(_)) {
-            town.desk.disable(&MACHINE, town.id("mia").await).await.unwrap();
+            town.desk.disable(&OFFICE, town.id("mia").await).await.unwrap();
         }
         if matches!(what, What::Resume(_)) {
-            town.desk.stop_token(&MACHINE, &serial("F3"), TokenEnd::ForNow, NOW).await.unwrap();
+            town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::ForNow, NOW).await.unwrap();
         }
         town.ask("ada", what).await.unwrap_or_else(|error| panic!("{what:?}: {error}"));
     }
@@ -87,10 +88,10 @@ async fn what_is_about_members_takes_one_also_where_there_are_two() {
     let by_key = town.draft("ada", What::Lacks("mia", Lacks::Password)).await;
     assert!(matches!(town.propose("ada", by_key, NOW).await, Ok(Proposing::Done(Carried::Recovery(_)))));
     let key = town.desk.store.keys(town.id("mia").await).await.unwrap().remove(0).serial;
-    town.desk.stop_token(&MACHINE, &key, TokenEnd::Lost, NOW).await.unwrap();
+    town.desk.stop_token(&OFFICE, &key, TokenEnd::Lost, NOW).await.unwrap();
     let by_code = town.draft("ada", What::Lacks("mia", Lacks::Password)).await;
     assert!(matches!(town.propose("ada", by_code, NOW).await, Ok(Proposing::Waits(_))));
-    town.desk.stop_token(&MACHINE, &serial("F3"), TokenEnd::Lost, NOW).await.unwrap();
+    town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::Lost, NOW).await.unwrap();
     let by_nothing = town.ask("ada", What::Lacks("mia", Lacks::Password)).await;
     assert!(matches!(by_nothing, Err(AdminError::NothingToProveBy)), "{by_nothing:?}");
 }
@@ -113,7 +114,7 @@ async fn a_way_round_by_another_name_for_it_meets_the_same_two() {
     // Making somebody staff by renewing a member's invitation, or taking over the one of somebody who is to be staff.
     town.ask("ada", What::Invite("zoe", Role::Member)).await.unwrap();
     town.draft("ada", What::Invite("ZOE", Role::SecurityAdministrator)).await;
-    town.desk.invite(&MACHINE, new("max", Role::Auditor), NOW).await.unwrap();
+    town.desk.invite_by(&OFFICE, new("max", Role::Auditor), (&Authority::Own, None), NOW).await.unwrap();
     town.draft("ada", What::Invite("max", Role::Auditor)).await;
     town.draft("ada", What::Invite("max", Role::Member)).await;
     // An account that was somebody's is not invited again by one alone.
@@ -204,9 +205,9 @@ async fn a_proposal_falls_with_its_proposer_or_the_token_that_she_made_it_with()
         let id = town.proposed("ada", What::Invite("new", Role::SecurityAdministrator)).await;
         let before = town.everything().await;
         match falls {
-            0 => drop(town.desk.disable(&MACHINE, town.id("ada").await).await.unwrap()),
-            1 => drop(town.desk.stop_token(&MACHINE, &town.serial_of("ada").await, TokenEnd::Lost, NOW).await.unwrap()),
-            _ => drop(town.desk.stop_token(&MACHINE, &town.serial_of("ada").await, TokenEnd::ForNow, NOW).await.unwrap()),
+            0 => drop(town.desk.disable(&OFFICE, town.id("ada").await).await.unwrap()),
+            1 => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::Lost, NOW).await.unwrap()),
+            _ => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::ForNow, NOW).await.unwrap()),
         }
         assert!(matches!(town.confirm("bea", id, NOW).await, Err(AdminError::ProposerGone)));
         assert_eq!(town.state(id).await, PetitionState::Failed);
@@ -220,7 +221,7 @@ async fn whoever_has_lost_her_own_token_meanwhile_confirms_nothing() {
     let town = Town::of(&["ada", "bea", "cyd"]).await;
     let id = town.proposed("ada", What::Enable("sun")).await;
     let (bea, proof) = (town.actor("bea"), town.proof("bea", id, PetitionStep::Confirm));
-    town.desk.stop_token(&MACHINE, &town.serial_of("bea").await, TokenEnd::ForNow, NOW).await.unwrap();
+    town.desk.stop_token(&OFFICE, &town.serial_of("bea").await, TokenEnd::ForNow, NOW).await.unwrap();
     assert!(matches!(town.desk.confirm(&bea, id, proof, NOW).await, Err(AdminError::NotAllowed)));
     town.confirm("cyd", id, NOW).await.unwrap();
 }
@@ -251,12 +252,11 @@ async fn what_has_changed_since_it_was_shown_is_not_carried_out() {
     for what in [What::Invite("new", Role::Auditor), What::Enable("sun"), What::Issue("F1", "tan"), What::Lacks("tan", Lacks::Token)] {
         let town = Town::of(&["ada", "bea"]).await;
         let id = town.proposed("ada", what).await;
-        let machine = &MACHINE;
         match what {
-            What::Invite(..) => drop(town.desk.invite(machine, new("new", Role::Member), NOW).await.unwrap()),
-            What::Enable(name) => town.desk.enable(machine, town.id(name).await, NOW).await.unwrap(),
-            What::Issue(token, _) => town.desk.issue_token(machine, &serial(token), &new("mia", Role::Member).name, NOW).await.unwrap(),
-            _ => town.desk.resume_token(machine, &serial("F2"), NOW).await.unwrap(),
+            What::Invite(..) => drop(town.desk.invite(&OFFICE, new("new", Role::Member), NOW).await.unwrap()),
+            What::Enable(name) => town.desk.enable_by(&OFFICE, town.id(name).await, &Authority::Own).await.unwrap(),
+            What::Issue(token, _) => town.desk.issue_token(&OFFICE, &serial(token), &new("mia", Role::Member).name, NOW).await.unwrap(),
+            _ => town.desk.resume_token_by(&OFFICE, &serial("F2"), &Authority::Own, NOW).await.unwrap(),
         }
         // What came meanwhile is a token that opens something, or something else; what was shown is what counts.
         let before = town.everything().await;

@@ -122,7 +122,7 @@ impl Town {
     }
 
     pub(super) async fn id(&self, name: &str) -> AccountId {
-        self.desk.account_named(&MACHINE, &AccountName::parse(name).unwrap()).await.unwrap().id
+        self.desk.account_named(&OFFICE, &AccountName::parse(name).unwrap()).await.unwrap().id
     }
 
     pub(super) async fn serial_of(&self, name: &str) -> Serial {

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 
-use crate::admin::{Actor, AdminError, NewAccount};
+use crate::admin::{Actor, NewAccount};
 use crate::clock::Clock;
 use crate::config::{self, MONITORING_LISTEN};
 use crate::gateway::{Gateway, Options};
@@ -161,10 +161,8 @@ fn first_administrator(gateway: &Gateway) -> anyhow::Result<First> {
         }
         let actor = Actor::Machine { uid: rustix::process::geteuid().as_raw() };
         let name = AccountName::parse(ADMIN)?;
-        match house.desk.account_named(&actor, &name).await {
-            Ok(account) if account.state != AccountState::Invited => return Ok(First::Unusable(account.state)),
-            Ok(_) | Err(AdminError::NoSuchAccount) => {}
-            Err(error) => return Err(error.into()),
+        if let Some(account) = house.store.account_by_name(&name).await?.filter(|account| account.state != AccountState::Invited) {
+            return Ok(First::Unusable(account.state));
         }
         let unit = UnitName::parse("信息中心")?;
         let new = NewAccount { name, unit, role: Role::SecurityAdministrator, email: None };

@@ -55,10 +55,10 @@ impl Opening {
             First::Enrolled => step("Sign in at the portal with your password and key, and open a back office.", &[]),
             First::Unusable(state) => {
                 let title = format!(
-                    "The account \"{}\" is {state}, and no other security administrator is there. To switch it on again:",
+                    "The account \"{}\" is {state}, and no other security administrator is there. To give it a new start:",
                     self.admin
                 );
-                step(&title, &[paint.on(Tint::Strong, &format!("yumen account enable {} --data {}", self.admin, self.data))]);
+                step(&title, &[paint.on(Tint::Strong, &format!("yumen recover {} --data {}", self.admin, self.data))]);
             }
         }
         let verbs = [("Read the log:", "audit tail"), ("See how it stands:", "status")];
@@ -174,9 +174,9 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_used_is_told_how_to_be_switched_on() {
+    fn who_cannot_be_used_is_told_how_to_begin_anew() {
         let text = opening(First::Unusable(AccountState::Suspended)).told(Paint::Plain);
-        assert!(text.contains("\"admin\" is suspended") && text.contains("yumen account enable admin --data /tmp/d\n"), "{text}");
+        assert!(text.contains("\"admin\" is suspended") && text.contains("yumen recover admin --data /tmp/d\n"), "{text}");
         assert!(!text.contains("Enrol the first"));
     }
 

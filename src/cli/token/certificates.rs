@@ -75,18 +75,18 @@ pub enum Verb {
 
 pub fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     let (answer, out) = match verb {
-        Verb::CreateAuthority { name, which } => (which.ask(&Ask::CreateAuthority { name })?, None),
+        Verb::CreateAuthority { name, which } => (which.ask(Ask::CreateAuthority { name })?, None),
         Verb::IssueCertificate { request, account, serial, days, out, which } => {
             absent(out.as_deref())?;
-            (which.ask(&Ask::IssueCertificate { serial, account, request: text(&request)?, days })?, out)
+            (which.ask(Ask::IssueCertificate { serial, account, request: text(&request)?, days })?, out)
         }
         Verb::RenewCertificate { serial, request, days, out, which } => {
             absent(out.as_deref())?;
             let request = request.as_deref().map(text).transpose()?;
-            (which.ask(&Ask::RenewCertificate { serial, request, days })?, out)
+            (which.ask(Ask::RenewCertificate { serial, request, days })?, out)
         }
-        Verb::RevokeCertificate { serial, which } => (which.ask(&Ask::RevokeCertificate { serial })?, None),
-        Verb::Certificates { json, which } => return list(&which.ask(&Ask::Certificates)?, json),
+        Verb::RevokeCertificate { serial, which } => (which.ask(Ask::RevokeCertificate { serial })?, None),
+        Verb::Certificates { json, which } => return list(&which.ask(Ask::Certificates)?, json),
     };
     match answer {
         ControlAnswer::Certificate { pem, message } => {

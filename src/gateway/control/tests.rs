@@ -1,16 +1,19 @@
 use std::os::unix::fs::PermissionsExt;
 
-use tokio::sync::Notify;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use super::socket::{admit_all, bind_private, converse, may_speak};
 use super::*;
 
-const ASK: &[u8] = b"{\"ask\":\"accounts\"}\n";
+const ASK: &[u8] = b"{\"ask\":{\"ask\":\"accounts\"}}\n";
 
 async fn place() -> Arc<OwnedSemaphorePermit> {
     Arc::new(Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap())
 }
 
-async fn nothing(_: Ask, uid: u32) -> ControlAnswer {
+async fn nothing(_: Message, uid: u32) -> ControlAnswer {
     done(format!("for {uid}"))
 }
 
@@ -111,7 +114,7 @@ async fn only_so_many_are_heard_at_once_and_the_next_one_when_a_place_is_free() 
             async move {
                 begun.notify_one();
                 go_on.notified().await;
-                nothing(Ask::Accounts, uid).await
+                nothing(Message { ask: Ask::Accounts, terminal: None }, uid).await
             }
         }
     };

@@ -476,6 +476,35 @@ letters-which-all = Those too who have one that still works
 letters-which-hint = A new letter makes the earlier one worthless, even if it was handed out already.
 letters-submit = Make the letters
 letters-file-hint = You get one file with at most 1000 pages. The codes are shown there and nowhere else: print it, then delete it. Hand each letter out in person, with its token.
+# A unit's manager
+nav-unit = My unit
+unit-manager = Unit manager
+unit-title = Unit: { $unit }
+unit-back = Back to my unit
+unit-invite-intro = She will be a user of your unit. You get a link that works once; behind it she chooses a password and registers a security key.
+unit-invite-again = Invite again: { $name }
+unit-disable = Disable: { $name }
+unit-enable-elsewhere = The security administrator can switch it on again.
+account-appoint = Make unit manager
+account-appoint-hint = She may invite users into her unit and switch them off.
+account-dismiss = Unit manager no longer
+account-dismiss-hint = She stays a user as before.
+
+# A terminal on the machine
+terminal-title = Allow a terminal?
+terminal-code-intro = Type the code that the terminal shows after “yumen login”.
+terminal-code = Code
+terminal-code-submit = Continue
+terminal-compare = A terminal on this machine asks to act for you for 15 minutes. Allow it only if you started it yourself and it shows the same code.
+terminal-machine = Machine
+terminal-user = User of the machine
+terminal-until = Until
+terminal-warning = Whoever sits at that terminal can do everything that your role may do. If somebody sent you this link, allow nothing, and tell your security administrator.
+terminal-allow = Allow this terminal for 15 minutes
+terminal-do-not = Do not allow it
+terminal-allowed-title = The terminal is allowed
+terminal-allowed = The terminal on { $machine } acts for you for 15 minutes. What it does is recorded under your name.
+terminal-allowed-end = It ends at once when you sign out here.
 
 # What happened in the step before
 alert-wrong-sign-in = Sign-in failed. Check the name, the password and the key. If you are sure that they are right, ask your administrator.
@@ -647,6 +676,9 @@ alert-changed-meanwhile = What this is about has changed since it was proposed. 
 alert-nobody-to-confirm = It takes two security administrators whom it is not about, and there is no other one who could confirm it.
 alert-nothing-to-prove-by = She has no token by which she could show that it is she. Invite her again: she sets up her account anew.
 alert-half-wrong = The link and the code do not fit, or their time is over. Check the code.
+alert-manager-appointed = She manages her unit from now on.
+alert-manager-dismissed = She no longer manages her unit.
+alert-no-such-terminal = No terminal waits with this code. It was mistyped, used already, or is older than five minutes: run “yumen login” again.
 
 # Errors
 error-next = What you can do

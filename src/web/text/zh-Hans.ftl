@@ -432,6 +432,35 @@ letters-which-all = 包括启用函仍然有效的用户
 letters-which-hint = 新启用函生成后，原启用函随即作废，即使已经发放。
 letters-submit = 生成启用函
 letters-file-hint = 生成的文件最多 1000 页。启用码仅在该文件中显示：打印后请删除文件，并将启用函连同令牌当面交付本人。
+# 单位管理员
+nav-unit = 本单位
+unit-manager = 单位管理员
+unit-title = 单位：{ $unit }
+unit-back = 返回本单位
+unit-invite-intro = 受邀人将成为本单位的普通用户。系统将生成一次性链接，用户打开链接后设置口令并注册安全密钥。
+unit-invite-again = 再次邀请：{ $name }
+unit-disable = 停用：{ $name }
+unit-enable-elsewhere = 可由安全管理员恢复使用。
+account-appoint = 设为单位管理员
+account-appoint-hint = 可以邀请和停用本单位的普通用户。
+account-dismiss = 取消单位管理员
+account-dismiss-hint = 账号仍为普通用户。
+
+# 主机上的终端
+terminal-title = 是否允许该终端？
+terminal-code-intro = 请输入执行“yumen login”后终端显示的代码。
+terminal-code = 代码
+terminal-code-submit = 继续
+terminal-compare = 该主机上的一个终端请求在 15 分钟内代表您操作。仅当终端由您本人启动且显示相同代码时才可允许。
+terminal-machine = 主机
+terminal-user = 主机用户
+terminal-until = 有效期至
+terminal-warning = 使用该终端的人可以执行您的角色允许的一切操作。如果链接是他人发来的，请勿允许，并立即告知安全管理员。
+terminal-allow = 允许该终端 15 分钟
+terminal-do-not = 不允许
+terminal-allowed-title = 终端已获允许
+terminal-allowed = { $machine } 上的终端可在 15 分钟内代表您操作，所有操作均以您的名义记录。
+terminal-allowed-end = 您在此退出登录后，终端立即失效。
 
 # 上一步操作的结果
 alert-wrong-sign-in = 登录失败。请检查账号名称、口令和安全密钥。确认无误仍无法登录的，请联系管理员。
@@ -579,6 +608,9 @@ alert-changed-meanwhile = 变更所涉及的内容在提出之后已发生变化
 alert-nobody-to-confirm = 此操作须由两名与之无关的安全管理员完成，目前没有其他人可以确认。
 alert-nothing-to-prove-by = 该用户没有可用于验证本人身份的令牌。请重新邀请该用户，由其重新启用账号。
 alert-half-wrong = 链接与验证码不符或已过期，请核对验证码。
+alert-manager-appointed = 该用户已成为单位管理员。
+alert-manager-dismissed = 该用户不再是单位管理员。
+alert-no-such-terminal = 没有使用此代码等待的终端。代码可能输入有误、已被使用或已超过五分钟，请重新执行“yumen login”。
 
 # 错误
 error-next = 您可以这样做

@@ -89,6 +89,10 @@ alerts! {
     SessionsEnded Done "alert-sessions-ended",
     AccountDisabled Done "alert-account-disabled",
     AccountEnabled Done "alert-account-enabled",
+    ManagerAppointed Done "alert-manager-appointed",
+    ManagerDismissed Done "alert-manager-dismissed",
+    /// No terminal waits with the code that was typed.
+    NoSuchTerminal Error "alert-no-such-terminal",
     NameInvalid Error "alert-name-invalid",
     NameTaken Error "alert-name-taken",
     UnitInvalid Error "alert-unit-invalid",

@@ -134,6 +134,25 @@ pub struct AccountView {
     /// How many sessions are open.
     pub sessions: u64,
     pub actions: AccountActions,
+    pub manages: ManagesUnit,
+}
+
+/// Whether the account manages its unit; none of staff can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManagesUnit {
+    Is,
+    Could,
+    CanNot,
+}
+
+impl ManagesUnit {
+    fn is_so(&self) -> bool {
+        *self == Self::Is
+    }
+
+    fn could_be(&self) -> bool {
+        *self == Self::Could
+    }
 }
 
 /// A unit with how many accounts it has in each state, in the order of [`AccountState::ALL`].
@@ -188,8 +207,14 @@ impl SessionsFilter {
 #[derive(Clone, Debug)]
 pub enum ConfirmedAct {
     Disable,
+    /// The same, by the manager of the unit.
+    DisableMember,
     EndSessions,
-    EndSession { id: String, browser: String, address: String },
+    EndSession {
+        id: String,
+        browser: String,
+        address: String,
+    },
 }
 
 /// Names the account and what happens to it; its form does it.
@@ -209,7 +234,7 @@ pub struct ConfirmView {
 impl ConfirmView {
     fn title(&self) -> Cow<'static, str> {
         match self.act {
-            ConfirmedAct::Disable => self.frame.t_name("confirm-disable-title", "name", &self.name),
+            ConfirmedAct::Disable | ConfirmedAct::DisableMember => self.frame.t_name("confirm-disable-title", "name", &self.name),
             ConfirmedAct::EndSessions => self.frame.t_name("confirm-end-sessions-title", "name", &self.name),
             ConfirmedAct::EndSession { .. } => self.frame.t_name("confirm-end-session-title", "name", &self.name),
         }
@@ -218,7 +243,9 @@ impl ConfirmView {
     fn consequences(&self) -> Vec<Cow<'static, str>> {
         let frame = &self.frame;
         match self.act {
-            ConfirmedAct::Disable => vec![frame.t("confirm-signed-out"), frame.t("confirm-disabled"), frame.t("confirm-kept")],
+            ConfirmedAct::Disable | ConfirmedAct::DisableMember => {
+                vec![frame.t("confirm-signed-out"), frame.t("confirm-disabled"), frame.t("confirm-kept")]
+            }
             ConfirmedAct::EndSessions => vec![frame.t("confirm-signed-out"), frame.t("confirm-may-return")],
             ConfirmedAct::EndSession { .. } => vec![frame.t("confirm-one-signed-out"), frame.t("confirm-may-return")],
         }
@@ -226,7 +253,7 @@ impl ConfirmView {
 
     fn verb(&self) -> Cow<'static, str> {
         match self.act {
-            ConfirmedAct::Disable => self.frame.t("account-disable"),
+            ConfirmedAct::Disable | ConfirmedAct::DisableMember => self.frame.t("account-disable"),
             ConfirmedAct::EndSessions => self.frame.t("account-end-sessions"),
             ConfirmedAct::EndSession { .. } => self.frame.t("session-end"),
         }
@@ -235,6 +262,7 @@ impl ConfirmView {
     fn action(&self) -> String {
         match self.act {
             ConfirmedAct::Disable => format!("/console/accounts/{}/disable", self.account),
+            ConfirmedAct::DisableMember => format!("/unit/{}/disable", self.account),
             ConfirmedAct::EndSessions => format!("/console/accounts/{}/end-sessions", self.account),
             ConfirmedAct::EndSession { .. } => "/console/sessions/end".to_owned(),
         }
@@ -243,6 +271,7 @@ impl ConfirmView {
     fn back(&self) -> String {
         match self.act {
             ConfirmedAct::Disable | ConfirmedAct::EndSessions => format!("/console/accounts/{}", self.account),
+            ConfirmedAct::DisableMember => "/unit".to_owned(),
             ConfirmedAct::EndSession { .. } => "/console/sessions".to_owned(),
         }
     }

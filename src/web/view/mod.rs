@@ -21,18 +21,22 @@ mod recover;
 #[cfg(test)]
 mod samples;
 mod sign_in;
+#[cfg(test)]
+mod staff_samples;
 mod step_up;
 #[cfg(test)]
 mod step_up_samples;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod unit;
 
 pub use alert::{Alert, Tone};
 pub use changes::{ChangePart, ChangeRow, ChangeView, ChangesView, RecoveryLinkView};
 pub use console::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, AllSessionsView, ConfirmView, ConfirmedAct, InvitationView,
-    InviteForm, SessionsFilter, UnitRow, UnitsView,
+    InviteForm, ManagesUnit, SessionsFilter, UnitRow, UnitsView,
 };
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
 pub use error::{ErrorKind, ErrorView};
@@ -47,10 +51,12 @@ pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
 pub use recover::{RecoverChooseView, RecoverDoneView, RecoverInvalidView, RecoverOpenView, RecoverPresentView, RecoverTokenView};
 pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView, UsbKeyPasswordView, UsbKeyView};
 pub use step_up::{FormKeptView, KeptField, KeptForm, KeptState, KeptValue, KeptView, StepUpView};
+pub use terminal::{TerminalStage, TerminalView};
 pub use tokens::{
     ConfirmTokenView, DeliveryProblem, ImportView, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView, TokensFilter,
     TokensView,
 };
+pub use unit::{UnitMember, UnitView};
 
 use std::borrow::Cow;
 
@@ -81,6 +87,8 @@ pub struct Frame {
 pub struct SignedIn {
     pub name: String,
     pub role: Role,
+    /// Whether she manages her unit.
+    pub manages: bool,
 }
 
 /// An instant as it is shown (in the portal's time zone), and as machines read it (RFC 3339).
@@ -129,7 +137,14 @@ impl Frame {
 
     #[must_use]
     pub fn signed_in(mut self, name: &str, role: Role) -> Self {
-        self.signed_in = Some(SignedIn { name: name.to_owned(), role });
+        self.signed_in = Some(SignedIn { name: name.to_owned(), role, manages: false });
+        self
+    }
+
+    /// Whether she who is signed in manages her unit.
+    #[must_use]
+    pub fn managing(mut self, manages: bool) -> Self {
+        self.signed_in = self.signed_in.map(|person| SignedIn { manages, ..person });
         self
     }
 

@@ -29,7 +29,7 @@ pub(super) const USUAL: Typed = Typed {
     browser: "Firefox 140, Windows",
 };
 
-fn moment() -> Moment {
+pub(super) fn moment() -> Moment {
     Moment { shown: "2026-11-22 11:04".into(), iso: "2026-11-22T03:04:05Z".into() }
 }
 
@@ -356,6 +356,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
                 tokens: vec![token(typed, TokenState::Active), token(typed, TokenState::Lost)],
                 sessions: 2,
                 actions: AccountActions { disable: true, enable: true, invite: true, end_sessions: true, recover: true },
+                manages: ManagesUnit::Could,
             }
             .render(),
         ),
@@ -388,6 +389,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     ];
     pages.extend(changes::pages(language, typed));
     pages.extend(super::people_samples::pages(language, typed));
+    pages.extend(staff_samples::pages(language, typed));
     pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
     for kind in ErrorKind::ALL {
         pages.push(("error", error(Frame::app_host(language), *kind, None).render()));

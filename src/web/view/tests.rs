@@ -127,7 +127,7 @@ fn the_options_reach_the_script_as_they_were() {
             }
         }
     }
-    assert_eq!(ceremonies, 15 * Language::ALL.len());
+    assert_eq!(ceremonies, 16 * Language::ALL.len());
 }
 
 #[test]
@@ -137,7 +137,11 @@ fn every_form_that_changes_something_carries_the_token() {
             if form.contains("method=\"post\"") {
                 assert!(form.contains("name=\"csrf\" value=\"csrf-token\""), "{name}: {form}");
             } else {
-                let asks = ["id=\"filter\" class=\"filter\" method=\"get\"", "id=\"search\" class=\"search\" method=\"get\""];
+                let asks = [
+                    "id=\"filter\" class=\"filter\" method=\"get\"",
+                    "id=\"search\" class=\"search\" method=\"get\"",
+                    "id=\"terminal-code\" method=\"get\"",
+                ];
                 assert!(asks.iter().any(|start| form.starts_with(start)), "{name}: {form}");
             }
         }

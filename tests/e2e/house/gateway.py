@@ -19,15 +19,19 @@ def binary():
     return path
 
 
-def run(*words, seconds=60):
+# What a verb exits with where a person must allow the terminal first.
+LOGIN_NEEDED = 4
+
+
+def run(*words, seconds=60, env=None):
     """Runs a verb to its end."""
     argv = [str(word) for word in (binary(), *words)]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL)
+    env = {**os.environ, **(env or {})}
+    return subprocess.run(argv, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL, env=env)
 
 
-def done(*words, seconds=60):
-    """Runs a verb that must succeed; what it printed."""
-    ended = run(*words, seconds=seconds)
+def succeeded(ended):
+    """What a verb that must succeed printed."""
     assert ended.returncode == 0, f"{ended.args}\n{ended.stdout}\n-- stderr --\n{ended.stderr}"
     return ended.stdout
 
@@ -118,6 +122,8 @@ class Gateway:
             + more
         )
         self.process = None
+        # Whoever can allow a terminal: takes the link of `yumen login`.
+        self.allow_terminal = None
 
     def url(self, host, path="/"):
         return f"https://{host}:{self.port}{path}"
@@ -150,16 +156,44 @@ class Gateway:
 
     # Verbs.
 
+    @property
+    def env(self):
+        """Where the login of this gateway's terminal is kept."""
+        kept = self.folder / "terminal"
+        kept.mkdir(mode=0o700, exist_ok=True)
+        return {"XDG_RUNTIME_DIR": str(kept)}
+
+    def run(self, *words):
+        return run(*words, "--data", self.data, env=self.env)
+
+    def done(self, *words):
+        """A verb that must succeed; somebody logs in for it where that is needed."""
+        ended = self.run(*words)
+        if ended.returncode == LOGIN_NEEDED:
+            self.log_in()
+            ended = self.run(*words)
+        return succeeded(ended)
+
+    def begin_login(self):
+        """A terminal that waits, and its link."""
+        login = Process([binary(), "login", "--link", "--data", self.data], env=self.env)
+        return login, login.line()
+
+    def log_in(self):
+        login, link = self.begin_login()
+        self.allow_terminal(link)
+        assert login.wait(20) == 0, login.story()
+
     def invite(self, name, unit, role="member"):
         """The link of an invitation."""
-        out = done("account", "invite", name, "--unit", unit, "--role", role, "--data", self.data)
+        out = self.done("account", "invite", name, "--unit", unit, "--role", role)
         return out.strip().splitlines()[-1]
 
     def account(self, verb, *words):
-        return done("account", verb, *words, "--data", self.data)
+        return self.done("account", verb, *words)
 
     def token(self, verb, *words):
-        return done("token", verb, *words, "--data", self.data)
+        return self.done("token", verb, *words)
 
     def stock(self, *serials):
         """Puts code tokens with these serial numbers into the drawer."""
@@ -169,5 +203,5 @@ class Gateway:
 
     def audit(self, *words):
         """The records, as `audit tail` prints them."""
-        out = done("audit", "tail", "--data", self.data, "--json", "--since", "2000-01-01T00:00:00Z", *words)
+        out = self.done("audit", "tail", "--json", "--since", "2000-01-01T00:00:00Z", *words)
         return [json.loads(line) for line in out.splitlines() if line.strip()]

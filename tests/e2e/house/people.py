@@ -107,6 +107,12 @@ class Hands:
         self.browser.see("form#webauthn")
         self.use_key(person)
 
+    def allow_terminal(self, person):
+        """On the page that `yumen login` names."""
+        self.browser.see("#terminal-shown-code")
+        self.use_key(person)
+        self.browser.see("#terminal-allowed")
+
     def sign_out(self):
         self.browser.open(self.portal)
         self.browser.submit("form#sign-out")

@@ -1,0 +1,136 @@
+//! What the desk answers where it does not do what it was asked, in the words that a terminal shows.
+
+use crate::audit::NoRecord;
+use crate::auth::CodeError;
+use crate::crypto::NoRandomness;
+use crate::model::{AccountName, AccountState, PetitionState, Serial, TokenKind, TokenState};
+use crate::oath::Problem;
+use crate::pki::PkiError;
+use crate::store::{InviteError, StoreError};
+
+use super::petitions::Proposed;
+use super::roster::RowProblem;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error("this account may not do that")]
+    NotAllowed,
+    #[error("staff may act from listed addresses only; see `addresses` under [staff] in the config")]
+    NotFromHere,
+    #[error("a security administrator is active, so people are invited by her: in the console, or here after `yumen login`")]
+    BootstrapOver,
+    #[error("only a security administrator is recovered at the machine; she gives everybody else a new token in the console")]
+    NotToBeRecovered,
+    #[error("{0} can sign in as security administrator, so ask her: she can give a new token")]
+    AnotherCan(AccountName),
+    #[error("staff cannot manage a unit: only a member can")]
+    StaffManageNothing,
+    #[error("no terminal waits with this code: it was mistyped, used, or is older than five minutes; run `yumen login` again")]
+    NoSuchTerminal,
+    #[error("there is no such account")]
+    NoSuchAccount,
+    #[error("an account of this name has enrolled already; see `yumen account list`, and `yumen account enable` if it is switched off")]
+    NameTaken,
+    #[error("it was done, but the audit log has failed and could not record it: write down who did it and when, and mend the log")]
+    Unrecorded,
+    #[error(
+        "its sessions were ended at once, but the store failed, so that a restart may bring them back and no account was switched off: ask again when the store works"
+    )]
+    OnlyInMemory(#[source] StoreError),
+    #[error("the account is {0}, and to such an account this cannot be done")]
+    WrongState(AccountState),
+    #[error("nothing was imported; the file has {}:{}", problems(.0.len()), listed(.0))]
+    BadDelivery(Vec<Problem>),
+    #[error("nothing was imported; {} of the serial numbers are known already:{}", .0.len(), listed(.0))]
+    KnownSerials(Vec<Serial>),
+    #[error("nothing was imported; the file has {}:{}", problems(.0.len()), listed(.0))]
+    BadRoster(Vec<RowProblem>),
+    #[error("the part that begins with {0} was not imported: something changed meanwhile; look the file through again")]
+    PeopleChanged(AccountName),
+    #[error("there is no token with the serial number {0}; see `yumen token list`")]
+    NoSuchToken(Serial),
+    #[error("the token {serial} is {state}, so that cannot be done with it")]
+    WrongTokenState { serial: Serial, state: TokenState },
+    #[error("these are not two codes in a row of the token {0}; read them off anew, one directly after the other")]
+    WrongCodes(Serial),
+    #[error("a code cannot be judged")]
+    Code(#[source] CodeError),
+    #[error("the token {serial} is no USB-KEY: it is of the kind {kind}")]
+    NoUsbKey { serial: Serial, kind: TokenKind },
+    #[error("the token {0} has no certificate of the gateway's own authority: give the request that was made in it")]
+    NoCertificate(Serial),
+    #[error("this certificate, or its key, is registered already")]
+    CertificateTaken,
+    #[error("the gateway has no authority of its own yet; `yumen token create-authority` makes one")]
+    NoAuthority,
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    #[error("the account is switched off, so it cannot be given a token")]
+    NoHolder,
+    #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
+    Oneself,
+    #[error("{}", waits(.0))]
+    Proposed(Box<Proposed>),
+    #[error("there is no such change that waits")]
+    NoSuchPetition,
+    #[error("the change does not wait any more: it was carried out, withdrawn or rejected, or its time is over (it is {0})")]
+    PetitionClosed(PetitionState),
+    #[error("whoever proposed a change does not confirm it")]
+    OwnPetition,
+    #[error("nobody proposes or confirms what is about her own account")]
+    ConcernsYou,
+    #[error("whoever proposed it is no security administrator any more, or the token that she proposed it with is not hers any more")]
+    ProposerGone,
+    #[error("what it is about has changed since it was proposed, so it was not carried out: propose it anew")]
+    ChangedMeanwhile,
+    #[error("it takes two security administrators, neither of whom it may be about, and there is no other one who could confirm it")]
+    NobodyToConfirm,
+    #[error("a fresh proof by a hardware token, for this change, is needed")]
+    NoFreshProof,
+    #[error("she has no token by which she could show that it is she: she has to begin anew")]
+    NothingToProveBy,
+    #[error("a staff member's certificate would take two security administrators: she registers her token herself, under My tokens")]
+    StaffCertificate,
+    #[error("the config declares no such authority")]
+    NoSuchAuthority,
+    #[error(transparent)]
+    NoRecord(#[from] NoRecord),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+impl From<InviteError> for AdminError {
+    fn from(error: InviteError) -> Self {
+        match error {
+            InviteError::NameTaken => Self::NameTaken,
+            InviteError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// What somebody at a terminal is told of a change that she cannot make alone.
+fn waits(proposed: &Proposed) -> String {
+    let Proposed { state, url, expires, half, .. } = proposed;
+    let code = half.as_ref().map_or_else(String::new, |half| {
+        format!(". Give the person this code; without it the link that the other one gets opens nothing: {}", half.reveal())
+    });
+    match state {
+        PetitionState::Open => format!("proposed, not done yet: another security administrator confirms it at {url} until {expires}{code}"),
+        _ => format!("it takes two security administrators: show your token at {url} to propose it"),
+    }
+}
+
+fn problems(count: usize) -> String {
+    if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") }
+}
+
+/// A line each, and the first few only: a whole delivery may be wrong in one way.
+fn listed<T: std::fmt::Display>(all: &[T]) -> String {
+    const SHOWN: usize = 20;
+    let more = all.len().saturating_sub(SHOWN);
+    let lines = all.iter().take(SHOWN).map(|one| format!("\n  {one}"));
+    let rest = (more > 0).then(|| format!("\n  and {more} more"));
+    lines.chain(rest).collect()
+}

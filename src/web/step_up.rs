@@ -2,7 +2,7 @@
 //! she was.
 
 use crate::access::{Demand, FactorDemand};
-use crate::auth::{CeremonyError, KeyChangeError, ShownFor, SteppedUp, cookies};
+use crate::auth::{CeremonyError, KeyChangeError, KeyError, ShownFor, SteppedUp, Why, cookies};
 use crate::crypto::Token;
 use crate::model::{Action, Refusal};
 
@@ -144,11 +144,11 @@ async fn finish(asked: &mut Asked, return_to: ReturnTo, proven: Result<SteppedUp
         Ok(proven) => done(asked, &return_to, proven).await,
         Err(KeyChangeError::WrongProof(denied)) => {
             denial::note(asked, &denied, own_event(asked, Action::StepUp)?, "").await?;
-            // The key of which there may be two had opened this very session.
-            if asked.identity()?.is_revoked() {
-                return own_tokens::over(asked, WhyOver::KeySuspended);
+            match denied.why() {
+                // The key of which there may be two had opened this very session.
+                Why::Key(KeyError::CounterWentBack(_)) if asked.identity()?.is_revoked() => own_tokens::over(asked, WhyOver::KeySuspended),
+                why => ask(asked, return_to, Some(denial::key_alert(why))).await,
             }
-            ask(asked, return_to, Some(denial::key_alert(denied.why()))).await
         }
         Err(KeyChangeError::Ceremony(error)) => match ceremony_alert(&error) {
             Some(alert) => ask(asked, return_to, Some(alert)).await,

@@ -116,14 +116,15 @@ impl House {
         self.gateway.as_ref().unwrap()
     }
 
-    /// Changes the config file and has it read again.
+    /// Changes the config file and has it read again, on the gateway's own runtime, as its control socket does.
     pub async fn reload(&self, change: impl FnOnce(&str) -> String) -> Result<String, String> {
         {
             let mut text = self.config.lock().unwrap();
             *text = change(&text);
         }
         let (house, reloader) = (self.gateway().house().clone(), self.gateway().reloader().clone());
-        tokio::spawn(async move { reloader.reload(&house, None).await }).await.unwrap()
+        let back = house.back.clone();
+        back.spawn(async move { reloader.reload(&house, None).await }).await.unwrap()
     }
 
     pub fn browser(&self) -> Browser {
@@ -239,8 +240,16 @@ impl Drop for House {
     /// Whatever a test did: what stands behind a refusal was never reached.
     fn drop(&mut self) {
         if let Some(gateway) = self.gateway.take() {
-            let closing = std::thread::spawn(|| gateway.shut_down());
+            let (done, closed) = std::sync::mpsc::channel();
+            let closing = std::thread::spawn(move || {
+                gateway.shut_down();
+                let _ = done.send(());
+            });
             if !std::thread::panicking() {
+                // What the test itself asked of the store last is given back by its runtime, which stands still here.
+                let patience = std::time::Duration::from_secs(60);
+                let has_hung = closed.recv_timeout(patience) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+                assert!(!has_hung, "the gateway does not stop; a test that asks the store last ends with house.close().await");
                 closing.join().unwrap();
             }
         }

@@ -9,6 +9,7 @@ use yumen::model::{AccountName, Action, Outcome, Record, Role, Serial};
 use crate::browser::{Browser, Reply};
 use crate::forms::{self, Form};
 use crate::house::{Changes, House, PORTAL, SITES, sign_in};
+use crate::token_life::twin_was_used;
 
 /// Publishing takes a proof of the last five minutes; reading takes none.
 pub const PUBLISHING: &str =
@@ -96,6 +97,17 @@ async fn a_wrong_key_proves_nothing_and_counts_as_at_sign_in() {
         _ => None,
     });
     assert_eq!(alarm.await, "3");
+    assert_eq!(published(&house), 1);
+}
+
+#[tokio::test]
+async fn a_key_of_which_there_are_two_proves_nothing_and_she_is_told_why_her_session_is_over() {
+    let house = House::open_with(FRESH).await;
+    let (mut browser, page) = asked(&house).await;
+    twin_was_used(&house, "wang").await;
+    let page = browser.use_key(&page).await;
+    assert!(page.text().contains("keys-over") && page.text().contains("may have been copied"), "{}", page.text());
+    assert_eq!(browser.open(&format!("https://{SITES}/")).await.url.path(), "/sign-in", "what the key had opened has ended");
     assert_eq!(published(&house), 1);
 }
 

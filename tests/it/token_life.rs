@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use yumen::admin::TokenEnd;
 use yumen::model::{AccountName, AccountState, Action, Event, Record, Role, Serial, TokenState};
+use yumen::store::StoredKey;
 
 use crate::bodies::upgrade;
 use crate::browser::Browser;
@@ -99,6 +100,16 @@ async fn serial_of(house: &House, name: &str) -> Serial {
     store.tokens_of(account.id).await.unwrap().remove(0).serial
 }
 
+/// Her one key as it was before another just like it was used a hundred times.
+pub async fn twin_was_used(house: &House, name: &str) -> StoredKey {
+    let store = &house.gateway().house().store;
+    let account = store.account_by_name(&AccountName::parse(name).unwrap()).await.unwrap().unwrap();
+    let key = store.keys(account.id).await.unwrap().remove(0);
+    let ahead = key.passkey.replace(&format!("\"counter\":{}", key.counter), &format!("\"counter\":{}", key.counter + 100));
+    assert!(store.record_use(key.id, key.counter + 100, &ahead, house.clock.now()).await.unwrap());
+    key
+}
+
 async fn event(house: &House, action: Action) -> Event {
     house
         .recorded(|record| match record {
@@ -156,12 +167,7 @@ async fn a_key_of_which_there_are_two_is_suspended_and_what_it_opened_ends() {
     let house = house().await;
     let mut browser = house.in_the_app("wang").await;
     let streams = running(&browser).await;
-    let store = &house.gateway().house().store;
-    let account = store.account_by_name(&AccountName::parse("wang").unwrap()).await.unwrap().unwrap();
-    let key = store.keys(account.id).await.unwrap().remove(0);
-    // The other one of the two was used a hundred times meanwhile.
-    let ahead = key.passkey.replace(&format!("\"counter\":{}", key.counter), &format!("\"counter\":{}", key.counter + 100));
-    assert!(store.record_use(key.id, key.counter + 100, &ahead, house.clock.now()).await.unwrap());
+    let (store, key) = (&house.gateway().house().store, twin_was_used(&house, "wang").await);
     let mut thief = house.browser();
     thief.take_key_from(&mut browser);
     let page = sign_in(&mut thief, &format!("https://{PORTAL}/"), "wang").await;
@@ -174,6 +180,7 @@ async fn a_key_of_which_there_are_two_is_suspended_and_what_it_opened_ends() {
     assert_eq!(event.details["serial"], key.serial.as_str());
     assert_eq!(event.details["counter-known"], (key.counter + 100).to_string());
     assert!(event.details.contains_key("counter-shown"));
+    house.close().await;
 }
 
 #[tokio::test]
@@ -188,6 +195,7 @@ async fn a_token_expires_when_its_day_is_over_and_what_it_opened_ends() {
     end_within_five_seconds(streams).await;
     assert_eq!(event(&house, Action::TokenExpired).await.details["serial"], serial.as_str());
     assert_eq!(store.token(&serial).await.unwrap().unwrap().state, TokenState::Expired);
+    house.close().await;
 }
 
 #[tokio::test]

@@ -89,7 +89,9 @@ pub(super) fn attestation_of(credential: &Credential) -> Attestation {
 
 /// Which keys are of which makes, for policy: read on the way of a request, replaced when the config is. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct MakesOfKeys(Arc<ArcSwap<HashMap<TokenId, Arc<[Arc<str>]>>>>);
+pub struct MakesOfKeys(Arc<ArcSwap<MakesByKey>>);
+
+type MakesByKey = HashMap<TokenId, Arc<[Arc<str>]>>;
 
 impl MakesOfKeys {
     pub fn of(&self, key: TokenId) -> Option<Arc<[Arc<str>]>> {
@@ -112,7 +114,7 @@ impl MakesOfKeys {
         });
     }
 
-    pub(super) fn replace(&self, all: HashMap<TokenId, Arc<[Arc<str>]>>) {
+    pub(super) fn replace(&self, all: MakesByKey) {
         self.0.store(Arc::new(all));
     }
 }

@@ -1,5 +1,7 @@
 //! Forms that another site made, or that carry another browser's token, at every address that takes a form.
 
+mod factors;
+
 use std::collections::BTreeSet;
 
 use http::{Method, StatusCode};
@@ -8,6 +10,7 @@ use webauthn_authenticator_rs::softpasskey::SoftPasskey;
 use yumen::model::{AccountName, Role, Serial};
 
 use crate::browser::{Browser, Reply};
+use crate::city::City;
 use crate::forms::Form;
 use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, first_factor, sign_in};
 use crate::own_tokens::{CODES, at_second_step};
@@ -284,6 +287,8 @@ fn attributes(html: &str, name: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin() {
     let top = "[sign_in]\nnameless_per_address_per_minute = 1000\nper_address_per_minute = 1000\nper_account_per_minute = 1000\n";
+    let city = City::new();
+    let top = &city.config(&format!("{top}[labels.internal]\nphone_app = true"));
     let house = House::open_with(Changes { top, app: AGAIN, ..Changes::default() }).await;
     let mut forger = Forger::beside(&house).await;
     let link = house.invite("wang", Role::SecurityAdministrator).await;
@@ -341,6 +346,7 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     assert_eq!(other.open(&portal("/keys")).await.url.path(), "/sign-in");
     forger.change_keys(&mut wang).await;
     forger.show_tokens(&house, &mut wang).await;
+    forger.other_factors(&house, &city).await;
     let hers = forger.changes_that_need_two(&house, &mut wang).await;
     let page = wang.open(&portal("/sessions")).await;
     let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;

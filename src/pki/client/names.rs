@@ -128,5 +128,4 @@ fn exact(bytes: &[u8]) -> Result<Option<AccountName>, CertificateRefusal> {
 }
 
 #[cfg(test)]
-#[path = "tests/names.rs"]
 mod tests;

@@ -212,7 +212,7 @@ struct Rsa(Vec<u8>);
 impl Rsa {
     fn new(bits: usize) -> Self {
         let mut modulus = vec![0xff; bits.div_ceil(8)];
-        modulus[0] = if bits % 8 == 0 { 0xff } else { 0xff >> (8 - bits % 8) };
+        modulus[0] = if bits.is_multiple_of(8) { 0xff } else { 0xff >> (8 - bits % 8) };
         if modulus[0] >= 0x80 {
             modulus.insert(0, 0);
         }

@@ -117,7 +117,8 @@ def test_without_the_pin_or_the_token_there_is_no_sign_in(house, drawer):
         status, _, told = somebody.show(link, broken, pin=pin)
         assert status is None and "key" in told, told
     status, _, page = somebody.show(link)
-    assert status == 403 and "certificate" in page
+    # Whoever names no language is told in Chinese.
+    assert status == 403 and 'id="error"' in page and "没有出示证书" in page, page
     assert not somebody.is_in()
     assert state_of(house, usb_key) == "issued"
 

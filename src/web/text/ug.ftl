@@ -41,18 +41,19 @@ password = پارول
 password-new = يېڭى پارول
 password-again = پارولنى قايتا كىرگۈزۈڭ
 
-# USB-KEY
-sign-in-usb-key = USB-KEY بىلەن كىرىش
-sign-in-usb-key-hint = ئورنىڭىز تارقاتقان، رەقەملىك گۇۋاھنامە ساقلانغان USB-KEY.
-sign-in-usb-key-title = USB-KEY نى كۆرسىتىڭ
-usb-key-title = USB-KEY نى كۆرسىتىڭ
-usb-key-step-plug = داۋاملاشتۇرۇشتىن بۇرۇن USB-KEY نى چېتىڭ.
+# USB-KEY: it is never parted at its hyphen, which would go to the other side of it.
+-usb-key = USB-{ "\u2060" }KEY
+sign-in-usb-key = { -usb-key } بىلەن كىرىش
+sign-in-usb-key-hint = ئورنىڭىز تارقاتقان، رەقەملىك گۇۋاھنامە ساقلانغان { -usb-key }.
+sign-in-usb-key-title = { -usb-key } نى كۆرسىتىڭ
+usb-key-title = { -usb-key } نى كۆرسىتىڭ
+usb-key-step-plug = داۋاملاشتۇرۇشتىن بۇرۇن { -usb-key } نى چېتىڭ.
 usb-key-step-go-on = تۆۋەندىكى كۇنۇپكىنى بېسىڭ، تور كۆرگۈچ سورىغاندا گۇۋاھنامىڭىزنى تاللاڭ.
-usb-key-step-pin = USB-KEY نىڭ PIN نومۇرىنى كىرگۈزۈڭ.
-usb-key-show = USB-KEY چېتىلدى
+usb-key-step-pin = { -usb-key } نىڭ PIN نومۇرىنى كىرگۈزۈڭ.
+usb-key-show = { -usb-key } چېتىلدى
 usb-key-back = قايتىش
 usb-key-password-title = پارولنىمۇ كىرگۈزۈڭ
-usb-key-password-intro = { $name } نىڭ USB-KEY سى توغرا. بۇ خىل گۇۋاھنامە ئىشلىتىلگەندە پارولمۇ لازىم.
+usb-key-password-intro = { $name } نىڭ { -usb-key } سى توغرا. بۇ خىل گۇۋاھنامە ئىشلىتىلگەندە پارولمۇ لازىم.
 
 # Sign-in
 sign-in-title = كىرىش
@@ -86,10 +87,10 @@ signed-out-sign-in-again = قايتا كىرىش
 # قايتا دەلىللەش
 step-up-title = يەنە بىر قېتىم دەلىللەڭ
 step-up-any = { $app } سىزدىن توكېنلىرىڭىزنىڭ بىرىنى يەنە بىر قېتىم كۆرسىتىشنى تەلەپ قىلىدۇ.
-step-up-hardware = { $app } سىزدىن توكېن كۆرسىتىشنى تەلەپ قىلىدۇ: بىخەتەرلىك ئاچقۇچى، USB-KEY ياكى كود توكېنى.
-step-up-phishing-resistant = { $app } بىخەتەرلىك ئاچقۇچى ياكى USB-KEY نى تەلەپ قىلىدۇ؛ ئۇ يەردە كود كۇپايە قىلمايدۇ.
+step-up-hardware = { $app } سىزدىن توكېن كۆرسىتىشنى تەلەپ قىلىدۇ: بىخەتەرلىك ئاچقۇچى، { -usb-key } ياكى كود توكېنى.
+step-up-phishing-resistant = { $app } بىخەتەرلىك ئاچقۇچى ياكى { -usb-key } نى تەلەپ قىلىدۇ؛ ئۇ يەردە كود كۇپايە قىلمايدۇ.
 step-up-webauthn = { $app } بىخەتەرلىك ئاچقۇچىڭىزنى تەلەپ قىلىدۇ.
-step-up-usb-key = { $app } سىزنىڭ USB-KEY ىڭىزنى تەلەپ قىلىدۇ.
+step-up-usb-key = { $app } سىزنىڭ { -usb-key } ىڭىزنى تەلەپ قىلىدۇ.
 step-up-fresh =
     { $minutes ->
         [one] دەلىللەش ئەڭ كۆپ بولغاندا 1 مىنۇت بۇرۇن بولۇشى كېرەك.
@@ -98,7 +99,7 @@ step-up-fresh =
 step-up-form-kept = يوللىغان جەدۋىلىڭىز ساقلاندى. دەلىللىگەندىن كېيىن ئۇنى يەنە كۆرىسىز، سىز جەزملەشتۈرمىگۈچە ھېچنېمە يوللانمايدۇ.
 step-up-nothing = سىزدە بۇنىڭغا يېتەرلىك توكېن يوق.
 step-up-nothing-next = بىخەتەرلىك باشقۇرغۇچىدىن توكېن سوراڭ، ئاندىن ئۇنى «توكېنلىرىم» دە تىزىملىتىڭ ياكى ئاكتىپلاڭ.
-step-up-use-usb-key = USB-KEY ئىشلىتىش
+step-up-use-usb-key = { -usb-key } ئىشلىتىش
 step-up-use-code = كود بىلەن جەزملەشتۈرۈش
 step-up-back = سىستېمىلىرىمغا قايتىش
 step-up-makes = پەقەت تۆۋەندىكى بىخەتەرلىك ئاچقۇچلىرى قوبۇل قىلىنىدۇ:
@@ -376,7 +377,7 @@ tokens-back = توكېنلارغا قايتىش
 token-title = توكېن: { $serial }
 token-serial = رەت نومۇرى
 token-kind = تۈرى
-token-kind-usb-key = USB-KEY
+token-kind-usb-key = { -usb-key }
 token-kind-webauthn = بىخەتەرلىك ئاچقۇچى
 token-kind-oath = كود توكېنى
 token-kind-phone-app = تېلېفون ئەپى
@@ -683,20 +684,20 @@ error-misdirected-next = ئادرېسنى تەكشۈرۈڭ. ئادرېس توغ�
 
 # USB-KEY
 error-try-again = قايتا سىناش
-error-certificate-title = USB-KEY تەكشۈرۈشتىن ئۆتمىدى
+error-certificate-title = { -usb-key } تەكشۈرۈشتىن ئۆتمىدى
 error-certificate-missing-happened = تور كۆرگۈچ ھېچقانداق گۇۋاھنامە كۆرسەتمىدى.
-error-certificate-missing-next = USB-KEY نى چېتىڭ، تور كۆرگۈچنىڭ ھەممە كۆزنىكىنى تاقاپ، قايتا ئېچىپ، يەنە بىر قېتىم كىرىڭ: تور كۆرگۈچ تاقالغۇچە گۇۋاھنامە يوقلۇقىنى ئېسىدە تۇتىدۇ. يەنىلا كۆرسەتمىسە، USB-KEY نىڭ پروگراممىسى ئورنىتىلمىغان بولۇشى مۇمكىن.
+error-certificate-missing-next = { -usb-key } نى چېتىڭ، تور كۆرگۈچنىڭ ھەممە كۆزنىكىنى تاقاپ، قايتا ئېچىپ، يەنە بىر قېتىم كىرىڭ: تور كۆرگۈچ تاقالغۇچە گۇۋاھنامە يوقلۇقىنى ئېسىدە تۇتىدۇ. يەنىلا كۆرسەتمىسە، { -usb-key } نىڭ پروگراممىسى ئورنىتىلمىغان بولۇشى مۇمكىن.
 error-certificate-not-hers-happened = گۇۋاھنامە ئىناۋەتلىك، ئەمما بۇ ھېساباتنى ئاچمايدۇ.
-error-certificate-not-hers-next = ئۆزىڭىزنىڭ USB-KEY سىنى ئىشلىتىڭ. تور كۆرگۈچ يەنە باشقا گۇۋاھنامىنى كۆرسەتسە، ھەممە كۆزنىكىنى تاقاپ، قايتا ئېچىڭ. بۇ ئۆزىڭىزنىڭ USB-KEY سى بولسا، پايدىلىنىش نومۇرىنى باشقۇرغۇچىغا بېرىڭ.
-error-certificate-expired-happened = USB-KEY دىكى گۇۋاھنامە ھازىر ئىناۋەتلىك ئەمەس: ۋاقتى ئۆتكەن ياكى تېخى كۈچكە ئىگە بولمىغان.
+error-certificate-not-hers-next = ئۆزىڭىزنىڭ { -usb-key } سىنى ئىشلىتىڭ. تور كۆرگۈچ يەنە باشقا گۇۋاھنامىنى كۆرسەتسە، ھەممە كۆزنىكىنى تاقاپ، قايتا ئېچىڭ. بۇ ئۆزىڭىزنىڭ { -usb-key } سى بولسا، پايدىلىنىش نومۇرىنى باشقۇرغۇچىغا بېرىڭ.
+error-certificate-expired-happened = { -usb-key } دىكى گۇۋاھنامە ھازىر ئىناۋەتلىك ئەمەس: ۋاقتى ئۆتكەن ياكى تېخى كۈچكە ئىگە بولمىغان.
 error-certificate-expired-next = گۇۋاھنامىنى بەرگەن ئورۇنغا بېرىپ يېڭىلىتىڭ. بۇ جەرياندا باشقا توكېنىڭىز بىلەن كىرسىڭىز بولىدۇ.
-error-certificate-revoked-happened = USB-KEY دىكى گۇۋاھنامە بىكار قىلىنغان.
-error-certificate-revoked-next = ئۇنى ئەمدى ئىشلەتكىلى بولمايدۇ. باشقا توكېنىڭىزنى ئىشلىتىڭ ھەمدە باشقۇرغۇچىدىن يېڭى USB-KEY سوراڭ.
+error-certificate-revoked-happened = { -usb-key } دىكى گۇۋاھنامە بىكار قىلىنغان.
+error-certificate-revoked-next = ئۇنى ئەمدى ئىشلەتكىلى بولمايدۇ. باشقا توكېنىڭىزنى ئىشلىتىڭ ھەمدە باشقۇرغۇچىدىن يېڭى { -usb-key } سوراڭ.
 error-certificate-revocation-unknown-happened = گۇۋاھنامىنىڭ بىكار قىلىنغان-قىلىنمىغانلىقىنى ھازىر تەكشۈرگىلى بولمايدۇ، شۇڭا قوبۇل قىلىنمىدى.
-error-certificate-revocation-unknown-next = USB-KEY ىڭىزدا مەسىلە يوق. باشقا توكېنىڭىزنى ئىشلىتىڭ ھەمدە باشقۇرغۇچىغا بىكار قىلىنغان گۇۋاھنامىلەر تىزىملىكىنىڭ ۋاقتى ئۆتكەنلىكىنى ئېيتىڭ.
+error-certificate-revocation-unknown-next = { -usb-key } ىڭىزدا مەسىلە يوق. باشقا توكېنىڭىزنى ئىشلىتىڭ ھەمدە باشقۇرغۇچىغا بىكار قىلىنغان گۇۋاھنامىلەر تىزىملىكىنىڭ ۋاقتى ئۆتكەنلىكىنى ئېيتىڭ.
 error-certificate-other-authority-happened = گۇۋاھنامىنى بەرگەن ئورۇنغا بۇ يەردە ئىشەنچ قىلىنمايدۇ.
 error-certificate-other-authority-next = گۇۋاھنامىڭىز بىر قانچە بولسا، قايتا سىناپ، ئورنىڭىز تارقاتقاننى تاللاڭ. تور كۆرگۈچ سورىمىسا، ئاۋۋال ھەممە كۆزنىكىنى تاقاڭ.
 error-certificate-wrong-use-happened = بۇ گۇۋاھنامە كىرىشكە ئىشلىتىلمەيدۇ.
-error-certificate-wrong-use-next = USB-KEY دا ئىمزا ۋە شىفىرلاش گۇۋاھنامىسىغا ئوخشاش بىر قانچە گۇۋاھنامە بولۇشى مۇمكىن. تور كۆرگۈچنىڭ ھەممە كۆزنىكىنى تاقاپ، قايتا ئېچىپ، يەنە بىرىنى تاللاڭ.
+error-certificate-wrong-use-next = { -usb-key } دا ئىمزا ۋە شىفىرلاش گۇۋاھنامىسىغا ئوخشاش بىر قانچە گۇۋاھنامە بولۇشى مۇمكىن. تور كۆرگۈچنىڭ ھەممە كۆزنىكىنى تاقاپ، قايتا ئېچىپ، يەنە بىرىنى تاللاڭ.
 error-certificate-unusable-happened = بۇ گۇۋاھنامىنى ئىشلەتكىلى بولمايدۇ: ئاچقۇچى بەك ئاجىز ياكى ئۇنىڭدا ئوقۇغىلى بولمايدىغان نەرسە بار.
-error-certificate-unusable-next = باشقۇرغۇچىدىن يېڭى USB-KEY سوراڭ، بۇ جەرياندا باشقا توكېنىڭىزنى ئىشلىتىڭ.
+error-certificate-unusable-next = باشقۇرغۇچىدىن يېڭى { -usb-key } سوراڭ، بۇ جەرياندا باشقا توكېنىڭىزنى ئىشلىتىڭ.

@@ -144,6 +144,15 @@ fn no_function_of_the_desk_is_without_its_line() {
         "terminal_state",
         "at_terminal",
         "close_terminal",
+        "with_letters",
+        "letter_settings",
+        "may_settle_alone",
+        "confirmers",
+        "may_look_at_confirming",
+        "waiting",
+        "count_waiting",
+        "declare_trust",
+        "trust_has_changed",
     ];
     // Each asks in another function of the desk, before it does anything.
     const BY_ANOTHER: &[(&str, &str)] = &[("invite", "self.may_invite(actor"), ("open_terminal", "self.terminal_request(actor")];

@@ -104,6 +104,8 @@ async fn a_statement_that_its_certificate_did_not_sign_registers_nothing() {
 #[test]
 fn a_key_with_an_authority_of_its_own_is_of_the_make_that_lists_it() {
     let keys = authenticators();
+    // The token comes from its maker before anybody registers it.
+    let (mut soft, _) = SoftToken::new(true).unwrap();
     let now = Clock::machine().wall();
     let account = Account {
         id: crate::model::AccountId::fresh(),
@@ -114,7 +116,6 @@ fn a_key_with_an_authority_of_its_own_is_of_the_make_that_lists_it() {
         state: AccountState::Active,
         created: now,
     };
-    let (mut soft, _) = SoftToken::new(true).unwrap();
     let authority = serde_json::to_value(&soft).unwrap()["ca_cert"].as_str().unwrap().to_owned();
     let padded = authority.trim_end_matches('=').replace('+', "-").replace('/', "_");
     let authority = data_encoding::BASE64URL_NOPAD.decode(padded.as_bytes()).unwrap();

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use yumen::admin::TokenEnd;
-use yumen::model::{AccountId, AccountName, Action, Outcome, Record, Role, Serial, TokenState};
+use yumen::model::{AccountId, Action, Outcome, Record, Role, Serial, TokenState};
 use yumen::store::Spending;
 
 use crate::browser::{Browser, Reply};
@@ -25,10 +25,8 @@ async fn holder(house: &House, name: &str, role: Role) -> Browser {
     let now = inner.clock.now();
     let office = house.office().await;
     assert_eq!(inner.desk.import_seeds(&office, CSV, None, false, now).await.unwrap(), 1);
-    let name = AccountName::parse(name).unwrap();
-    inner.desk.issue_token(&office, &serial(), &name, now).await.unwrap();
-    let account = inner.desk.account_named(&office, &name).await.unwrap();
-    house.show_first_code(account.id).await;
+    house.issued_past_the_desk("FT-1", name).await;
+    house.show_first_code(house.account_of(name).await.id).await;
     browser
 }
 

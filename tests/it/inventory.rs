@@ -153,7 +153,7 @@ async fn a_token_goes_through_its_life_in_the_console_and_what_it_opened_ends_wi
     assert!(reply.text().contains("There is no account of that name") && !reply.text().contains("<b>nobody"), "{}", reply.text());
     let reply = admin.submit(&page, &issue.clone().with("account", " WANG ")).await;
     assert!(reply.text().contains("id=\"token-state\" class=\"badge issued\""), "{}", reply.text());
-    let reply = admin.submit(&page, &issue.with("account", "admin")).await;
+    let reply = admin.submit(&page, &issue.with("account", "wang")).await;
     assert!(reply.text().contains("state does not allow this"), "{}", reply.text());
 
     // Her security key, by which she is in the app.

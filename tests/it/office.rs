@@ -7,7 +7,7 @@ use url::Url;
 use yumen::admin::{Actor, NewAccount};
 use yumen::crypto::Token;
 use yumen::gateway::{Ask, ControlAnswer, Message};
-use yumen::model::{Account, AccountId, AccountName, AccountState, Host, Role, UnitName};
+use yumen::model::{Account, AccountId, AccountName, AccountState, Host, Role, Serial, UnitName};
 
 use crate::browser::{Browser, Reply};
 use crate::house::{House, PORTAL, enrol, sign_in};
@@ -20,18 +20,33 @@ pub struct Desk {
 }
 
 impl House {
-    /// By the machine's owner, as long as he may; then by the office.
+    /// By the machine's owner, as long as he may.
     pub async fn invite_into(&self, unit: &str, name: &str, role: Role) -> String {
         let house = self.gateway().house();
-        let over = house.desk.has_security_administrator().await.unwrap();
-        let actor = if over { self.office().await } else { Actor::Machine { uid: 0 } };
-        let new = NewAccount {
-            name: AccountName::parse(name).unwrap(),
-            unit: UnitName::parse(unit).unwrap(),
-            role,
-            email: Some(format!("{name}@city.test")),
-        };
-        house.desk.invite(&actor, new, house.clock.now()).await.unwrap().link
+        let (name, email) = (AccountName::parse(name).unwrap(), Some(format!("{name}@city.test")));
+        let unit = UnitName::parse(unit).unwrap();
+        if house.desk.has_security_administrator().await.unwrap() {
+            return self.invited_past_the_desk(name, unit, role, email).await;
+        }
+        let new = NewAccount { name, unit, role, email };
+        house.desk.invite(&Actor::Machine { uid: 0 }, new, house.clock.now()).await.unwrap().link
+    }
+
+    /// Without asking who may, and whether it takes two.
+    async fn invited_past_the_desk(&self, name: AccountName, unit: UnitName, role: Role, email: Option<String>) -> String {
+        let house = self.gateway().house();
+        let now = house.clock.now();
+        let account = Account { id: AccountId::fresh(), name, unit, role, email, state: AccountState::Invited, created: now };
+        let token = Token::random().unwrap();
+        house.store.invite(&account, token.hash(), now.plus(std::time::Duration::from_secs(900))).await.unwrap();
+        format!("https://{PORTAL}/enrol#{}", token.reveal())
+    }
+
+    /// A token from the drawer, likewise.
+    pub async fn issued_past_the_desk(&self, serial: &str, to: &str) {
+        let (house, account) = (self.gateway().house(), self.account_of(to).await.id);
+        let serial = Serial::parse(serial).unwrap();
+        house.store.issue_token(&serial, account, house.clock.now()).await.unwrap();
     }
 
     pub async fn account_of(&self, name: &str) -> Account {
@@ -104,20 +119,10 @@ impl House {
 
     /// Past the desk, which might want another security administrator first.
     async fn newly_enrolled_office(&self) -> Browser {
-        let house = self.gateway().house();
-        let account = Account {
-            id: AccountId::fresh(),
-            name: AccountName::parse("office").unwrap(),
-            unit: UnitName::parse("信息中心").unwrap(),
-            role: Role::SecurityAdministrator,
-            email: None,
-            state: AccountState::Invited,
-            created: house.clock.now(),
-        };
-        let (token, expires) = (Token::random().unwrap(), house.clock.now().plus(std::time::Duration::from_secs(900)));
-        house.store.invite(&account, token.hash(), expires).await.unwrap();
+        let (name, unit) = (AccountName::parse("office").unwrap(), UnitName::parse("信息中心").unwrap());
+        let link = self.invited_past_the_desk(name, unit, Role::SecurityAdministrator, None).await;
         let mut browser = self.browser();
-        enrol(&mut browser, &format!("https://{PORTAL}/enrol#{}", token.reveal())).await;
+        enrol(&mut browser, &link).await;
         browser
     }
 

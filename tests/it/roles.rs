@@ -143,7 +143,11 @@ async fn open(browser: &mut Browser, path: &str) -> StatusCode {
 /// An address of a form with something in the places of its parameters.
 fn address(route: &str) -> String {
     let change = if route.contains("{serial}") { "lost" } else { "disable" };
-    route.replace("{id}", "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d").replace("{serial}", "F9").replace("{change}", change)
+    route
+        .replace("{id}", "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d")
+        .replace("{serial}", "F9")
+        .replace("{change}", change)
+        .replace("{step}", "withdraw")
 }
 
 #[tokio::test]
@@ -154,8 +158,18 @@ async fn every_page_of_the_console_is_for_the_role_that_the_table_names_and_for_
         browsers.push((role, house.signed_in(name, role).await));
     }
     let (pages, forms): (Vec<&str>, Vec<&str>) = (
-        ["/console/accounts", "/console/units", "/console/sessions", "/console/tokens", "/console/tokens.csv", "/console/tokens/import"]
-            .into(),
+        [
+            "/console/accounts",
+            "/console/accounts/import",
+            "/console/accounts/letters",
+            "/console/changes",
+            "/console/units",
+            "/console/sessions",
+            "/console/tokens",
+            "/console/tokens.csv",
+            "/console/tokens/import",
+        ]
+        .into(),
         yumen::web::form_addresses().into_iter().filter(|path| path.starts_with("/console/")).collect(),
     );
     assert!(forms.len() > 4, "{forms:?}");

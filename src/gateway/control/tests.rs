@@ -4,6 +4,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use super::causes::without_numbers;
 use super::socket::{admit_all, bind_private, converse, may_speak};
 use super::*;
 

@@ -391,9 +391,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     pages.extend(super::people_samples::pages(language, typed));
     pages.extend(staff_samples::pages(language, typed));
     pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
-    for kind in ErrorKind::ALL {
-        pages.push(("error", error(Frame::app_host(language), *kind, None).render()));
-    }
+    pages.extend(ErrorKind::ALL.iter().map(|kind| ("error", error(Frame::app_host(language), *kind, None).render())));
     for alert in Alert::all() {
         let view = SignedOutView { frame: stranger("/sign-in").alert(Some(alert)), everywhere: false };
         pages.push(("alert", view.render()));

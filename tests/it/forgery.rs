@@ -345,9 +345,10 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     forger.press(&mut wang, &page, "/sessions/end").await;
     assert_eq!(other.open(&portal("/keys")).await.url.path(), "/sign-in");
     forger.change_keys(&mut wang).await;
+    // Before anything has an office, so that she is the only one at first.
+    let hers = forger.changes_that_need_two(&house, &mut wang).await;
     forger.show_tokens(&house, &mut wang).await;
     forger.other_factors(&house, &city).await;
-    let hers = forger.changes_that_need_two(&house, &mut wang).await;
     let page = wang.open(&portal("/sessions")).await;
     let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;
     assert_eq!(page.url.path(), "/signed-out");

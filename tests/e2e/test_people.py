@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import zxingcpp
-from house.gateway import binary, done, run
+from house.gateway import binary
 from house.people import Person
 from PIL import Image
 
@@ -28,15 +28,15 @@ UNITS = ["宣传部", "财政局", "信息化办公室", "دىنىي ئىشلا�
 
 
 class Relay(threading.Thread):
-    """Stands between a command and the gateway's control socket, and kills the command when the answer to its `last` part has come: the
-    gateway has done that part, and the command never learns it."""
+    """Takes the place of the gateway's control socket, and kills the command when the answer to its `last` part has come: the gateway has
+    done that part, and the command never learns it."""
 
-    def __init__(self, folder, gateway, last):
+    def __init__(self, gateway, last):
         super().__init__(daemon=True)
-        folder.mkdir()
-        self.folder, self.real, self.last, self.victim = folder, gateway.data / "control.sock", last, None
+        self.place, self.real, self.last, self.victim = gateway.data / "control.sock", gateway.data / "moved.sock", last, None
+        self.place.rename(self.real)
         self.listening = socket.socket(socket.AF_UNIX)
-        self.listening.bind(str(folder / "control.sock"))
+        self.listening.bind(str(self.place))
         self.listening.listen()
 
     def run(self):
@@ -48,12 +48,13 @@ class Relay(threading.Thread):
                 far.connect(str(self.real))
                 far.sendall(ask)
                 answer = line_of(far)
-                parts += json.loads(ask).get("from") is not None
+                parts += json.loads(ask)["ask"].get("from") is not None
                 if parts == self.last:
                     self.victim.kill()
                 else:
                     near.sendall(answer)
         self.listening.close()
+        self.real.rename(self.place)
 
 
 def line_of(connection):
@@ -115,9 +116,9 @@ def city(house):
     assert f"{COUNT} rows: {COUNT} new, 0 there already" in rehearsed and "nothing was done" in rehearsed, rehearsed
     assert not city.there()
     # Killed while its fourth part is done at the gateway.
-    relay = Relay(city.folder / "relay", gateway, last=4)
-    command = [binary(), "account", "import", city.list, "--data", relay.folder]
-    relay.victim = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    relay = Relay(gateway, last=4)
+    command, env = [binary(), "account", "import", city.list, "--data", gateway.data], {**os.environ, **gateway.env}
+    relay.victim = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
     relay.start()
     assert relay.victim.wait(60) < 0, relay.victim.stderr.read()
     relay.join(60)
@@ -144,10 +145,10 @@ def test_an_import_that_was_killed_goes_on_where_it_was_and_doubles_nobody(house
 def test_an_import_with_anything_wrong_changes_nothing_and_says_where(house, city):
     wrong = city.folder / "wrong.csv"
     wrong.write_text("name,unit,role,token\nsomebody new,x,,\nboss,x,auditor,\nanother,x,,NO-SUCH-TOKEN\n")
-    ended = run("account", "import", wrong, "--data", house.gateway.data)
+    ended = house.gateway.run("account", "import", wrong)
     assert ended.returncode == 1 and "nothing was imported" in ended.stderr
     wrong.write_text(wrong.read_text().replace("auditor", ""))
-    ended = run("account", "import", wrong, "--data", house.gateway.data)
+    ended = house.gateway.run("account", "import", wrong)
     assert f"{wrong}:4: token: there is no token NO-SUCH-TOKEN" in ended.stderr, ended.stderr
     assert not {"somebody new", "boss"} & {account["name"] for account in json.loads(house.gateway.account("list", "--json"))}
 
@@ -155,12 +156,12 @@ def test_an_import_with_anything_wrong_changes_nothing_and_says_where(house, cit
 def test_progress_is_shown_on_a_terminal_and_nowhere_else(house, city):
     command = [str(word) for word in (binary(), "account", "import", city.list, "--data", house.gateway.data)]
     watching, terminal = pty.openpty()
-    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, timeout=60, env={**os.environ, "TERM": "xterm"})
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, timeout=60, env={**os.environ, **house.gateway.env, "TERM": "xterm"})
     os.close(terminal)
     shown = os.read(watching, 1 << 16).decode()
     os.close(watching)
     assert ended.returncode == 0 and "] 450 of 500 people" in shown, shown
-    assert run(*command[1:]).stderr == ""
+    assert house.gateway.run("account", "import", city.list).stderr == ""
 
 
 def test_letters_are_one_page_each_private_and_made_once(house, city):
@@ -173,7 +174,7 @@ def test_letters_are_one_page_each_private_and_made_once(house, city):
     assert len({letter["code"] for letter in letters}) == COUNT
     assert all(re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){4}", letter["code"]) for letter in letters)
     assert text.count("<article ") == COUNT and "<script" not in text and not re.search(r'(src|href)="', text)
-    ended = run("account", "letters", city.list, "--out", city.letters, "--data", house.gateway.data)
+    ended = house.gateway.run("account", "letters", city.list, "--out", city.letters)
     assert ended.returncode == 1 and "nobody waits for a letter" in ended.stderr and "--again" in ended.stderr, ended.stderr
     log = json.dumps(house.gateway.audit())
     assert not any(letter["code"] in log for letter in letters[:20])
@@ -268,7 +269,7 @@ def test_letters_for_a_unit_alone_and_again(house, city):
     out = city.folder / "again"
     out.mkdir()
     old = city.letter(9)
-    said = done("account", "letters", "--out", out, "--unit", old["unit"], "--again", "--data", house.gateway.data)
+    said = house.gateway.account("letters", "--out", out, "--unit", old["unit"], "--again")
     assert "letters.html" in said
     made = (out / "letters.html").read_text()
     assert old["code"] not in made and made.count("<article ") < COUNT

@@ -54,8 +54,21 @@ def house(authority, city, tmp_path_factory):
     """One layout is enough: what differs between them is where cookies go, and the host of USB-KEYs has none."""
     house = House(tmp_path_factory.mktemp("usb") / "house", LOCALHOST, authority, more=CONFIG.format(host=LOCALHOST.key, city=city))
     house.gateway.token("create-authority")
+    trust_it(house)
     yield house
     house.close()
+
+
+def trust_it(house):
+    """The authority came after the first security administrator, so it waits until she says that it is trusted; she is alone."""
+    office, warden, changes = house.hands("office"), house.warden(), house.url("portal", "/console/changes")
+    office.sign_in(warden, changes)
+    until(lambda: office.browser.open(changes).has("#untrusted form"), 20, "the authority waits")
+    office.browser.submit("#untrusted form")
+    office.use_key(warden)
+    office.browser.see("#alert.done")
+    office.browser.open(changes)
+    assert not office.browser.has("#untrusted form")
 
 
 def issue(house, drawer, person, kind="EC:prime256v1"):

@@ -12,7 +12,7 @@ use crate::model::{Factor, Refusal, TokenKind};
 pub enum FactorDemand {
     /// Whatever opens a session.
     Any,
-    /// A token of its own that cannot be copied: a security key, or a token that shows codes.
+    /// A token of its own that cannot be copied: a security key, a token that shows codes, or a USB-KEY of an authority that vouches for it.
     Hardware,
     /// A token that answers this site alone, so that nobody can be talked out of the answer. Codes can be read out to a stranger.
     #[default]
@@ -40,7 +40,7 @@ impl FactorDemand {
     pub fn is_met_by(self, factor: Factor) -> bool {
         match self {
             Self::Any => true,
-            Self::Hardware => factor.token() != TokenKind::PhoneApp,
+            Self::Hardware => factor.is_hardware(),
             Self::PhishingResistant => factor.is_phishing_resistant(),
             Self::WebAuthn => factor.token() == TokenKind::WebAuthn,
             Self::UsbKey => factor.token() == TokenKind::UsbKey,
@@ -94,7 +94,7 @@ mod tests {
             let (is_key, is_certificate) = (keys.contains(&factor), certificates.contains(&factor));
             for (demand, met) in [
                 (FactorDemand::Any, true),
-                (FactorDemand::Hardware, factor != Factor::PasswordAndPhoneApp),
+                (FactorDemand::Hardware, ![Factor::PasswordAndPhoneApp, PasswordAndUsbKey].contains(&factor)),
                 (FactorDemand::PhishingResistant, is_key || is_certificate),
                 (FactorDemand::WebAuthn, is_key),
                 (FactorDemand::UsbKey, is_certificate),

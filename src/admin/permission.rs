@@ -193,8 +193,7 @@ impl Permissions {
 
     fn capacity(&self, actor: &Actor) -> Option<Capacity> {
         let Some(identity) = actor.person() else { return Some(Capacity::Owner) };
-        // A code can be read out to a stranger, so it makes nobody staff.
-        if identity.is_revoked() || !identity.factor().is_phishing_resistant() {
+        if identity.is_revoked() || !identity.factor().suits_staff() {
             return None;
         }
         match identity.who().role {

@@ -175,8 +175,9 @@ impl Identity {
 
 /// The strongest of several proofs; among equals it is that of the sign-in.
 pub(super) fn strongest(sign_in: Factor, proofs: &[Proof]) -> Factor {
-    let stronger = proofs.iter().map(|proof| proof.factor).find(|factor| factor.is_phishing_resistant());
-    stronger.filter(|_| !sign_in.is_phishing_resistant()).unwrap_or(sign_in)
+    let strength = |factor: Factor| (factor.suits_staff(), factor.is_phishing_resistant(), factor.is_hardware());
+    let stronger = |best, factor| if strength(factor) > strength(best) { factor } else { best };
+    proofs.iter().map(|proof| proof.factor).fold(sign_in, stronger)
 }
 
 /// What all tokens of a session share.

@@ -58,7 +58,7 @@ impl KeyChanges {
         };
         // Staff do not sign in by code, and so prove nothing more by one.
         let code = account.role == Role::Member && self.codes.has_active(account.id, |kind| fits(Factor::by_code_of(kind)), wall).await?;
-        let usb_key = fits(Factor::UsbKey)
+        let usb_key = (fits(Factor::UsbKey) || fits(Factor::PasswordAndUsbKey))
             && self.store.tokens_of(account.id).await?.iter().any(|token| token.kind == TokenKind::UsbKey && token.opens(wall));
         Ok(StepUpMeans { key, code, usb_key })
     }
@@ -99,7 +99,7 @@ impl KeyChanges {
             return Err(KeyChangeError::NoProof);
         }
         self.store.clear_failures(account.id).await?;
-        let factor = if shown.is_hardware_only { Factor::UsbKey } else { Factor::PasswordAndUsbKey };
+        let factor = Factor::by_certificate(shown.is_hardware_only);
         self.step_up(identity, shown.certificate.token, factor, now).await
     }
 

@@ -54,7 +54,8 @@ impl SignIn {
             if spent.is_none() {
                 return Err(Denied::new(Why::NothingPending, Some(account)));
             }
-            return self.open(account.id, token, Factor::PasswordAndUsbKey, browser, now).await.map(AfterUsbKey::SignedIn);
+            let factor = Factor::by_certificate(shown.is_hardware_only);
+            return self.open(account.id, token, factor, browser, now).await.map(AfterUsbKey::SignedIn);
         }
         if shown.is_hardware_only {
             return self.open(shown.account, token, Factor::UsbKey, browser, now).await.map(AfterUsbKey::SignedIn);

@@ -126,9 +126,10 @@ words! {
         PasswordAndOath = "password+oath",
         /// A password, then a code of an app on a phone, which can be copied.
         PasswordAndPhoneApp = "password+phone-app",
-        /// A certificate of an authority whose keys live in hardware alone: the token and its PIN are two factors.
+        /// A certificate of an authority whose keys live in hardware alone: the token and its PIN are two factors, whether or not a password
+        /// was given before.
         UsbKey = "usb-key",
-        /// A password, then a certificate of any trusted authority.
+        /// A password and a certificate of any other trusted authority, whose key may be a file.
         PasswordAndUsbKey = "password+usb-key",
     }
 }
@@ -217,6 +218,23 @@ impl Factor {
             TokenKind::PhoneApp => Self::PasswordAndPhoneApp,
             TokenKind::Oath | TokenKind::UsbKey | TokenKind::WebAuthn => Self::PasswordAndOath,
         }
+    }
+
+    pub const fn by_certificate(is_hardware_only: bool) -> Self {
+        if is_hardware_only { Self::UsbKey } else { Self::PasswordAndUsbKey }
+    }
+
+    /// Whether the key behind it lies in hardware, as far as anybody vouches for that.
+    pub const fn is_hardware(self) -> bool {
+        match self {
+            Self::SecurityKey | Self::PasswordAndSecurityKey | Self::PasswordAndOath | Self::UsbKey => true,
+            Self::PasswordAndUsbKey | Self::PasswordAndPhoneApp => false,
+        }
+    }
+
+    /// Whether it suffices to act as staff: a code can be read out to a stranger, and a key in a file be copied.
+    pub const fn suits_staff(self) -> bool {
+        self.is_hardware() && self.is_phishing_resistant()
     }
 
     /// The kind of token that was shown.

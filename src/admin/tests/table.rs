@@ -85,9 +85,13 @@ async fn nobody_acts_without_a_session_a_token_that_nobody_can_be_talked_out_of_
         assert!(!may_anything(&actor), "{capacity:?}");
     }
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let by_code = Identity::sample_with(Factor::PasswordAndOath, "li", "Press", NOW);
-    office.desk.permissions.set_managers([by_code.account()].into());
-    assert!(!may_anything(&Actor::Staff { identity: by_code, address: here }));
+    // A unit's manager, by each factor: codes can be read out, and a certificate's key may be a file.
+    for factor in Factor::ALL.iter().copied() {
+        let manager = Identity::sample_with(factor, "li", "Press", NOW);
+        office.desk.permissions.set_managers([manager.account()].into());
+        let suits = [Factor::SecurityKey, Factor::PasswordAndSecurityKey, Factor::UsbKey].contains(&factor);
+        assert_eq!(may_anything(&Actor::Staff { identity: manager, address: here }), suits, "{factor}");
+    }
     let admin = staff(Role::SecurityAdministrator);
     for (addresses, allowed) in
         [(vec![], true), (vec!["127.0.0.0/8"], true), (vec!["10.0.0.0/8"], false), (vec!["10.0.0.1/32", "127.0.0.1/32"], true)]

@@ -11,7 +11,7 @@ use url::Url;
 use super::files::{Files, Pair};
 use super::general::{certificate_files, names, origin_of, path, rate_of};
 use super::read::{Section, Value};
-use super::rule;
+use super::rule::{self, Bounds};
 use super::settings::{AppSettings, CertificateFiles, Labels, Rate, Upstream, UpstreamAddress, UpstreamHost};
 use crate::access::{App, Binding, Demand, FactorDemand, PathPattern, Rule};
 use crate::model::{AppId, Host, Label, PathAllowance};
@@ -49,13 +49,16 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
     let paths = section.or("paths", PathAllowance::default(), |value| Some(allowance(&value)));
     let redact = section.or("redact", Vec::new(), |value| Some(value.list(|item| redacted(item, paths))));
     let origins = section.or("origins", Vec::new(), |value| Some(value.list(origin)));
-    let rules = rule::read_all(section, paths);
+    let session = label.map(|label| (label, surroundings.labels.of(label).limits.overall));
+    let bounds = Bounds { session, usb_keys: surroundings.usb_keys, app: Demand::default() };
+    let demand = rule::demand(section, bounds);
+    let rules = rule::read_all(section, paths, Bounds { app: demand, ..bounds });
     let websocket = section.or("websocket", false, |value| value.boolean());
     let max_body = section.or("max_body", AppSettings::DEFAULT_MAX_BODY, |value| value.size(1 << 10..=1 << 40));
     let allow_underscores = section.or("allow_underscores", false, |value| value.boolean());
     let rate = section.get("rate").and_then(|value| rate(&value));
-    let demand = rule::demand(section);
-    let binding = section.or("binding", Binding::Nothing, |value| binding(&value, demand, &rules, surroundings.usb_keys));
+    let asked = section.get("factor").and_then(|value| value.as_text());
+    let binding = section.or("binding", Binding::Nothing, |value| binding(&value, demand, asked, &rules, surroundings.usb_keys));
     let default = if binding == Binding::Certificate { FactorDemand::UsbKey } else { FactorDemand::default() };
     let demand = Demand { factor: demand.factor.or(Some(default)), ..demand };
     let (host, label) = (host?, label?);
@@ -115,10 +118,14 @@ fn host(section: &Section<'_>, id: Option<&AppId>, portal: Option<&Host>, taken:
 }
 
 /// What each connection must have of its own. One that must have the certificate of a USB-KEY takes a session that has it too.
-fn binding(value: &Value<'_>, app: Demand, rules: &[Rule], usb_keys: bool) -> Option<Binding> {
+fn binding(value: &Value<'_>, app: Demand, asked: Option<&str>, rules: &[Rule], usb_keys: bool) -> Option<Binding> {
     let binding = value.word(&[("none", Binding::Nothing), ("certificate", Binding::Certificate)])?;
     if binding == Binding::Nothing {
         return Some(binding);
+    }
+    if !usb_keys && asked == Some("usb-key") {
+        // That is told at `factor`.
+        return None;
     }
     if !usb_keys {
         return value

@@ -12,23 +12,29 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
-use super::problem::{Problem, Problems, reason};
+use super::problem::{Problem, Problems, line_of};
 use super::read::Span;
 use super::settings::{CertificateFiles, Settings};
+use super::trusted::{self, Trusted};
 use super::validity;
 use crate::clock::Time;
 use crate::crypto::tls_provider;
 use crate::model::Host;
-use crate::pki::{ClientTrust, check_authorities};
+use crate::pki::{not_an_authority, reason};
 
 /// What the text of a config says of files, with the places where it says so.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     pub pairs: Vec<Pair>,
+    /// Of upstreams.
     pub authorities: Vec<(PathBuf, Span)>,
+    /// Of makers of security keys.
+    pub makers: Vec<(PathBuf, Span)>,
     /// Whose certificates of people are believed.
-    pub trusted: Vec<(PathBuf, Span)>,
+    pub trusted: Vec<Trusted>,
     pub hosts: Vec<(Host, Span)>,
+    /// What of the text is worth a warning.
+    pub doubtful: Vec<Problem>,
     file_name: String,
     text: String,
 }
@@ -55,12 +61,11 @@ impl Settings {
         Problems::new(&self.files.file_name, &self.files.text, self.files.check())
     }
 
-    /// Certificates that are not valid now, or not for long, and lists of revoked ones that cannot be believed.
+    /// What is doubtful in the text, certificates that are not valid now or not for long, and lists of revoked ones that are out of date.
     pub fn warnings(&self, now: Time) -> Problems {
-        let mut warnings = validity::warnings(&self.files, now);
-        let trust = self.usb_keys.as_ref().map(|keys| ClientTrust::load(&keys.authorities));
-        let said = trust.iter().flat_map(|trust| trust.warnings(now));
-        warnings.extend(said.map(|what| Problem { span: None, what, found: String::new(), help: String::new() }));
+        let mut warnings = self.files.doubtful.clone();
+        warnings.extend(validity::warnings(&self.files, now));
+        warnings.extend(trusted::warnings(&self.files.trusted, now));
         Problems::warnings(&self.files.file_name, &self.files.text, warnings)
     }
 }
@@ -90,14 +95,8 @@ impl Files {
             problems.extend(self.hosts.iter().filter(|(host, _)| !covers(&served, host)).map(|(host, span)| uncovered(host, span)));
         }
         problems.extend(self.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()));
-        problems.extend(self.trusted.iter().filter_map(|(path, span)| {
-            let why = check_authorities(path).err()?;
-            Some(problem(
-                span,
-                why,
-                "it holds certificates of authorities and nothing else (PEM); relative paths start at the directory of this file",
-            ))
-        }));
+        problems.extend(self.makers.iter().filter_map(|(path, span)| check_maker(path, span).err()));
+        problems.extend(trusted::errors(&self.trusted, |span| line_of(&self.text, span.start).unwrap_or(0)));
         problems
     }
 }
@@ -195,6 +194,21 @@ fn check_authority(path: &Path, span: &Span) -> Result<(), Problem> {
         return Err(problem(span, format!("the file {shown} holds no certificate"), "it holds the certificate of the authority (PEM)"));
     }
     Ok(())
+}
+
+/// A certificate that is no authority's would vouch for nothing, and nobody would be told.
+fn check_maker(path: &Path, span: &Span) -> Result<(), Problem> {
+    check_authority(path, span)?;
+    let shown = path.display();
+    let text = fs::read(path).map_err(|error| unreadable("certificate", path, span, &error))?;
+    match CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).find_map(|certificate| not_an_authority(&certificate)) {
+        Some(subject) => Err(problem(
+            span,
+            format!("{shown} holds the certificate of \"{subject}\", which is no authority"),
+            "name the file with the authority that signs for such keys (PEM), from their maker",
+        )),
+        None => Ok(()),
+    }
 }
 
 fn covers(certificates: &[CertificateDer<'static>], host: &Host) -> bool {

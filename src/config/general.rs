@@ -13,13 +13,13 @@ use super::makes::{self, KeyMake, PhoneApp};
 use super::read::{Section, Span, Value};
 use super::rule::network;
 use super::settings::{
-    Activity, Caps, CertificateFiles, Enrolment, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate, Session,
-    Settings, SignIn, Timeouts, default_listen,
+    Activity, AppSettings, Caps, CertificateFiles, Enrolment, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate,
+    Session, Settings, SignIn, Timeouts, default_listen,
 };
 use super::usb_keys::Around;
 use super::value::{parse_address, parse_size, show_size};
-use crate::access::Names;
-use crate::model::Host;
+use crate::access::{FactorDemand, Names};
+use crate::model::{Host, Label};
 
 const fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
     Duration::from_secs(*range.start())..=Duration::from_secs(*range.end())
@@ -40,7 +40,7 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
     let certificates = certificates(&root.section("tls"), base, files);
     let session = session(&root.section("session"));
     let makes = makes::read(&root.section("webauthn"), base, files);
-    let labels = labels(&root.section("labels"), session.limits, &makes);
+    let (labels, phone_apps) = labels(&root.section("labels"), session.limits, &makes);
     let rates = root.section("rates");
     let surroundings = Surroundings {
         base,
@@ -50,6 +50,10 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         usb_keys: root.has("usb_keys"),
     };
     let apps = app::read_all(root, &surroundings, files);
+    for (label, value) in phone_apps.iter().filter(|(label, _)| !opens_by_phone(&apps, *label)) {
+        let what = format!("opens nothing: no app of the label \"{}\" has `factor = \"any\"`", label.word());
+        value.doubt(what, "write `factor = \"any\"` in the apps or rules that it shall open, or take this out");
+    }
     let around = Around { base, data: data.as_deref(), public_port, portal: surroundings.portal, apps: &apps };
     let usb_keys = super::usb_keys::read(root, &around, files);
     Some(Settings {
@@ -133,21 +137,7 @@ pub fn certificate_files(section: &Section<'_>, base: &Path) -> Option<(Certific
 
 fn addresses(value: &Value<'_>) -> Vec<SocketAddr> {
     let expected = "write an address with its port, such as \"0.0.0.0:443\" or \"[::]:443\"";
-    let mut seen = Vec::new();
-    value
-        .list(|item| {
-            let address = item.meaning(expected, parse_address)?;
-            Some((address, item.clone()))
-        })
-        .into_iter()
-        .filter_map(|(address, item)| {
-            if seen.contains(&address) {
-                return item.wrong("is there twice", "name each address once");
-            }
-            seen.push(address);
-            Some(address)
-        })
-        .collect()
+    value.list(|item| item.meaning(expected, parse_address))
 }
 
 /// Whoever is on the list is believed, so it cannot be everybody.
@@ -173,7 +163,7 @@ fn portal(section: &Section<'_>, public_port: u16, files: &mut Files) -> Option<
 
 fn certificates(section: &Section<'_>, base: &Path, files: &mut Files) -> Vec<CertificateFiles> {
     let tables = section.sections("certificates");
-    if tables.is_empty() && !section.has("certificates") {
+    if tables.is_empty() && !section.has("certificates") && !section.is_spoilt() {
         let help = "add `[[tls.certificates]]` with `chain` and `key` for the portal's host and every app's".to_owned();
         section.reader().report(&section.span, "`tls.certificates` is missing".to_owned(), String::new(), help);
     }
@@ -256,18 +246,32 @@ fn session(section: &Section<'_>) -> Session {
     Session { limits: limits(section, default.limits, None), activity }
 }
 
-fn labels(section: &Section<'_>, session: Limits, makes: &[KeyMake]) -> Labels {
+/// With them, the labels that let phone apps in, and where they say so.
+fn labels<'r>(section: &Section<'r>, session: Limits, makes: &[KeyMake]) -> (Labels, Vec<(Label, Value<'r>)>) {
     let default = Labels::default_within(session);
-    let terms = |key, default: &LabelTerms, phone_app| {
+    let mut phone_apps = Vec::new();
+    let mut terms = |key, label, phone_app| {
         let section = section.section(key);
-        let limits = limits(&section, default.limits, Some(session));
-        LabelTerms { limits, keys: makes::demand(&section, makes, phone_app) }
+        let limits = limits(&section, default.of(label).limits, Some(session));
+        let (keys, place) = makes::demand(&section, makes, phone_app);
+        phone_apps.extend(place.map(|value| (label, value)));
+        LabelTerms { limits, keys }
     };
-    Labels {
-        public: terms("public", &default.public, PhoneApp::IfWritten),
-        internal: terms("internal", &default.internal, PhoneApp::IfWritten),
-        sensitive: terms("sensitive", &default.sensitive, PhoneApp::Never),
-    }
+    let labels = Labels {
+        public: terms("public", Label::Public, PhoneApp::IfWritten),
+        internal: terms("internal", Label::Internal, PhoneApp::IfWritten),
+        sensitive: terms("sensitive", Label::Sensitive, PhoneApp::Never),
+    };
+    (labels, phone_apps)
+}
+
+/// Whether anything of the label takes whatever opens a session.
+fn opens_by_phone(apps: &[AppSettings], label: Label) -> bool {
+    let takes_any = |app: &AppSettings| {
+        let demands = std::iter::once(app.policy.demand).chain(app.policy.rules.iter().map(|rule| rule.demand));
+        app.policy.label == label && demands.into_iter().any(|demand| demand.factor == Some(FactorDemand::Any))
+    };
+    apps.iter().any(takes_any)
 }
 
 /// Reads `idle` and `overall`; those of a label may not be longer than the `session`'s, which would end first.

@@ -10,6 +10,7 @@ use webauthn_rs::prelude::Uuid;
 use super::files::Files;
 use super::general::path;
 use super::read::{Section, Value};
+use super::value::did_you_mean;
 
 /// A make of security keys; an authority of its maker signs what such a key says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub fn read(section: &Section<'_>, base: &Path, files: &mut Files) -> Vec<KeyMak
         let ca = table.need("ca", "the file with the authority that signs for such keys (PEM), from their maker");
         let models = table.or("aaguids", Vec::new(), |value| Some(value.list(model)));
         if let (Some(name), Some((ca, span))) = (name, ca.and_then(|value| Some((path(&value, base)?, value.span.clone())))) {
-            files.authorities.push((ca.clone(), span));
+            files.makers.push((ca.clone(), span));
             makes.push(KeyMake { name, ca, models });
         }
     }
@@ -66,18 +67,16 @@ fn model(value: &Value<'_>) -> Option<Uuid> {
     })
 }
 
-/// Of a label's section.
-pub fn demand(section: &Section<'_>, makes: &[KeyMake], phone_app: PhoneApp) -> KeyDemand {
+/// Of a label's section; with it, where phone apps are let in.
+pub fn demand<'r>(section: &Section<'r>, makes: &[KeyMake], phone_app: PhoneApp) -> (KeyDemand, Option<Value<'r>>) {
     let makes = section.get("attestation").and_then(|value| wanted(&value, makes)).flatten();
-    let phone_app = section.or("phone_app", false, |value| {
-        let allowed = value.boolean()?;
-        if allowed && phone_app == PhoneApp::Never {
-            let help = "what an app on a phone shows can be copied and read out; take it out, or give the app another label";
-            return value.wrong("is not possible for this label", help);
-        }
-        Some(allowed)
-    });
-    KeyDemand { makes, phone_app }
+    let allowed = section.get("phone_app").filter(|value| value.boolean() == Some(true));
+    if let Some(value) = allowed.as_ref().filter(|_| phone_app == PhoneApp::Never) {
+        let help = "what an app on a phone shows can be copied and read out; take it out, or give the app another label";
+        value.wrong::<()>("is not possible for this label", help);
+        return (KeyDemand { makes, phone_app: false }, None);
+    }
+    (KeyDemand { makes, phone_app: allowed.is_some() }, allowed)
 }
 
 /// Whether a label may let phone apps in.
@@ -88,26 +87,36 @@ pub enum PhoneApp {
 }
 
 fn wanted(value: &Value<'_>, makes: &[KeyMake]) -> Option<Option<Arc<[Arc<str>]>>> {
-    let listed = || makes.iter().map(|make| make.name.clone());
-    let wanted: Arc<[Arc<str>]> = if value.is_text() {
-        if value.word(&[("any", false), ("attested", true)])? {
-            listed().collect()
-        } else {
+    let named = |name: &str| makes.iter().find(|make| *make.name == *name).map(|make| make.name.clone());
+    if let Some(word) = value.as_text() {
+        if named(word.trim()).is_some() {
+            return value.wrong("must be a list, where it names makes", &format!("write [{:?}]", word.trim()));
+        }
+        if !value.word(&[("any", false), ("attested", true)])? {
             return Some(None);
         }
-    } else {
-        let one = |item: &Value<'_>| {
-            let name = item.text("write the name of a make")?.trim();
-            let help = "name one of `[[webauthn.authenticators]]`";
-            listed().find(|make| **make == *name).or_else(|| item.wrong("is a make that is not listed", help))
-        };
-        value.list(one).into()
-    };
-    if wanted.is_empty() {
-        let help = "list the makes of keys that you trust, each with its authority, as `[[webauthn.authenticators]]`";
-        return value.wrong("trusts no make: no key would do", help);
+        if makes.is_empty() {
+            let help = "list the makes of keys that you trust, each with its authority, as `[[webauthn.authenticators]]`";
+            return value.wrong("trusts no make: no key would do", help);
+        }
+        return Some(Some(makes.iter().map(|make| make.name.clone()).collect()));
     }
-    Some(Some(wanted))
+    let one = |item: &Value<'_>| {
+        let name = item.text("write the name of a make")?.trim();
+        named(name).or_else(|| item.wrong("is a make that is not listed", &instead_of(name, makes)))
+    };
+    let wanted: Arc<[Arc<str>]> = value.list(one).into();
+    // Why there is none is told already.
+    (!wanted.is_empty()).then_some(Some(wanted))
+}
+
+/// What to do about the name of a make that nobody knows.
+fn instead_of(name: &str, makes: &[KeyMake]) -> String {
+    match did_you_mean(name, makes.iter().map(|make| &*make.name)) {
+        _ if matches!(name, "any" | "attested") => format!("write `attestation = {name:?}`, without brackets"),
+        Some(meant) => format!("did you mean {meant:?}? name one of `[[webauthn.authenticators]]`"),
+        None => "name one of `[[webauthn.authenticators]]`".to_owned(),
+    }
 }
 
 /// `[accounts]`.
@@ -115,13 +124,14 @@ pub fn unused(section: &Section<'_>) -> Option<Duration> {
     const RANGE: std::ops::RangeInclusive<Duration> = Duration::from_hours(7 * 24)..=Duration::from_hours(730 * 24);
     section.or("suspend_unused_after", UNUSED, |value| match value.text("write a length of time, such as \"90d\", or \"never\"")? {
         "never" => Some(None),
-        _ => value.duration(RANGE).map(Some),
+        _ => value.duration_or("never", RANGE).map(Some),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Time;
     use crate::config::{Settings, parse};
     use crate::model::Label;
 
@@ -147,8 +157,18 @@ mod tests {
         assert_eq!(wanted("attestation = \"any\"").unwrap(), None);
         assert_eq!(wanted("attestation = \"attested\"").unwrap().as_deref(), Some("blue red"));
         assert_eq!(wanted("attestation = [\"red\"]").unwrap().as_deref(), Some("red"));
-        assert!(wanted("attestation = [\"green\"]").unwrap_err().contains("is a make that is not listed"));
-        assert!(wanted("attestation = []").is_err());
+        for (attestation, told) in [
+            ("[\"green\"]", "is a make that is not listed"),
+            ("[\"bleu\"]", "did you mean \"blue\"? name one of"),
+            ("[\"any\"]", "write `attestation = \"any\"`, without brackets"),
+            ("\"blue\"", "write [\"blue\"]"),
+            ("\"attestd\"", "did you mean \"attested\"?"),
+            ("[]", "is empty"),
+            ("[\"red\", \"red\"]", "is there twice"),
+        ] {
+            let problem = wanted(&format!("attestation = {attestation}")).unwrap_err();
+            assert!(problem.contains(told) && problem.matches("error: ").count() == 1, "{attestation}: {problem}");
+        }
         assert!(wanted("attestation = \"all\"").is_err());
         let problem = read("[labels.public]\nattestation = \"attested\"").unwrap_err();
         assert!(problem.contains("trusts no make: no key would do"), "{problem}");
@@ -156,6 +176,7 @@ mod tests {
         for (wrong, told) in [
             (format!("{MAKE}{MAKE}"), "is another make's too"),
             (MAKE.replace("cb69481e-", ""), "is not an AAGUID"),
+            (MAKE.replace("54a8\"", "54a8\", \"CB69481E-8FF7-4039-93EC-0A2729A154A8\""), "is there twice"),
             (MAKE.replace("\"blue\"", "\"attested\""), "means something else"),
             (MAKE.replace("ca = \"blue.pem\"\n", ""), "is missing"),
         ] {
@@ -175,13 +196,32 @@ mod tests {
     }
 
     #[test]
+    fn a_phone_app_that_opens_nothing_is_warned_of() {
+        let warned = |app: &str| {
+            let settings = read(&format!("[labels.public]\nphone_app = true\n{app}")).unwrap();
+            settings.warnings(Time::from_millis(0)).to_string()
+        };
+        let warning = warned("");
+        assert!(warning.contains("`labels.public.phone_app` opens nothing: no app of the label \"public\""), "{warning}");
+        assert!(warning.contains("test.toml:8:13"), "{warning}");
+        let app = |label: &str, more: &str| {
+            format!("[[app]]\nid = \"b\"\nname = \"B\"\nhost = \"b.example.cn\"\nupstreams = [\"http://[::1]\"]\nlabel = {label:?}\n{more}")
+        };
+        let rule = "[[app.rule]]\nname = \"r\"\nroles = [\"member\"]\nfactor = \"any\"";
+        assert_eq!(warned(&app("public", "factor = \"any\"")), "");
+        assert_eq!(warned(&app("public", rule)), "");
+        assert!(warned(&app("internal", "factor = \"any\"")).contains("opens nothing"));
+    }
+
+    #[test]
     fn unused_accounts_are_suspended_after_a_quarter_of_a_year_or_as_it_is_written() {
         let after = |text: &str| read(&format!("[accounts]\n{text}")).map(|settings| settings.suspend_unused_after);
         assert_eq!(after("").unwrap(), Some(Duration::from_hours(90 * 24)));
         assert_eq!(after("suspend_unused_after = \"30d\"").unwrap(), Some(Duration::from_hours(30 * 24)));
         assert_eq!(after("suspend_unused_after = \"never\"").unwrap(), None);
-        for wrong in ["\"1d\"", "\"1000d\"", "90", "\"soon\""] {
-            assert!(after(&format!("suspend_unused_after = {wrong}")).is_err(), "{wrong}");
+        for wrong in ["\"1d\"", "\"0d\"", "\"1000d\"", "90", "\"soon\"", "\"Never\"", "\"off\""] {
+            let problem = after(&format!("suspend_unused_after = {wrong}")).unwrap_err();
+            assert!(problem.contains("\"never\""), "{problem}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod read;
 mod rule;
 mod settings;
 mod syntax;
+mod trusted;
 mod usb_keys;
 mod validity;
 mod value;
@@ -95,5 +96,7 @@ fn check(text: &str, file_name: &str, base: &Path) -> Checked {
     }
     let reader = Reader::default();
     let settings = general::read(&reader.root(&document), base, &mut files);
-    Checked { settings, files, problems: Problems::new(file_name, text, reader.into_problems()) }
+    let (problems, warnings) = reader.into_problems();
+    files.doubtful = warnings;
+    Checked { settings, files, problems: Problems::new(file_name, text, problems) }
 }

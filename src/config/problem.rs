@@ -6,6 +6,8 @@ use std::string::FromUtf8Error;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::pki::reason;
+
 /// One mistake: where, what was found, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -76,8 +78,7 @@ impl Problems {
 
     /// The line of a problem, counted from 1.
     pub fn line(&self, problem: &Problem) -> Option<usize> {
-        let before = self.text.as_bytes().get(..problem.span.as_ref()?.start)?;
-        Some(before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1))
+        line_of(&self.text, problem.span.as_ref()?.start)
     }
 
     /// For people; `colour` only where a terminal reads it.
@@ -120,8 +121,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// What the system says, without its error number.
-pub(super) fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+/// The line of this byte, counted from 1.
+pub(super) fn line_of(text: &str, at: usize) -> Option<usize> {
+    Some(text.as_bytes().get(..at)?.iter().filter(|byte| **byte == b'\n').count().saturating_add(1))
 }

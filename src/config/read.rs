@@ -20,6 +20,7 @@ pub type Span = Range<usize>;
 #[derive(Default)]
 pub struct Reader {
     problems: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
     /// Every key that was asked for so far, with its section; a test compares it with the example.
     known: RefCell<BTreeSet<String>>,
 }
@@ -32,6 +33,8 @@ pub struct Section<'r> {
     /// The table's header; the place of what is missing in it.
     pub span: Span,
     asked: RefCell<Vec<&'static str>>,
+    /// Something else stands where the table could, which was reported.
+    spoilt: bool,
 }
 
 /// A value of the file with its key.
@@ -45,15 +48,16 @@ pub struct Value<'r> {
 
 impl Reader {
     pub fn root<'r>(&'r self, document: &'r Spanned<DeTable<'r>>) -> Section<'r> {
-        Section { reader: self, name: String::new(), table: Some(document.get_ref()), span: 0..0, asked: RefCell::default() }
+        Section { reader: self, name: String::new(), table: Some(document.get_ref()), span: 0..0, asked: RefCell::default(), spoilt: false }
     }
 
     pub fn report(&self, span: &Span, what: String, found: String, help: String) {
         self.problems.borrow_mut().push(Problem { span: Some(span.clone()), what, found, help });
     }
 
-    pub fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
+    /// What is wrong, and what is worth a warning.
+    pub fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems.into_inner(), self.warnings.into_inner())
     }
 
     #[cfg(test)]
@@ -80,7 +84,7 @@ impl<'r> Section<'r> {
     /// A key that must be there; `expected` says what it would hold.
     pub fn need(&self, key: &'static str, expected: &str) -> Option<Value<'r>> {
         let value = self.get(key);
-        if value.is_none() {
+        if value.is_none() && !self.spoilt {
             let name = self.name_of(key);
             let help = match self.table {
                 _ if self.name.is_empty() => format!("add `{key} = …` above the first line in brackets: {expected}"),
@@ -101,7 +105,8 @@ impl<'r> Section<'r> {
     pub fn section(&self, key: &'static str) -> Section<'r> {
         match self.get(key).map(|value| value.table()) {
             Some(Some(section)) => section,
-            _ => self.empty(key),
+            Some(None) => self.empty(key, true),
+            None => self.empty(key, false),
         }
     }
 
@@ -118,8 +123,14 @@ impl<'r> Section<'r> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
-    fn empty(&self, key: &str) -> Section<'r> {
-        Section { reader: self.reader, name: self.name_of(key), table: None, span: self.span.clone(), asked: RefCell::default() }
+    /// Whether something that is no table stands in its place, so that nothing can be said of what is missing.
+    pub fn is_spoilt(&self) -> bool {
+        self.spoilt
+    }
+
+    fn empty(&self, key: &str, spoilt: bool) -> Section<'r> {
+        let (name, span) = (self.name_of(key), self.span.clone());
+        Section { reader: self.reader, name, table: None, span, asked: RefCell::default(), spoilt }
     }
 
     /// Whether the file knows this key, but not in any table.
@@ -156,6 +167,17 @@ impl<'r> Value<'r> {
         None
     }
 
+    /// The same for what the gateway takes although somebody may not have meant it.
+    pub fn doubt(&self, what: impl Display, help: &str) {
+        let problem = Problem {
+            span: Some(self.span.clone()),
+            what: format!("`{}` {what}", self.name),
+            found: format!("found {}", self.shown()),
+            help: help.to_owned(),
+        };
+        self.reader.warnings.borrow_mut().push(problem);
+    }
+
     pub fn text(&self, expected: &str) -> Option<&'r str> {
         match self.value {
             DeValue::String(text) => Some(text),
@@ -165,6 +187,18 @@ impl<'r> Value<'r> {
 
     pub fn is_text(&self) -> bool {
         matches!(self.value, DeValue::String(_))
+    }
+
+    /// The text, where it is one.
+    pub fn as_text(&self) -> Option<&'r str> {
+        match self.value {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn is_empty_list(&self) -> bool {
+        matches!(self.value, DeValue::Array(items) if items.is_empty())
     }
 
     pub fn boolean(&self) -> Option<bool> {
@@ -181,8 +215,17 @@ impl<'r> Value<'r> {
     }
 
     pub fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+        self.duration_beside("write", range)
+    }
+
+    /// The same where `word` may stand instead, which the caller has looked for.
+    pub fn duration_or(&self, word: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
+        self.duration_beside(&format!("write \"{word}\", or"), range)
+    }
+
+    fn duration_beside(&self, write: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
         let (least, most) = (show_duration(*range.start()), show_duration(*range.end()));
-        let help = format!("write a number with its unit (ms, s, m, h, d), from \"{least}\" to \"{most}\"");
+        let help = format!("{write} a number with its unit (ms, s, m, h, d), from \"{least}\" to \"{most}\"");
         match self.value.as_str().map(parse_duration) {
             Some(Some(duration)) if range.contains(&duration) => Some(duration),
             Some(Some(_)) => self.wrong("is out of range", &help),
@@ -220,19 +263,34 @@ impl<'r> Value<'r> {
     }
 
     /// A list that is not empty. An empty one is refused, for whoever empties a list of people would not expect that to open a door.
-    pub fn list<T>(&self, read: impl Fn(&Value<'r>) -> Option<T>) -> Vec<T> {
-        if matches!(self.value, DeValue::Array(items) if items.is_empty()) {
+    pub fn list<T: PartialEq>(&self, read: impl Fn(&Value<'r>) -> Option<T>) -> Vec<T> {
+        if self.is_empty_list() {
             self.wrong::<()>("is empty", "name at least one, or leave the key out");
         }
         self.list_or_none(read)
     }
 
     /// A list in which nobody is the safest choice, so that it may be empty.
-    pub fn list_or_none<T>(&self, read: impl Fn(&Value<'r>) -> Option<T>) -> Vec<T> {
+    pub fn list_or_none<T: PartialEq>(&self, read: impl Fn(&Value<'r>) -> Option<T>) -> Vec<T> {
+        self.list_with_places(read).into_iter().map(|(meaning, _)| meaning).collect()
+    }
+
+    /// The same with the place of each. What means the same as one before it is a slip of whoever wanted to say something else.
+    pub fn list_with_places<T: PartialEq>(&self, read: impl Fn(&Value<'r>) -> Option<T>) -> Vec<(T, Span)> {
         if !matches!(self.value, DeValue::Array(_)) {
             self.wrong::<()>("must be a list", "write it in brackets: [\"…\", \"…\"]");
         }
-        self.items().iter().filter_map(read).collect()
+        let mut all: Vec<(T, Span)> = Vec::new();
+        for item in self.items() {
+            match read(&item) {
+                Some(meaning) if all.iter().any(|(other, _)| *other == meaning) => {
+                    item.wrong::<()>("is there twice", "name each of them once");
+                }
+                Some(meaning) => all.push((meaning, item.span)),
+                None => {}
+            }
+        }
+        all
     }
 
     pub fn table(&self) -> Option<Section<'r>> {
@@ -243,7 +301,16 @@ impl<'r> Value<'r> {
                 table: Some(table),
                 span: self.span.clone(),
                 asked: RefCell::default(),
+                spoilt: false,
             }),
+            DeValue::Array(items) if items.iter().any(|item| item.get_ref().is_table()) => {
+                let (first, help) = (
+                    items.iter().next().map_or(self.span.clone(), Spanned::span),
+                    format!("write `[{}]`, in single brackets and once", self.name),
+                );
+                self.reader.report(&first, format!("`{}` is one table, not a list of them", self.name), String::new(), help);
+                None
+            }
             _ => self.wrong("must be a table", "write its keys below a line of their own in brackets, or in braces"),
         }
     }

@@ -11,15 +11,27 @@ use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 
 use super::read::{Section, Value};
+use super::value::show_duration;
 use crate::access::{Demand, Effect, FactorDemand, Hours, PathPattern, Rule};
-use crate::model::{AccountName, PathAllowance, Role, UnitName};
+use crate::model::{AccountName, Factor, Label, PathAllowance, Role, UnitName};
 
 /// Long enough to come back from signing in.
 const FRESH: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(12 * 3600);
 
-pub fn read_all(app: &Section<'_>, paths: PathAllowance) -> Vec<Rule> {
+/// What bounds that which an app, or a rule of it, can ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How long a session lasts in the app, where its label is known.
+    pub session: Option<(Label, Duration)>,
+    /// Whether the file says whose USB-KEYs are believed.
+    pub usb_keys: bool,
+    /// What the app asks for itself, which a rule may change.
+    pub app: Demand,
+}
+
+pub fn read_all(app: &Section<'_>, paths: PathAllowance, bounds: Bounds) -> Vec<Rule> {
     let mut names = BTreeSet::new();
-    app.sections("rule").iter().filter_map(|section| read(section, paths, &mut names)).collect()
+    app.sections("rule").iter().filter_map(|section| read(section, paths, bounds, &mut names)).collect()
 }
 
 pub fn pattern(value: &Value<'_>, paths: PathAllowance) -> Option<PathPattern> {
@@ -27,7 +39,7 @@ pub fn pattern(value: &Value<'_>, paths: PathAllowance) -> Option<PathPattern> {
     value.meaning(expected, |text| PathPattern::parse(text, paths))
 }
 
-fn read(section: &Section<'_>, paths: PathAllowance, names: &mut BTreeSet<String>) -> Option<Rule> {
+fn read(section: &Section<'_>, paths: PathAllowance, bounds: Bounds, names: &mut BTreeSet<String>) -> Option<Rule> {
     let name = name(section, names);
     let deny = section.or("deny", false, |value| value.boolean());
     let rule = Rule {
@@ -40,7 +52,7 @@ fn read(section: &Section<'_>, paths: PathAllowance, names: &mut BTreeSet<String
         when: section.get("hours").and_then(|value| hours(&value)),
         methods: part(section, "methods", method),
         paths: part(section, "paths", |item| pattern(item, paths)),
-        demand: demand(section),
+        demand: demand(section, bounds),
     };
     let says_who = ["accounts", "units", "roles"].iter().any(|key| section.has(key));
     if !deny && !says_who {
@@ -60,11 +72,47 @@ fn read(section: &Section<'_>, paths: PathAllowance, names: &mut BTreeSet<String
 }
 
 /// `factor` and `fresh`, of an app or of a rule.
-pub fn demand(section: &Section<'_>) -> Demand {
+pub fn demand(section: &Section<'_>, bounds: Bounds) -> Demand {
     Demand {
-        factor: section.get("factor").and_then(|value| value.word(&FactorDemand::WORDS)),
-        fresh: section.get("fresh").and_then(|value| value.duration(FRESH)),
+        factor: section.get("factor").and_then(|value| factor(&value, bounds)),
+        fresh: section.get("fresh").and_then(|value| fresh(&value, bounds)),
     }
+}
+
+fn factor(value: &Value<'_>, bounds: Bounds) -> Option<FactorDemand> {
+    let factor = value.word(&FactorDemand::WORDS)?;
+    if factor == FactorDemand::UsbKey && !bounds.usb_keys {
+        let help = "add `[usb_keys]` with the authorities whose certificates are, or ask for another factor";
+        return value.wrong("asks for USB-KEYs, but nobody's are believed, so nobody could enter", help);
+    }
+    if let Some(app) = bounds.app.factor.filter(|app| is_weaker(factor, *app)) {
+        value.doubt(
+            format!("is weaker than the app's, \"{}\"", app.word()),
+            "whoever this rule lets in needs no more than this: is it meant?",
+        );
+    }
+    Some(factor)
+}
+
+/// Whether all that is enough for `strict` is enough for `weak`, and something else too.
+fn is_weaker(weak: FactorDemand, strict: FactorDemand) -> bool {
+    let more =
+        |one: FactorDemand, other: FactorDemand| Factor::ALL.iter().any(|factor| one.is_met_by(*factor) && !other.is_met_by(*factor));
+    more(weak, strict) && !more(strict, weak)
+}
+
+fn fresh(value: &Value<'_>, bounds: Bounds) -> Option<Duration> {
+    let fresh = value.duration(FRESH)?;
+    if let Some((label, overall)) = bounds.session.filter(|(_, overall)| fresh > *overall) {
+        let what = format!("is longer than a session lasts in this app, \"{}\"", show_duration(overall));
+        let help = format!("nobody would ever be asked again: write less, or raise `labels.{}.overall`", label.word());
+        return value.wrong(what, &help);
+    }
+    if let Some(app) = bounds.app.fresh.filter(|app| fresh > *app) {
+        let what = format!("is longer than the app's, \"{}\"", show_duration(app));
+        value.doubt(what, "whoever this rule lets in need not prove it as lately: is it meant?");
+    }
+    Some(fresh)
 }
 
 fn name(section: &Section<'_>, names: &mut BTreeSet<String>) -> Option<String> {
@@ -80,7 +128,7 @@ fn name(section: &Section<'_>, names: &mut BTreeSet<String>) -> Option<String> {
 }
 
 /// A part of a rule: everything where the file does not name it.
-fn part<T>(section: &Section<'_>, key: &'static str, read: impl Fn(&Value<'_>) -> Option<T>) -> Vec<T> {
+fn part<T: PartialEq>(section: &Section<'_>, key: &'static str, read: impl Fn(&Value<'_>) -> Option<T>) -> Vec<T> {
     section.or(key, Vec::new(), |value| Some(value.list(read)))
 }
 

@@ -1,5 +1,6 @@
 //! What a config says, what is wrong with it, and that the example tells the truth about both.
 
+mod demands;
 mod usb_keys;
 
 use std::path::Path;

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::files::Files;
 use super::general::{origin_of, path};
-use super::read::{Section, Value};
+use super::read::{Section, Span, Value};
 use super::settings::AppSettings;
-use crate::model::{Host, UnitName};
+use super::trusted::Trusted;
+use super::value::did_you_mean;
+use crate::model::{Host, UnitName, capped};
 use crate::pki::{AuthoritySource, Crls, IssuingFiles, Keeper, MatchingRule};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub fn read(root: &Section<'_>, around: &Around<'_>, files: &mut Files) -> Optio
         let authority = authority(table, before, around, files);
         authorities.extend(authority);
     }
-    if !is_there {
+    if !is_there || section.is_spoilt() {
         return None;
     }
     if host.is_none() {
@@ -80,41 +82,65 @@ fn authority(section: &Section<'_>, before: &[AuthoritySource], around: &Around<
     let hardware_only = section.or("hardware_only", false, |value| value.boolean());
     let words = MatchingRule::ALL.map(|rule| (rule.word(), rule));
     let rule = section.get("match").and_then(|value| value.word(&words));
-    let (certificates, crls) = if issued_here { own(section, before, around) } else { others(section, around, files) };
     let keeper = if issued_here { Keeper::Gateway } else { Keeper::Others };
-    Some(AuthoritySource { name: name?, certificates: certificates?, crls: crls?, units, hardware_only, rule, keeper })
+    let found = if issued_here { own(section, before, around) } else { others(section, around) };
+    let named = name.clone().unwrap_or_default();
+    let (certificates, place) = found.certificates?;
+    let (crls, lists) = found.crls.unzip();
+    let source =
+        AuthoritySource { name: named, certificates, crls: crls.clone().unwrap_or(Crls::NoneKept), units, hardware_only, rule, keeper };
+    // Its files are looked at whatever else is wrong with it.
+    files.trusted.push(Trusted { source: source.clone(), certificates: place, lists: lists.unwrap_or_default() });
+    Some(AuthoritySource { name: name?, crls: crls?, ..source })
+}
+
+/// The files of an authority, with the places where they are named.
+struct Found {
+    certificates: Option<(PathBuf, Span)>,
+    crls: Option<(Crls, Vec<Span>)>,
 }
 
 /// Its files are where the gateway keeps them.
-fn own(section: &Section<'_>, before: &[AuthoritySource], around: &Around<'_>) -> (Option<PathBuf>, Option<Crls>) {
+fn own(section: &Section<'_>, before: &[AuthoritySource], around: &Around<'_>) -> Found {
     for key in ["certificates", "crls"] {
         if let Some(value) = section.get(key) {
             value.wrong::<()>("is not for the gateway's own authority", "take it out: the gateway keeps these files in `data` itself");
         }
     }
-    if let Some(value) = section.get("issued_here").filter(|_| before.iter().any(|other| other.keeper == Keeper::Gateway)) {
-        value.wrong::<()>("is there twice", "the gateway has one authority of its own");
-    }
+    let place = section.get("issued_here").map_or(section.span.clone(), |value| {
+        if before.iter().any(|other| other.keeper == Keeper::Gateway) {
+            value.wrong::<()>("is there twice", "the gateway has one authority of its own");
+        }
+        value.span
+    });
     let files = around.data.map(IssuingFiles::new);
-    (files.as_ref().map(IssuingFiles::certificate), files.map(|files| Crls::Files(vec![files.list()])))
+    Found {
+        certificates: files.as_ref().map(|files| (files.certificate(), place.clone())),
+        crls: files.map(|files| (Crls::Files(vec![files.list()]), vec![place])),
+    }
 }
 
-fn others(section: &Section<'_>, around: &Around<'_>, files: &mut Files) -> (Option<PathBuf>, Option<Crls>) {
+fn others(section: &Section<'_>, around: &Around<'_>) -> Found {
     let expected = "the file with the authority's certificate, and those between it and people's own (PEM)";
-    let certificates = section.need("certificates", expected).and_then(|value| {
-        let file = path(&value, around.base)?;
-        files.trusted.push((file.clone(), value.span));
-        Some(file)
-    });
-    let expected = "the files with its lists of revoked certificates (PEM or DER), or \"none\" if it keeps none";
-    let crls = section.need("crls", expected).and_then(|value| {
-        if value.is_text() {
-            return value.word(&[("none", ())]).map(|()| Crls::NoneKept);
-        }
-        let paths = value.list(|item| path(item, around.base));
-        (!paths.is_empty()).then_some(Crls::Files(paths))
-    });
-    (certificates, crls)
+    let certificates = section.need("certificates", expected).and_then(|value| Some((path(&value, around.base)?, value.span)));
+    let expected = "[\"FILE\"] with its lists of revoked certificates (PEM or DER), or \"none\" if it publishes none";
+    Found { certificates, crls: section.need("crls", expected).and_then(|value| lists(&value, around.base)) }
+}
+
+fn lists(value: &Value<'_>, base: &Path) -> Option<(Crls, Vec<Span>)> {
+    if let Some(text) = value.as_text() {
+        let help = format!("write [{:?}], or \"none\" if the authority publishes no list", capped(text, 60));
+        return match text {
+            "none" => Some((Crls::NoneKept, Vec::new())),
+            _ if did_you_mean(text, ["none"]).is_some() => value.wrong("is not a known word", "did you mean \"none\"?"),
+            _ => value.wrong("must be a list", &help),
+        };
+    }
+    if value.is_empty_list() {
+        return value.wrong("is empty", "write [\"FILE\"], or \"none\" if the authority publishes no list");
+    }
+    let (paths, places): (Vec<_>, Vec<_>) = value.list_with_places(|item| path(item, base)).into_iter().unzip();
+    (!paths.is_empty()).then_some((Crls::Files(paths), places))
 }
 
 fn name(value: &Value<'_>, before: &[AuthoritySource]) -> Option<String> {

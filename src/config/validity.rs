@@ -18,15 +18,28 @@ use crate::pki;
 /// Renewing takes people some days.
 const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// What a certificate is for.
+#[derive(Clone, Copy)]
+enum Use {
+    Hosts,
+    Upstreams,
+    Keys,
+}
+
 /// One warning a file; files that cannot be read are not this module's business.
 pub fn warnings(files: &Files, now: Time) -> Vec<Problem> {
     let mut seen = BTreeSet::new();
-    let served = files.pairs.iter().map(|pair| (&pair.files.chain, &pair.chain_span, pair.serves));
-    let asked = files.authorities.iter().map(|(path, span)| (path, span, false));
-    served.chain(asked).filter(|(path, _, _)| seen.insert(*path)).filter_map(|(path, span, serves)| of(path, span, serves, now)).collect()
+    let served = files.pairs.iter().map(|pair| {
+        let shown_to = if pair.serves { Use::Hosts } else { Use::Upstreams };
+        (&pair.files.chain, &pair.chain_span, shown_to)
+    });
+    let asked = files.authorities.iter().map(|(path, span)| (path, span, Use::Upstreams));
+    let makers = files.makers.iter().map(|(path, span)| (path, span, Use::Keys));
+    let all = served.chain(asked).chain(makers).filter(|(path, _, _)| seen.insert(*path));
+    all.filter_map(|(path, span, used)| of(path, span, used, now)).collect()
 }
 
-fn of(path: &Path, span: &Span, serves: bool, now: Time) -> Option<Problem> {
+fn of(path: &Path, span: &Span, used: Use, now: Time) -> Option<Problem> {
     let text = std::fs::read(path).ok()?;
     let (mut begins, mut ends) = (None::<Time>, None::<Time>);
     for certificate in CertificateDer::pem_slice_iter(&text).filter_map(Result::ok) {
@@ -37,16 +50,24 @@ fn of(path: &Path, span: &Span, serves: bool, now: Time) -> Option<Problem> {
     }
     let (begins, ends, shown) = (begins?, ends?, path.display());
     let day = |time: Time| time.timestamp().strftime("%Y-%m-%d %H:%M UTC").to_string();
-    let who = if serves { "browsers refuse it" } else { "no connection that needs it is made" };
+    let who = match used {
+        Use::Hosts => "browsers refuse it",
+        Use::Upstreams => "no connection that needs it is made",
+        Use::Keys => "security keys that are registered then are not known to be of this make",
+    };
+    let renew = match used {
+        Use::Hosts | Use::Upstreams => "renew it; `yumen reload` takes the new one",
+        Use::Keys => "get the maker's new one; keys that were registered before keep their make",
+    };
     let (what, help) = if now < begins {
         (
             format!("a certificate in {shown} is valid only from {} on: {who} till then", day(begins)),
             "look at this machine's clock, or get another",
         )
     } else if now > ends {
-        (format!("a certificate in {shown} ended on {}: {who}", day(ends)), "renew it; `yumen reload` takes the new one")
+        (format!("a certificate in {shown} ended on {}: {who}", day(ends)), renew)
     } else if ends.since(now) < SOON {
-        (format!("a certificate in {shown} ends on {}, in less than a week", day(ends)), "renew it; `yumen reload` takes the new one")
+        (format!("a certificate in {shown} ends on {}, in less than a week", day(ends)), renew)
     } else {
         return None;
     };

@@ -49,14 +49,25 @@ fn show(quantity: u64, units: &[(&str, u64)]) -> String {
     format!("{}{name}", quantity.checked_div(factor).unwrap_or(0))
 }
 
-/// The known word that `word` is most like, if it is like one at all.
+/// The known word that `word` is most like, if it is like one at all, or that it shortens.
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let word = plain(word);
-    let distances = known.into_iter().map(|name| (distance(&word, &plain(name)), name));
+    let known: Vec<&str> = known.into_iter().collect();
+    let distances = known.iter().map(|name| (distance(&word, &plain(name)), *name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
     let longest = word.chars().count().max(name.chars().count());
-    (distance <= longest.div_ceil(3)).then_some(name)
+    if distance <= longest.div_ceil(3) {
+        return Some(name);
+    }
+    known.into_iter().find(|name| shortens(&word, &plain(name)))
+}
+
+/// Whether each part of `short` begins the part of `long` at its place: `cert_age` for `certificate_age`.
+fn shortens(short: &str, long: &str) -> bool {
+    let (short, long): (Vec<&str>, Vec<&str>) = (short.split('_').collect(), long.split('_').collect());
+    let mut pairs = short.iter().zip(&long);
+    short.len() == long.len() && pairs.all(|(short, long)| short.len() >= 3 && long.starts_with(short))
 }
 
 /// How many characters must be put in, taken out or changed (Levenshtein).
@@ -119,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_is_understood_and_anything_else_is_not() {
-        let known = ["upstreams", "upstream_host", "host", "label", "idle"];
+        let known = ["upstreams", "upstream_host", "host", "label", "idle", "certificate_age"];
         for (word, meant) in [
             ("upstream", Some("upstreams")),
             ("upstream-host", Some("upstream_host")),
@@ -127,7 +138,11 @@ mod tests {
             ("lable", Some("label")),
             ("idel", Some("idle")),
             ("iddle", Some("idle")),
-            ("certificate", None),
+            ("cert_age", Some("certificate_age")),
+            ("ups", Some("upstreams")),
+            ("up", None),
+            ("age", None),
+            ("colour", None),
             ("", None),
         ] {
             assert_eq!(did_you_mean(word, known), meant, "{word}");

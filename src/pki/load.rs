@@ -86,6 +86,17 @@ pub fn validity(certificate: &CertificateDer<'_>) -> Result<(Time, Time), PkiErr
     Ok((begins, not_after(certificate)?))
 }
 
+/// Whose certificate it is, if it is no authority's.
+pub fn not_an_authority(certificate: &CertificateDer<'_>) -> Option<String> {
+    parse(certificate).ok().filter(|parsed| !parsed.is_ca()).map(|parsed| parsed.subject().to_string())
+}
+
+/// What the system says of a file, without its error number.
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
 pub(super) fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, String> {
     match X509Certificate::from_der(certificate) {
         Ok(([], parsed)) => Ok(parsed),
@@ -103,7 +114,7 @@ fn damage(error: &pem::Error) -> String {
 }
 
 /// What a file holds instead, by the labels of its PEM sections.
-fn sections(text: &[u8]) -> String {
+pub(super) fn sections(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let labels: Vec<&str> =
         text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----")).take(4).collect();

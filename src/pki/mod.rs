@@ -20,16 +20,17 @@ use rustls::sign::CertifiedKey;
 
 pub use claims::{Claims, claims};
 pub use client::{
-    AuthoritySource, CertificateRefusal, ClientTrust, Crls, Fingerprint, Keeper, MatchingRule, TrustedCertificate, check_authorities,
+    AuthoritySource, CertificateRefusal, ClientTrust, Contradiction, Crls, Fault, Fingerprint, Keeper, MatchingRule, Part, Timing, Trouble,
+    TrustedCertificate,
 };
 pub use development::{DevelopmentCa, Issued};
 pub use issuing::{Holder, IssuedToHolder, IssuingCa, IssuingFiles, MOST_DAYS, RequestedKey};
-pub use load::{certified_key, dns_names, load_chain, load_key, load_pair, not_after, validity};
+pub use load::{certified_key, dns_names, load_chain, load_key, load_pair, not_after, not_an_authority, reason, validity};
 pub use upstream::upstream_client_config;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("the file {} cannot be read: {}", path.display(), reason(source))]
     Read { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },

@@ -118,7 +118,7 @@ fn a_file_that_cannot_be_used_is_named_with_what_was_found_in_it() {
         let text = error.to_string();
         assert!(parts.iter().all(|part| text.contains(part)), "{text}");
     };
-    says(load_chain(&home.path().join("none.pem")).unwrap_err(), &["none.pem", "cannot read"]);
+    says(load_chain(&home.path().join("none.pem")).unwrap_err(), &["none.pem", "cannot be read: no such file or directory"]);
     says(load_chain(&home.path().join("ca.key")).unwrap_err(), &["ca.key", "no certificate", "PRIVATE KEY"]);
     says(load_key(&ca.certificate()).unwrap_err(), &["ca.pem", "no such key", "CERTIFICATE"]);
     let junk = home.path().join("junk.pem");

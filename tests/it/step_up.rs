@@ -8,7 +8,7 @@ use yumen::model::{AccountName, Action, Outcome, Record, Role, Serial};
 
 use crate::browser::{Browser, Reply};
 use crate::forms::{self, Form};
-use crate::house::{Changes, House, PORTAL, SITES, sign_in};
+use crate::house::{Changes, House, KEY, PORTAL, SITES, sign_in};
 use crate::token_life::twin_was_used;
 
 /// Publishing takes a proof of the last five minutes; reading takes none.
@@ -157,7 +157,11 @@ async fn a_code_refreshes_what_takes_codes_and_who_holds_nothing_that_would_do_i
     let page = browser.submit(&wrong, &wrong.form("code-form").with("code", "287082")).await;
     assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/a"), "{}", page.text());
 
-    let strict = |text: &str| text.replace("factor = \"any\"", "factor = \"usb-key\"");
+    // Where USB-KEYs are shown waits for a restart.
+    let usb_keys = format!(
+        "\n[usb_keys]\nhost = \"{KEY}\"\n[[usb_keys.authorities]]\nname = \"city\"\ncertificates = \"city.pem\"\ncrls = \"none\"\n"
+    );
+    let strict = |text: &str| text.replace("factor = \"any\"", "factor = \"usb-key\"") + &usb_keys;
     house.reload(strict).await.unwrap();
     let page = browser.open(&format!("https://{SITES}/a")).await;
     assert_eq!(page.url.path(), "/step-up");

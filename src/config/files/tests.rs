@@ -201,6 +201,29 @@ fn certificates_that_are_not_valid_now_are_warned_of_and_not_refused() {
 }
 
 #[test]
+fn a_maker_of_security_keys_is_an_authority_and_is_warned_of_in_its_own_words() {
+    let directory = good();
+    let make = "[[webauthn.authenticators]]\nname = \"blue\"\nca = \"maker.pem\"";
+    write_config(directory.path(), make);
+    write_pair(directory.path(), "maker", &["maker"]);
+    let [told] = told(&directory).try_into().unwrap();
+    assert!(told.starts_with("17: maker.pem holds the certificate of \"") && told.ends_with("\", which is no authority"), "{told}");
+    fs::remove_file(directory.path().join("maker.pem")).unwrap();
+    assert_eq!(self::told(&directory), ["17: the certificate file maker.pem cannot be read: no such file or directory"]);
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    (parameters.not_before, parameters.not_after) = (rcgen::date_time_ymd(2020, 1, 1), rcgen::date_time_ymd(2026, 9, 1));
+    fs::write(directory.path().join("maker.pem"), parameters.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()).unwrap();
+    assert_eq!(warned(&directory, 6, 1), [""; 0]);
+    assert_eq!(
+        warned(&directory, 10, 1),
+        [
+            "17: a certificate in maker.pem ended on 2026-09-01 00:00 UTC: security keys that are registered then are not known to be of this make"
+        ]
+    );
+}
+
+#[test]
 fn a_chain_is_valid_while_every_certificate_of_it_is() {
     let directory = good();
     write_pair_of(directory.path(), "old", &["authority"], [(2020, 1), (2026, 5)]);

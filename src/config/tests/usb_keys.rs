@@ -46,8 +46,12 @@ fn an_authority_says_in_so_many_words_what_it_is_trusted_with() {
     assert_eq!((plain.hardware_only, plain.units, plain.rule, plain.keeper), (false, None, None, Keeper::Others));
     for (from, to, why) in [
         ("crls = [\"ca.crl\"]", "", "`usb_keys.authorities.crls` is missing"),
-        ("[\"ca.crl\"]", "[]", "is empty"),
-        ("[\"ca.crl\"]", "\"never\"", "is not a known word"),
+        ("crls = [\"ca.crl\"]", "", "add `crls = …`: [\"FILE\"] with its lists of revoked certificates (PEM or DER), or \"none\""),
+        ("[\"ca.crl\"]", "[]", "write [\"FILE\"], or \"none\" if the authority publishes no list"),
+        ("[\"ca.crl\"]", "\"ca.crl\"", "write [\"ca.crl\"], or \"none\" if the authority publishes no list"),
+        ("[\"ca.crl\"]", "\"None\"", "did you mean \"none\"?"),
+        ("[\"ca.crl\"]", "[\"ca.crl\", \"ca.crl\"]", "is there twice"),
+        ("name = \"city\"", "name = \"city\"\nunits = [\"A\", \" A \"]", "is there twice"),
         ("certificates = \"ca.pem\"", "", "`usb_keys.authorities.certificates` is missing"),
         ("name = \"city\"", "name = \"The City\"", "is not a name for the log"),
         ("name = \"city\"", "name = \"city\"\nmatch = \"dns\"", "is not a known word"),
@@ -67,4 +71,35 @@ fn the_gateways_own_authority_keeps_its_files_itself_and_is_one() {
     assert_eq!((&authority.crls, authority.keeper), (&Crls::Files(vec!["/etc/yumen/d/issuing-ca.crl".into()]), Keeper::Gateway));
     assert!(refuse(&with("", &own("crls = \"none\"\n"))).contains("is not for the gateway's own authority"));
     assert!(refuse(&with("", &own("[[usb_keys.authorities]]\nname = \"two\"\nissued_here = true\n"))).contains("is there twice"));
+}
+
+#[test]
+fn a_unit_is_read_without_the_spaces_around_it() {
+    let spaced = authority("name = \"city\"", "name = \"city\"\nunits = [\" 信息中心 \"]");
+    let units = read(&with("", &spaced)).unwrap().usb_keys.unwrap().authorities.remove(0).units.unwrap();
+    assert_eq!(units.iter().map(ToString::to_string).collect::<Vec<_>>(), ["信息中心"]);
+}
+
+#[test]
+fn a_table_that_is_written_as_a_list_is_one_problem_at_its_own_line() {
+    let list = authority("ca.pem", "ca.pem").replace("[usb_keys]", "[[usb_keys]]");
+    let problems = read(&with("", &list)).unwrap_err();
+    assert_eq!(told(&problems), ["14: `usb_keys` is one table, not a list of them"]);
+    assert!(problems.to_string().contains("write `[usb_keys]`, in single brackets and once"), "{problems}");
+}
+
+#[test]
+fn what_asks_for_a_usb_key_needs_somebody_whose_usb_keys_are_believed() {
+    let believed = authority("ca.pem", "ca.pem");
+    for (app, line) in [
+        ("factor = \"usb-key\"", "14: `app.factor`"),
+        ("factor = \"usb-key\"\nbinding = \"certificate\"", "14: `app.factor`"),
+        ("[[app.rule]]\nname = \"r\"\nroles = [\"member\"]\nfactor = \"usb-key\"", "17: `app.rule.factor`"),
+    ] {
+        let problems = read(&with("", app)).unwrap_err();
+        assert_eq!(told(&problems), [format!("{line} asks for USB-KEYs, but nobody's are believed, so nobody could enter")]);
+        read(&with("", &format!("{app}\n{believed}"))).unwrap();
+    }
+    let bound = refuse(&with("", "binding = \"certificate\""));
+    assert!(bound.contains("`app.binding` asks for certificates, but nobody's are believed"), "{bound}");
 }

@@ -2,19 +2,21 @@
 //!
 //! Invariant: a file that cannot be used makes the authority believe less, never more, and is told in words.
 
-use std::fmt::Display;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor};
-use webpki::{CertRevocationList, OwnedCertRevocationList};
-use x509_parser::prelude::FromDer;
-use x509_parser::revocation_list::CertificateRevocationList;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 
+use super::check::can_sign;
+use super::list::List;
 use super::names::MatchingRule;
+use super::trouble::{Fault, Part, Timing, Trouble, day};
 use crate::clock::Time;
 use crate::model::UnitName;
 use crate::pki::load::{load_chain, parse, validity};
+
+const CERTIFICATES: &str =
+    "it holds certificates of authorities and nothing else (PEM); relative paths start at the directory of the config";
 
 /// What the config says of an authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +69,7 @@ pub struct Authority {
     /// `None`: none are kept.
     pub(super) lists: Option<Vec<List>>,
     /// What is wrong with the files, whatever the time is.
-    pub(super) problems: Vec<String>,
+    faults: Vec<Fault>,
 }
 
 #[derive(Debug)]
@@ -78,26 +80,19 @@ pub(super) struct Anchor {
     pub(super) ends: Time,
 }
 
-/// A list of revoked certificates.
-#[derive(Debug)]
-pub(super) struct List {
-    pub(super) path: PathBuf,
-    pub(super) revoked: CertRevocationList<'static>,
-    /// The last moment at which it may be believed.
-    pub(super) next: Time,
-}
-
 impl Authority {
     pub(super) fn load(source: AuthoritySource) -> Self {
-        let mut authority = Self { anchors: Vec::new(), between: Vec::new(), lists: None, problems: Vec::new(), source };
-        let certificates = match authorities_in(&authority.source.certificates) {
+        let mut authority = Self { anchors: Vec::new(), between: Vec::new(), lists: None, faults: Vec::new(), source };
+        let file = authority.source.certificates.clone();
+        let certificates = match authorities_in(&file) {
             Ok(certificates) => certificates,
             Err(why) => {
-                authority.problems.push(match authority.source.keeper {
-                    Keeper::Gateway if !authority.source.certificates.exists() => {
-                        "the gateway's own authority is not made yet: `yumen token create-authority` makes it".to_owned()
+                authority.faults.push(match authority.source.keeper {
+                    Keeper::Gateway if !file.exists() => {
+                        let (what, help) = ("the gateway's own authority is not made yet", "`yumen token create-authority` makes it");
+                        Fault::new(Part::Certificates, Timing::Passing, &file, what.to_owned(), help)
                     }
-                    _ => why,
+                    _ => Fault::new(Part::Certificates, Timing::Lasting, &file, why, CERTIFICATES),
                 });
                 Vec::new()
             }
@@ -111,19 +106,21 @@ impl Authority {
             }
         }
         let not_made_yet = authority.source.keeper == Keeper::Gateway && authority.anchors.is_empty();
-        if let Crls::Files(paths) = authority.source.crls.clone() {
-            let paths = if not_made_yet { Vec::new() } else { paths };
-            let lists = paths.iter().filter_map(|path| match authority.list(path) {
-                Ok((list, warning)) => {
-                    authority.problems.extend(warning);
-                    Some(list)
+        if let Crls::Files(paths) = &authority.source.crls {
+            let paths = if not_made_yet { &[] } else { paths.as_slice() };
+            let signers: Vec<&CertificateDer<'_>> = authority.certificates().collect();
+            let (mut lists, mut faults) = (Vec::new(), Vec::new());
+            for read in paths.iter().map(|path| List::read(path, &signers)) {
+                match read {
+                    Ok((list, fault)) => {
+                        faults.extend(fault);
+                        lists.push(list);
+                    }
+                    Err(fault) => faults.push(fault),
                 }
-                Err(why) => {
-                    authority.problems.push(format!("{why}; till then its certificates are refused"));
-                    None
-                }
-            });
-            authority.lists = Some(lists.collect());
+            }
+            authority.faults.extend(faults);
+            authority.lists = Some(lists);
         }
         authority
     }
@@ -133,55 +130,33 @@ impl Authority {
         self.anchors.iter().map(|anchor| &anchor.der).chain(&self.between)
     }
 
-    pub(super) fn warnings(&self, wall: Time) -> Vec<String> {
-        let day = |time: Time| time.timestamp().strftime("%Y-%m-%d %H:%M UTC").to_string();
-        let file = self.source.certificates.display();
-        let anchors = self.anchors.iter().filter_map(|anchor| match () {
-            () if wall < anchor.begins => {
-                Some(format!("{file} is valid only from {} on; look at this machine's clock", day(anchor.begins)))
-            }
-            () if wall > anchor.ends => {
-                Some(format!("{file} ended on {}: nobody is known by it; get the authority's new one", day(anchor.ends)))
-            }
-            () => None,
-        });
-        let stale = self.lists.iter().flatten().filter(|list| wall >= list.next).map(|list| {
-            let path = list.path.display();
-            format!("the list {path} is out of date since {}, so certificates are refused; get the authority's next one", day(list.next))
-        });
-        let all = self.problems.iter().cloned().chain(anchors).chain(stale);
-        all.map(|why| format!("usb_keys, authority \"{}\": {why}", self.source.name)).collect()
+    pub(super) fn troubles(&self, wall: Time) -> Vec<Trouble> {
+        let anchors = self.anchors.iter().filter_map(|anchor| anchor.fault(&self.source.certificates, wall));
+        let lists = self.lists.iter().flatten().filter_map(|list| list.fault(wall));
+        let trouble = |fault| Trouble { authority: self.source.name.clone(), keeper: self.source.keeper, fault };
+        self.faults.iter().cloned().chain(anchors).chain(lists).map(trouble).collect()
     }
 
-    fn list(&self, path: &Path) -> Result<(List, Option<String>), String> {
-        let shown = path.display();
-        let bytes = std::fs::read(path)
-            .map_err(|error| format!("the list {shown} cannot be read ({}); put the authority's there", error.kind()))?;
-        let der = if bytes.first() == Some(&0x30) {
-            bytes
-        } else {
-            let list = CertificateRevocationListDer::from_pem_slice(&bytes);
-            list.map_err(|_| format!("{shown} holds no list of revoked certificates (PEM or DER); get the authority's"))?.to_vec()
+    /// Whom both trust, if anybody: the same name with the same key, whatever certificate says so.
+    pub(super) fn anchor_of(&self, other: &Self) -> Option<String> {
+        let same = |mine: &&Anchor| {
+            let of_mine = (&mine.trust.subject, &mine.trust.subject_public_key_info);
+            other.anchors.iter().any(|yours| (&yours.trust.subject, &yours.trust.subject_public_key_info) == of_mine)
         };
-        let damaged = |why: &dyn Display| {
-            format!("the list {shown} is damaged, or of a kind that is not taken ({why}); get the authority's full list")
-        };
-        let (rest, read) = CertificateRevocationList::from_der(&der).map_err(|error| damaged(&error))?;
-        let next = read.next_update().filter(|_| rest.is_empty()).ok_or_else(|| damaged(&"it does not say when the next one comes"))?;
-        let revoked = OwnedCertRevocationList::from_der(&der).map_err(|error| damaged(&error))?;
-        let signer = |certificate: &CertificateDer<'_>| {
-            let Ok(parsed) = parse(certificate) else { return false };
-            parsed.subject() == read.issuer() && read.verify_signature(parsed.public_key()).is_ok()
-        };
-        let warning = (!self.certificates().any(signer)).then(|| {
-            let issuer = read.issuer();
-            format!(
-                "the list {shown} is of \"{issuer}\" and signed by none of {}; put this authority's there",
-                self.source.certificates.display()
-            )
-        });
-        let next = Time::from_millis(next.timestamp().saturating_mul(1000));
-        Ok((List { path: path.to_owned(), revoked: revoked.into(), next }, warning))
+        let anchor = self.anchors.iter().find(same)?;
+        parse(&anchor.der).ok().map(|parsed| parsed.subject().to_string())
+    }
+
+    /// The keys of the config that say something else of `other`.
+    pub(super) fn differs_from(&self, other: &Self) -> Vec<&'static str> {
+        let (mine, yours) = (&self.source, &other.source);
+        let units = |source: &AuthoritySource| source.units.as_ref().map(|units| units.iter().cloned().collect::<BTreeSet<_>>());
+        let differences = [
+            ("hardware_only", mine.hardware_only != yours.hardware_only),
+            ("units", units(mine) != units(yours)),
+            ("match", mine.rule != yours.rule),
+        ];
+        differences.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }
 }
 
@@ -191,16 +166,29 @@ impl Anchor {
         let (begins, ends) = validity(der).ok()?;
         Some(Self { trust, der: der.clone(), begins, ends })
     }
+
+    fn fault(&self, file: &Path, wall: Time) -> Option<Fault> {
+        let subject = parse(&self.der).map(|parsed| parsed.subject().to_string()).unwrap_or_default();
+        let shown = file.display();
+        let passing = |what: String, help: &str| Some(Fault::new(Part::Certificates, Timing::Passing, file, what, help));
+        if wall < self.begins {
+            let what = format!(
+                "the authority \"{subject}\" in {shown} is valid only from {} on: till then all its certificates are refused",
+                day(self.begins)
+            );
+            return passing(what, "look at this machine's clock");
+        }
+        if wall > self.ends {
+            let what = format!("the authority \"{subject}\" in {shown} ended on {}: all its certificates are refused", day(self.ends));
+            return passing(what, "get the authority's new one");
+        }
+        None
+    }
 }
 
 struct Found {
     der: CertificateDer<'static>,
     signed_itself: bool,
-}
-
-/// Whether the file holds authorities' certificates and nothing else; why not, in words.
-pub fn check_authorities(path: &Path) -> Result<(), String> {
-    authorities_in(path).map(drop)
 }
 
 fn authorities_in(path: &Path) -> Result<Vec<Found>, String> {
@@ -213,6 +201,12 @@ fn authorities_in(path: &Path) -> Result<Vec<Found>, String> {
         }
         if webpki::anchor_from_trusted_cert(&der).is_err() {
             return Err(format!("the certificate of \"{}\" in {shown} is of a kind that is not taken", parsed.subject()));
+        }
+        if !can_sign(parsed.public_key()) {
+            return Err(format!(
+                "the key of \"{}\" in {shown} is too weak or of a kind that is not taken: RSA with 2048 to 8192 bits, ECDSA P-256 or P-384",
+                parsed.subject()
+            ));
         }
         let signed_itself = parsed.subject() == parsed.issuer();
         drop(parsed);

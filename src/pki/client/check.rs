@@ -13,6 +13,7 @@ use webpki::{
 use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::{OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_PKCS1_RSAENCRYPTION};
 use x509_parser::public_key::PublicKey;
+use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::CertificateRefusal;
@@ -128,18 +129,30 @@ pub(super) fn own(leaf: &X509Certificate<'_>) -> Result<(), CertificateRefusal> 
 
 /// RSA with 2048 to 8192 bits, ECDSA with P-256 or P-384.
 pub(crate) fn is_strong(key: &SubjectPublicKeyInfo<'_>) -> bool {
+    let exponent = match key.parsed() {
+        Ok(PublicKey::RSA(rsa)) => rsa.try_exponent().unwrap_or(0),
+        _ => return can_sign(key),
+    };
+    can_sign(key) && exponent >= 65_537 && exponent % 2 == 1
+}
+
+/// Whether one of [`SIGNATURES`] can be an authority's with this key.
+pub(super) fn can_sign(key: &SubjectPublicKeyInfo<'_>) -> bool {
     let algorithm = &key.algorithm.algorithm;
     match key.parsed() {
-        Ok(PublicKey::RSA(rsa)) if *algorithm == OID_PKCS1_RSAENCRYPTION => {
-            let exponent = rsa.try_exponent().unwrap_or(0);
-            (2048..=8192).contains(&bits(rsa.modulus)) && exponent >= 65_537 && exponent % 2 == 1
-        }
+        Ok(PublicKey::RSA(rsa)) if *algorithm == OID_PKCS1_RSAENCRYPTION => (2048..=8192).contains(&bits(rsa.modulus)),
         Ok(PublicKey::EC(_)) if *algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY => {
             let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
             curve.is_some_and(|curve| curve == OID_EC_P256 || curve == OID_NIST_EC_P384)
         }
         _ => false,
     }
+}
+
+/// Whether the list's signature is this key's, by an algorithm that is believed; for telling, not for believing.
+pub(super) fn is_signed_by(list: &CertificateRevocationList<'_>, key: &SubjectPublicKeyInfo<'_>) -> bool {
+    let (signed, signature) = (list.tbs_cert_list.as_ref(), &list.signature_value.data);
+    SIGNATURES.iter().any(|algorithm| algorithm.verify_signature(&key.subject_public_key.data, signed, signature).is_ok())
 }
 
 /// Of a positive number, most significant byte first.

@@ -5,8 +5,10 @@
 mod authority;
 mod certificate;
 mod check;
+mod list;
 mod names;
 mod refusal;
+mod trouble;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -15,11 +17,12 @@ use std::sync::Arc;
 use rustls::DistinguishedName;
 use rustls::pki_types::CertificateDer;
 
-pub use authority::{AuthoritySource, Crls, Keeper, check_authorities};
+pub use authority::{AuthoritySource, Crls, Keeper};
 pub use certificate::{Fingerprint, TrustedCertificate};
 pub(super) use check::is_strong;
 pub use names::MatchingRule;
 pub use refusal::CertificateRefusal;
+pub use trouble::{Contradiction, Fault, Part, Timing, Trouble};
 
 use super::load::{not_after, parse};
 use crate::clock::Time;
@@ -99,9 +102,28 @@ impl ClientTrust {
         names.into_iter().map(DistinguishedName::from).collect()
     }
 
-    /// What is wrong with files now, in words for the operator.
+    /// What is wrong with files now.
+    pub fn troubles(&self, wall: Time) -> Vec<Trouble> {
+        self.authorities.iter().flat_map(|authority| authority.troubles(wall)).collect()
+    }
+
+    /// The same, a line each.
     pub fn warnings(&self, wall: Time) -> Vec<String> {
-        self.authorities.iter().flat_map(|authority| authority.warnings(wall)).collect()
+        self.troubles(wall).iter().map(Trouble::told).collect()
+    }
+
+    /// Where one certificate is trusted twice and for different things: which of them counts would depend on their order.
+    pub fn contradictions(&self) -> Vec<Contradiction> {
+        let mut found = Vec::new();
+        for (second, authority) in self.authorities.iter().enumerate() {
+            for (first, before) in self.authorities.iter().enumerate().take(second) {
+                let keys = authority.differs_from(before);
+                if let Some(subject) = authority.anchor_of(before).filter(|_| !keys.is_empty()) {
+                    found.push(Contradiction { first, second, subject, keys });
+                }
+            }
+        }
+        found
     }
 
     /// What each authority is trusted with, in words, and a digest that changes with its certificates, units, rule and declaration; lists of

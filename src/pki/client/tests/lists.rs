@@ -43,6 +43,7 @@ fn a_list_that_cannot_be_believed_denies_says_why_and_recovers_when_it_is_replac
         (None, "cannot be read"),
         (Some(b"hello".to_vec()), "holds no list"),
         (Some(vec![0x30, 0x03, 1, 2, 3]), "is damaged"),
+        (Some(version_1()), "is of version 1, which is not taken"),
         (Some(city.list(&[], (2027, 1, 1), (2027, 1, 8))), "is out of date since 2027-01-08"),
         (Some(other.list(&[], FROM, NEXT)), "is of \"CN=other\""),
         (Some(City::new("city").list(&[], FROM, NEXT)), "signed by none of"),
@@ -61,6 +62,37 @@ fn a_list_that_cannot_be_believed_denies_says_why_and_recovers_when_it_is_replac
         trust.check(std::slice::from_ref(&leaf), NOW).unwrap();
         assert_eq!(trust.warnings(NOW), [""; 0]);
     }
+}
+
+/// As a tool makes it that was told of no extensions (RFC 5280, section 5.1): algorithm, issuer, two dates.
+fn version_1() -> Vec<u8> {
+    // ecdsa-with-SHA256 (RFC 5758, section 3.2).
+    let algorithm = der(0x30, &der(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
+    let name = der(0x30, &der(0x31, &der(0x30, &[der(0x06, &[0x55, 0x04, 0x03]), der(0x0c, b"city")].concat())));
+    let (made, next) = (der(0x17, b"270110000000Z"), der(0x17, b"270120000000Z"));
+    let list = der(0x30, &[algorithm.clone(), name, made, next].concat());
+    der(0x30, &[list, algorithm, der(0x03, &[0, 1])].concat())
+}
+
+#[test]
+fn a_list_from_the_future_is_believed_and_warned_of() {
+    let (home, city) = (Home::new(), City::new("city"));
+    home.put("city.crl", city.list(&[7], (2027, 1, 16), NEXT));
+    let trust = with_list(&home, &[&city], &["city.crl"]);
+    assert_eq!(refusal(&trust, &city.certify(&person("wang"))), CertificateRefusal::Revoked);
+    warned(&trust, "says that it was made on 2027-01-16 00:00 UTC, which is yet to come; look at this machine's clock");
+    assert_eq!(trust.warnings(NOW.plus(DAY)), [""; 0]);
+}
+
+#[test]
+fn a_list_of_one_between_is_this_authoritys_where_its_certificate_stands_in_the_file() {
+    let (home, root) = (Home::new(), City::new("root"));
+    let office = root.below(City::params("office"));
+    home.put("root.crl", root.list(&[], FROM, NEXT));
+    home.put("office.crl", office.list(&[], FROM, NEXT));
+    let lists = ["root.crl", "office.crl"];
+    assert_eq!(with_list(&home, &[&root, &office], &lists).warnings(NOW), [""; 0]);
+    warned(&with_list(&home, &[&root], &lists), "where one between made it, add that one's certificate to `certificates`");
 }
 
 #[test]

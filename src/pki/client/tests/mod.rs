@@ -4,7 +4,7 @@ mod lists;
 mod trusts;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rcgen::{

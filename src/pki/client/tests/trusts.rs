@@ -96,11 +96,38 @@ fn an_authoritys_file_that_is_no_more_is_trusted_no_more_until_it_is_back() {
 }
 
 #[test]
-fn a_file_with_a_persons_certificate_is_no_authoritys() {
+fn a_file_with_anything_but_strong_authorities_certificates_is_no_authoritys() {
     let (home, city) = (Home::new(), City::new("city"));
-    let leaf = data_encoding::BASE64.encode(&city.certify(&person("wang")));
-    let path = home.put("leaf.pem", format!("-----BEGIN CERTIFICATE-----\n{leaf}\n-----END CERTIFICATE-----\n"));
-    assert!(check_authorities(&path).unwrap_err().contains("CN=wang"));
-    check_authorities(&home.source("city", &[&city]).certificates).unwrap();
-    check_authorities(Path::new("/nowhere")).unwrap_err();
+    let told = |leaf: &CertificateDer<'_>| {
+        let text = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", data_encoding::BASE64.encode(leaf));
+        let source = AuthoritySource { certificates: home.put("leaf.pem", text), ..home.source("city", &[&city]) };
+        ClientTrust::load(&[source]).troubles(NOW).into_iter().map(|trouble| (trouble.fault.timing, trouble.fault.what)).collect::<Vec<_>>()
+    };
+    let found = told(&city.certify(&person("wang")));
+    let [(Timing::Lasting, what)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(what.contains("\"CN=wang\", which is no authority"), "{what}");
+    let below = |bits| City::params("office").signed_by(&Rsa::new(bits), &city.issuer).unwrap().der().clone();
+    let found = told(&below(1024));
+    let [(Timing::Lasting, what)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(what.starts_with("the key of \"CN=office\" in ") && what.contains("is too weak"), "{what}");
+    assert_eq!(told(&below(2048)), []);
+}
+
+#[test]
+fn a_contradiction_is_one_name_with_one_key_in_two_authorities_that_are_trusted_with_different_things() {
+    let (home, city) = (Home::new(), City::new("city"));
+    let one = home.source("one", &[&city]);
+    let units = |names: [&str; 2]| Some(names.map(|name| UnitName::parse(name).unwrap()).to_vec());
+    let of = |one: &AuthoritySource, two: AuthoritySource| {
+        let found = ClientTrust::load(&[one.clone(), two]).contradictions();
+        found.into_iter().map(|found| (found.first, found.second, found.subject, found.keys)).collect::<Vec<_>>()
+    };
+    let two = AuthoritySource { name: "two".into(), ..one.clone() };
+    let strict = AuthoritySource { hardware_only: true, ..two.clone() };
+    assert_eq!(of(&one, strict.clone()), [(0, 1, "CN=city".to_owned(), vec!["hardware_only"])]);
+    assert_eq!(of(&one, two.clone()), []);
+    let (ab, ba) = (units(["a", "b"]), units(["b", "a"]));
+    assert_eq!(of(&AuthoritySource { units: ab, ..one.clone() }, AuthoritySource { units: ba, ..two }), [], "in whatever order");
+    // The same name with another key is another authority.
+    assert_eq!(of(&one, AuthoritySource { hardware_only: true, ..home.source("other", &[&City::new("city")]) }), []);
 }

@@ -12,7 +12,10 @@
         clippy::panic,
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,
-        clippy::unreachable
+        clippy::unreachable,
+        // They panic where nobody reads any more; `cli::print` does not.
+        clippy::print_stdout,
+        clippy::print_stderr
     )
 )]
 

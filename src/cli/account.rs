@@ -12,6 +12,7 @@ use crate::model::{Role, is_email};
 use super::control::Which;
 use super::paint::{Cell, Paint, Tint, columns};
 use super::people::{self, Letters};
+use super::print;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -119,10 +120,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     };
     match answer {
         ControlAnswer::Invited { link, expires } => {
-            eprintln!("Hand this link to the person herself; it works once, until {}:", minute(&expires));
-            writeln!(std::io::stdout(), "{link}")?;
+            print::remark(format_args!("Hand this link to the person herself; it works once, until {}:", minute(&expires)));
+            print::result(link)?;
         }
-        ControlAnswer::Done { message } => writeln!(std::io::stdout(), "{message}")?,
+        ControlAnswer::Done { message } => print::result(message)?,
         _ => {}
     }
     Ok(ExitCode::SUCCESS)

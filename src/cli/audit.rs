@@ -12,6 +12,7 @@ use crate::clock::{Clock, Time};
 use crate::model::{AccountName, AppId, Closed, Entry, Event, Opened, Record, Who, visible};
 
 use super::control::Which;
+use super::print;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -95,7 +96,7 @@ fn print_last(tail: &mut Tail, keep: usize, out: &mut impl Write, json: bool) ->
         }
     }
     if last.is_empty() {
-        eprintln!("yumen: no record fits");
+        print::remark("yumen: no record fits");
     }
     last.iter().try_for_each(|entry| line(out, entry, json))
 }

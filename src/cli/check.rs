@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use crate::clock::Clock;
 use crate::config::{self, Problems, Settings};
 
+use super::print;
+
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The config file
@@ -20,10 +22,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let good = if warnings.is_empty() {
         "good".to_owned()
     } else {
-        eprintln!("{}\n", warnings.render(std::io::stderr().is_terminal()));
+        print::remark(format_args!("{}\n", warnings.render(std::io::stderr().is_terminal())));
         format!("good, with {}", counted(warnings.iter().count(), "warning"))
     };
-    println!("{} is {good}: {}", arguments.config.display(), told(&settings));
+    print::result(format_args!("{} is {good}: {}", arguments.config.display(), told(&settings)))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -59,7 +61,8 @@ impl BadConfig {
     /// On standard error, in colour where a terminal shows it.
     pub fn say(&self) {
         let report = self.problems.render(std::io::stderr().is_terminal());
-        eprintln!("{report}\n\n{}: {}", self.path.display(), counted(self.problems.iter().count(), "problem"));
+        let count = counted(self.problems.iter().count(), "problem");
+        print::remark(format_args!("{report}\n\n{}: {count}", self.path.display()));
     }
 }
 

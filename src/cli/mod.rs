@@ -13,6 +13,7 @@ mod logging;
 mod login;
 mod paint;
 mod people;
+mod print;
 mod progress;
 mod recover;
 mod reload;
@@ -88,7 +89,7 @@ pub fn run() -> ExitCode {
 fn say(error: &anyhow::Error) {
     match error.downcast_ref::<check::BadConfig>() {
         Some(config) => config.say(),
-        None => eprintln!("yumen: {}", crate::gateway::told(error.as_ref())),
+        None => print::remark(format_args!("yumen: {}", crate::gateway::told(error.as_ref()))),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::gateway::{Ask, ControlAnswer, DueLine, LetterLine};
 use crate::web::view::{LETTERS_END, LetterFacts, LetterPage, LettersHead};
 
 use super::control::Which;
+use super::print;
 use super::progress::Progress;
 
 /// Letters that are asked for together: what an interruption may lose.
@@ -27,7 +28,7 @@ pub fn import(file: &Path, dry_run: bool, which: &Which) -> anyhow::Result<ExitC
     let ControlAnswer::PeopleFound { rows, new, same, differing, tokens, problems, all_problems } = looked else { bail!(NOT_AN_ANSWER) };
     for problem in &problems {
         let column = problem.column.as_ref().map_or(String::new(), |column| format!("{column}: "));
-        eprintln!("{}:{}: {column}{}", file.display(), problem.line, problem.reason);
+        print::remark(format_args!("{}:{}: {column}{}", file.display(), problem.line, problem.reason));
     }
     if all_problems > 0 {
         let what = counted(all_problems, "problem", "problems");
@@ -122,7 +123,7 @@ pub fn letters(wanted: &Letters<'_>, which: &Which) -> anyhow::Result<ExitCode> 
         path.display()
     )?;
     if kept > 0 {
-        eprintln!("{still}");
+        print::remark(still);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -154,7 +155,7 @@ fn names(file: &Path) -> anyhow::Result<HashSet<String>> {
         Ok(roster) => Ok(roster.people.into_iter().map(|person| person.name.to_string()).collect()),
         Err(problems) => {
             for problem in &problems {
-                eprintln!("{}: {problem}", file.display());
+                print::remark(format_args!("{}: {problem}", file.display()));
             }
             bail!("no letter was made; the list has {}", counted(problems.len(), "problem", "problems"))
         }

@@ -1,12 +1,12 @@
 //! `yumen recover`: at the machine's console, a new start for a security administrator who is locked out.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use crate::gateway::{Ask, ControlAnswer};
 
 use super::account::minute;
 use super::control::Which;
+use super::print;
 
 #[derive(clap::Args)]
 #[command(after_long_help = "\
@@ -22,9 +22,9 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { name, which } = arguments;
     if let ControlAnswer::Invited { link, expires } = which.ask(Ask::Recover { name: name.clone() })? {
-        eprintln!("WARNING: the password and all tokens of {name} are void, and this recovery is on record.");
-        eprintln!("Open this link to enrol anew; it works once, until {}:", minute(&expires));
-        writeln!(std::io::stdout(), "{link}")?;
+        print::remark(format_args!("WARNING: the password and all tokens of {name} are void, and this recovery is on record."));
+        print::remark(format_args!("Open this link to enrol anew; it works once, until {}:", minute(&expires)));
+        print::result(link)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use crate::gateway::{Ask, ControlAnswer};
 
 use super::control::{NotRunning, Which};
 use super::paint::Paint;
+use super::print;
 
 mod told;
 
@@ -36,7 +37,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Ok(ControlAnswer::Status { status }) => status,
         Ok(_) => anyhow::bail!("the gateway's answer is not understood; is it of another version?"),
         Err(error) if error.is::<NotRunning>() => {
-            eprintln!("yumen: {error}");
+            print::remark(format_args!("yumen: {error}"));
             return Ok(ExitCode::from(NOT_RUNNING));
         }
         Err(error) => {

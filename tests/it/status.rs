@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use yumen::gateway::UpstreamState;
 
-use crate::house::{House, SITES};
+use crate::house::{Changes, House, SITES, certificates, config_text};
 
 fn yumen() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yumen"));
@@ -189,4 +189,40 @@ fn a_demo_speaks_json_on_both_outputs_and_tells_no_secret_on_the_second() {
     for line in log.lines() {
         assert!(serde_json::from_str::<Value>(line).is_ok_and(|line| line["level"].is_string()), "{line:?}");
     }
+}
+
+/// A pipe whose reader is gone before anything is written.
+fn closed() -> std::io::PipeWriter {
+    std::io::pipe().unwrap().1
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_ends_a_verb_quietly() {
+    let place = tempfile::tempdir().unwrap();
+    certificates(place.path());
+    let (good, bad) = (place.path().join("good.toml"), place.path().join("bad.toml"));
+    let text = config_text(&Changes::default(), ([127, 0, 0, 1], 1).into(), ([127, 0, 0, 1], 2).into());
+    std::fs::write(&good, &text).unwrap();
+    std::fs::write(&bad, text.replace("label", "lable")).unwrap();
+    let check = |config: &Path| {
+        let mut command = yumen();
+        command.args(["check", "--config"]).arg(config);
+        command
+    };
+    let said = check(&good).stdout(closed()).output().unwrap();
+    assert_eq!((said.status.code(), &*said.stderr), (Some(0), &b""[..]), "{}", String::from_utf8_lossy(&said.stderr));
+    let said = check(&bad).stderr(closed()).output().unwrap();
+    assert_eq!((said.status.code(), &*said.stdout), (Some(1), &b""[..]));
+}
+
+#[test]
+fn a_demo_of_which_nobody_reads_where_it_is_ends_by_itself() {
+    let place = tempfile::tempdir().unwrap();
+    // The demo takes no port 0: what browsers type must be known beforehand.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut demo = yumen();
+    demo.args(["demo", "--listen", &free.to_string(), "--data"]).arg(place.path().join("data"));
+    let said = demo.stdout(closed()).output().unwrap();
+    let told = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.code() == Some(0) && !told.contains("panicked"), "{told}");
 }

@@ -1,10 +1,11 @@
 //! The demo's data directory: made, recognised, cleared.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
+use crate::cli::print;
 use crate::gateway::{self, DataLock};
 
 /// Held by whoever uses the directory, so it stays.
@@ -66,8 +67,7 @@ fn confirmed(directory: &Path) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("--fresh asks before it removes the accounts and the log in {}; answer in a terminal, or add --yes", directory.display());
     }
-    print!("Remove the accounts, certificates and log of the demo in {}? [y/N] ", directory.display());
-    std::io::stdout().flush()?;
+    print::results(format_args!("Remove the accounts, certificates and log of the demo in {}? [y/N] ", directory.display()))?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

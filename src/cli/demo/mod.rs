@@ -7,7 +7,6 @@ mod directory;
 mod samples;
 mod told;
 
-use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,6 +22,7 @@ use crate::pki::{DevelopmentCa, Issued};
 
 use super::logging::Logging;
 use super::paint::Paint;
+use super::print;
 use samples::Sample;
 use told::{App, First, Opening};
 
@@ -62,7 +62,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     arguments.logging.begin()?;
     let lock = directory::take(&arguments.data)?;
     if arguments.fresh && !directory::clear(&arguments.data, arguments.yes)? {
-        println!("Nothing was removed.");
+        print::result("Nothing was removed.")?;
         return Ok(ExitCode::FAILURE);
     }
     let data = std::path::absolute(&arguments.data)?;
@@ -79,8 +79,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Ok(first) => {
             let opening = opening(&data, port, &samples, gateway.monitoring(), first);
             let text = if arguments.json { opening.json() + "\n" } else { opening.told(Paint::of_stdout()) };
-            print!("{text}");
-            std::io::stdout().flush()?;
+            // A demo of which nobody has seen where it is would serve nobody.
+            if let Err(error) = print::results(text) {
+                gateway.shut_down();
+                return Err(error.into());
+            }
         }
         Err(error) => {
             gateway.shut_down();
@@ -90,7 +93,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     gateway.run();
     samples.iter().for_each(|sample| sample.task.abort());
     if !arguments.json {
-        println!("The gate is closed; the log is complete.");
+        print::result("The gate is closed; the log is complete.")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -132,7 +135,7 @@ fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample
     writeln!(text, "listen = [{}]\ndata = '{}'\npublic_port = {port}\nhsts = false\n", listen.join(", "), data.display())?;
     writeln!(text, "[monitoring]\nlisten = \"{}\"\n", monitoring_address())?;
     writeln!(text, "[timeouts]\ndrain = \"2s\"\n")?;
-    writeln!(text, "[portal]\nhost = \"{PORTAL}\"\nname = {{ zh = \"玉门\", ug = \"يۈيمېن\", en = \"Yumen\" }}\n")?;
+    writeln!(text, "[portal]\nhost = \"{PORTAL}\"\n")?;
     for Issued { chain, key } in certificates {
         writeln!(text, "[[tls.certificates]]\nchain = '{}'\nkey = '{}'", chain.display(), key.display())?;
     }

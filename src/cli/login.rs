@@ -9,6 +9,7 @@ use crate::gateway::{Ask, ControlAnswer};
 
 use super::account::minute;
 use super::control::Which;
+use super::print;
 use super::terminal;
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
@@ -37,20 +38,24 @@ pub struct LogoutArguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { link: only_link, which } = arguments;
     let socket = which.socket()?;
+    // Before she takes her token to the browser for it.
+    terminal::prepare(&socket)?;
     let ControlAnswer::Login { link, code, terminal, expires } = which.ask(Ask::Login)? else {
         bail!("the gateway's answer is not understood; is it of another version?")
     };
     if only_link {
-        println!("{link}");
-        eprintln!("yumen: the page must show the code {code}");
+        print::result(link)?;
+        print::remark(format_args!("yumen: the page must show the code {code}"));
     } else {
-        println!("Open this link in a browser, until {}:\n\n  {link}\n\nIt must show this code:  {code}\n", minute(&expires));
+        let until = minute(&expires);
+        print::result(format_args!("Open this link in a browser, until {until}:\n\n  {link}\n\nIt must show this code:  {code}\n"))?;
     }
     for _ in 0..MOST_LOOKS {
         match which.ask(Ask::LoginState { terminal: terminal.clone() })? {
             ControlAnswer::LoggedIn { name, role, until } => {
                 terminal::keep(&socket, &terminal)?;
-                eprintln!("yumen: this terminal acts for {name} ({role}) until {}; `yumen logout` ends that", minute(&until));
+                let until = minute(&until);
+                print::remark(format_args!("yumen: this terminal acts for {name} ({role}) until {until}; `yumen logout` ends that"));
                 return Ok(ExitCode::SUCCESS);
             }
             #[expect(clippy::disallowed_methods, reason = "no runtime runs here; there is nothing else to do")]
@@ -63,12 +68,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 pub fn log_out(arguments: LogoutArguments) -> anyhow::Result<ExitCode> {
     let socket = arguments.which.socket()?;
     let Some(terminal) = terminal::kept(&socket) else {
-        println!("nobody is logged in at this terminal");
+        print::result("nobody is logged in at this terminal")?;
         return Ok(ExitCode::SUCCESS);
     };
     terminal::forget(&socket);
     if let ControlAnswer::Done { message } = arguments.which.ask(Ask::Logout { terminal })? {
-        println!("{message}");
+        print::result(message)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -179,7 +179,7 @@ async fn the_verbs_say_when_a_login_is_needed_and_keep_it_where_nobody_else_read
     assert!(String::from_utf8_lossy(&refused.stderr).contains("run `yumen login` first"), "{refused:?}");
 
     house.log_in(home.path()).await;
-    let directory = home.path().join("yumen");
+    let directory = home.path().join("yumen/terminals");
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let file = std::fs::read_dir(&directory).unwrap().next().unwrap().unwrap().path();
     assert_eq!((mode(&directory), mode(&file)), (0o700, 0o600));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::gateway::{Ask, ControlAnswer};
 
 use super::control::Which;
+use super::print;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -14,7 +15,7 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if let ControlAnswer::Done { message } = arguments.which.ask(Ask::Reload)? {
-        println!("{message}");
+        print::result(message)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,6 +10,7 @@ use crate::config::Settings;
 use crate::gateway::{self, Gateway, Options};
 
 use super::logging::Logging;
+use super::print;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -23,8 +24,9 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     arguments.logging.begin()?;
     let (path, json) = (arguments.config, arguments.logging.is_json());
-    let load = move || super::check::load(&path).inspect(|settings| warn(settings, json));
+    let load = move || super::check::load(&path);
     let settings = load()?;
+    warn(&settings, json);
     let options = Options { clock: None, reload: Some(Arc::new(move || load().map_err(|error| error.to_string()))) };
     let portal = settings.portal.origin.clone();
     let lock = gateway::lock(&settings.data)?;
@@ -34,7 +36,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let metrics = gateway.monitoring().map(|address| format!("http://{address}/metrics")).unwrap_or_default();
         tracing::info!(%portal, %metrics, addresses = %addresses.join(", "), "serving");
     } else {
-        eprintln!("yumen: serving on {}; the portal is {portal}", addresses.join(" and "));
+        print::remark(format_args!("yumen: serving on {}; the portal is {portal}", addresses.join(" and ")));
     }
     gateway.run();
     Ok(ExitCode::SUCCESS)
@@ -46,6 +48,6 @@ fn warn(settings: &Settings, json: bool) {
     if json {
         warnings.iter().for_each(|warning| tracing::warn!(help = %warning.help, "{}", warning.what));
     } else if !warnings.is_empty() {
-        eprintln!("{}\n", warnings.render(std::io::stderr().is_terminal()));
+        print::remark(format_args!("{}\n", warnings.render(std::io::stderr().is_terminal())));
     }
 }

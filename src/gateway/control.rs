@@ -359,7 +359,7 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         }
         Ask::Reload => {
             desk.permit(actor, Change::Reload).map_err(|error| told(&error))?;
-            reloader.reload(house, Some(actor)).await.map(done)
+            reloader.reload(house, Some(actor)).await.map(|reloaded| done(reloaded.to_string()))
         }
     }
 }

@@ -34,7 +34,7 @@ mod trust;
 
 pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine, TokenVerb, told};
 pub use house::{Site, StartError};
-pub use reload::Reloader;
+pub use reload::{Reloaded, Reloader};
 pub use run::{DataLock, Gateway, Options, lock};
 pub use status::{
     AppStatus, CertificateStatus, ConnectionStatus, LogStatus, MemoryStatus, SessionStatus, Status, UpstreamState, UpstreamStatus,

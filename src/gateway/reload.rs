@@ -2,6 +2,7 @@
 //!
 //! Invariant: one reload at a time. What waits for a restart stays as it was at the start, whole: no part of it takes effect.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::sign::CertifiedKey;
@@ -27,6 +28,21 @@ pub struct Reloader {
     portal_certificate: Mutex<Option<Arc<CertifiedKey>>>,
 }
 
+/// What a reload did.
+#[derive(Debug)]
+pub struct Reloaded {
+    pub done: String,
+    /// What is doubtful in the config; may be empty.
+    warnings: String,
+}
+
+impl fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gap = if self.warnings.is_empty() { "" } else { "\n\n" };
+        write!(f, "{}{gap}{}", self.warnings, self.done)
+    }
+}
+
 /// A config that was read, checked and made into what will serve.
 struct Built {
     /// As it takes effect: what waits is as it was at the start.
@@ -43,17 +59,19 @@ impl Reloader {
         Self { read, start, portal_certificate: Mutex::new(portal_certificate) }
     }
 
-    /// What was done, or why not, for whoever asked.
-    pub async fn reload(&self, house: &House, actor: Option<&Actor>) -> Result<String, String> {
+    /// What was done and what is doubtful in it, or why not, for whoever asked.
+    pub async fn reload(&self, house: &House, actor: Option<&Actor>) -> Result<Reloaded, String> {
         let Some(read) = self.read.clone() else {
             return Err("the demo has no config file to read again".to_owned());
         };
         let mut portal_certificate = self.portal_certificate.lock().await;
         let signed = |event: Event| actor.map_or(event.clone(), |actor| actor.sign(event));
-        let read = tokio::task::spawn_blocking(move || read()).await.map_err(|error| error.to_string())?;
+        let wall = house.clock.wall();
+        let read = move || read().map(|settings| (settings.warnings(wall), settings));
+        let read = tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?;
         let generation = house.map.load().generation.saturating_add(1);
-        let built = read.and_then(|settings| self.build(settings, generation, portal_certificate.as_ref()));
-        let Built { settings, waiting, map, certificates, makes, trust } = match built {
+        let built = read.and_then(|(warnings, settings)| Ok((warnings, self.build(settings, generation, portal_certificate.as_ref())?)));
+        let (warnings, Built { settings, waiting, map, certificates, makes, trust }) = match built {
             Ok(built) => built,
             Err(why) => {
                 house.journal.note(signed(Event::failed(Action::ConfigRefused)));
@@ -75,10 +93,14 @@ impl Reloader {
         house.ask_for_certificates(&map);
         house.map.store(Arc::new(map));
         house.standing.set_waiting(&waiting);
-        match waiting.as_slice() {
-            [] => Ok("the config was read again and is in force".to_owned()),
-            waiting => Ok(format!("the config was read again and is in force, but for {}: these wait for a restart", waiting.join(", "))),
+        let done = match waiting.as_slice() {
+            [] => "the config was read again and is in force".to_owned(),
+            waiting => format!("the config was read again and is in force, but for {}: these wait for a restart", waiting.join(", ")),
+        };
+        for warning in warnings.iter() {
+            tracing::warn!(line = warnings.line(warning), help = %warning.help, "{}", warning.what);
         }
+        Ok(Reloaded { warnings: warnings.to_string(), done })
     }
 
     fn build(&self, mut settings: Settings, generation: u64, portal: Option<&Arc<CertifiedKey>>) -> Result<Built, String> {

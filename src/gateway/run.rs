@@ -234,7 +234,7 @@ async fn wait_for_signal(house: &Arc<House>, reloader: &Reloader) {
             _ = interrupt.recv() => return,
             _ = terminate.recv() => return,
             _ = hangup.recv() => match reloader.reload(house, None).await {
-                Ok(done) => tracing::info!("{done}"),
+                Ok(reloaded) => tracing::info!("{}", reloaded.done),
                 Err(why) => tracing::error!("the config was refused, the old one keeps serving:\n{why}"),
             },
         }

@@ -124,7 +124,7 @@ impl House {
         }
         let (house, reloader) = (self.gateway().house().clone(), self.gateway().reloader().clone());
         let back = house.back.clone();
-        back.spawn(async move { reloader.reload(&house, None).await }).await.unwrap()
+        back.spawn(async move { reloader.reload(&house, None).await }).await.unwrap().map(|reloaded| reloaded.to_string())
     }
 
     pub fn browser(&self) -> Browser {

@@ -12,6 +12,7 @@ use super::general::origin_of;
 use super::makes::{KeyDemand, KeyMake};
 use super::usb_keys::UsbKeys;
 use crate::access::{App, Names};
+use crate::lang::{self, Language};
 use crate::model::{Host, Label};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -83,8 +84,10 @@ pub struct Portal {
 }
 
 impl Portal {
+    /// The product's own.
     pub fn default_names() -> Names {
-        Names { zh: "玉门".to_owned(), ug: "يۈمېن".to_owned(), en: "Yumen".to_owned() }
+        let product = |language| lang::text(language, "product").into_owned();
+        Names { zh: product(Language::Chinese), ug: product(Language::Uyghur), en: product(Language::English) }
     }
 }
 

@@ -74,6 +74,7 @@ impl House {
             refusal,
             reference: facts.reference.as_str(),
             host,
+            names: &map.portal.names,
             portal: &map.portal.origin,
             again: facts.again.as_deref(),
             step_up: facts.step_up.as_deref(),

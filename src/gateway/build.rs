@@ -116,6 +116,7 @@ pub async fn house(
         csrf: csrf.clone(),
         secret,
         cookie_lives: settings.session.limits.overall,
+        names: settings.portal.names.clone(),
         origin: portal,
         key_host: map.key_host.as_ref().map(|site| site.origin.clone()),
         apps: ArcSwap::from_pointee(apps(&map)),
@@ -159,7 +160,11 @@ pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
     }
     Ok(Map {
         generation,
-        portal: PortalSite { host: settings.portal.host.clone(), origin: settings.portal.origin.clone() },
+        portal: PortalSite {
+            host: settings.portal.host.clone(),
+            names: settings.portal.names.clone(),
+            origin: settings.portal.origin.clone(),
+        },
         key_host: settings.usb_keys.as_ref().map(|keys| KeySite { host: keys.host.clone(), origin: keys.origin.clone() }),
         sites,
         activity: settings.session.activity,

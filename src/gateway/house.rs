@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::access::App;
+use crate::access::{App, Names};
 use crate::admin::Desk;
 use crate::audit::{Journal, Strangers};
 use crate::auth::{Auth, Csrf, KeyError, PasswordError};
@@ -66,6 +66,7 @@ pub struct Map {
 
 pub struct PortalSite {
     pub host: Host,
+    pub names: Names,
     /// `https://host[:port]`.
     pub origin: String,
 }

@@ -113,7 +113,7 @@ impl Worker {
         let path = format!("{}{id}", web::KEPT);
         let (location, nonce) = way_to_portal(map, site, &headers, &path, &asked).map_err(|refusal| (refusal, form.body.len() as u64))?;
         // A page, not a redirect: browsers hold what follows a form to the `form-action` of the back office's page (CSP3, section 6.4.1).
-        let mut response = web::form_kept_page(facts.language(), &location);
+        let mut response = web::form_kept_page(facts.language(), &map.portal.names, &location);
         set_cookie(response.headers_mut(), &nonce);
         set_cookie(response.headers_mut(), &cookies::set(&cookie_of(id), &key.reveal(), map.kept_forms.life));
         self.note(Action::FormKept, id, facts, visitor, Some(form.body.len()));

@@ -198,7 +198,7 @@ impl Worker {
     }
 
     async fn tell(&self, here: &Corner<'_>, state: KeptPageState) -> Response<Body> {
-        let page = web::kept_page(&KeptPage { language: here.facts.language(), app: &here.site.app, state });
+        let page = web::kept_page(&KeptPage { language: here.facts.language(), app: &here.site.app, names: &here.map.portal.names, state });
         match self.house.open(here.facts, here.visitor, Ok("the gateway's own corner")).await {
             Ok(receipt) => self.deliver(here.map, here.facts, page, receipt, End::Complete).await,
             Err(_) => self.house.answer(here.map, here.facts, Refusal::NoRecord, None),
@@ -206,7 +206,8 @@ impl Worker {
     }
 
     async fn tell_refused(&self, here: &Corner<'_>, state: KeptPageState, refusal: &Refusal) -> Response<Body> {
-        let mut page = web::kept_page(&KeptPage { language: here.facts.language(), app: &here.site.app, state });
+        let mut page =
+            web::kept_page(&KeptPage { language: here.facts.language(), app: &here.site.app, names: &here.map.portal.names, state });
         *page.status_mut() = StatusCode::UNAUTHORIZED;
         match self.house.open(here.facts, here.visitor, Err(refusal)).await {
             Ok(receipt) => self.deliver(here.map, here.facts, judged(page, refusal), receipt, End::Refused).await,

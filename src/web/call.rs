@@ -175,7 +175,8 @@ impl Asked {
 
     /// For the answer to a form: `path` is the page that shows it when it is asked for again (with another language).
     pub fn frame_at(&self, path: &str, alert: Option<Alert>) -> Frame {
-        let frame = Frame::portal(self.visit.language, path, self.portal.csrf.token(self.browser, FORM)).alert(alert);
+        let frame =
+            Frame::portal(self.visit.language, path, self.portal.csrf.token(self.browser, FORM)).called(&self.portal.names).alert(alert);
         match &self.visit.visitor {
             Visitor::Known(identity) => {
                 let role = identity.who().role;
@@ -190,7 +191,7 @@ impl Asked {
 
     /// For whoever was signed in until just now.
     pub fn strangers_frame(&self, path: &str) -> Frame {
-        Frame::portal(self.visit.language, path, String::new())
+        Frame::portal(self.visit.language, path, String::new()).called(&self.portal.names)
     }
 
     /// From here on the browser holds another step token, to which the forms of a stranger are tied.

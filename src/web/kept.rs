@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use url::form_urlencoded;
 
-use crate::access::App;
+use crate::access::{App, Names};
 use crate::lang::Language;
 use crate::model::capped;
 
@@ -23,6 +23,8 @@ const LONGEST_SHOWN: usize = 4_000;
 pub struct KeptPage<'a> {
     pub language: Language,
     pub app: &'a App,
+    /// What the portal is called.
+    pub names: &'a Names,
     pub state: KeptPageState,
 }
 
@@ -45,7 +47,7 @@ pub enum KeptPageState {
 }
 
 pub fn kept_page(page: &KeptPage<'_>) -> Response<Bytes> {
-    let mut frame = Frame::app_host(page.language);
+    let mut frame = Frame::app_host(page.language).called(page.names);
     let (status, state) = match &page.state {
         KeptPageState::Sent => (StatusCode::OK, KeptState::Sent),
         KeptPageState::Discarded => (StatusCode::OK, KeptState::Discarded),
@@ -76,8 +78,8 @@ pub fn kept_page(page: &KeptPage<'_>) -> Response<Bytes> {
 }
 
 /// Tells her that her form is kept, and leads on to the portal by itself.
-pub fn form_kept_page(language: Language, link: &str) -> Response<Bytes> {
-    answer(StatusCode::UNAUTHORIZED, &FormKeptView { frame: Frame::app_host(language), link: link.to_owned() })
+pub fn form_kept_page(language: Language, names: &Names, link: &str) -> Response<Bytes> {
+    answer(StatusCode::UNAUTHORIZED, &FormKeptView { frame: Frame::app_host(language).called(names), link: link.to_owned() })
 }
 
 fn answer(status: StatusCode, view: &impl Template) -> Response<Bytes> {

@@ -49,7 +49,7 @@ pub use people::larger_form;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};
 pub use step_up::KEPT;
 
-use crate::access::App;
+use crate::access::{App, Names};
 use crate::admin::Desk;
 use crate::audit::{Journal, Strangers};
 use crate::auth::{Auth, Csrf};
@@ -74,6 +74,8 @@ pub struct Portal {
     pub csrf: Csrf,
     /// How long browsers keep the session's cookie: the overall limit.
     pub cookie_lives: Duration,
+    /// What the operator calls it.
+    pub names: Names,
     /// `https://host[:port]`.
     pub origin: String,
     /// `https://host[:port]` of the host that asks for certificates; `None`: USB-KEYs are not taken here.

@@ -13,7 +13,7 @@ use super::agent;
 use super::call::{Answer, Asked, Posted, Refused};
 use super::recent;
 use super::sign_in::may_go_on;
-use super::view::{Alert, AppCard, PortalView, SessionRow, SessionsView, SignedOutView};
+use super::view::{Alert, AppCard, PortalView, SessionRow, SessionsView, SignedOutView, name_in};
 
 pub async fn portal(asked: Asked) -> Answer {
     let recent = recent_apps(&asked)?;
@@ -67,11 +67,7 @@ fn recent_apps(asked: &Asked) -> Result<Vec<AppId>, Refused> {
 }
 
 pub(super) fn name_of(app: &App, language: Language) -> &str {
-    match language {
-        Language::Chinese => &app.names.zh,
-        Language::Uyghur => &app.names.ug,
-        Language::English => &app.names.en,
-    }
+    name_in(&app.names, language)
 }
 
 /// Somebody comes from an app's host and wants back there, signed in.

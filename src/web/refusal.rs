@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::access::Names;
 use crate::lang::Language;
 use crate::model::Refusal;
 
@@ -15,6 +16,8 @@ pub struct RefusalPage<'a> {
     pub refusal: &'a Refusal,
     pub reference: &'a str,
     pub host: AssetPrefix,
+    /// What the portal is called.
+    pub names: &'a Names,
     /// `https://host[:port]` of the portal.
     pub portal: &'a str,
     /// Where she may try the same again.
@@ -28,7 +31,8 @@ pub fn refusal_page(page: &RefusalPage<'_>) -> String {
     let frame = match page.host {
         AssetPrefix::Portal => Frame::portal(page.language, "/", String::new()),
         AssetPrefix::AppHost => Frame::app_host(page.language),
-    };
+    }
+    .called(page.names);
     let retry_after_s = match page.refusal {
         Refusal::TooMany { retry_after, .. } | Refusal::Crowded { retry_after, .. } => Some(retry_after.as_secs().max(1)),
         _ => None,

@@ -62,6 +62,26 @@ async fn what_waits_for_a_restart_is_what_differs_from_the_start() {
 }
 
 #[tokio::test]
+async fn what_is_doubtful_in_a_config_is_told_to_whoever_reloads_it() {
+    let house = House::open().await;
+    assert!(!house.reload(str::to_owned).await.unwrap().contains("warning"));
+    let told = house.reload(|text| format!("{text}\n[labels.public]\nphone_app = true\n")).await.unwrap();
+    assert!(told.contains("warning: `labels.public.phone_app` opens nothing") && told.ends_with("is in force"), "{told}");
+}
+
+#[tokio::test]
+async fn the_portals_pages_are_called_as_the_config_says_since_the_start() {
+    let house = House::open().await;
+    let mut stranger = house.browser();
+    let named = async |browser: &mut crate::browser::Browser| browser.open(&format!("https://{PORTAL}/sign-in")).await.text();
+    let page = named(&mut stranger).await;
+    assert!(page.contains(" · Yumen</title>") && page.contains("<span>Yumen</span>"), "{page}");
+    let told = house.reload(|text| text.replacen("name = \"Yumen\"", "name = \"City gate\"", 1)).await.unwrap();
+    assert!(told.contains("portal.name"), "{told}");
+    assert!(named(&mut stranger).await.contains(" · Yumen</title>"));
+}
+
+#[tokio::test]
 async fn an_apps_new_rate_holds_without_a_restart() {
     let house = House::open().await;
     let mut browser = house.in_the_app("wang").await;

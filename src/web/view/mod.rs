@@ -63,6 +63,7 @@ use std::borrow::Cow;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::assets::{self, AssetPrefix};
+use crate::access::Names;
 use crate::lang::{self, Language, Value};
 use crate::model::{AccountState, Label, Role, TokenKind, TokenState};
 
@@ -70,6 +71,8 @@ use crate::model::{AccountState, Label, Role, TokenKind, TokenState};
 #[derive(Clone, Debug)]
 pub struct Frame {
     pub language: Language,
+    /// What the operator calls the portal; `None`: the product's own name.
+    pub portal_name: Option<String>,
     pub signed_in: Option<SignedIn>,
     /// The token of every form on the page.
     pub csrf: String,
@@ -118,13 +121,14 @@ pub struct Ceremony {
 impl Frame {
     /// A page of the portal for somebody who is not signed in.
     pub fn portal(language: Language, path: &str, csrf: String) -> Self {
-        Self { language, signed_in: None, csrf, path: path.to_owned(), alert: None, zone: None, assets: AssetPrefix::Portal, waiting: 0 }
+        Self { csrf, path: path.to_owned(), assets: AssetPrefix::Portal, ..Self::app_host(language) }
     }
 
     /// A page on an app's host: it has neither forms nor the portal's links.
     pub fn app_host(language: Language) -> Self {
         Self {
             language,
+            portal_name: None,
             signed_in: None,
             csrf: String::new(),
             path: "/".to_owned(),
@@ -133,6 +137,13 @@ impl Frame {
             assets: AssetPrefix::AppHost,
             waiting: 0,
         }
+    }
+
+    /// With the name that the operator gave the portal.
+    #[must_use]
+    pub fn called(mut self, names: &Names) -> Self {
+        self.portal_name = Some(name_in(names, self.language).to_owned());
+        self
     }
 
     #[must_use]
@@ -178,6 +189,11 @@ impl Frame {
 
     pub fn t_count(&self, key: &str, argument: &str, count: &u64) -> Cow<'static, str> {
         lang::text_with(self.language, key, &[(argument, Value::Count(*count))])
+    }
+
+    /// What stands at the head of each page and in its title.
+    pub fn portal_name(&self) -> Cow<'_, str> {
+        self.portal_name.as_deref().map_or_else(|| self.t("product"), Cow::Borrowed)
     }
 
     pub fn asset(&self, name: &str) -> String {
@@ -258,6 +274,15 @@ impl Frame {
             Label::Internal => "label-internal",
             Label::Sensitive => "label-sensitive",
         })
+    }
+}
+
+/// What people read in this language.
+pub fn name_in(names: &Names, language: Language) -> &str {
+    match language {
+        Language::Chinese => &names.zh,
+        Language::Uyghur => &names.ug,
+        Language::English => &names.en,
     }
 }
 

@@ -56,6 +56,33 @@ fn attribute<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&'a s
 }
 
 #[test]
+fn a_page_bears_the_portals_name_in_its_own_language_or_else_the_products() {
+    let names = Names { zh: "市门".into(), ug: "شەھەر".into(), en: "City <gate>".into() };
+    let view = |frame| {
+        let view = ErrorView {
+            frame,
+            status: 503,
+            kind: ErrorKind::Unavailable,
+            reference: None,
+            portal: None,
+            step_up: None,
+            again: None,
+            retry_after_s: None,
+        };
+        view.render().unwrap()
+    };
+    for (language, name) in [(Language::Chinese, "市门"), (Language::Uyghur, "شەھەر"), (Language::English, "City &#60;gate&#62;")] {
+        for frame in [Frame::portal(language, "/", String::new()), Frame::app_host(language)] {
+            let product = lang::text(language, "product");
+            let (plain, named) = (view(frame.clone()), view(frame.called(&names)));
+            for (page, name) in [(plain, &*product), (named, name)] {
+                assert!(page.contains(&format!(" · {name}</title>")) && page.contains(&format!("<span>{name}</span>")), "{page}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_page_says_its_language_and_direction() {
     for (language, name, page) in every_page() {
         let direction = if language.direction() == Direction::RightToLeft { "rtl" } else { "ltr" };

@@ -106,10 +106,10 @@ mod tests {
     fn the_place_is_private_within_a_directory_that_is_not_and_refused_where_it_is_open_itself() {
         let home = tempfile::tempdir().unwrap();
         let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-        let yumen = home.path().join("yumen");
-        std::fs::create_dir(&yumen).unwrap();
-        mode(&yumen, 0o755);
-        let place = yumen.join("terminals");
+        let open = home.path().join("yumen");
+        std::fs::create_dir(&open).unwrap();
+        mode(&open, 0o755);
+        let place = open.join("terminals");
         make_private(&place).unwrap();
         assert!(is_private(&place, 0o700));
         mode(&place, 0o755);

@@ -17,12 +17,12 @@ const RULE: &str = "[[app.rule]]\nname = \"r\"\nroles = [\"member\"]\n";
 fn a_proof_is_asked_for_again_while_the_session_lasts() {
     let longer = |key: &str, lasts: &str| format!("`{key}` is longer than a session lasts in this app, \"{lasts}\"");
     assert_eq!(said(&with("[labels.public]\noverall = \"1h\"", "fresh = \"1h\"")), [""; 0]);
-    assert_eq!(said(&with("[labels.public]\noverall = \"1h\"", "fresh = \"2h\"")), [format!("16: {}", longer("app.fresh", "1h"))]);
-    assert_eq!(said(&with("[session]\noverall = \"2h\"", "fresh = \"3h\"")), [format!("16: {}", longer("app.fresh", "2h"))]);
+    assert_eq!(said(&with("[labels.public]\noverall = \"1h\"", "fresh = \"2h\"")), [format!("15: {}", longer("app.fresh", "1h"))]);
+    assert_eq!(said(&with("[session]\noverall = \"2h\"", "fresh = \"3h\"")), [format!("15: {}", longer("app.fresh", "2h"))]);
     assert_eq!(said(&with("[labels.internal]\noverall = \"1h\"", "fresh = \"2h\"")), [""; 0], "another label's");
     assert_eq!(
         said(&with("[labels.public]\noverall = \"1h\"", &format!("{RULE}fresh = \"2h\""))),
-        [format!("19: {}", longer("app.rule.fresh", "1h"))]
+        [format!("18: {}", longer("app.rule.fresh", "1h"))]
     );
     let report = refuse(&with("[labels.public]\noverall = \"1h\"", "fresh = \"2h\""));
     assert!(report.contains("found \"2h\"") && report.contains("raise `labels.public.overall`"), "{report}");

@@ -47,8 +47,11 @@ impl Desk {
         let account = self.known(id).await?;
         let action = if manages { Action::ManagerAppointed } else { Action::ManagerDismissed };
         let event = about(action, &account).with("unit", &account.unit);
+        if !manages {
+            return self.dismiss_manager(actor, id, event).await;
+        }
         let change = async {
-            let changed = self.store.set_unit_manager(id, manages).await?;
+            let changed = self.store.set_unit_manager(id, true).await?;
             self.load_managers().await?;
             match changed {
                 true => Ok(()),
@@ -57,6 +60,12 @@ impl Desk {
             }
         };
         self.recorded(actor, event, change).await
+    }
+
+    /// Taking away waits for nothing: she is no manager in memory first.
+    async fn dismiss_manager(&self, actor: &Actor, id: AccountId, event: Event) -> Result<(), AdminError> {
+        self.permissions.dismiss(id);
+        self.taken_away(actor, event, self.store.set_unit_manager(id, false)).await.map(drop)
     }
 
     /// Whether an act on this account is within reach.
@@ -78,7 +87,10 @@ impl Desk {
                 MachineRecovery::Done(account) => Ok(account),
                 MachineRecovery::NoSuch => Err(AdminError::NoSuchAccount),
                 MachineRecovery::NotSecurityAdministrator => Err(AdminError::NotToBeRecovered),
-                MachineRecovery::AnotherCan(other) => Err(AdminError::AnotherCan(other)),
+                MachineRecovery::AnotherCan { name, wait } => {
+                    tracing::warn!(%name, "a recovery at the machine waits: if nobody meant it, sign in as security administrator");
+                    Err(AdminError::AnotherCan { name, hours: wait.as_secs().div_ceil(3_600) })
+                }
             }
         };
         let account = self.recorded(actor, event, change).await?;

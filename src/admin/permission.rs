@@ -167,6 +167,11 @@ pub struct Permissions {
 }
 
 impl Permissions {
+    /// She manages nothing any more.
+    pub fn dismiss(&self, account: AccountId) {
+        self.managers.rcu(|managers| managers.iter().copied().filter(|manager| *manager != account).collect::<HashSet<_>>());
+    }
+
     pub fn set_managers(&self, managers: HashSet<AccountId>) {
         self.managers.store(Arc::new(managers));
     }

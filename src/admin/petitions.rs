@@ -18,6 +18,9 @@ use crate::crypto::{Half, HalfHash};
 use crate::model::{Account, AccountId, AccountName, Action, Event, Outcome, PetitionId, PetitionState, TokenId};
 use crate::store::{NewPetition, StoreError, StoredPetition};
 
+/// So long somebody who could confirm counts towards two, whatever has become of her since: otherwise one alone would switch the others
+/// off, and then make accomplices.
+pub const STILL_COUNTS: Duration = Duration::from_hours(72);
 /// How long the proposer has to show her key.
 const DRAFT_LIVES: Duration = Duration::from_secs(5 * 60);
 
@@ -111,10 +114,11 @@ impl Desk {
         Err(AdminError::Proposed(Box::new(self.draft(actor, proposal, now).await?)))
     }
 
-    /// Those whose number says whether two are needed: whoever has lost her tokens is not counted for her own recovery.
+    /// Those whose number says whether two are needed: whoever has lost one thing is not counted for its recovery, behind which she shows the
+    /// other.
     async fn needed(&self, proposal: &Proposal, now: Time) -> Result<Vec<Account>, StoreError> {
-        let mut wardens = self.store.wardens(now).await?;
-        if proposal.is_recovery() {
+        let mut wardens = self.store.wardens_within(STILL_COUNTS, now).await?;
+        if proposal.asks_for_what_is_left() {
             wardens.retain(|warden| proposal.subject().is_none_or(|person| person.account != warden.id));
         }
         Ok(wardens)
@@ -215,7 +219,7 @@ impl Desk {
         if let Err(error) = self.may_confirm(identity, &petition, proof, now).await {
             self.journal.note(actor.sign(Event { outcome: Outcome::Failed, ..event }.with("why", &error)));
             if matches!(error, AdminError::ChangedMeanwhile | AdminError::ProposerGone) {
-                self.store.fail_petition(id).await?;
+                self.store.fail_petition(id, PetitionState::Open).await?;
                 self.count_waiting(now).await;
             }
             return Err(error);
@@ -259,7 +263,7 @@ impl Desk {
         let id = petition.stored.id;
         let carried = self.carry_out(actor, petition.proposal, authority, petition.stored.half, now).await;
         if carried.is_err() {
-            self.store.fail_petition(id).await?;
+            self.store.fail_petition(id, PetitionState::Done).await?;
         }
         self.count_waiting(now).await;
         carried
@@ -312,9 +316,14 @@ impl Desk {
     ) -> Result<(), AdminError> {
         let petition = self.found(id).await?;
         let event = petition.proposal.sign(Event::done(action).with("petition", id)).with("proposed-by", &petition.stored.proposer_name);
-        let done = self.taken_away(actor, event, close).await?;
+        let done = self.taken_away(actor, event.clone(), close).await?;
         self.count_waiting(now).await;
-        if done { Ok(()) } else { Err(AdminError::PetitionClosed(petition.stored.state)) }
+        if done {
+            return Ok(());
+        }
+        let error = AdminError::PetitionClosed(petition.stored.state);
+        self.journal.note(actor.sign(Event { outcome: Outcome::Failed, ..event }.with("why", &error)));
+        Err(error)
     }
 
     pub async fn petition(&self, actor: &Actor, id: PetitionId) -> Result<Petition, AdminError> {

@@ -148,6 +148,11 @@ impl Proposal {
         if self.is_recovery() { SHORT } else { LONG }
     }
 
+    /// Whether what comes of it opens nothing before the person has shown what she still has.
+    pub const fn asks_for_what_is_left(&self) -> bool {
+        matches!(self, Self::NewToken { .. } | Self::NewPassword { .. })
+    }
+
     /// Puts what it is about on a record.
     pub fn sign(&self, event: Event) -> Event {
         let event = event.with("change", self.word());

@@ -128,10 +128,12 @@ impl HeldUsbKey {
         &self.account
     }
 
-    /// The token's serial number, if this use is its first: by the authority's rule alone, or after it was issued.
-    pub fn first_use(&self) -> Option<String> {
+    /// The token's serial number, if it becomes active by this use: its first, by the authority's rule alone, or of one that was issued to
+    /// somebody who has proved something else already.
+    pub fn activated_for(&self, request: &UsbKeyRequest) -> Option<String> {
         match &self.token {
             Held::Registered { first_use: false, .. } => None,
+            Held::Registered { .. } if request.account.is_none() => None,
             Held::Registered { serial, .. } => Some(serial.to_string()),
             Held::New => Some(self.certificate.serial()),
         }
@@ -145,6 +147,8 @@ pub struct ShownUsbKey {
     pub(super) account: AccountId,
     /// Whether she was asked for it by name.
     pub(super) was_named: bool,
+    /// It was issued to her, and nobody has shown it yet: that the one who did is she takes her password.
+    pub(super) first_use: bool,
     pub(super) is_hardware_only: bool,
     pub(super) certificate: NewCertificate,
 }
@@ -153,6 +157,7 @@ pub struct ShownUsbKey {
 struct Answered {
     account: AccountId,
     was_named: bool,
+    first_use: bool,
     is_hardware_only: bool,
     token: TokenId,
     fingerprint: [u8; 32],
@@ -286,15 +291,19 @@ impl UsbKeys {
         let there = match (request.shown_for(), &token) {
             (ShownFor::Enrolment, _) => true,
             (_, Held::New) => self.store.register_certificate(&certificate, account.id, now).await?,
+            (_, Held::Registered { first_use: true, .. }) if request.account.is_none() => true,
             (_, Held::Registered { .. }) => self.store.use_usb_key(certificate.token, now).await?,
         };
+        let first_use = request.account.is_none() && matches!(token, Held::Registered { first_use: true, .. });
         if !there {
             return Ok(None);
         }
+        self.store.note_hardware(certificate.token, is_hardware_only).await?;
         let code = Token::random()?;
         let answered = Answered {
             account: account.id,
             was_named: request.account.is_some(),
+            first_use,
             is_hardware_only,
             token: certificate.token,
             fingerprint: certificate.fingerprint,
@@ -341,8 +350,8 @@ impl UsbKeys {
             issuer: answered.issuer,
             not_after: Time::from_millis(answered.not_after_ms),
         };
-        let Answered { account, was_named, is_hardware_only, .. } = answered;
-        Ok(Some(ShownUsbKey { shown_for: was_for, account, was_named, is_hardware_only, certificate }))
+        let Answered { account, was_named, first_use, is_hardware_only, .. } = answered;
+        Ok(Some(ShownUsbKey { shown_for: was_for, account, was_named, first_use, is_hardware_only, certificate }))
     }
 
     /// The token to which a certificate is registered, if it opens something.

@@ -1,9 +1,12 @@
 //! Signing in with a USB-KEY, and what comes of a wrong one.
 //!
 //! Invariant: a certificate is two factors (the token, and its PIN) only where its authority certifies keys in hardware alone. From any other
-//! it is one, and opens nothing without the password, whichever of them came first.
+//! it is one, and opens nothing without the password, whichever of them came first. One that was issued to somebody asks for her
+//! password at its first use: whoever issues it alone must not come in by it.
 
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::denied::{Denied, Why};
 use super::failures::Counted;
@@ -17,6 +20,24 @@ use crate::store::{NewChallenge, Purpose, StepKind, WrongAnswer};
 
 /// How long the password is waited for after the USB-KEY.
 const STEP_LIFE: Duration = Duration::from_secs(5 * 60);
+
+/// A USB-KEY that was right and waits for the password.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    token: TokenId,
+    first_use: bool,
+    is_hardware_only: bool,
+}
+
+impl Waiting {
+    fn of(shown: &ShownUsbKey) -> Self {
+        Self { token: shown.certificate.token, first_use: shown.first_use, is_hardware_only: shown.is_hardware_only }
+    }
+
+    fn read(state: &str) -> Option<Self> {
+        serde_json::from_str(state).ok()
+    }
+}
 
 /// What a right USB-KEY leads to.
 #[derive(Debug)]
@@ -60,7 +81,7 @@ impl SignIn {
             let factor = Factor::by_certificate(shown.is_hardware_only);
             return self.open(account.id, token, factor, browser, now).await.map(AfterUsbKey::SignedIn);
         }
-        if shown.is_hardware_only {
+        if shown.is_hardware_only && !shown.first_use {
             return self.open(shown.account, token, Factor::UsbKey, browser, now).await.map(AfterUsbKey::SignedIn);
         }
         let account = self.active(shown.account).await?;
@@ -70,18 +91,18 @@ impl SignIn {
             binding: step.hash(),
             account: Some(account.id),
             purpose: Purpose::PasswordAfterUsbKey,
-            state: token.to_string(),
+            state: serde_json::to_string(&Waiting::of(&shown)).map_err(Denied::broken)?,
             expires: now.plus(STEP_LIFE),
         };
         self.store.put_challenge(&new, now).await.map_err(Denied::broken)?;
         Ok(AfterUsbKey::PasswordNeeded(Pending { token: step, account }))
     }
 
-    /// Whose USB-KEY was right, and waits for her password.
-    pub async fn who_showed_usb_key(&self, step: &Token, now: Time) -> Result<Account, Denied> {
+    /// Whose USB-KEY was right and waits for her password, and whether it was its first use.
+    pub async fn who_showed_usb_key(&self, step: &Token, now: Time) -> Result<(Account, bool), Denied> {
         let open = self.store.challenge(step.hash(), Purpose::PasswordAfterUsbKey, now).await.map_err(Denied::broken)?;
-        match open.and_then(|open| open.account) {
-            Some(account) => self.active(account).await,
+        match open.as_ref().and_then(|open| open.account.zip(Waiting::read(&open.state))) {
+            Some((account, waiting)) => Ok((self.active(account).await?, waiting.first_use)),
             None => Err(Denied::new(Why::NothingPending, None)),
         }
     }
@@ -94,15 +115,18 @@ impl SignIn {
         browser: Browser,
         now: Time,
     ) -> Result<SignedIn, Denied> {
-        let account = self.who_showed_usb_key(step, now).await?;
+        let (account, _) = self.who_showed_usb_key(step, now).await?;
         let pending = self.check_password(account.name.as_str(), typed, now).await?;
         self.store.spend_step(pending.token.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
         let taken = self.store.take_challenge(step.hash(), step.hash(), Purpose::PasswordAfterUsbKey, now).await.map_err(Denied::broken)?;
-        let token = taken.and_then(|taken| taken.state.parse::<TokenId>().ok());
-        match token {
-            Some(token) if pending.account.id == account.id => self.open(account.id, token, Factor::PasswordAndUsbKey, browser, now).await,
-            _ => Err(Denied::new(Why::NothingPending, Some(account))),
+        let waiting = taken.and_then(|taken| Waiting::read(&taken.state)).filter(|_| pending.account.id == account.id);
+        let Some(Waiting { token, first_use, is_hardware_only }) = waiting else {
+            return Err(Denied::new(Why::NothingPending, Some(account)));
+        };
+        if first_use && !self.store.use_usb_key(token, now).await.map_err(Denied::broken)? {
+            return Err(Denied::new(Why::WrongUsbKey, Some(account)));
         }
+        self.open(account.id, token, Factor::by_certificate(is_hardware_only), browser, now).await
     }
 
     /// A wrong USB-KEY, where somebody had named herself before, counts as any other wrong answer to the second factor: one of her own that

@@ -104,6 +104,9 @@ async fn each_half_minute(house: &House) {
     if let Err(error) = house.store.keep_clock(&house.clock.reading()).await {
         tracing::warn!(%error, "the clock could not be written down; sessions may end early if the machine is started anew");
     }
+    if let Err(error) = house.store.note_wardens(now).await {
+        tracing::warn!(%error, "who can confirm changes could not be written down");
+    }
     if let Err(error) = house.store.sweep(now).await {
         tracing::warn!(%error, "expired codes and challenges could not be removed");
     }

@@ -29,6 +29,7 @@ mod tests;
 mod tokens;
 mod trust;
 mod unused;
+mod wardens;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -111,10 +111,16 @@ def test_a_person_signs_in_with_a_key_that_was_made_in_her_token(house, drawer, 
     person = house.person()
     usb_key = issue(house, drawer, person, kind)
     assert state_of(house, usb_key) == "issued"
+    issuer = shell(house, drawer)
+    issuer.sign_in(usb_key)
+    assert not issuer.is_in() and state_of(house, usb_key) == "issued", "whoever issued it has not her password"
     somebody = shell(house, drawer)
-    somebody.sign_in(usb_key)
+    somebody.sign_in(usb_key, person.password)
     assert somebody.is_in()
     assert state_of(house, usb_key) == "active"
+    again = shell(house, drawer)
+    again.sign_in(usb_key)
+    assert again.is_in(), "from then on it is enough"
 
 
 def test_without_the_pin_or_the_token_there_is_no_sign_in(house, drawer):
@@ -179,7 +185,7 @@ def test_a_lost_usb_key_opens_nothing_more_and_ends_what_it_opened(house, drawer
     person = house.person()
     usb_key = issue(house, drawer, person)
     somebody = shell(house, drawer)
-    somebody.sign_in(usb_key)
+    somebody.sign_in(usb_key, person.password)
     assert somebody.is_in()
     house.gateway.token("lost", usb_key.serial)
     until(lambda: not somebody.is_in(), 5, "its session ends")
@@ -273,6 +279,9 @@ def test_in_a_browser_the_pin_opens_the_usb_key_and_the_usb_key_the_portal(house
     browser = window(own)
     lead_to_key_host(house, browser)
     screen.type_into(PIN, usb_key.pin)
+    browser.see("form#usb-key-password")
+    browser.fill("form#usb-key-password [name=password]", person.password)
+    browser.submit("form#usb-key-password")
     browser.see("form#sign-out")
     assert state_of(house, usb_key) == "active"
 

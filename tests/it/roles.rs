@@ -271,3 +271,26 @@ async fn a_locked_out_security_administrator_begins_anew_at_the_machine_but_not_
     let done: Vec<_> = recovered.iter().filter(|(outcome, _)| *outcome == Outcome::Failed).collect();
     assert_eq!((recovered.len(), done.len()), (7, 3), "{recovered:?}");
 }
+
+#[tokio::test]
+async fn when_none_of_them_has_signed_in_for_a_day_the_machine_recovers_one_of_several() {
+    let house = House::open().await;
+    let mut li = house.signed_in("li", Role::SecurityAdministrator).await;
+    house.enrolled("shen", Role::SecurityAdministrator).await;
+    let hour = std::time::Duration::from_secs(3_600);
+    let recover = async || house.ask(Ask::Recover { name: "shen".to_owned() }, None).await;
+    let waits = async |hours: &str| match recover().await {
+        ControlAnswer::Refused { why } => assert!(why.contains(&format!("repeat this in {hours} hours")), "{why}"),
+        other => panic!("{other:?}"),
+    };
+    house.clock.advance(hour);
+    waits("24").await;
+    house.clock.advance(hour * 23);
+    waits("1").await;
+    crate::house::sign_in(&mut li, &format!("https://{PORTAL}/"), "li").await;
+    house.clock.advance(hour * 2);
+    waits("24").await;
+    house.clock.advance(hour * 24);
+    assert!(matches!(recover().await, ControlAnswer::Invited { .. }), "nobody has signed in meanwhile");
+    house.close().await;
+}

@@ -109,6 +109,34 @@ async fn what_takes_away_never_needs_two() {
 }
 
 #[tokio::test]
+async fn whoever_switches_the_others_off_is_not_alone_for_three_days() {
+    let town = Town::of(&["ada", "bea", "cyd"]).await;
+    town.desk.store.note_wardens(NOW).await.unwrap();
+    let (ada, bea) = (town.actor("ada"), town.id("bea").await);
+    town.desk.disable(&ada, bea).await.unwrap();
+    let key = town.serial_of("cyd").await;
+    town.desk.stop_token(&ada, &key, TokenEnd::Lost, NOW).await.unwrap();
+    let before = town.everything().await;
+    let wishes = [What::Invite("eve", Role::SecurityAdministrator), What::Enable("bea"), What::Lacks("cyd", Lacks::Both), What::Trust];
+    for what in wishes {
+        assert!(matches!(town.ask("ada", what).await, Err(AdminError::NobodyToConfirm)), "{what:?}");
+    }
+    assert_eq!(town.everything().await, before);
+    let eve = new("eve", Role::SecurityAdministrator);
+    let almost = later(72 * 3_600 - 1);
+    assert!(matches!(town.desk.invite(&ada, eve.clone(), almost).await, Err(AdminError::NobodyToConfirm)));
+    town.desk.invite(&ada, eve, later(72 * 3_600)).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_of_two_does_not_begin_the_other_one_anew_alone() {
+    let town = Town::of(&["ada", "bea"]).await;
+    assert!(matches!(town.ask("ada", What::Lacks("bea", Lacks::Both)).await, Err(AdminError::NobodyToConfirm)));
+    // Behind these links she shows what she still has.
+    town.draft("ada", What::Lacks("bea", Lacks::Token)).await;
+}
+
+#[tokio::test]
 async fn a_way_round_by_another_name_for_it_meets_the_same_two() {
     let town = Town::of(&["ada", "bea"]).await;
     // Making somebody staff by renewing a member's invitation, or taking over the one of somebody who is to be staff.

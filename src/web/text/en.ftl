@@ -52,6 +52,7 @@ usb-key-show = The USB-KEY is plugged in
 usb-key-back = Back
 usb-key-password-title = Enter your password too
 usb-key-password-intro = The USB-KEY of { $name } was right. With this kind of certificate, the password is needed as well.
+usb-key-password-first = The USB-KEY of { $name } was right. At its first use, the password is needed as well.
 
 # Sign-in
 sign-in-title = Sign in
@@ -676,7 +677,8 @@ alert-change-closed = This change does not wait any more: somebody else has ende
 alert-change-is-yours = You proposed this change, so another one has to confirm it.
 alert-proposer-gone = Whoever proposed this may not do so any more, or her token has ended. It was not carried out; propose it anew.
 alert-changed-meanwhile = What this is about has changed since it was proposed. It was not carried out; look at it and propose it anew.
-alert-nobody-to-confirm = It takes two security administrators whom it is not about, and there is no other one who could confirm it.
+alert-nobody-to-confirm = It takes two security administrators whom it is not about, and there is no other one who could confirm it. Whoever was switched off or lost her tokens still counts for three days.
+alert-begins-anew = This account was in use before and begins anew. Ask a security administrator for a link.
 alert-nothing-to-prove-by = She has no token by which she could show that it is she. Invite her again: she sets up her account anew.
 alert-half-wrong = The link and the code do not fit, or their time is over. Check the code.
 alert-manager-appointed = She manages her unit from now on.

@@ -52,6 +52,7 @@ usb-key-show = 已插入 USB-KEY
 usb-key-back = 返回
 usb-key-password-title = 还需输入密码
 usb-key-password-intro = { $name } 的 USB-KEY 验证通过。使用此类证书时，还需输入密码。
+usb-key-password-first = { $name } 的 USB-KEY 验证通过。首次使用时，还需输入密码。
 
 # 登录
 sign-in-title = 登录
@@ -608,7 +609,8 @@ alert-change-closed = 此变更已不再等待确认：已由他人办结，或�
 alert-change-is-yours = 此变更由您提出，须由另一人确认。
 alert-proposer-gone = 提出人已无此权限，或者其令牌已终止。变更未执行，请重新提出。
 alert-changed-meanwhile = 变更所涉及的内容在提出之后已发生变化。变更未执行，请核对后重新提出。
-alert-nobody-to-confirm = 此操作须由两名与之无关的安全管理员完成，目前没有其他人可以确认。
+alert-nobody-to-confirm = 此操作须由两名与之无关的安全管理员完成，目前没有其他人可以确认。被停用或丢失令牌的安全管理员在三天内仍计算在内。
+alert-begins-anew = 该账号曾启用过，正在重新启用。请向安全管理员索取链接。
 alert-nothing-to-prove-by = 该用户没有可用于验证本人身份的令牌。请重新邀请该用户，由其重新启用账号。
 alert-half-wrong = 链接与验证码不符或已过期，请核对验证码。
 alert-manager-appointed = 该用户已成为单位管理员。

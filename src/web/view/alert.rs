@@ -129,6 +129,8 @@ alerts! {
     ChangedMeanwhile Error "alert-changed-meanwhile",
     NobodyToConfirm Error "alert-nobody-to-confirm",
     NothingToProveBy Error "alert-nothing-to-prove-by",
+    /// The account was somebody's, and its link is made by security administrators.
+    BeginsAnew Error "alert-begins-anew",
     /// The code that belongs to a link.
     HalfWrong Error "alert-half-wrong",
     TokensImported { count } Done "alert-tokens-imported",

@@ -249,7 +249,8 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ),
         (
             "usb-key-password",
-            UsbKeyPasswordView { frame: stranger("/sign-in"), return_to: ReturnTo::default(), name: typed.name.into() }.render(),
+            UsbKeyPasswordView { frame: stranger("/sign-in"), return_to: ReturnTo::default(), name: typed.name.into(), first_use: true }
+                .render(),
         ),
         ("signed-out", SignedOutView { frame: stranger("/sign-in"), everywhere: false }.render()),
         ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),

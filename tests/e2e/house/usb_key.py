@@ -145,9 +145,7 @@ class Shell:
     def ask(self):
         """Asks the portal for a sign-in by USB-KEY; the address on the other host."""
         _, _, page = self.at_portal("/sign-in")
-        form = re.search(r'<form id="usb-key" method="post" action="([^"]+)">(.*?)</form>', page, re.S)
-        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[2]))
-        status, _, page = self.at_portal(html.unescape(form[1]), fields)
+        status, _, page = self.send(page, "usb-key")
         assert status == 200, page
         return html.unescape(re.search(r'id="show-usb-key"[^>]* href="([^"]+)"', page)[1])
 
@@ -157,12 +155,23 @@ class Shell:
             words = (*words, "--engine", "pkcs11", "--key-type", "ENG", "--key", usb_key.uri(pin), "--cert", certificate or usb_key.certificate)
         return self.curl(link, *words)
 
-    def sign_in(self, usb_key):
-        """All of it; what the portal says in the end."""
+    def send(self, page, name, **typed):
+        """Sends a form of a page."""
+        form = re.search(rf'<form id="{name}" method="post" action="([^"]+)">(.*?)</form>', page, re.S)
+        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[2]))
+        return self.at_portal(html.unescape(form[1]), {**fields, **typed})
+
+    def sign_in(self, usb_key, password=None):
+        """All of it; what the portal says in the end. The first use of one that was issued takes the password too."""
         status, leads, page = self.show(self.ask(), usb_key)
         assert status in (302, 303), f"{status}\n{page}"
         assert leads.startswith(self.portal), leads
-        return self.at_portal(leads)
+        status, leads, page = self.at_portal(leads)
+        if password is not None:
+            assert leads and "/sign-in/usb-key/password" in leads, f"{status} {leads}\n{page}"
+            _, _, page = self.at_portal(leads)
+            status, leads, page = self.send(page, "usb-key-password", password=password)
+        return status, leads, page
 
     def is_in(self):
         status, _, page = self.at_portal("/")

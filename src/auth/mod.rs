@@ -65,7 +65,7 @@ pub use petition_proof::{PetitionProof, PetitionStep};
 pub use recovery::{CheckedCode, Means, Recovering, RecoveryError};
 pub use return_to::ReturnPath;
 pub use session::{Browser, Ended, SessionError, Sessions};
-pub use session_list::{SessionCounts, SessionRow};
+pub use session_list::{CertificateInUse, SessionCounts, SessionRow};
 pub use sign_in::{Pending, SecondFactors, SignIn, SignedIn};
 pub use step_up::{StepUpMeans, SteppedUp};
 pub use tally::{SignInCounts, SignInTally};

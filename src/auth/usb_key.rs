@@ -7,8 +7,10 @@
 //! Invariant: only a [`TrustedCertificate`] answers, for one account: the holder of the token that it is registered to, or whom the
 //! authority's own rule names. Whoever was asked for it by name gets no other account's answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::ceremony::CHALLENGE_LIFE;
@@ -149,6 +151,8 @@ struct Answered {
     subject: String,
     issuer: String,
     not_after_ms: i64,
+    /// In base64.
+    chain: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -207,6 +211,7 @@ impl UsbKeys {
             subject: certificate.subject().to_owned(),
             issuer: certificate.issuer().to_owned(),
             not_after: certificate.not_after(),
+            chain: Some(Arc::clone(certificate.chain())),
         };
         Ok(HeldUsbKey { account, token: token.0, certificate: certificate_row, is_hardware_only: certificate.is_hardware_only() })
     }
@@ -275,7 +280,7 @@ impl UsbKeys {
         let there = match (request.shown_for(), &token) {
             (ShownFor::Enrolment, _) => true,
             (_, Held::New) => self.store.register_certificate(&certificate, account.id, now).await?,
-            (_, Held::Registered { .. }) => self.store.use_usb_key(certificate.token, now).await?,
+            (_, Held::Registered { .. }) => self.store.use_usb_key(&certificate, now).await?,
         };
         if !there {
             return Ok(None);
@@ -291,6 +296,7 @@ impl UsbKeys {
             subject: certificate.subject,
             issuer: certificate.issuer,
             not_after_ms: certificate.not_after.millis(),
+            chain: certificate.chain.map(|chain| BASE64.encode(&chain)),
         };
         let new = NewChallenge {
             id: code.hash(),
@@ -323,6 +329,7 @@ impl UsbKeys {
             subject: answered.subject,
             issuer: answered.issuer,
             not_after: Time::from_millis(answered.not_after_ms),
+            chain: answered.chain.and_then(|chain| BASE64.decode(chain.as_bytes()).ok()).map(Into::into),
         };
         let Answered { account, was_named, is_hardware_only, .. } = answered;
         Ok(Some(ShownUsbKey { account, was_named, is_hardware_only, certificate }))

@@ -68,13 +68,9 @@ pub(super) fn chain(
         None => None,
         Some([]) if untold == Untold::Passed => None,
         Some(lists) => match RevocationOptionsBuilder::new(lists) {
-            Ok(options) => Some(
-                options
-                    .with_depth(RevocationCheckDepth::Chain)
-                    .with_status_policy(unknown)
-                    .with_expiration_policy(stale)
-                    .build(),
-            ),
+            Ok(options) => {
+                Some(options.with_depth(RevocationCheckDepth::Chain).with_status_policy(unknown).with_expiration_policy(stale).build())
+            }
             // It should have lists, and none of them can be used. Whether the certificate is this authority's at all is still to be told.
             Err(_) => {
                 path(leaf, &anchors, &between, wall, None)?;

@@ -131,6 +131,12 @@ impl ClientTrust {
         Self { authorities: kept.cloned().collect(), stamps: self.stamps.clone() }
     }
 
+    /// Whether the certificates of every authority could be read: else nobody can say that an authority was withdrawn. The gateway's own may
+    /// not be made yet.
+    pub fn is_complete(&self) -> bool {
+        self.authorities.iter().all(|authority| !authority.anchors.is_empty() || authority.source.keeper == Keeper::Gateway)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.authorities.is_empty()
     }

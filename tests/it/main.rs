@@ -48,4 +48,5 @@ mod units;
 mod upstream_tls;
 mod usb_key;
 mod usb_key_apps;
+mod usb_key_lists;
 mod way;

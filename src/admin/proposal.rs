@@ -240,10 +240,11 @@ impl Desk {
                 let person = self.person(account).await?;
                 let active: Vec<TokenKind> =
                     self.store.tokens_of(account).await?.iter().filter(|token| is_active(token)).map(|token| token.kind).collect();
-                let by_code = match active.iter().any(|kind| *kind != TokenKind::Oath) {
+                let has = |kind| active.contains(&kind);
+                let by_code = match has(TokenKind::WebAuthn) || has(TokenKind::UsbKey) {
                     true => false,
-                    false if person.role.is_staff() || active.is_empty() => return Err(AdminError::NothingToProveBy),
-                    false => true,
+                    false if has(TokenKind::Oath) && !person.role.is_staff() => true,
+                    false => return Err(AdminError::NothingToProveBy),
                 };
                 Proposal::NewPassword { person, by_code }
             }

@@ -31,6 +31,8 @@ pub enum KeyChangeError {
     WrongProof(Box<Denied>),
     #[error("a fresh proof by one of the account's tokens is needed")]
     NoProof,
+    #[error("nobody vouches that the key of this certificate lies in hardware")]
+    NotHardware,
     #[error("this key is registered already")]
     KeyTaken,
     #[error("the account has as many keys as it may have; remove one first")]

@@ -31,6 +31,7 @@ mod step_up;
 mod tally;
 mod tokens;
 mod usb_key;
+mod usb_key_proof;
 mod usb_key_sign_in;
 mod visits;
 mod weak;

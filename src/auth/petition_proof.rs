@@ -19,6 +19,14 @@ pub enum PetitionStep {
 }
 
 impl PetitionStep {
+    /// As addresses call it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Propose => "propose",
+            Self::Confirm => "confirm",
+        }
+    }
+
     const fn purpose(self) -> Purpose {
         match self {
             Self::Propose => Purpose::Propose,
@@ -38,6 +46,10 @@ pub struct PetitionProof {
 }
 
 impl PetitionProof {
+    pub(super) fn new(identity: &Identity, (petition, step): (PetitionId, PetitionStep), token: TokenId) -> Self {
+        Self { account: identity.account(), session: identity.session_id(), petition, step, token }
+    }
+
     /// The token that was shown, if the proof is hers and for this.
     pub fn spend(self, identity: &Identity, petition: PetitionId, step: PetitionStep) -> Option<TokenId> {
         let Self { account, session, petition: about, step: made_for, token } = self;
@@ -75,7 +87,7 @@ impl KeyChanges {
             Err(error) => return Err(error.into()),
         };
         self.store.clear_failures(account.id).await?;
-        Ok(PetitionProof { account: account.id, session: identity.session_id(), petition, step, token })
+        Ok(PetitionProof::new(identity, (petition, step), token))
     }
 }
 
@@ -88,6 +100,6 @@ fn binding(identity: &Identity, petition: PetitionId) -> TokenHash {
 #[cfg(test)]
 impl PetitionProof {
     pub fn sample(identity: &Identity, petition: PetitionId, step: PetitionStep, token: TokenId) -> Self {
-        Self { account: identity.account(), session: identity.session_id(), petition, step, token }
+        Self::new(identity, (petition, step), token)
     }
 }

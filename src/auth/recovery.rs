@@ -11,12 +11,14 @@ use super::codes::{Codes, Found};
 use super::denied::{Denied, Why};
 use super::failures::{Failures, counts};
 use super::guesses::{CodeDenied, Guesses};
+use super::keys::KeyError;
 use super::password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
 use super::session::Sessions;
+use super::usb_key_proof::holds_usb_key;
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, RecoveryKind, Role, Serial, TokenState};
-use crate::store::{NewKey, Purpose, Recovered, Recovery, Store, StoreError};
+use crate::model::{Account, RecoveryKind, Role, Serial, TokenKind, TokenState};
+use crate::store::{NewKey, Purpose, Recovered, Recovery, Store, StoreError, StoredSeed};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
@@ -29,6 +31,8 @@ pub enum RecoveryError {
     /// The key was wrong; counted, and perhaps once too often.
     #[error(transparent)]
     WrongKey(Box<Denied>),
+    #[error("nobody vouches that the key of this certificate lies in hardware")]
+    NotHardware,
     #[error("the password {0}")]
     Password(#[from] NotAPassword),
     #[error("this key is registered already")]
@@ -62,6 +66,7 @@ impl RecoveryError {
 pub struct Means {
     pub key: Option<Challenge>,
     pub code: bool,
+    pub usb_key: bool,
 }
 
 /// A right code that is not spent yet.
@@ -113,7 +118,7 @@ impl Recovering {
         let known: Vec<Vec<u8>> = self.store.keys(account.id).await?.into_iter().map(|key| key.credential).collect();
         let key = self.ceremonies.ask_new_key(browser.hash(), &account, &known, Purpose::Recover, now).await?;
         let issued = self.store.seeds_of(account.id, TokenState::Issued, wall).await?;
-        Ok(Means { key: Some(key), code: account.role == Role::Member && !issued.is_empty() })
+        Ok(Means { key: Some(key), code: account.role == Role::Member && !issued.is_empty(), usb_key: false })
     }
 
     /// Whatever can refuse a new key, refuses it here; it is not hers yet.
@@ -152,10 +157,16 @@ impl Recovering {
     pub async fn own_token(&self, browser: &Token, now: Time) -> Result<Means, RecoveryError> {
         let recovery = self.of_kind(browser, &[RecoveryKind::Password, RecoveryKind::PasswordByCode], now).await?;
         if recovery.kind == RecoveryKind::PasswordByCode {
-            return Ok(Means { key: None, code: true });
+            return Ok(Means { key: None, code: true, usb_key: false });
         }
-        let key = self.ceremonies.ask_key(browser.hash(), recovery.account.id, Purpose::Recover, now).await?;
-        Ok(Means { key: Some(key), code: false })
+        let account = recovery.account.id;
+        let key = match self.ceremonies.ask_key(browser.hash(), account, Purpose::Recover, now).await {
+            Ok(key) => Some(key),
+            Err(CeremonyError::Key(KeyError::UnknownKey)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let usb_key = holds_usb_key(&self.store, account, now).await?;
+        Ok(Means { key, code: false, usb_key })
     }
 
     pub async fn show_key(&self, browser: &Token, challenge: &Token, credential: &str, now: Time) -> Result<(), RecoveryError> {
@@ -178,7 +189,9 @@ impl Recovering {
         if account.role != Role::Member {
             return Err(CodeDenied::NoToken.into());
         }
-        let found = self.guesses.look(&account, self.codes.find(account.id, TokenState::Active, |_| true, typed, wall)).await?;
+        // An app on a phone can be copied, and is no token in her hand.
+        let is_hardware = |stored: &StoredSeed| stored.kind == TokenKind::Oath;
+        let found = self.guesses.look(&account, self.codes.find(account.id, TokenState::Active, is_hardware, typed, wall)).await?;
         match self.store.prove_recovery_by_code(browser.hash(), &found.spending, now).await? {
             true => Ok(()),
             false => Err(CodeDenied::Wrong.into()),
@@ -200,7 +213,7 @@ impl Recovering {
         Ok(())
     }
 
-    async fn of_kind(&self, browser: &Token, kinds: &[RecoveryKind], now: Time) -> Result<Recovery, RecoveryError> {
+    pub(super) async fn of_kind(&self, browser: &Token, kinds: &[RecoveryKind], now: Time) -> Result<Recovery, RecoveryError> {
         let recovery = self.state(browser, now).await?;
         if kinds.contains(&recovery.kind) { Ok(recovery) } else { Err(RecoveryError::Gone) }
     }
@@ -210,7 +223,7 @@ impl Recovering {
         if recovery.proved { Ok(recovery.account) } else { Err(RecoveryError::Gone) }
     }
 
-    async fn proved(&self, browser: &Token, now: Time) -> Result<(), RecoveryError> {
+    pub(super) async fn proved(&self, browser: &Token, now: Time) -> Result<(), RecoveryError> {
         if self.store.prove_recovery(browser.hash(), now).await? { Ok(()) } else { Err(RecoveryError::Gone) }
     }
 

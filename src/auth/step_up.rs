@@ -11,10 +11,11 @@ use super::failures::counts;
 use super::identity::Identity;
 use super::keys::KeyError;
 use super::session::SessionError;
-use super::usb_key::ShownUsbKey;
+use super::usb_key::{ShownFor, ShownUsbKey};
+use super::usb_key_proof::holds_usb_key;
 use crate::clock::Time;
 use crate::crypto::Token;
-use crate::model::{Factor, Proof, Role, TokenId, TokenKind};
+use crate::model::{Factor, Proof, Role, TokenId};
 use crate::store::Purpose;
 
 /// Which of her tokens would do.
@@ -58,8 +59,7 @@ impl KeyChanges {
         };
         // Staff do not sign in by code, and so prove nothing more by one.
         let code = account.role == Role::Member && self.codes.has_active(account.id, |kind| fits(Factor::by_code_of(kind)), wall).await?;
-        let usb_key = (fits(Factor::UsbKey) || fits(Factor::PasswordAndUsbKey))
-            && self.store.tokens_of(account.id).await?.iter().any(|token| token.kind == TokenKind::UsbKey && token.opens(wall));
+        let usb_key = (fits(Factor::UsbKey) || fits(Factor::PasswordAndUsbKey)) && holds_usb_key(&self.store, account.id, wall).await?;
         Ok(StepUpMeans { key, code, usb_key })
     }
 
@@ -95,7 +95,7 @@ impl KeyChanges {
     /// which took a factor to open, for a password and a certificate.
     pub async fn step_up_by_usb_key(&self, identity: &Identity, shown: ShownUsbKey, now: Time) -> Result<SteppedUp, KeyChangeError> {
         let account = self.account(identity, now).await?;
-        if shown.account != account.id {
+        if shown.account != account.id || shown.shown_for != ShownFor::StepUp {
             return Err(KeyChangeError::NoProof);
         }
         self.store.clear_failures(account.id).await?;

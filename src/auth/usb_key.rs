@@ -23,7 +23,7 @@ use crate::store::{NewCertificate, NewChallenge, Purpose, Store, StoreError, Sto
 const CODE_LIFE: Duration = Duration::from_secs(30);
 
 /// What a USB-KEY is shown for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShownFor {
     SignIn,
@@ -31,6 +31,16 @@ pub enum ShownFor {
     StepUp,
     /// To be registered behind an invitation.
     Enrolment,
+    /// One change of her own tokens, in the words of the form that asked.
+    OwnTokens(String),
+    /// One change that needs two, by the one who proposes it.
+    Propose(String),
+    /// The same, by the one who confirms it.
+    Confirm(String),
+    /// The terminal of this code acts for her.
+    Terminal(String),
+    /// A new password instead of a forgotten one.
+    Recovery,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +90,8 @@ struct Written {
 }
 
 impl UsbKeyRequest {
-    pub fn shown_for(&self) -> ShownFor {
-        self.written.shown_for
+    pub fn shown_for(&self) -> &ShownFor {
+        &self.written.shown_for
     }
 
     /// Whose USB-KEY was asked for, where she had named herself before.
@@ -133,6 +143,7 @@ impl HeldUsbKey {
 /// A USB-KEY was shown by this browser, just now. Only [`UsbKeys::take`] makes one.
 #[derive(Clone, Debug)]
 pub struct ShownUsbKey {
+    pub(super) shown_for: ShownFor,
     pub(super) account: AccountId,
     /// Whether she was asked for it by name.
     pub(super) was_named: bool,
@@ -191,7 +202,7 @@ impl UsbKeys {
         let stored = self.store.certificate(certificate.fingerprint()).await?;
         let (account, token) = match request.shown_for() {
             ShownFor::Enrolment => self.enrolled(request, certificate, stored).await?,
-            ShownFor::SignIn | ShownFor::StepUp => self.holder(certificate, stored, now).await?,
+            _ => self.holder(certificate, stored, now).await?,
         };
         if !certificate.speaks_for(&account.unit) {
             return Err(NotHers::OtherUnit);
@@ -312,14 +323,20 @@ impl UsbKeys {
     }
 
     /// Takes a code from the browser that asked. `None`: it was never given out for that, is taken, too old, or another browser's.
-    pub async fn take(&self, code: &Token, browser: TokenHash, shown_for: ShownFor, now: Time) -> Result<Option<ShownUsbKey>, UsbKeyError> {
+    pub async fn take(
+        &self,
+        code: &Token,
+        browser: TokenHash,
+        shown_for: &ShownFor,
+        now: Time,
+    ) -> Result<Option<ShownUsbKey>, UsbKeyError> {
         // Looked at first, so that made-up codes do not queue for the one connection that writes.
         if self.store.challenge(code.hash(), Purpose::UsbKeyShown, now).await?.is_none() {
             return Ok(None);
         }
         let Some(taken) = self.store.take_challenge(code.hash(), browser, Purpose::UsbKeyShown, now).await? else { return Ok(None) };
         let (was_for, answered): (ShownFor, Answered) = serde_json::from_str(&taken.state)?;
-        if was_for != shown_for {
+        if was_for != *shown_for {
             return Ok(None);
         }
         let certificate = NewCertificate {
@@ -332,7 +349,7 @@ impl UsbKeys {
             chain: answered.chain.and_then(|chain| BASE64.decode(chain.as_bytes()).ok()).map(Into::into),
         };
         let Answered { account, was_named, is_hardware_only, .. } = answered;
-        Ok(Some(ShownUsbKey { account, was_named, is_hardware_only, certificate }))
+        Ok(Some(ShownUsbKey { shown_for: was_for, account, was_named, is_hardware_only, certificate }))
     }
 
     /// The token to which a certificate is registered, if it opens something.

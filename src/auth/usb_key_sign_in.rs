@@ -43,6 +43,9 @@ impl SignIn {
         browser: Browser,
         now: Time,
     ) -> Result<AfterUsbKey, Denied> {
+        if shown.shown_for != ShownFor::SignIn {
+            return Err(Denied::new(Why::NothingPending, None));
+        }
         let token = shown.certificate.token;
         if shown.was_named {
             let pending = pending.ok_or_else(|| Denied::new(Why::NothingPending, None))?;
@@ -105,7 +108,7 @@ impl SignIn {
     /// A wrong USB-KEY, where somebody had named herself before, counts as any other wrong answer to the second factor: one of her own that
     /// opens nothing any more as one that she signed, all else as made up. `None`: nobody had.
     pub async fn wrong_usb_key(&self, request: &UsbKeyRequest, wrong: WrongUsbKey<'_>, now: Time) -> Result<Option<Denied>, Denied> {
-        if request.shown_for() == ShownFor::Enrolment {
+        if *request.shown_for() == ShownFor::Enrolment {
             return Ok(None);
         }
         let Some(id) = request.account() else { return Ok(None) };
@@ -117,13 +120,18 @@ impl SignIn {
         let counted = self.failures.count_as(&account, kind).await.map_err(Denied::broken)?;
         match request.shown_for() {
             ShownFor::SignIn => self.end_binding_unless_may_try_again(&counted, request.binding(), now).await,
-            ShownFor::StepUp if matches!(counted, Counted::Alarm(_)) => {
+            ShownFor::Recovery => {
+                self.store.count_recovery_failure(request.binding()).await.map_err(Denied::broken)?;
+            }
+            ShownFor::Enrolment => {}
+            ShownFor::StepUp | ShownFor::OwnTokens(_) | ShownFor::Propose(_) | ShownFor::Confirm(_) | ShownFor::Terminal(_) => {
                 // Whoever sits before that session has no key of hers: the owner, who has one, can sign in anew.
-                if let Some(identity) = self.sessions.holder_of(request.binding()) {
+                if matches!(counted, Counted::Alarm(_))
+                    && let Some(identity) = self.sessions.holder_of(request.binding())
+                {
                     self.sessions.end(identity.session_id()).await.map_err(Denied::broken)?;
                 }
             }
-            ShownFor::StepUp | ShownFor::Enrolment => {}
         }
         Ok(Some(Denied::new(Why::WrongUsbKey, Some(account)).counted(counted)))
     }

@@ -205,7 +205,7 @@ impl Store {
             "SELECT ",
             account_columns!(),
             " FROM accounts WHERE role = 'security-administrator' AND state = 'active' AND EXISTS
-             (SELECT 1 FROM tokens WHERE tokens.account = accounts.id AND tokens.kind <> 'oath' AND tokens.state = 'active'
+             (SELECT 1 FROM tokens WHERE tokens.account = accounts.id AND tokens.kind IN ('webauthn', 'usb-key') AND tokens.state = 'active'
               AND (tokens.expires IS NULL OR tokens.expires > $1)) ORDER BY name"
         ))
         .bind(now.millis())

@@ -16,6 +16,7 @@ use super::enrol::ceremony_alert;
 use super::keys::{attempt, settle};
 use super::own::own_event;
 use super::sign_in::{status_of, told_to_wait, wait_of};
+use super::usb_key_proof;
 use super::view::{Alert, Ceremony, ChangePart, ChangeRow, ChangeView, ChangesView, InvitationView, RecoveryLinkView, Tone};
 
 const LIST: &str = "/console/changes";
@@ -63,7 +64,7 @@ pub async fn of_step(Path((id, _)): Path<(String, String)>, asked: Asked) -> Ans
     show(&asked, petition_id(&id)?, None, None).await
 }
 
-async fn show(asked: &Asked, id: PetitionId, alert: Option<Alert>, half: Option<String>) -> Answer {
+pub(super) async fn show(asked: &Asked, id: PetitionId, alert: Option<Alert>, half: Option<String>) -> Answer {
     let (actor, identity) = (actor(asked)?, asked.identity()?);
     let desk = &asked.portal.desk;
     let petition = desk.petition(&actor, id).await.map_err(refused)?;
@@ -75,10 +76,14 @@ async fn show(asked: &Asked, id: PetitionId, alert: Option<Alert>, half: Option<
     };
     let part = if petition.is_draft(asked.now) && own {
         let alone = desk.may_settle_alone(&petition.proposal, asked.now).await.map_err(refused)?;
-        ChangePart::Draft { alone, ceremony: key(asked, identity, id, PetitionStep::Propose).await? }
+        let (ceremony, usb_key) = keys(asked, identity, id, PetitionStep::Propose).await?;
+        ChangePart::Draft { alone, ceremony, usb_key }
     } else {
         match desk.may_look_at_confirming(identity, &petition, asked.now) {
-            Ok(()) => ChangePart::Confirm { ceremony: key(asked, identity, id, PetitionStep::Confirm).await? },
+            Ok(()) => {
+                let (ceremony, usb_key) = keys(asked, identity, id, PetitionStep::Confirm).await?;
+                ChangePart::Confirm { ceremony, usb_key }
+            }
             Err(AdminError::OwnPetition) => ChangePart::Waits { half },
             Err(AdminError::ConcernsYou) => ChangePart::ConcernsYou,
             Err(_) => ChangePart::Closed,
@@ -96,13 +101,30 @@ async fn show(asked: &Asked, id: PetitionId, alert: Option<Alert>, half: Option<
     told_to_wait(asked.show_with(status, &view)?, wait)
 }
 
-/// `None`: she has no security key with which she could answer here.
-async fn key(asked: &Asked, identity: &Identity, id: PetitionId, step: PetitionStep) -> Result<Option<Ceremony>, Refused> {
-    match asked.portal.auth.keys.petition_options(identity, id, step, asked.now).await {
-        Ok(Challenge { id, options }) => Ok(Some(Ceremony { options: options.to_string(), challenge: id.reveal() })),
-        Err(KeyChangeError::Ceremony(CeremonyError::Key(_))) => Ok(None),
-        Err(error) => Err(super::own::broken(error)),
-    }
+/// With what she could answer here: a security key, and a USB-KEY.
+async fn keys(
+    asked: &Asked,
+    identity: &Identity,
+    id: PetitionId,
+    step: PetitionStep,
+) -> Result<(Option<Ceremony>, Option<String>), Refused> {
+    let ceremony = match asked.portal.auth.keys.petition_options(identity, id, step, asked.now).await {
+        Ok(Challenge { id, options }) => Some(Ceremony { options: options.to_string(), challenge: id.reveal() }),
+        Err(KeyChangeError::Ceremony(CeremonyError::Key(_))) => None,
+        Err(error) => return Err(super::own::broken(error)),
+    };
+    Ok((ceremony, usb_key_proof::form(asked, format!("{LIST}/{id}/{}/usb-key", step.word())).await?))
+}
+
+/// The change, if she could take this step of it now.
+pub(super) async fn row_for(asked: &Asked, id: PetitionId, step: PetitionStep) -> Result<Option<ChangeRow>, Refused> {
+    let (actor, identity) = (actor(asked)?, asked.identity()?);
+    let petition = asked.portal.desk.petition(&actor, id).await.map_err(refused)?;
+    let hers = match step {
+        PetitionStep::Propose => petition.is_draft(asked.now) && petition.stored.proposer == identity.account(),
+        PetitionStep::Confirm => asked.portal.desk.may_look_at_confirming(identity, &petition, asked.now).is_ok(),
+    };
+    Ok(hers.then(|| row(asked, &petition)))
 }
 
 /// Asks that an authority is trusted.
@@ -144,6 +166,19 @@ async fn propose(asked: &Asked, actor: &Actor, id: PetitionId, form: &Fields) ->
         Ok(proof) => proof,
         Err(answer) => return answer,
     };
+    proposed(asked, actor, id, proof).await
+}
+
+/// Her proof for this step has come.
+pub(super) async fn proven(asked: &Asked, id: PetitionId, step: PetitionStep, proof: PetitionProof) -> Answer {
+    let actor = actor(asked)?;
+    match step {
+        PetitionStep::Propose => proposed(asked, &actor, id, proof).await,
+        PetitionStep::Confirm => confirmed(asked, &actor, id, proof).await,
+    }
+}
+
+async fn proposed(asked: &Asked, actor: &Actor, id: PetitionId, proof: PetitionProof) -> Answer {
     match asked.portal.desk.propose(actor, id, proof, asked.now).await {
         Ok(Proposing::Waits(proposed)) => show(asked, id, Some(Alert::ChangeProposed), proposed.half.map(|half| half.reveal())).await,
         Ok(Proposing::Done(carried)) => done(asked, carried).await,
@@ -160,6 +195,10 @@ async fn confirm(asked: &Asked, actor: &Actor, id: PetitionId, form: &Fields) ->
         Ok(proof) => proof,
         Err(answer) => return answer,
     };
+    confirmed(asked, actor, id, proof).await
+}
+
+async fn confirmed(asked: &Asked, actor: &Actor, id: PetitionId, proof: PetitionProof) -> Answer {
     match asked.portal.desk.confirm(actor, id, proof, asked.now).await {
         Ok(carried) => done(asked, carried).await,
         Err(error) => failed(asked, id, error).await,
@@ -250,6 +289,6 @@ pub(super) fn told(error: AdminError) -> Result<Alert, Refused> {
     })
 }
 
-fn petition_id(text: &str) -> Result<PetitionId, Refusal> {
+pub(super) fn petition_id(text: &str) -> Result<PetitionId, Refusal> {
     text.parse().map_err(|_| Refusal::NotFound)
 }

@@ -5,6 +5,7 @@
 //! 3. Removing and losing are done at once; adding asks for the new key, activating for a code.
 
 use http::StatusCode;
+use url::form_urlencoded;
 
 use crate::auth::{CeremonyError, Identity, KeyChangeError, KeyError, ProofNeeded, Proven, Why, cookies};
 use crate::crypto::Token;
@@ -32,7 +33,7 @@ pub(super) enum Next {
 }
 
 impl Next {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let serial = |text: &str| Serial::parse(text).ok();
         match text.split_once(' ') {
             None if text == "add" => Some(Self::Add),
@@ -44,7 +45,7 @@ impl Next {
         }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Add => "add".to_owned(),
             Self::PhoneApp => "phone".to_owned(),
@@ -54,8 +55,13 @@ impl Next {
         }
     }
 
+    /// As part of an address.
+    pub(super) fn query(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).append_pair("next", &self.text()).finish()
+    }
+
     /// The token that is said to be lost, which can prove nothing.
-    fn lost(&self) -> Option<&Serial> {
+    pub(super) fn lost(&self) -> Option<&Serial> {
         match self {
             Self::Lose(serial) => Some(serial),
             Self::Add | Self::PhoneApp | Self::Remove(_) | Self::Activate(_) => None,
@@ -101,27 +107,38 @@ pub(super) async fn ask_for_proof(asked: &Asked, next: &Next, alert: Option<Aler
         Ok(needed) => needed,
         Err(error) => return failed(asked, error).await,
     };
-    let purpose = match next {
-        Next::Add => ProvePurpose::AddKey,
-        Next::PhoneApp => ProvePurpose::PhoneApp,
-        Next::Remove(id) => match keys_of(asked).await?.into_iter().find(|key| key.id == *id) {
-            Some(key) => ProvePurpose::RemoveKey { name: key.label },
-            None => return list(asked, Some(Alert::Gone)).await,
-        },
-        Next::Activate(serial) => ProvePurpose::Activate { serial: serial.to_string() },
-        Next::Lose(serial) => ProvePurpose::Lose { serial: serial.to_string(), last: needed == ProofNeeded::Password },
+    let Some(purpose) = purpose(asked, next, needed == ProofNeeded::Password).await? else {
+        return list(asked, Some(Alert::Gone)).await;
     };
     let means = match needed {
-        ProofNeeded::Key => match key_to_prove(asked, identity, next).await {
-            Ok(ceremony) => ProofMeans::Key(ceremony),
-            Err(error) => return failed(asked, error).await,
-        },
+        ProofNeeded::Key { security_key, usb_key } => {
+            let usb_key = (usb_key && asked.portal.key_host.is_some()).then(|| format!("/keys/prove/usb-key?{}", next.query()));
+            let ceremony = if security_key { Some(key_to_prove(asked, identity, next).await) } else { None };
+            match ceremony.transpose() {
+                Ok(ceremony) => ProofMeans::Key { ceremony, usb_key },
+                Err(error) => return failed(asked, error).await,
+            }
+        }
         ProofNeeded::Code => ProofMeans::Code,
         ProofNeeded::Password => ProofMeans::Password,
     };
     let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
     let view = KeysProveView { frame: asked.frame_at("/keys", alert), means, purpose, next: next.text() };
     told_to_wait(asked.show_with(status, &view)?, wait)
+}
+
+/// `None`: the key that was to be removed is not there. `last`: she has no other token.
+pub(super) async fn purpose(asked: &Asked, next: &Next, last: bool) -> Result<Option<ProvePurpose>, Refused> {
+    Ok(Some(match next {
+        Next::Add => ProvePurpose::AddKey,
+        Next::PhoneApp => ProvePurpose::PhoneApp,
+        Next::Remove(id) => match keys_of(asked).await?.into_iter().find(|key| key.id == *id) {
+            Some(key) => ProvePurpose::RemoveKey { name: key.label },
+            None => return Ok(None),
+        },
+        Next::Activate(serial) => ProvePurpose::Activate { serial: serial.to_string() },
+        Next::Lose(serial) => ProvePurpose::Lose { serial: serial.to_string(), last },
+    }))
 }
 
 async fn key_to_prove(asked: &Asked, identity: &Identity, next: &Next) -> Result<Ceremony, KeyChangeError> {
@@ -134,7 +151,7 @@ async fn key_to_prove(asked: &Asked, identity: &Identity, next: &Next) -> Result
     Ok(Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() })
 }
 
-pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
+pub async fn prove(Posted { asked, form }: Posted) -> Answer {
     let identity = asked.identity()?.clone();
     let Some(next) = Next::parse(form.text("next")) else { return list(&asked, Some(Alert::Gone)).await };
     let attempt = match attempt(&asked, &identity, Action::KeyProof).await? {
@@ -167,14 +184,19 @@ pub async fn prove(Posted { mut asked, form }: Posted) -> Answer {
         }
         Err(error) => return failed(&asked, error).await,
     };
+    go_on(asked, &identity, &proven, next).await
+}
+
+/// What the proof was for.
+pub(super) async fn go_on(mut asked: Asked, identity: &Identity, proven: &Proven, next: Next) -> Answer {
     match next {
-        Next::Remove(key) => take_away(&asked, &identity, proven.token(), key).await,
-        Next::Lose(serial) => own_tokens::lose(&mut asked, &identity, &proven, &serial).await,
+        Next::Remove(key) => take_away(&asked, identity, proven.token(), key).await,
+        Next::Lose(serial) => own_tokens::lose(&mut asked, identity, proven, &serial).await,
         Next::Add => {
             asked.change_step(proven.token().clone());
             asked.redirect("/keys/register")
         }
-        Next::PhoneApp => own_tokens::begin_phone_app(asked, &identity, &proven).await,
+        Next::PhoneApp => own_tokens::begin_phone_app(asked, identity, proven).await,
         Next::Activate(serial) => {
             asked.change_step(proven.token().clone());
             asked.redirect(&format!("/keys/show?token={serial}"))
@@ -188,7 +210,7 @@ async fn proof_in(asked: &Asked, identity: &Identity, form: &Fields, next: &Next
     match (keys.proof_needed(identity, lost, now).await?, lost) {
         (ProofNeeded::Password, Some(lost)) => keys.prove_by_password(identity, lost, form.text("password"), now).await,
         (ProofNeeded::Code, lost) => keys.prove_by_code(identity, lost, form.text("code"), now, asked.portal.clock.wall()).await,
-        (ProofNeeded::Key | ProofNeeded::Password, _) => {
+        (ProofNeeded::Key { .. } | ProofNeeded::Password, _) => {
             let challenge = Token::parse(form.text("challenge")).ok_or(KeyChangeError::Ceremony(CeremonyError::NoChallenge))?;
             keys.prove(identity, &challenge, form.text("credential"), now).await
         }

@@ -30,6 +30,7 @@ mod step_up;
 mod terminal;
 mod unit;
 mod usb_key;
+mod usb_key_proof;
 pub mod view;
 
 use std::sync::Arc;
@@ -132,6 +133,8 @@ fn router() -> Router<Arc<Portal>> {
         .route("/keys/add", get(keys::page))
         .route("/keys/remove", get(keys::page))
         .route("/keys/prove", get(keys::page))
+        .route("/keys/prove/usb-key", get(keys::page))
+        .route("/keys/prove/usb-key/finish", get(usb_key_proof::own_tokens_finish))
         .route("/keys/register", get(keys::register_page))
         .route("/keys/activate", get(keys::page))
         .route("/keys/phone", get(keys::page))
@@ -159,16 +162,22 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/changes/trust", get(changes::page))
         .route("/console/changes/{id}", get(changes::change))
         .route("/console/changes/{id}/{step}", get(changes::of_step))
+        .route("/console/changes/{id}/{step}/usb-key", get(changes::of_step))
+        .route("/console/changes/{id}/{step}/usb-key/finish", get(usb_key_proof::petition_finish))
         .route("/recover", get(recover::page))
         .route("/recover/open", get(recover::page))
         .route("/recover/password", get(recover::password_page))
         .route("/recover/token", get(recover::token_page))
         .route("/recover/key", get(recover::token_page))
         .route("/recover/code", get(recover::token_page))
+        .route("/recover/usb-key", get(recover::token_page))
+        .route("/recover/usb-key/finish", get(usb_key_proof::recovery_finish))
         .route("/unit", get(unit::members))
         .route("/unit/invite", get(unit::members))
         .route("/unit/{id}/{change}", get(unit::confirm))
         .route("/terminal", get(terminal::page))
+        .route("/terminal/usb-key", get(terminal::page))
+        .route("/terminal/usb-key/finish", get(usb_key_proof::terminal_finish))
         .route("/language/{tag}", get(language::switch))
         .route("/assets/{name}", get(files::asset))
         .route("/crl/issuing-ca.crl", get(files::revocations));
@@ -176,7 +185,8 @@ fn router() -> Router<Arc<Portal>> {
     routes.fallback(files::missing).method_not_allowed_fallback(files::missing)
 }
 
-/// Everything that takes a form, by its address: whatever changes something is here, and the other routes only show.
+/// Everything that takes a form, by its address: whatever changes something begins here, and the other routes only show. What is asked of a
+/// USB-KEY by a form is done when its answer comes back, which serves once and in no other browser.
 fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
     vec![
         ("/sign-in", post(sign_in::first_factor)),
@@ -198,6 +208,7 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/keys/add", post(keys::add)),
         ("/keys/remove", post(keys::remove)),
         ("/keys/prove", post(keys::prove)),
+        ("/keys/prove/usb-key", post(usb_key_proof::own_tokens)),
         ("/keys/register", post(keys::register)),
         ("/keys/activate", post(own_tokens::activate)),
         ("/keys/phone", post(own_tokens::phone)),
@@ -215,13 +226,16 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/console/sessions/end", post(console::end_session)),
         ("/console/changes/trust", post(changes::trust)),
         ("/console/changes/{id}/{step}", post(changes::step)),
+        ("/console/changes/{id}/{step}/usb-key", post(usb_key_proof::petition)),
         ("/recover/open", post(recover::open)),
         ("/recover/password", post(recover::password)),
         ("/recover/key", post(recover::key)),
         ("/recover/code", post(recover::code)),
+        ("/recover/usb-key", post(usb_key_proof::recovery)),
         ("/unit/invite", post(unit::invite)),
         ("/unit/{id}/{change}", post(unit::change)),
         ("/terminal", post(terminal::allow)),
+        ("/terminal/usb-key", post(usb_key_proof::terminal)),
     ]
 }
 

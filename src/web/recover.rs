@@ -160,7 +160,7 @@ pub async fn token_page(asked: Asked) -> Answer {
     show_token(&asked, None).await
 }
 
-async fn show_token(asked: &Asked, alert: Option<Alert>) -> Answer {
+pub(super) async fn show_token(asked: &Asked, alert: Option<Alert>) -> Answer {
     let recovery = match state(asked).await {
         Ok(recovery) => recovery,
         Err(error) => return failed(asked, error).await,
@@ -172,7 +172,7 @@ async fn show_token(asked: &Asked, alert: Option<Alert>) -> Answer {
         (RecoveryKind::Password | RecoveryKind::PasswordByCode, false) => (false, auth.own_token(browser, asked.now).await),
         _ => return asked.redirect(PASSWORD),
     };
-    let Means { key, code } = match means {
+    let Means { key, code, usb_key } = match means {
         Ok(means) => means,
         Err(error) => return failed(asked, error).await,
     };
@@ -183,6 +183,7 @@ async fn show_token(asked: &Asked, alert: Option<Alert>) -> Answer {
         new,
         ceremony: key.map(|key| Ceremony { options: key.options.to_string(), challenge: key.id.reveal() }),
         code,
+        usb_key: (usb_key && asked.portal.key_host.is_some()).then(|| "/recover/usb-key".to_owned()),
     };
     told_to_wait(asked.show_with(status, &view)?, wait)
 }
@@ -323,7 +324,7 @@ fn settle<T>(asked: &Asked, attempt: Attempt, tried: &Result<T, RecoveryError>) 
     }
 }
 
-fn about(asked: &Asked, action: Action, account: &Account) -> Event {
+pub(super) fn about(asked: &Asked, action: Action, account: &Account) -> Event {
     event(asked, action).with("account", account.id).with("name", &account.name)
 }
 
@@ -336,16 +337,16 @@ fn finished(asked: &mut Asked, account: &Account, token: bool) -> Answer {
     asked.show(&RecoverDoneView { frame: asked.frame_at("/", None), name: account.name.to_string(), token })
 }
 
-async fn state(asked: &Asked) -> Result<Recovery, RecoveryError> {
+pub(super) async fn state(asked: &Asked) -> Result<Recovery, RecoveryError> {
     let browser = asked.step.as_ref().ok_or(RecoveryError::Gone)?;
     asked.portal.auth.recovery.state(browser, asked.now).await
 }
 
-fn invalid(asked: &Asked) -> Answer {
+pub(super) fn invalid(asked: &Asked) -> Answer {
     asked.show_with(StatusCode::GONE, &RecoverInvalidView { frame: asked.frame_at("/recover", None) })
 }
 
-async fn failed(asked: &Asked, error: RecoveryError) -> Answer {
+pub(super) async fn failed(asked: &Asked, error: RecoveryError) -> Answer {
     match error {
         RecoveryError::Gone | RecoveryError::Void => invalid(asked),
         error => {

@@ -13,7 +13,7 @@ use super::keys::{attempt, refused, settle};
 use super::own::{broken, name_of, own_event, record};
 use super::own_tokens;
 use super::sign_in::{app_of, lead_on, status_of, told_to_wait, verdict_of, wait_of};
-use super::usb_key::lead_there;
+use super::usb_key::{Leading, answer, lead_there};
 use super::view::{Alert, Ceremony, ReturnTo, StepUpView, WhyOver};
 
 /// Where forms are kept on every app's host.
@@ -120,7 +120,8 @@ pub async fn usb_key(asked: Asked) -> Answer {
     }
     let account = asked.identity()?.account();
     let (back, way_back) = (return_to.at("/step-up/usb-key/finish"), return_to.at("/step-up"));
-    lead_there(&asked, Some(account), ShownFor::StepUp, &back, way_back).await
+    let leading = Leading { browser: asked.browser, account: Some(account), shown_for: ShownFor::StepUp, back, way_back, what: None };
+    lead_there(&asked, leading).await
 }
 
 /// The answer comes back with her.
@@ -130,10 +131,7 @@ pub async fn usb_key_finish(mut asked: Asked) -> Answer {
         return *answer;
     }
     let identity = asked.identity()?.clone();
-    let shown = match Token::parse(asked.query.text("code")) {
-        Some(code) => asked.portal.auth.usb_keys.take(&code, asked.browser, ShownFor::StepUp, asked.now).await.map_err(broken)?,
-        None => None,
-    };
+    let shown = answer(&asked, asked.browser, &ShownFor::StepUp).await?;
     let Some(shown) = shown else { return ask(&asked, return_to, Some(Alert::ChallengeExpired)).await };
     let proven = asked.portal.auth.keys.step_up_by_usb_key(&identity, shown, asked.now).await;
     finish(&mut asked, return_to, proven).await

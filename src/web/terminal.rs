@@ -6,17 +6,18 @@
 use http::StatusCode;
 
 use crate::admin::{AdminError, TERMINAL_LIVES, TerminalRequest};
-use crate::auth::{CeremonyError, KeyChangeError, Proven};
+use crate::auth::{CeremonyError, Challenge, KeyChangeError, KeyError, Proven};
 use crate::crypto::Token;
 use crate::model::{Action, Refusal};
 
-use super::call::{Answer, Asked, Posted};
+use super::call::{Answer, Asked, Posted, Refused};
 use super::console::{person, refused};
 use super::denial;
 use super::enrol::ceremony_alert;
 use super::keys::{attempt, settle};
 use super::own::{broken, own_event};
 use super::sign_in::{status_of, told_to_wait, wait_of};
+use super::usb_key_proof;
 use super::view::{Alert, Ceremony, TerminalStage, TerminalView};
 
 pub async fn page(asked: Asked) -> Answer {
@@ -35,33 +36,40 @@ fn ask_for_code(asked: &Asked, typed: &str, alert: Option<Alert>) -> Answer {
     asked.show_with(status, &TerminalView { frame: asked.frame_at("/terminal", alert), stage })
 }
 
-async fn confirm(asked: &Asked, typed: &str, alert: Option<Alert>) -> Answer {
+/// The request of this code, or the page that asks for another one.
+pub(super) fn waiting(asked: &Asked, typed: &str) -> Result<Result<TerminalRequest, Answer>, Refused> {
+    match asked.portal.desk.terminal_request(&person(asked)?, typed, asked.now) {
+        Ok(request) => Ok(Ok(request)),
+        Err(AdminError::NoSuchTerminal) => Ok(Err(ask_for_code(asked, typed, Some(Alert::NoSuchTerminal)))),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+pub(super) async fn confirm(asked: &Asked, typed: &str, alert: Option<Alert>) -> Answer {
     let identity = asked.identity()?;
-    let TerminalRequest { code, uid, user, machine, .. } = match asked.portal.desk.terminal_request(&person(asked)?, typed, asked.now) {
+    let TerminalRequest { code, uid, user, machine, .. } = match waiting(asked, typed)? {
         Ok(request) => request,
-        Err(AdminError::NoSuchTerminal) => return ask_for_code(asked, typed, Some(Alert::NoSuchTerminal)),
-        Err(error) => return Err(refused(error)),
+        Err(answer) => return answer,
     };
-    let challenge = match asked.portal.auth.keys.proof_options(identity, None, asked.now).await {
-        Ok(challenge) => challenge,
+    let ceremony = match asked.portal.auth.keys.proof_options(identity, None, asked.now).await {
+        Ok(Challenge { id, options }) => Some(Ceremony { options: options.to_string(), challenge: id.reveal() }),
+        Err(KeyChangeError::Ceremony(CeremonyError::Key(KeyError::UnknownKey))) => None,
         Err(KeyChangeError::NotSignedIn) => return asked.redirect("/sign-in"),
         Err(error) => return Err(broken(error)),
     };
+    let usb_key = usb_key_proof::form(asked, format!("/terminal/usb-key?terminal={code}")).await?;
     let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
-    let ceremony = Ceremony { options: challenge.options.to_string(), challenge: challenge.id.reveal() };
     let until = asked.portal.moment(asked.now.plus(TERMINAL_LIVES));
     let frame = asked.frame_at(&format!("/terminal?code={code}"), alert);
-    let stage = TerminalStage::Confirm { code, machine, user, uid, until, ceremony };
+    let stage = TerminalStage::Confirm { code, machine, user, uid, until, ceremony, usb_key };
     told_to_wait(asked.show_with(status, &TerminalView { frame, stage })?, wait)
 }
 
 pub async fn allow(Posted { asked, form }: Posted) -> Answer {
-    let (actor, identity, typed) = (person(&asked)?, asked.identity()?.clone(), form.text("code"));
+    let (identity, typed) = (asked.identity()?.clone(), form.text("code"));
     // First, so that a key is not troubled for a terminal that nobody could open.
-    match asked.portal.desk.terminal_request(&actor, typed, asked.now) {
-        Ok(_) => {}
-        Err(AdminError::NoSuchTerminal) => return ask_for_code(&asked, "", Some(Alert::NoSuchTerminal)),
-        Err(error) => return Err(refused(error)),
+    if let Err(answer) = waiting(&asked, typed)? {
+        return answer;
     }
     let attempt = match attempt(&asked, &identity, Action::KeyProof).await? {
         Ok(attempt) => attempt,
@@ -93,7 +101,7 @@ pub async fn allow(Posted { asked, form }: Posted) -> Answer {
     }
 }
 
-async fn open(asked: &Asked, typed: &str, proven: &Proven) -> Answer {
+pub(super) async fn open(asked: &Asked, typed: &str, proven: &Proven) -> Answer {
     match asked.portal.desk.open_terminal(&person(asked)?, typed, proven, asked.now).await {
         Ok(request) => {
             let stage = TerminalStage::Allowed { machine: request.machine };

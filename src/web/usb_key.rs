@@ -1,11 +1,11 @@
 //! Signing in with a USB-KEY, as far as the portal has a part in it: it asks, says what to do, and takes the answer of the host that asks for
 //! certificates.
 
-use crate::auth::{AfterUsbKey, ShownFor, Told};
-use crate::crypto::Token;
+use crate::auth::{AfterUsbKey, ShownFor, ShownUsbKey, Told};
+use crate::crypto::{Token, TokenHash};
 use crate::model::{AccountId, Action, Refusal};
 
-use super::call::{Answer, Asked, Unverified};
+use super::call::{Answer, Asked, Refused, Unverified};
 use super::denial::{self, event, network};
 use super::own::record;
 use super::sign_in::{begin, browser, deny, enter, go_on, refuse_for_now, settle, show, status_of, told_to_wait, wait_of};
@@ -34,28 +34,44 @@ pub async fn ask(unverified: Unverified) -> Answer {
         return refuse_for_now(&asked, return_to, &wait, "").await;
     }
     let (back, way_back) = (return_to.at("/sign-in/usb-key/finish"), return_to.at("/sign-in"));
-    lead_there(&asked, pending.map(|account| account.id), ShownFor::SignIn, &back, way_back).await
+    let account = pending.map(|account| account.id);
+    lead_there(&asked, Leading { browser: asked.browser, account, shown_for: ShownFor::SignIn, back, way_back, what: None }).await
+}
+
+/// What a USB-KEY is asked for.
+pub(super) struct Leading {
+    /// To what this browser holds here the answer is bound.
+    pub browser: TokenHash,
+    pub account: Option<AccountId>,
+    pub shown_for: ShownFor,
+    /// Where the answer goes.
+    pub back: String,
+    /// Where she goes who shows none.
+    pub way_back: String,
+    /// In a sentence; `None`: it goes without saying.
+    pub what: Option<String>,
 }
 
 /// Says what to do and leads to the other host: by a link, because a form would have to stay here, and the key must be plugged in first.
-pub(super) async fn lead_there(asked: &Asked, account: Option<AccountId>, shown_for: ShownFor, back: &str, way_back: String) -> Answer {
+pub(super) async fn lead_there(asked: &Asked, leading: Leading) -> Answer {
+    let Leading { browser, account, shown_for, back, way_back, what } = leading;
     let Some(key_host) = &asked.portal.key_host else { return Err(Refusal::NotFound.into()) };
     let (keys, language) = (&asked.portal.auth.usb_keys, asked.visit.language.tag());
-    let request = keys.ask(asked.browser, account, shown_for, back, language, asked.now).await.map_err(super::own::broken)?;
+    let request = keys.ask(browser, account, shown_for, &back, language, asked.now).await.map_err(super::own::broken)?;
     let link = format!("{key_host}/show?request={}", request.reveal());
-    asked.show(&UsbKeyView { frame: asked.frame_at(&way_back, None), link, way_back })
+    asked.show(&UsbKeyView { frame: asked.frame_at(&way_back, None), what, link, way_back })
+}
+
+/// What the other host has found, if this browser asked for it; once.
+pub(super) async fn answer(asked: &Asked, browser: TokenHash, shown_for: &ShownFor) -> Result<Option<ShownUsbKey>, Refused> {
+    let Some(code) = Token::parse(asked.query.text("code")) else { return Ok(None) };
+    asked.portal.auth.usb_keys.take(&code, browser, shown_for, asked.now).await.map_err(super::own::broken)
 }
 
 /// The answer comes back with her.
 pub async fn finish(mut asked: Asked) -> Answer {
     let return_to = asked.query.return_to();
-    let shown = match Token::parse(asked.query.text("code")) {
-        Some(code) => {
-            asked.portal.auth.usb_keys.take(&code, asked.browser, ShownFor::SignIn, asked.now).await.map_err(super::own::broken)?
-        }
-        None => None,
-    };
-    let Some(shown) = shown else {
+    let Some(shown) = answer(&asked, asked.browser, &ShownFor::SignIn).await? else {
         // The page was asked for again, or the code is another browser's.
         if asked.visit.visitor.known().is_some() {
             return go_on(&asked, &return_to);

@@ -49,4 +49,5 @@ mod upstream_tls;
 mod usb_key;
 mod usb_key_apps;
 mod usb_key_lists;
+mod usb_key_proofs;
 mod way;

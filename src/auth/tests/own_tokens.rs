@@ -181,7 +181,10 @@ async fn an_issued_token_is_activated_with_a_proof_by_the_key_and_never_by_a_cod
     let account = world.enrol("wang li", &mut blue).await;
     let identity = world.sign_in("wang li", &mut blue).await.identity;
     world.issue("F1", &account).await;
-    assert_eq!(world.auth.keys.proof_needed(&identity, None, world.now()).await.unwrap(), ProofNeeded::Key);
+    assert_eq!(
+        world.auth.keys.proof_needed(&identity, None, world.now()).await.unwrap(),
+        ProofNeeded::Key { security_key: true, usb_key: false }
+    );
     let none = Token::random().unwrap();
     assert!(matches!(world.activate(&identity, &none, "F1", &code(0, 0)).await, Err(KeyChangeError::NoProof)));
     let proof = world.prove(&identity, &mut blue).await.unwrap();

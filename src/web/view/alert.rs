@@ -65,6 +65,8 @@ alerts! {
     KeyWithoutUserVerification Error "alert-key-without-user-verification",
     /// A passkey that is copied between devices is no hardware token.
     KeySynced Error "alert-key-synced",
+    /// Nobody vouches for the hardware of this USB-KEY.
+    UsbKeyNotHardware Error "alert-usb-key-not-hardware",
     /// The key's counter went back, so that there may be two of it.
     KeySuspended Error "alert-key-suspended",
     /// Not of a make that any app would let in.

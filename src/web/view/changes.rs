@@ -22,7 +22,7 @@ pub struct ChangeRow {
 }
 
 impl ChangeRow {
-    fn what(&self, frame: &Frame) -> Cow<'static, str> {
+    pub fn what(&self, frame: &Frame) -> Cow<'static, str> {
         let (key, name) = match &self.proposal {
             Proposal::Invite { name, .. } => ("change-invite", name.as_str()),
             Proposal::Enable { person } => ("change-enable", person.name.as_str()),
@@ -133,6 +133,7 @@ pub enum ChangePart {
     Draft {
         alone: bool,
         ceremony: Option<Ceremony>,
+        usb_key: Option<String>,
     },
     /// Her own, and it waits for another one.
     Waits {
@@ -140,6 +141,7 @@ pub enum ChangePart {
     },
     Confirm {
         ceremony: Option<Ceremony>,
+        usb_key: Option<String>,
     },
     ConcernsYou,
     Closed,

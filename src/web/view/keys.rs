@@ -88,10 +88,26 @@ pub enum ProvePurpose {
     },
 }
 
+impl ProvePurpose {
+    pub fn sentence(&self, frame: &Frame) -> Cow<'static, str> {
+        match self {
+            Self::AddKey => frame.t("keys-prove-add"),
+            Self::RemoveKey { name } => frame.t_name("keys-prove-remove", "name", name),
+            Self::Activate { serial } => frame.t_name("keys-prove-activate", "serial", serial),
+            Self::PhoneApp => frame.t("keys-prove-phone"),
+            Self::Lose { serial, .. } => frame.t_name("keys-prove-lose", "serial", serial),
+        }
+    }
+}
+
 /// What the proof is given by.
 #[derive(Clone, Debug)]
 pub enum ProofMeans {
-    Key(Ceremony),
+    /// `usb_key`: where the form for one leads.
+    Key {
+        ceremony: Option<Ceremony>,
+        usb_key: Option<String>,
+    },
     Code,
     Password,
 }

@@ -44,6 +44,8 @@ pub struct RecoverTokenView {
     pub ceremony: Option<Ceremony>,
     /// She can show a code token.
     pub code: bool,
+    /// Where the form for a USB-KEY leads.
+    pub usb_key: Option<String>,
 }
 
 impl RecoverTokenView {

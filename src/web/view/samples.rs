@@ -1,6 +1,7 @@
 //! One sample of every page, for the tests: with hostile texts or with usual ones.
 
 mod changes;
+mod keys;
 
 use askama::Template;
 
@@ -174,7 +175,6 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         takes_code,
         ceremony: Some(ceremony()),
     };
-    let prove = |purpose, means| KeysProveView { frame: member("/keys"), means, purpose, next: typed.key.into() };
     let mut pages = vec![
         (
             "sign-in",
@@ -239,7 +239,13 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ),
         (
             "usb-key",
-            UsbKeyView { frame: stranger("/sign-in"), link: "https://key.localhost/show".into(), way_back: "/sign-in".into() }.render(),
+            UsbKeyView {
+                frame: stranger("/sign-in"),
+                what: Some(typed.key.into()),
+                link: "https://key.localhost/show".into(),
+                way_back: "/sign-in".into(),
+            }
+            .render(),
         ),
         (
             "usb-key-password",
@@ -277,33 +283,6 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
             .render(),
         ),
         ("portal-empty", PortalView { frame: member("/"), apps: vec![], has_apps: false, search: String::new() }.render()),
-        (
-            "keys",
-            KeysView {
-                frame: member("/keys").alert(Some(Alert::KeyAdded)),
-                keys: vec![key(typed, "k1", true), key(typed, "k2", false)],
-                tokens: [TokenState::Issued, TokenState::Active, TokenState::Suspended].map(own_token).into(),
-                opening: 3,
-                phone_apps: true,
-            }
-            .render(),
-        ),
-        (
-            "keys-only-one",
-            KeysView { frame: member("/keys"), keys: vec![key(typed, "k1", true)], tokens: vec![], opening: 1, phone_apps: false }.render(),
-        ),
-        ("keys-prove-add", prove(ProvePurpose::AddKey, ProofMeans::Key(ceremony())).render()),
-        ("keys-prove-remove", prove(ProvePurpose::RemoveKey { name: typed.key.into() }, ProofMeans::Key(ceremony())).render()),
-        ("keys-prove-activate", prove(ProvePurpose::Activate { serial: "FT-004217".into() }, ProofMeans::Code).render()),
-        ("keys-prove-lose", prove(ProvePurpose::Lose { serial: "FT-004217".into(), last: true }, ProofMeans::Password).render()),
-        ("keys-show", KeysShowView { frame: member("/keys"), serial: "FT-004217".into(), phone: None }.render()),
-        ("keys-phone", KeysShowView { frame: member("/keys"), serial: "P-7HQ2MZKA".into(), phone: Some(phone()) }.render()),
-        ("keys-prove-phone", prove(ProvePurpose::PhoneApp, ProofMeans::Code).render()),
-        ("keys-astray", KeysAstrayView { frame: member("/keys"), serial: "FT-004217".into() }.render()),
-        ("keys-over", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::LastOneLost }.render()),
-        ("keys-over-lost", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::Lost }.render()),
-        ("keys-over-stopped", KeysOverView { frame: stranger("/sign-in"), why: WhyOver::CodesStopped }.render()),
-        ("keys-register", KeysRegisterView { frame: member("/keys"), ceremony: ceremony(), keys: 1 }.render()),
         ("sessions", SessionsView { frame: member("/sessions"), sessions: vec![session(typed, true), session(typed, false)] }.render()),
         (
             "console-accounts",
@@ -387,6 +366,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("error-app-host", error(Frame::app_host(language), ErrorKind::Unavailable, Some("https://gate.localhost:8443/")).render()),
         ("error-portal", error(member("/"), ErrorKind::NotFound, Some("/")).render()),
     ];
+    pages.extend(keys::pages(language, typed));
     pages.extend(changes::pages(language, typed));
     pages.extend(super::people_samples::pages(language, typed));
     pages.extend(staff_samples::pages(language, typed));

@@ -62,6 +62,8 @@ impl SignInKeyView {
 #[template(path = "usb_key.html")]
 pub struct UsbKeyView {
     pub frame: Frame,
+    /// What it is shown for, in a sentence; `None`: it goes without saying.
+    pub what: Option<String>,
     /// On the other host.
     pub link: String,
     pub way_back: String,

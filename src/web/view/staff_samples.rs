@@ -26,7 +26,8 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
         user: typed.name.into(),
         uid: 998,
         until: moment(),
-        ceremony: Ceremony { options: OPTIONS.into(), challenge: challenge.into() },
+        ceremony: Some(Ceremony { options: OPTIONS.into(), challenge: challenge.into() }),
+        usb_key: Some("/terminal/usb-key?terminal=BCDF-GHJK".into()),
     };
     let everybody = vec![
         member(AccountState::Active, true),

@@ -24,7 +24,9 @@ pub enum TerminalStage {
         user: String,
         uid: u32,
         until: Moment,
-        ceremony: Ceremony,
+        ceremony: Option<Ceremony>,
+        /// Where the form for a USB-KEY leads.
+        usb_key: Option<String>,
     },
     Allowed {
         machine: String,

@@ -96,7 +96,14 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
         until: moment(),
         halved,
     };
-    let token = |new, ceremony, code| RecoverTokenView { frame: stranger("/recover/token"), name: typed.name.into(), new, ceremony, code };
+    let token = |new, ceremony, code| RecoverTokenView {
+        frame: stranger("/recover/token"),
+        name: typed.name.into(),
+        new,
+        ceremony,
+        code,
+        usb_key: (!new && !code).then(|| "/recover/usb-key".to_owned()),
+    };
     let mut pages = vec![
         (
             "console-changes",
@@ -108,10 +115,23 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
             .render(),
         ),
         ("console-changes-none", list(vec![], vec![], vec![]).render()),
-        ("console-change-draft", change(ChangePart::Draft { alone: false, ceremony: Some(ceremony()) }, PetitionState::Draft).render()),
-        ("console-change-draft-no-key", change(ChangePart::Draft { alone: true, ceremony: None }, PetitionState::Draft).render()),
+        (
+            "console-change-draft",
+            change(ChangePart::Draft { alone: false, ceremony: Some(ceremony()), usb_key: None }, PetitionState::Draft).render(),
+        ),
+        (
+            "console-change-draft-no-key",
+            change(ChangePart::Draft { alone: true, ceremony: None, usb_key: None }, PetitionState::Draft).render(),
+        ),
         ("console-change-waits", change(ChangePart::Waits { half: Some(HALF.into()) }, PetitionState::Open).render()),
-        ("console-change-confirm", change(ChangePart::Confirm { ceremony: Some(ceremony()) }, PetitionState::Open).render()),
+        (
+            "console-change-confirm",
+            change(
+                ChangePart::Confirm { ceremony: Some(ceremony()), usb_key: Some("/console/changes/c1/confirm/usb-key".into()) },
+                PetitionState::Open,
+            )
+            .render(),
+        ),
         ("console-change-concerns-you", change(ChangePart::ConcernsYou, PetitionState::Open).render()),
         ("console-recovery-token", link(true, true).render()),
         ("console-recovery-password", link(false, false).render()),

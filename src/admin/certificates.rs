@@ -218,6 +218,7 @@ fn new_certificate(issued: &IssuedToHolder) -> NewCertificate {
         subject: issued.subject.clone(),
         issuer: issued.issuer.clone(),
         not_after: issued.not_after,
+        chain: None,
     }
 }
 

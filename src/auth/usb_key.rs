@@ -7,11 +7,13 @@
 //! Invariant: only a [`TrustedCertificate`] answers, for one account: the holder of the token that it is registered to, or whom the
 //! authority's own rule names. Whoever was asked for it by name gets no other account's answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ceremony::CHALLENGE_LIFE;
+use super::noted::Noted;
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token, TokenHash};
 use crate::model::{Account, AccountId, AccountState, Serial, TokenId, TokenState};
@@ -159,12 +161,7 @@ struct Answered {
     was_named: bool,
     first_use: bool,
     is_hardware_only: bool,
-    token: TokenId,
-    fingerprint: [u8; 32],
-    number: String,
-    subject: String,
-    issuer: String,
-    not_after_ms: i64,
+    certificate: Noted,
 }
 
 #[derive(Clone, Debug)]
@@ -223,6 +220,7 @@ impl UsbKeys {
             subject: certificate.subject().to_owned(),
             issuer: certificate.issuer().to_owned(),
             not_after: certificate.not_after(),
+            chain: Some(Arc::clone(certificate.chain())),
         };
         Ok(HeldUsbKey { account, token: token.0, certificate: certificate_row, is_hardware_only: certificate.is_hardware_only() })
     }
@@ -292,7 +290,7 @@ impl UsbKeys {
             (ShownFor::Enrolment, _) => true,
             (_, Held::New) => self.store.register_certificate(&certificate, account.id, now).await?,
             (_, Held::Registered { first_use: true, .. }) if request.account.is_none() => true,
-            (_, Held::Registered { .. }) => self.store.use_usb_key(certificate.token, now).await?,
+            (_, Held::Registered { .. }) => self.store.use_usb_key(&certificate, now).await?,
         };
         let first_use = request.account.is_none() && matches!(token, Held::Registered { first_use: true, .. });
         if !there {
@@ -305,12 +303,7 @@ impl UsbKeys {
             was_named: request.account.is_some(),
             first_use,
             is_hardware_only,
-            token: certificate.token,
-            fingerprint: certificate.fingerprint,
-            number: certificate.number,
-            subject: certificate.subject,
-            issuer: certificate.issuer,
-            not_after_ms: certificate.not_after.millis(),
+            certificate: Noted::of(&certificate),
         };
         let new = NewChallenge {
             id: code.hash(),
@@ -342,15 +335,8 @@ impl UsbKeys {
         if was_for != *shown_for {
             return Ok(None);
         }
-        let certificate = NewCertificate {
-            token: answered.token,
-            fingerprint: answered.fingerprint,
-            number: answered.number,
-            subject: answered.subject,
-            issuer: answered.issuer,
-            not_after: Time::from_millis(answered.not_after_ms),
-        };
-        let Answered { account, was_named, first_use, is_hardware_only, .. } = answered;
+        let Answered { account, was_named, first_use, is_hardware_only, certificate } = answered;
+        let certificate = certificate.certificate();
         Ok(Some(ShownUsbKey { shown_for: was_for, account, was_named, first_use, is_hardware_only, certificate }))
     }
 

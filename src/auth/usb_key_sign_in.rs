@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::denied::{Denied, Why};
 use super::failures::Counted;
+use super::noted::Noted;
 use super::session::Browser;
 use super::sign_in::{Pending, SignIn, SignedIn};
 use super::usb_key::{NotHers, ShownFor, ShownUsbKey, UsbKeyRequest};
 use crate::clock::Time;
 use crate::crypto::Token;
-use crate::model::{Account, Factor, TokenId};
+use crate::model::{Account, Factor};
 use crate::store::{NewChallenge, Purpose, StepKind, WrongAnswer};
 
 /// How long the password is waited for after the USB-KEY.
@@ -24,14 +25,14 @@ const STEP_LIFE: Duration = Duration::from_secs(5 * 60);
 /// A USB-KEY that was right and waits for the password.
 #[derive(Serialize, Deserialize)]
 struct Waiting {
-    token: TokenId,
+    certificate: Noted,
     first_use: bool,
     is_hardware_only: bool,
 }
 
 impl Waiting {
     fn of(shown: &ShownUsbKey) -> Self {
-        Self { token: shown.certificate.token, first_use: shown.first_use, is_hardware_only: shown.is_hardware_only }
+        Self { certificate: Noted::of(&shown.certificate), first_use: shown.first_use, is_hardware_only: shown.is_hardware_only }
     }
 
     fn read(state: &str) -> Option<Self> {
@@ -120,13 +121,14 @@ impl SignIn {
         self.store.spend_step(pending.token.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
         let taken = self.store.take_challenge(step.hash(), step.hash(), Purpose::PasswordAfterUsbKey, now).await.map_err(Denied::broken)?;
         let waiting = taken.and_then(|taken| Waiting::read(&taken.state)).filter(|_| pending.account.id == account.id);
-        let Some(Waiting { token, first_use, is_hardware_only }) = waiting else {
+        let Some(Waiting { certificate, first_use, is_hardware_only }) = waiting else {
             return Err(Denied::new(Why::NothingPending, Some(account)));
         };
-        if first_use && !self.store.use_usb_key(token, now).await.map_err(Denied::broken)? {
+        let certificate = certificate.certificate();
+        if first_use && !self.store.use_usb_key(&certificate, now).await.map_err(Denied::broken)? {
             return Err(Denied::new(Why::WrongUsbKey, Some(account)));
         }
-        self.open(account.id, token, Factor::by_certificate(is_hardware_only), browser, now).await
+        self.open(account.id, certificate.token, Factor::by_certificate(is_hardware_only), browser, now).await
     }
 
     /// A wrong USB-KEY, where somebody had named herself before, counts as any other wrong answer to the second factor: one of her own that

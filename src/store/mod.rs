@@ -40,7 +40,7 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 pub use accounts::{AccountFilter, InviteError, WrongAnswer};
 pub use administration::MachineRecovery;
-pub use certificates::{NewCertificate, StoredCertificate};
+pub use certificates::{LastShown, NewCertificate, StoredCertificate};
 pub use challenges::{NewChallenge, OpenChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};

@@ -349,6 +349,7 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let hers = forger.changes_that_need_two(&house, &mut wang).await;
     forger.show_tokens(&house, &mut wang).await;
     forger.other_factors(&house, &city).await;
+    forger.proofs_by_usb_key(&house, &mut wang).await;
     let page = wang.open(&portal("/sessions")).await;
     let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;
     assert_eq!(page.url.path(), "/signed-out");
@@ -373,7 +374,9 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let changes = ["issue", "suspend", "resume", "lost", "revoke"];
     expected.extend(changes.map(|change| format!("/console/tokens/{{serial}}/{change}")));
     assert!(expected.remove("/console/changes/{id}/{step}"));
-    expected.extend(["propose", "confirm", "withdraw", "reject"].map(|step| format!("/console/changes/{{id}}/{step}")));
+    assert!(expected.remove("/console/changes/{id}/{step}/usb-key"));
+    let steps = ["propose", "confirm", "withdraw", "reject", "propose/usb-key"];
+    expected.extend(steps.map(|step| format!("/console/changes/{{id}}/{step}")));
     assert_eq!(tried, expected, "every address that takes a form is tried, and no other");
 }
 

@@ -2,11 +2,15 @@
 
 use http::{Method, StatusCode};
 use url::Url;
+use yumen::model::TokenId;
+use yumen::store::NewCertificate;
 
 use super::{Forger, portal};
+use crate::browser::{Browser, Reply};
 use crate::city::City;
 use crate::forms;
 use crate::house::{House, PASSWORD};
+use crate::two_people::link_on;
 use crate::usb_key::with_card;
 
 impl Forger {
@@ -26,5 +30,41 @@ impl Forger {
         let page = self.press(&mut xu, &page, "phone-app").await;
         let page = self.use_key(&mut xu, &page).await;
         assert!(page.text().contains("id=\"phone-secret\""), "{}", page.text());
+    }
+
+    /// Wherever a fresh proof is asked for, from somebody who has a USB-KEY: her own tokens, a terminal, a change, and a forgotten password.
+    pub(super) async fn proofs_by_usb_key(&mut self, house: &House, wang: &mut Browser) {
+        let new = NewCertificate {
+            token: TokenId::fresh(),
+            fingerprint: [7; 32],
+            number: "07".to_owned(),
+            subject: "CN=wang".to_owned(),
+            issuer: "CN=city".to_owned(),
+            not_after: house.clock.now().plus(std::time::Duration::from_secs(3_600)),
+            chain: None,
+        };
+        let inner = house.gateway().house();
+        assert!(inner.store.register_certificate(&new, house.account_of("wang").await.id, house.clock.now()).await.unwrap());
+
+        let page = wang.open(&portal("/keys")).await;
+        let page = self.press(wang, &page, "key-add").await;
+        self.ask_for_card(wang, &page).await;
+        let (link, ..) = house.asked_terminal().await;
+        let page = wang.open(&link).await;
+        self.ask_for_card(wang, &page).await;
+        let her = house.id_of("xu").await;
+        let page = wang.open(&portal(&format!("/console/accounts/{her}"))).await;
+        let page = wang.submit(&page, &page.form(&format!("/console/accounts/{her}/new-password"))).await;
+        self.ask_for_card(wang, &page).await;
+        let page = wang.open(page.url.as_str()).await;
+        let link = link_on(&wang.use_key(&page).await);
+        let mut xu = house.browser();
+        let page = self.open_link(&mut xu, &link).await;
+        self.ask_for_card(&mut xu, &page).await;
+    }
+
+    async fn ask_for_card(&mut self, browser: &mut Browser, page: &Reply) {
+        let asked = self.press(browser, page, "usb-key").await;
+        assert!(forms::link(&asked.text(), "show-usb-key").is_some(), "{}", asked.text());
     }
 }

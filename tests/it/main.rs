@@ -48,5 +48,6 @@ mod units;
 mod upstream_tls;
 mod usb_key;
 mod usb_key_apps;
+mod usb_key_enrolment;
 mod usb_key_proofs;
 mod way;

@@ -121,8 +121,13 @@ pub struct HeldUsbKey {
 
 #[derive(Clone, Debug)]
 enum Held {
-    Registered { serial: Serial, first_use: bool },
+    Registered {
+        serial: Serial,
+        first_use: bool,
+    },
     New,
+    /// It becomes somebody's when her enrolment completes.
+    Enrolling,
 }
 
 impl HeldUsbKey {
@@ -134,7 +139,7 @@ impl HeldUsbKey {
     /// somebody who has proved something else already.
     pub fn activated_for(&self, request: &UsbKeyRequest) -> Option<String> {
         match &self.token {
-            Held::Registered { first_use: false, .. } => None,
+            Held::Registered { first_use: false, .. } | Held::Enrolling => None,
             Held::Registered { .. } if request.account.is_none() => None,
             Held::Registered { serial, .. } => Some(serial.to_string()),
             Held::New => Some(self.certificate.serial()),
@@ -198,8 +203,8 @@ impl UsbKeys {
     /// Whose certificate it is, if it may answer this request.
     pub async fn whose(&self, request: &UsbKeyRequest, certificate: &TrustedCertificate, now: Time) -> Result<HeldUsbKey, NotHers> {
         let stored = self.store.certificate(certificate.fingerprint()).await?;
-        let (account, token) = match request.shown_for() {
-            ShownFor::Enrolment => self.enrolled(request, certificate, stored).await?,
+        let (account, (token, id)) = match request.shown_for() {
+            ShownFor::Enrolment => self.enrolled(request, certificate, stored, now).await?,
             _ => self.holder(certificate, stored, now).await?,
         };
         if !certificate.speaks_for(&account.unit) {
@@ -209,10 +214,6 @@ impl UsbKeys {
             let named = self.store.account(asked).await?.ok_or(NotHers::NoAccount)?;
             return Err(NotHers::OtherAccount(named));
         }
-        let id = match &token {
-            (Held::Registered { .. }, id) => *id,
-            (Held::New, _) => TokenId::fresh(),
-        };
         let certificate_row = NewCertificate {
             token: id,
             fingerprint: certificate.fingerprint(),
@@ -222,7 +223,7 @@ impl UsbKeys {
             not_after: certificate.not_after(),
             chain: Some(Arc::clone(certificate.chain())),
         };
-        Ok(HeldUsbKey { account, token: token.0, certificate: certificate_row, is_hardware_only: certificate.is_hardware_only() })
+        Ok(HeldUsbKey { account, token, certificate: certificate_row, is_hardware_only: certificate.is_hardware_only() })
     }
 
     async fn holder(
@@ -262,6 +263,7 @@ impl UsbKeys {
         request: &UsbKeyRequest,
         certificate: &TrustedCertificate,
         stored: Option<StoredCertificate>,
+        now: Time,
     ) -> Result<(Account, (Held, TokenId)), NotHers> {
         let id = request.account.ok_or(NotHers::NoAccount)?;
         let account = self.store.account(id).await?.filter(|account| account.state == AccountState::Invited).ok_or(NotHers::NoAccount)?;
@@ -269,11 +271,13 @@ impl UsbKeys {
             return Err(NotHers::OtherAccount(account));
         }
         match stored {
-            None => Ok((account, (Held::New, TokenId::fresh()))),
-            Some(stored) if stored.holder == Some(id) && stored.state == TokenState::Issued => {
-                Ok((account, (Held::Registered { serial: stored.serial, first_use: true }, stored.token)))
+            None => Ok((account, (Held::Enrolling, TokenId::fresh()))),
+            Some(stored) if stored.holder != Some(id) => Err(NotHers::Taken),
+            Some(stored) if stored.expires.is_some_and(|end| end <= now) => {
+                Err(NotHers::Token { account: Some(account), state: TokenState::Expired })
             }
-            Some(_) => Err(NotHers::Taken),
+            Some(stored) if stored.state != TokenState::Issued => Err(NotHers::Token { account: Some(account), state: stored.state }),
+            Some(stored) => Ok((account, (Held::Enrolling, stored.token))),
         }
     }
 
@@ -286,11 +290,11 @@ impl UsbKeys {
         }
         let HeldUsbKey { account, token, certificate, is_hardware_only } = held;
         // What an enrolment shows is registered with its completion alone: else whoever steals the link could leave a key of hers behind.
-        let there = match (request.shown_for(), &token) {
-            (ShownFor::Enrolment, _) => true,
-            (_, Held::New) => self.store.register_certificate(&certificate, account.id, now).await?,
-            (_, Held::Registered { first_use: true, .. }) if request.account.is_none() => true,
-            (_, Held::Registered { .. }) => self.store.use_usb_key(&certificate, now).await?,
+        let there = match &token {
+            Held::Enrolling => true,
+            Held::New => self.store.register_certificate(&certificate, account.id, now).await?,
+            Held::Registered { first_use: true, .. } if request.account.is_none() => true,
+            Held::Registered { .. } => self.store.use_usb_key(&certificate, now).await?,
         };
         let first_use = request.account.is_none() && matches!(token, Held::Registered { first_use: true, .. });
         if !there {

@@ -134,10 +134,12 @@ impl SignIn {
     /// A wrong USB-KEY, where somebody had named herself before, counts as any other wrong answer to the second factor: one of her own that
     /// opens nothing any more as one that she signed, all else as made up. `None`: nobody had.
     pub async fn wrong_usb_key(&self, request: &UsbKeyRequest, wrong: WrongUsbKey<'_>, now: Time) -> Result<Option<Denied>, Denied> {
-        if *request.shown_for() == ShownFor::Enrolment {
-            return Ok(None);
-        }
         let Some(id) = request.account() else { return Ok(None) };
+        if *request.shown_for() == ShownFor::Enrolment {
+            // Nobody can sign in to the account yet, so there is nothing to suspend: whoever tries is made to wait by her address.
+            let account = self.store.account(id).await.map_err(Denied::broken)?;
+            return Ok(Some(Denied::new(Why::WrongUsbKey, account)));
+        }
         let account = self.active(id).await?;
         let kind = match wrong {
             WrongUsbKey::NotHers(NotHers::Token { account: Some(holder), .. }) if holder.id == id => WrongAnswer::Signed,

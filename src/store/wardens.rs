@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::rows::{account, account_columns};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Write};
 use crate::clock::Time;
 use crate::model::{Account, TokenId};
 
@@ -60,11 +60,17 @@ impl Store {
 
     /// Writes down whether the authority of the token's certificate vouches for hardware.
     pub async fn note_hardware(&self, token: TokenId, is_hardware: bool) -> Result<(), StoreError> {
-        sqlx::query("UPDATE certificates SET hardware = $2 WHERE token = $1 AND revoked IS NULL AND hardware <> $2")
-            .bind(token.to_string())
-            .bind(is_hardware)
-            .execute(&self.write)
-            .await?;
-        Ok(())
+        let mut write = self.begin().await?;
+        note_hardware(&mut write, token, is_hardware).await?;
+        Ok(write.commit().await?)
     }
+}
+
+pub(super) async fn note_hardware(write: &mut Write, token: TokenId, is_hardware: bool) -> Result<(), StoreError> {
+    sqlx::query("UPDATE certificates SET hardware = $2 WHERE token = $1 AND revoked IS NULL AND hardware <> $2")
+        .bind(token.to_string())
+        .bind(is_hardware)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }

@@ -48,6 +48,7 @@ mod units;
 mod upstream_tls;
 mod usb_key;
 mod usb_key_apps;
+mod usb_key_enrolment;
 mod usb_key_lists;
 mod usb_key_proofs;
 mod way;

@@ -75,6 +75,10 @@ alerts! {
     CodeWrong Error "alert-code-wrong",
     CodeForStaff Error "alert-code-for-staff",
     KeyKnown Error "alert-key-known",
+    /// Its certificate is registered, or its token was taken back.
+    UsbKeyTaken Error "alert-usb-key-taken",
+    /// Its key may be a file.
+    UsbKeyForStaff Error "alert-usb-key-for-staff",
     KeyNameInvalid Error "alert-key-name-invalid",
     ChallengeExpired Error "alert-challenge-expired",
     LastKey Error "alert-last-key",

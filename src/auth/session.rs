@@ -54,6 +54,8 @@ pub struct Sessions {
     pub(super) tokens: Tokens,
     open: Mutex<HashMap<SessionId, Open>>,
     makes: MakesOfKeys,
+    /// Held by one step-up at a time, so that memory and store agree on which token of the portal is the last.
+    pub(super) proving: tokio::sync::Mutex<()>,
     /// Ended here, but perhaps not yet in the store.
     ending: Mutex<HashSet<SessionId>>,
 }
@@ -84,6 +86,7 @@ impl Sessions {
             open: Mutex::default(),
             ending: Mutex::default(),
             makes: MakesOfKeys::default(),
+            proving: tokio::sync::Mutex::default(),
         };
         let mut shifted = Vec::new();
         for session in stored {
@@ -226,14 +229,19 @@ impl Sessions {
         }
     }
 
-    /// Gives an open session a token for an app's host. `None`: it is over.
-    pub(super) async fn enter(&self, id: SessionId, host: &Host, now: Time) -> Result<Option<(Token, Arc<Identity>)>, SessionError> {
+    /// Gives the session of the portal's token `asker` one for an app's host. `None`: the session is over, or `asker` worth nothing any more.
+    pub(super) async fn enter(&self, asker: TokenHash, host: &Host, now: Time) -> Result<Option<(Token, Arc<Identity>)>, SessionError> {
+        let Some(id) = self.holder_of(asker).map(|identity| identity.session_id()) else { return Ok(None) };
         let token = Token::random()?;
-        let Some(given_way) = self.store.add_host_token(id, host, token.hash(), now).await? else { return Ok(None) };
+        let Some(given_way) = self.store.add_host_token(asker, host, token.hash(), now).await? else { return Ok(None) };
         let mut open = self.open();
         let Some(session) = open.get_mut(&id).filter(|session| !session.live.is_over(now)) else { return Ok(None) };
         session.tokens.retain(|(_, token)| !given_way.contains(token));
         given_way.iter().for_each(|token| self.tokens.remove(token));
+        // More was proved meanwhile, by somebody who need not be the one who asked.
+        if !session.tokens.iter().any(|(_, token)| *token == asker) {
+            return Ok(None);
+        }
         session.tokens.push((host.clone(), token.hash()));
         let identity = session.identity(host, token.hash(), now);
         self.tokens.insert(token.hash(), Arc::clone(&identity));

@@ -13,7 +13,8 @@ use crate::crypto::TokenHash;
 use crate::model::{Factor, Host, Proof, SessionId};
 
 impl Store {
-    /// Adds a proof to a session, or refreshes the one by the same token, and gives the portal a new token in place of all that it had.
+    /// Adds a proof to a session, or refreshes the one by the same token, and gives the portal a new token in place of all that it had; the
+    /// codes that those had asked for go with them.
     /// `false`: the session is over, the account is not active, or the token is not (any more) one of hers that is active.
     pub async fn step_up(&self, session: SessionId, proof: &Proof, portal: &Host, token: TokenHash, now: Time) -> Result<bool, StoreError> {
         let mut write = self.begin().await?;

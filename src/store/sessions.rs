@@ -87,33 +87,34 @@ impl Store {
         Ok(true)
     }
 
-    /// Gives the session a token for another host, and returns the old ones that gave way to it. `None`: the session
-    /// has ended.
+    /// Gives the session of `asker` a token for another host, and returns the old ones that gave way to it. `None`: that token, or its
+    /// session, is worth nothing any more.
     pub async fn add_host_token(
         &self,
-        session: SessionId,
+        asker: TokenHash,
         host: &Host,
         token: TokenHash,
         now: Time,
     ) -> Result<Option<Vec<TokenHash>>, StoreError> {
         let mut write = self.begin().await?;
-        let inserted =
-            sqlx::query("INSERT INTO host_tokens (hash, session, host, created) SELECT $1, id, $3, $4 FROM sessions WHERE id = $2")
-                .bind(bytes(&token))
-                .bind(session.to_string())
-                .bind(host.as_str())
-                .bind(now.millis())
-                .execute(&mut *write)
-                .await?;
+        let inserted = sqlx::query(
+            "INSERT INTO host_tokens (hash, session, host, created) SELECT $1, session, $3, $4 FROM host_tokens WHERE hash = $2",
+        )
+        .bind(bytes(&token))
+        .bind(bytes(&asker))
+        .bind(host.as_str())
+        .bind(now.millis())
+        .execute(&mut *write)
+        .await?;
         if inserted.rows_affected() != 1 {
             return Ok(None);
         }
         let dropped = sqlx::query(
             "DELETE FROM host_tokens WHERE hash IN
-             (SELECT hash FROM host_tokens WHERE session = $1 AND host = $2 AND hash <> $3
+             (SELECT hash FROM host_tokens WHERE session = (SELECT session FROM host_tokens WHERE hash = $1) AND host = $2 AND hash <> $3
               ORDER BY created DESC, hash LIMIT -1 OFFSET $4) RETURNING hash",
         )
-        .bind(session.to_string())
+        .bind(bytes(&asker))
         .bind(host.as_str())
         .bind(bytes(&token))
         .bind(TOKENS_PER_HOST.saturating_sub(1))

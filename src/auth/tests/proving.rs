@@ -45,7 +45,7 @@ const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
 async fn with_a_proof_the_portals_token_changes_and_the_old_one_is_worth_nothing_at_once() {
     let (world, _, SignedIn { token, identity, key }) = signed_in().await;
     let id = identity.session_id();
-    let (app_token, app) = world.auth.sessions.enter(id, &host("sites.localhost"), world.now()).await.unwrap().unwrap();
+    let (app_token, app) = world.auth.sessions.enter(identity.token_hash(), &host("sites.localhost"), world.now()).await.unwrap().unwrap();
     world.pass(600);
     let fresh = |identity: &Identity| identity.proven_within(Factor::is_phishing_resistant, MINUTE, world.now());
     assert!(!fresh(&identity));
@@ -59,7 +59,7 @@ async fn with_a_proof_the_portals_token_changes_and_the_old_one_is_worth_nothing
 
     let still = who(&world, &app_token, "sites.localhost").unwrap();
     assert!(!fresh(&still) && !fresh(&app), "what was given out before stays as weak as it was");
-    let (_, entered) = world.auth.sessions.enter(id, &host("sites.localhost"), world.now()).await.unwrap().unwrap();
+    let (_, entered) = world.auth.sessions.enter(new.token_hash(), &host("sites.localhost"), world.now()).await.unwrap().unwrap();
     assert!(fresh(&entered));
 }
 
@@ -149,6 +149,9 @@ async fn of_two_proofs_at_once_both_count_and_one_token_of_the_portal_is_left() 
     let left: Vec<_> = tokens.iter().filter_map(|token| who(&world, token, "gate.localhost")).collect();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].proofs().len(), 2);
+    let last = tokens.iter().position(|token| who(&world, token, "gate.localhost").is_some()).unwrap();
+    let world = world.restarted().await;
+    assert!(who(&world, &tokens[last], "gate.localhost").is_some(), "the store has the same one");
 }
 
 #[tokio::test]

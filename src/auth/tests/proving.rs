@@ -82,6 +82,32 @@ async fn proofs_outlive_the_process_and_grow_no_younger() {
 }
 
 #[tokio::test]
+async fn a_process_that_starts_anew_makes_no_token_stronger_than_it_was_given_out() {
+    let (world, account, SignedIn { identity, key, .. }) = signed_in().await;
+    let second = second_key(&world, &account).await;
+    let (id, sites) = (identity.session_id(), host("sites.localhost"));
+    let sessions = &world.auth.sessions;
+    // All in one instant: it is the order that counts.
+    let (weak, before) = sessions.enter(identity.token_hash(), &sites, world.now()).await.unwrap().unwrap();
+    let (_, portal) = sessions.step_up(id, by(&world, second), world.now()).await.unwrap().unwrap();
+    let (strong, between) = sessions.enter(portal.token_hash(), &sites, world.now()).await.unwrap().unwrap();
+    world.pass(100);
+    // The sign-in's own key is shown once more.
+    let (portal, _) = sessions.step_up(id, by(&world, key), world.now()).await.unwrap().unwrap();
+    // A clock that was set back moves instants, and must not move a proof past a token that was there before it.
+    for now in [world.now(), identity.signed_in(), identity.signed_in()] {
+        let sessions = Sessions::load(world.store.clone(), host("gate.localhost"), SessionLimits::default(), now).await.unwrap();
+        let found = |token: &Token, name: &str| sessions.lookup(token, &host(name), now).unwrap();
+        let shown = |identity: &Identity| identity.proofs().iter().map(|proof| (proof.token, proof.factor)).collect::<Vec<_>>();
+        let still = found(&weak, "sites.localhost");
+        assert_eq!((shown(&still), still.factor()), (shown(&before), Factor::PasswordAndSecurityKey));
+        assert_eq!(still.proofs()[0].at, still.signed_in(), "and no younger");
+        assert_eq!(shown(&found(&strong, "sites.localhost")), shown(&between));
+        assert_eq!(shown(&found(&portal, "gate.localhost")), [(key, Factor::SecurityKey), (second, Factor::SecurityKey)]);
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_was_set_back_while_the_process_was_down_makes_no_proof_younger() {
     let (world, _, SignedIn { identity, key, .. }) = signed_in().await;
     world.pass(300);

@@ -25,7 +25,10 @@ async fn a_proof_takes_the_place_of_the_one_by_the_same_token_and_the_portals_to
     assert!(store.put_code(hash(6), &code(one.id, hash(3)), NOW).await.unwrap());
     let live = store.live_sessions().await.unwrap().remove(0);
     assert_eq!(live.proofs, [by(key.id, 60)]);
-    assert_eq!(live.tokens, [(host("sites.localhost"), hash(2)), (portal.clone(), hash(3))], "the old token of the portal is gone");
+    let token = |name: &str, n, proof| StoredHostToken { host: host(name), hash: hash(n), proofs: vec![proof] };
+    let sign_in = Proof { token: key.id, factor: one.factor, at: NOW };
+    let tokens = [token("sites.localhost", 2, sign_in), token("gate.localhost", 3, by(key.id, 60))];
+    assert_eq!(live.tokens, tokens, "the old token of the portal is gone, and the app's is as it was");
     assert_eq!(live.hosts[&portal], NOW, "the portal goes on from when it was last active");
     assert_eq!(live.session, one, "the sign-in stays what it was");
 }

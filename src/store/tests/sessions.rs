@@ -62,7 +62,7 @@ async fn only_an_active_account_with_the_key_gets_a_session() {
             session: again,
             account: account.clone(),
             proofs: vec![proof(key.id, NOW)],
-            tokens: vec![(portal.clone(), hash(4))],
+            tokens: vec![StoredHostToken { host: portal.clone(), hash: hash(4), proofs: vec![proof(key.id, NOW)] }],
             hosts: [(portal, NOW)].into()
         }]
     );

@@ -54,7 +54,7 @@ pub use petitions::{NewPetition, StoredPetition};
 pub use places::FamiliarPlace;
 pub use recoveries::{Recovered, Recovery};
 pub use seeds::{NewSeed, SealedSeed, Spending, StoredSeed};
-pub use sessions::{Session, StoredSession, Touch};
+pub use sessions::{Session, StoredHostToken, StoredSession, Touch};
 pub use steps::{Step, StepKind};
 pub use tokens::{Holder, StoredToken, TokenChange, TokenFilter};
 

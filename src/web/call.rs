@@ -202,6 +202,12 @@ impl Asked {
         self.step = Some(token);
     }
 
+    /// From here on the browser holds another token of the same session, to which what it is shown is tied.
+    pub fn go_on_as(&mut self, identity: Arc<Identity>) {
+        self.browser = identity.token_hash();
+        self.visit.visitor = Visitor::Known(identity);
+    }
+
     pub fn set_cookie(&mut self, cookie: String) {
         self.cookies.push(cookie);
     }

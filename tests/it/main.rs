@@ -24,6 +24,7 @@ mod http2;
 mod identity;
 mod inventory;
 mod kept_forms;
+mod kept_unsent;
 mod log;
 mod memory;
 mod monitoring;

@@ -537,6 +537,7 @@ alert-key-refused = The key's answer was not accepted. Please try again, and mak
 alert-key-without-user-verification = The key did not check who you are. Set a PIN or a fingerprint on it, then try again.
 alert-key-synced = This passkey is copied between devices, so it does not count as a hardware key. Use a security key.
 alert-usb-key-not-hardware = The certificate on this USB-KEY may lie in a file as well, so it is not enough here. Use another of your tokens.
+alert-phone-app-not-enough = That code is from an app on a phone, which is not enough here. Use another of your tokens.
 alert-key-suspended = This key may have been copied: it counted backwards. It is suspended, and what it had opened is ended. Sign in with another of your tokens, and take the key to your security administrator.
 alert-key-of-other-make = Keys of this make are not accepted here. Ask your security administrator for one that is.
 alert-code-wrong = The code was not accepted. Wait for the next code, or press the token's button again, and type it as it is shown. If this goes on, have your token resynchronised.

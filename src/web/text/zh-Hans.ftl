@@ -485,6 +485,7 @@ alert-key-refused = 密钥验证未通过。请确认使用的密钥正确，然
 alert-key-without-user-verification = 密钥未验证使用者身份。请为密钥设置 PIN 码或指纹，然后重试。
 alert-key-synced = 该通行密钥可在多个设备间同步，不属于硬件密钥。请使用安全密钥。
 alert-usb-key-not-hardware = 此 USB-KEY 的证书不能保证私钥存放在硬件中，不足以完成此操作。请使用您的其他令牌。
+alert-phone-app-not-enough = 此动态口令来自手机应用，不足以完成此操作。请使用您的其他令牌。
 alert-key-suspended = 此密钥的计数器倒退，可能已被复制。密钥已暂停，由其登录的会话均已结束。请使用您的其他令牌登录，并将此密钥交给安全管理员。
 alert-key-of-other-make = 此处不接受该型号的密钥。请向安全管理员领取可用的密钥。
 alert-code-wrong = 动态口令未通过验证。请等待下一个口令，或再按一次令牌按钮，并按显示内容输入。如果反复失败，请重新同步令牌。

@@ -67,6 +67,8 @@ alerts! {
     KeySynced Error "alert-key-synced",
     /// Nobody vouches for the hardware of this USB-KEY.
     UsbKeyNotHardware Error "alert-usb-key-not-hardware",
+    /// An app on a phone can be copied.
+    PhoneAppNotEnough Error "alert-phone-app-not-enough",
     /// The key's counter went back, so that there may be two of it.
     KeySuspended Error "alert-key-suspended",
     /// Not of a make that any app would let in.

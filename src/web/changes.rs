@@ -144,7 +144,7 @@ async fn propose(asked: &Asked, actor: &Actor, id: PetitionId, form: &Fields) ->
         Ok(proof) => proof,
         Err(answer) => return answer,
     };
-    match asked.portal.desk.propose(actor, id, proof, asked.now).await {
+    match asked.portal.desk.propose(actor, id, proof, asked.when()).await {
         Ok(Proposing::Waits(proposed)) => show(asked, id, Some(Alert::ChangeProposed), proposed.half.map(|half| half.reveal())).await,
         Ok(Proposing::Done(carried)) => done(asked, carried).await,
         Err(error) => failed(asked, id, error).await,
@@ -160,7 +160,7 @@ async fn confirm(asked: &Asked, actor: &Actor, id: PetitionId, form: &Fields) ->
         Ok(proof) => proof,
         Err(answer) => return answer,
     };
-    match asked.portal.desk.confirm(actor, id, proof, asked.now).await {
+    match asked.portal.desk.confirm(actor, id, proof, asked.when()).await {
         Ok(carried) => done(asked, carried).await,
         Err(error) => failed(asked, id, error).await,
     }
@@ -243,7 +243,7 @@ pub(super) fn told(error: AdminError) -> Result<Alert, Refused> {
         AdminError::NoFreshProof => Alert::ChallengeExpired,
         AdminError::NothingToProveBy => Alert::NothingToProveBy,
         AdminError::WrongState(_) => Alert::NotInThisState,
-        AdminError::WrongTokenState { .. } => Alert::TokenNotInThisState,
+        AdminError::WrongTokenState { .. } | AdminError::NoUsbKey { .. } => Alert::TokenNotInThisState,
         AdminError::NameTaken => Alert::NameTaken,
         AdminError::NoHolder => Alert::NoHolder,
         error => return Err(refused(error)),

@@ -13,6 +13,7 @@ mod upstream;
 mod access;
 mod alike;
 mod bodies;
+mod certificates;
 mod clock;
 mod code_tokens;
 mod corpora;

@@ -45,6 +45,7 @@ fn asks() -> Vec<Ask> {
         Ask::ImportPeople { people: "name,unit\n".to_owned(), from: None },
         Ask::LettersDue,
         Ask::MakeLetters { names: Vec::new() },
+        Ask::Certificate { serial: serial() },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -77,6 +78,7 @@ fn kind(ask: &Ask) -> usize {
         Ask::ImportPeople { .. } => 21,
         Ask::LettersDue => 22,
         Ask::MakeLetters { .. } => 23,
+        Ask::Certificate { .. } => 24,
     }
 }
 

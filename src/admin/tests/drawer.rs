@@ -129,7 +129,7 @@ impl Office {
                 let identity = actor.person().ok_or(AdminError::NotAllowed)?;
                 let id = PetitionId::fresh();
                 let proof = PetitionProof::sample(identity, id, PetitionStep::Confirm, TokenId::fresh());
-                match desk.confirm(actor, id, proof, NOW).await {
+                match desk.confirm(actor, id, proof, When { now: NOW, wall: NOW }).await {
                     Err(AdminError::NoSuchPetition) => Ok(()),
                     other => other.map(drop),
                 }
@@ -156,7 +156,8 @@ impl Office {
                 let (name, when) = (AccountName::parse("wang").unwrap(), When { now: NOW, wall: NOW });
                 desk.certificates(actor).await?;
                 desk.issue_certificate(actor, &serial("U1"), &name, &certificates::request(), 30, when).await.map(drop)?;
-                desk.renew_certificate(actor, &serial("U1"), None, 30, when).await.map(drop)
+                desk.renew_certificate(actor, &serial("U1"), None, 30, when).await?;
+                desk.certificate(actor, &serial("U1")).await.map(drop)
             }
             Change::RevokeCertificate => desk.revoke_certificate(actor, &serial("U1"), When { now: NOW, wall: NOW }).await.map(drop),
         }

@@ -26,6 +26,7 @@ mod identity;
 mod inventory;
 mod kept_forms;
 mod log;
+mod makes;
 mod memory;
 mod monitoring;
 mod own_tokens;

@@ -103,9 +103,9 @@ impl Desk {
         self.recorded(actor, authority.sign(event), change).await
     }
 
-    /// Brings a code token back that has gone astray, by two codes in a row that its holder reads out; whoever may resume a token may do that.
+    /// Brings a code token back that has gone astray, by two codes in a row that its holder reads out.
     pub async fn resynchronise_token(&self, actor: &Actor, serial: &Serial, codes: (&str, &str), wall: Time) -> Result<(), AdminError> {
-        self.permit(actor, Change::ResumeToken)?;
+        self.permit(actor, Change::ResynchroniseToken)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         let Some(holder) = token.holder else {
             return Err(AdminError::WrongTokenState { serial: serial.clone(), state: token.state });

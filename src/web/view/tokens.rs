@@ -57,6 +57,14 @@ pub struct TokenRow {
     pub expires: Option<Moment>,
 }
 
+impl TokenRow {
+    /// Whether it shows codes by which somebody could sign in, so that they may go astray.
+    pub fn may_go_astray(&self) -> bool {
+        let shows_codes = matches!(self.kind, TokenKind::Oath | TokenKind::PhoneApp);
+        shows_codes && self.holder.is_some() && matches!(self.state, TokenState::Issued | TokenState::Active)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct TokenHolder {
     /// The account's id.
@@ -156,6 +164,14 @@ impl ConfirmTokenView {
             TokenAct::Revoke => self.frame.t("token-revoke"),
         }
     }
+}
+
+/// Asks for two codes in a row of a token whose codes are not accepted any more.
+#[derive(Clone, Debug, Template)]
+#[template(path = "console_token_resync.html")]
+pub struct AstrayTokenView {
+    pub frame: Frame,
+    pub token: TokenRow,
 }
 
 /// A delivery of seeds, as it was sent to be looked at.

@@ -168,7 +168,7 @@ impl Desk {
         let event = authority.sign(about(Action::CertificateRenewed, serial, holder, key, &issued));
         let change = async { changed(self.store.renew_certificate(serial, &new, own, when.now).await?, serial) };
         self.recorded(actor, event, change).await?;
-        self.published(when.wall).await;
+        self.publish_now(when.wall).await;
         Ok(Certified { pem: issued.pem, not_after: issued.not_after })
     }
 
@@ -201,7 +201,7 @@ impl Desk {
             Ok::<_, StoreError>((change, at_once.len().saturating_add(more.len())))
         };
         let (change, ended) = self.taken_away(actor, event.clone(), change).await?;
-        self.published(when.wall).await;
+        self.publish_now(when.wall).await;
         changed(change, serial).map(|()| ended).inspect_err(|error| {
             self.journal.note(Event { outcome: Outcome::Failed, ..actor.sign(event) }.with("why", error));
         })
@@ -228,8 +228,9 @@ impl Desk {
         self.issuing.as_ref().and_then(|issuing| std::fs::read(issuing.files.list()).ok())
     }
 
-    /// What was revoked opens nothing here whether the list says so or not; the next attempt is half a minute later.
-    async fn published(&self, wall: Time) {
+    /// To be called where certificates have ended. What was revoked opens nothing here whether the list says so or not; where it cannot be
+    /// written, the next attempt is half a minute later.
+    pub async fn publish_now(&self, wall: Time) {
         if let Err(error) = self.publish_revocations(wall).await {
             tracing::error!(%error, "the list of revoked certificates could not be written");
         }

@@ -296,7 +296,7 @@ impl Desk {
                 self.renew_certificate_by(actor, &serial, &holder, (&key, days), authority, when).await.map(|_| Carried::Done)
             }
             Proposal::Trust { what, digest } => self.trust_by(actor, &what, &digest, authority, now).await.map(|()| Carried::Done),
-            recovery => self.recover_by(actor, recovery, (authority, half), now).await,
+            recovery => self.recover_by(actor, recovery, (authority, half), when).await,
         }
     }
 

@@ -353,7 +353,7 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         Ask::Certificate { serial } => certificates::fetch(house, actor, &serial).await,
         Ask::Recover { name } => {
             let name = account_name(&name)?;
-            let invitation = desk.recover(actor, &name, house.clock.now()).await.map_err(|error| unknown(&name, &error))?;
+            let invitation = desk.recover(actor, &name, certificates::when(house)).await.map_err(|error| unknown(&name, &error))?;
             Ok(ControlAnswer::Invited { link: invitation.link, expires: invitation.expires.to_string() })
         }
         Ask::Login => terminals::ask(house, uid),

@@ -140,7 +140,7 @@ pub async fn change(Path((serial, change)): Path<(String, String)>, Posted { ask
     let serial = serial_of(&serial)?;
     let desk = &asked.portal.desk;
     let typed = form.text("account");
-    let stop = async |end| desk.stop_token(&actor, &serial, end, asked.now).await.map(drop);
+    let stop = async |end| desk.stop_token(&actor, &serial, end, asked.when()).await.map(drop);
     let done = match change.as_str() {
         "issue" => match AccountName::parse(typed) {
             Ok(name) => desk.issue_token(&actor, &serial, &name, asked.now).await.map(|()| Alert::TokenIssued),

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use http::StatusCode;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
-use yumen::model::{Action, Outcome, Role};
+use yumen::model::{Action, Outcome, Role, Serial};
 
 use crate::forms::text_of;
 use crate::house::{House, PORTAL};
@@ -168,5 +168,43 @@ async fn while_there_is_one_security_administrator_alone_she_certifies_staff_and
     let certificate = shell.done(&["issue-certificate", words(&request), "--account", "tan", "--serial", "UK-2"]).await;
     assert_eq!(read(certificate.as_bytes()), ("tan".to_owned(), info));
     assert_eq!(house.events(Action::CertificateIssued, Outcome::Done).pop().unwrap().details["alone"], "yes");
+    house.close().await;
+}
+
+/// How many certificates stand on the list that the gateway publishes.
+async fn on_the_list(house: &House) -> usize {
+    let list = house.browser().open(&format!("https://{PORTAL}/crl/issuing-ca.crl")).await;
+    let (_, list) = x509_parser::parse_x509_crl(&list.body).unwrap();
+    list.iter_revoked_certificates().count()
+}
+
+#[tokio::test]
+async fn a_certificate_stands_on_the_published_list_as_soon_as_its_token_is_lost_whoever_says_so() {
+    let house = House::open().await;
+    let mut ada = house.signed_in("ada", Role::SecurityAdministrator).await;
+    let mut mia = house.signed_in("mia", Role::Member).await;
+    let shell = Shell { house: &house, files: tempfile::tempdir().unwrap() };
+    house.log_in_as(&mut ada, "ada", shell.files.path()).await;
+    shell.done(&["create-authority"]).await;
+    for serial in ["UK-1", "UK-2", "UK-3"] {
+        let (request, _) = shell.request(&format!("{serial}.csr"));
+        shell.done(&["issue-certificate", words(&request), "--account", "mia", "--serial", serial]).await;
+    }
+    assert_eq!(on_the_list(&house).await, 0);
+    shell.done(&["lost", "UK-1"]).await;
+    assert_eq!(on_the_list(&house).await, 1);
+
+    let token = house.gateway().house().store.token(&Serial::parse("UK-2").unwrap()).await.unwrap().unwrap().id;
+    assert!(house.gateway().house().store.use_usb_key(token, house.clock.now()).await.unwrap());
+    let page = mia.open(&format!("https://{PORTAL}/keys")).await;
+    let page = mia.submit(&page, &page.form("/keys/lost").with("token", "UK-2")).await;
+    let page = mia.use_key(&page).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+    assert_eq!(on_the_list(&house).await, 2, "{}", page.text());
+
+    let page = ada.open(&format!("https://{PORTAL}/console/tokens/UK-3/revoke")).await;
+    let confirm = page.form("confirm");
+    ada.submit(&page, &confirm).await;
+    assert_eq!(on_the_list(&house).await, 3);
     house.close().await;
 }

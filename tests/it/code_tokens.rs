@@ -106,7 +106,7 @@ async fn a_lost_token_ends_what_it_opened_and_opens_nothing_more() {
     assert_eq!(by_key.use_key(&page).await.status, StatusCode::OK);
 
     let inner = house.gateway().house();
-    let ended = inner.desk.stop_token(&house.office().await, &serial(), TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    let ended = inner.desk.stop_token(&house.office().await, &serial(), TokenEnd::Lost, house.when()).await.unwrap();
     assert_eq!(ended, 1, "what the key opened is not the token's");
     let page = browser.open(&format!("https://{SITES}/")).await;
     assert!(forms::form(&page.text(), "sign-in").is_some(), "{}", page.text());

@@ -199,7 +199,7 @@ async fn a_letter_ends_with_its_time_and_with_its_token() {
     let codes = letters(&house).await;
     let inner = house.gateway().house();
     let serial = Serial::parse("F2").unwrap();
-    inner.desk.stop_token(&house.office().await, &serial, yumen::admin::TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    inner.desk.stop_token(&house.office().await, &serial, yumen::admin::TokenEnd::Lost, house.when()).await.unwrap();
     assert_eq!(inner.desk.token(&house.office().await, &serial).await.unwrap().state, TokenState::Lost);
     assert_eq!(open_letter(&mut house.browser(), &codes[1], "F2").await.status, StatusCode::UNPROCESSABLE_ENTITY);
     house.clock.advance(std::time::Duration::from_secs(2 * 86_400 - 60));

@@ -249,7 +249,7 @@ async fn a_locked_out_security_administrator_begins_anew_at_the_machine_but_not_
     let inner = house.gateway().house();
     let keys = inner.store.tokens_of(house.account_of("li").await.id).await.unwrap();
     let end = yumen::admin::TokenEnd::ForNow;
-    inner.desk.stop_token(&house.signed_actor(&shen), &keys[0].serial, end, inner.clock.now()).await.unwrap();
+    inner.desk.stop_token(&house.signed_actor(&shen), &keys[0].serial, end, house.when()).await.unwrap();
     assert_eq!(open(&mut li, "/sessions").await, StatusCode::OK, "she may sign in again, and is asked to");
     let ControlAnswer::Invited { link, .. } = house.ask(recover("shen"), None).await else { panic!("she is locked out") };
     assert_eq!(shen.open(&format!("https://{PORTAL}/console/accounts")).await.url.path(), "/sign-in", "her session is over");

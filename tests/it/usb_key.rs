@@ -307,7 +307,7 @@ async fn a_usb_key_that_was_reported_lost_opens_nothing_any_more() {
     let serial = yumen::model::Serial::parse(&serial.await).unwrap();
     let office = house.office().await;
     let desk = &house.gateway().house().desk;
-    desk.stop_token(&office, &serial, TokenEnd::Lost, house.clock.now()).await.unwrap();
+    desk.stop_token(&office, &serial, TokenEnd::Lost, house.when()).await.unwrap();
     let page = browser.open(&portal()).await;
     assert!(forms::form(&page.text(), "sign-in").is_some(), "her session has ended");
     let refused = show_card(&mut browser, &page).await;

@@ -4,7 +4,7 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::super::{Certified, Proposal, TokenEnd, When};
+use super::super::{Certified, Lacks, Proposal, TokenEnd, When};
 use super::town::{Town, What, at};
 use super::*;
 use crate::model::{AccountId, PetitionId, Serial, TokenState};
@@ -99,14 +99,13 @@ async fn a_renewed_certificate_takes_the_place_of_the_one_before_with_the_same_k
 }
 
 #[tokio::test]
-async fn a_lost_tokens_certificate_stands_on_the_list_after_the_next_round_and_a_revoked_one_at_once() {
+async fn the_certificate_of_a_token_that_was_lost_or_revoked_stands_on_the_list_at_once() {
     let office = Office::open().await;
     let (lost, revoked, kept) =
         (office.issue("UK-1").await.unwrap(), office.issue("UK-2").await.unwrap(), office.issue("UK-3").await.unwrap());
     office.desk.revoke_certificate(&OFFICE, &office.serial("UK-2"), WHEN).await.unwrap();
     assert_eq!(office.check(&revoked), Err(CertificateRefusal::Revoked));
-    office.desk.stop_token(&OFFICE, &office.serial("UK-1"), TokenEnd::Lost, NOW).await.unwrap();
-    office.desk.publish_revocations(WALL).await.unwrap();
+    office.desk.stop_token(&OFFICE, &office.serial("UK-1"), TokenEnd::Lost, WHEN).await.unwrap();
     assert_eq!(office.check(&lost), Err(CertificateRefusal::Revoked));
     office.check(&kept).unwrap();
     assert_eq!(office.desk.revocations().unwrap(), std::fs::read(IssuingFiles::new(office.directory.path()).list()).unwrap());
@@ -192,9 +191,44 @@ async fn what_could_not_be_certified_is_not_proposed_either() {
     assert!(matches!(ask(What::Certify("U1", "sun")).await, Err(AdminError::NoHolder)));
     assert!(matches!(ask(What::Renew("U1")).await, Err(AdminError::NoSuchToken(_))));
     assert!(matches!(ask(What::Certify("U1", "ada")).await, Err(AdminError::ConcernsYou)));
-    town.desk.stop_token(&OFFICE, &Serial::parse("U2").unwrap(), TokenEnd::Lost, NOW).await.unwrap();
+    town.desk.stop_token(&OFFICE, &Serial::parse("U2").unwrap(), TokenEnd::Lost, at(NOW)).await.unwrap();
     assert!(matches!(ask(What::Renew("U2")).await, Err(AdminError::WrongTokenState { .. })));
     std::fs::remove_file(IssuingFiles::new(town.directory.path()).certificate()).unwrap();
     assert!(matches!(ask(What::Certify("U1", "tan")).await, Err(AdminError::NoAuthority)));
     assert_eq!(town.recorded(Action::ChangeProposed, Outcome::Done).await.len(), 0);
+}
+
+/// The numbers on the list that was published last.
+fn listed(desk: &Desk) -> Vec<String> {
+    let list = desk.revocations().unwrap();
+    let (_, list) = x509_parser::parse_x509_crl(&list).unwrap();
+    list.iter_revoked_certificates().map(|revoked| revoked.raw_serial_as_string()).collect()
+}
+
+#[tokio::test]
+async fn what_ends_with_a_recovery_stands_on_the_list_at_once_and_what_is_suspended_does_not() {
+    for lacks in [Lacks::Token, Lacks::Both] {
+        let town = Town::of(&["ada", "bea"]).await;
+        let serial = Serial::parse("U2").unwrap();
+        let token = town.desk.store.token(&serial).await.unwrap().unwrap().id;
+        assert!(town.desk.store.use_usb_key(token, NOW).await.unwrap());
+        town.desk.stop_token(&OFFICE, &serial, TokenEnd::ForNow, at(NOW)).await.unwrap();
+        assert_eq!(listed(&town.desk), [""; 0], "it may come back");
+        let id = town.proposed("ada", What::Lacks("tan", lacks)).await;
+        assert_eq!(listed(&town.desk), [""; 0], "nothing is done yet");
+        town.confirm("bea", id, NOW).await.unwrap();
+        assert_eq!(listed(&town.desk), ["02"], "{lacks:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_ends_with_a_recovery_at_the_machine_stands_on_the_list_at_once() {
+    let town = Town::of(&["ada"]).await;
+    let (ada, serial) = (AccountName::parse("ada").unwrap(), Serial::parse("U1").unwrap());
+    town.desk.issue_certificate(&town.actor("ada"), &serial, &ada, &request(), 30, at(NOW)).await.unwrap();
+    let number = town.desk.store.certificate_in_force(&serial).await.unwrap().unwrap().number;
+    let token = town.desk.store.token(&serial).await.unwrap().unwrap().id;
+    assert!(town.desk.store.use_usb_key(token, NOW).await.unwrap());
+    town.desk.recover(&MACHINE, &ada, at(NOW)).await.unwrap();
+    assert_eq!(listed(&town.desk).iter().map(|one| one.replace(':', "")).collect::<Vec<_>>(), [number]);
 }

@@ -83,7 +83,7 @@ async fn what_is_about_members_takes_one_also_where_there_are_two() {
             town.desk.disable(&OFFICE, town.id("mia").await).await.unwrap();
         }
         if matches!(what, What::Resume(_)) {
-            town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::ForNow, NOW).await.unwrap();
+            town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::ForNow, at(NOW)).await.unwrap();
         }
         town.ask("ada", what).await.unwrap_or_else(|error| panic!("{what:?}: {error}"));
     }
@@ -92,10 +92,10 @@ async fn what_is_about_members_takes_one_also_where_there_are_two() {
     let by_key = town.draft("ada", What::Lacks("mia", Lacks::Password)).await;
     assert!(matches!(town.propose("ada", by_key, NOW).await, Ok(Proposing::Done(Carried::Recovery(_)))));
     let key = town.desk.store.keys(town.id("mia").await).await.unwrap().remove(0).serial;
-    town.desk.stop_token(&OFFICE, &key, TokenEnd::Lost, NOW).await.unwrap();
+    town.desk.stop_token(&OFFICE, &key, TokenEnd::Lost, at(NOW)).await.unwrap();
     let by_code = town.draft("ada", What::Lacks("mia", Lacks::Password)).await;
     assert!(matches!(town.propose("ada", by_code, NOW).await, Ok(Proposing::Waits(_))));
-    town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::Lost, NOW).await.unwrap();
+    town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::Lost, at(NOW)).await.unwrap();
     let by_nothing = town.ask("ada", What::Lacks("mia", Lacks::Password)).await;
     assert!(matches!(by_nothing, Err(AdminError::NothingToProveBy)), "{by_nothing:?}");
 }
@@ -105,9 +105,9 @@ async fn what_takes_away_never_needs_two() {
     let town = Town::of(&["ada", "bea"]).await;
     let ada = town.actor("ada");
     let key = town.serial_of("bea").await;
-    town.desk.stop_token(&ada, &key, TokenEnd::ForNow, NOW).await.unwrap();
+    town.desk.stop_token(&ada, &key, TokenEnd::ForNow, at(NOW)).await.unwrap();
     town.desk.end_sessions_of(&ada, town.id("bea").await).await.unwrap();
-    town.desk.stop_token(&ada, &key, TokenEnd::Lost, NOW).await.unwrap();
+    town.desk.stop_token(&ada, &key, TokenEnd::Lost, at(NOW)).await.unwrap();
     town.desk.disable(&ada, town.id("bea").await).await.unwrap();
     town.desk.disable(&ada, town.id("tan").await).await.unwrap();
 }
@@ -210,8 +210,8 @@ async fn a_proposal_falls_with_its_proposer_or_the_token_that_she_made_it_with()
         let before = town.everything().await;
         match falls {
             0 => drop(town.desk.disable(&OFFICE, town.id("ada").await).await.unwrap()),
-            1 => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::Lost, NOW).await.unwrap()),
-            _ => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::ForNow, NOW).await.unwrap()),
+            1 => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::Lost, at(NOW)).await.unwrap()),
+            _ => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::ForNow, at(NOW)).await.unwrap()),
         }
         assert!(matches!(town.confirm("bea", id, NOW).await, Err(AdminError::ProposerGone)));
         assert_eq!(town.state(id).await, PetitionState::Failed);
@@ -225,7 +225,7 @@ async fn whoever_has_lost_her_own_token_meanwhile_confirms_nothing() {
     let town = Town::of(&["ada", "bea", "cyd"]).await;
     let id = town.proposed("ada", What::Enable("sun")).await;
     let (bea, proof) = (town.actor("bea"), town.proof("bea", id, PetitionStep::Confirm));
-    town.desk.stop_token(&OFFICE, &town.serial_of("bea").await, TokenEnd::ForNow, NOW).await.unwrap();
+    town.desk.stop_token(&OFFICE, &town.serial_of("bea").await, TokenEnd::ForNow, at(NOW)).await.unwrap();
     assert!(matches!(town.desk.confirm(&bea, id, proof, at(NOW)).await, Err(AdminError::NotAllowed)));
     town.confirm("cyd", id, NOW).await.unwrap();
 }

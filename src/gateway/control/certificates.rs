@@ -67,6 +67,6 @@ pub(super) async fn list(house: &House, actor: &Actor) -> Result<ControlAnswer, 
     Ok(ControlAnswer::Certificates { certificates: certificates.into_iter().map(CertificateLine::of).collect() })
 }
 
-fn when(house: &House) -> When {
+pub(super) fn when(house: &House) -> When {
     When { now: house.clock.now(), wall: house.clock.wall() }
 }

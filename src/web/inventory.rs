@@ -199,8 +199,7 @@ pub async fn import(Posted { asked, form }: Posted) -> Answer {
         Ok(tokens) if rehearse => return page(None, Rehearsed::Fits { tokens: count(tokens) }),
         Ok(tokens) => return list(&asked, Some(Alert::TokensImported { count: count(tokens) })).await,
         Err(AdminError::BadDelivery(problems)) => {
-            let told = problems.iter().map(|problem| (problem.line, problem.reason.to_string()));
-            told.map(|(line, why)| DeliveryProblem::InLine { line, why }).collect()
+            problems.into_iter().map(|problem| DeliveryProblem::InLine { line: problem.line, reason: problem.reason }).collect()
         }
         Err(AdminError::KnownSerials(serials)) => {
             serials.iter().map(|serial| DeliveryProblem::Known { serial: serial.to_string() }).collect()

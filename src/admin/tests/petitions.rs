@@ -262,7 +262,7 @@ async fn what_has_changed_since_it_was_shown_is_not_carried_out() {
             What::Invite(..) => drop(town.desk.invite(&OFFICE, new("new", Role::Member), NOW).await.unwrap()),
             What::Enable(name) => town.desk.enable_by(&OFFICE, town.id(name).await, &Authority::Own).await.unwrap(),
             What::Issue(token, _) => town.desk.issue_token(&OFFICE, &serial(token), &new("mia", Role::Member).name, NOW).await.unwrap(),
-            What::Certify(..) => drop(town.ask("bea", What::Certify("U1", "mia")).await.unwrap()),
+            What::Certify(..) => town.ask("bea", What::Certify("U1", "mia")).await.unwrap(),
             What::Renew(token) => drop(town.desk.revoke_certificate(&OFFICE, &serial(token), at(NOW)).await.unwrap()),
             _ => town.desk.resume_token_by(&OFFICE, &serial("F2"), &Authority::Own, NOW).await.unwrap(),
         }

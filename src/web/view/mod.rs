@@ -17,6 +17,7 @@ mod people;
 #[cfg(test)]
 mod people_samples;
 mod portal;
+mod problems;
 mod recover;
 #[cfg(test)]
 mod samples;

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use super::{Frame, Moment, Paging};
+use super::{Frame, Moment, Paging, problems};
 use crate::lang::{self, Value};
 use crate::model::{TokenKind, TokenState};
+use crate::oath::Reason;
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "console_tokens.html")]
@@ -202,10 +203,14 @@ pub enum Rehearsed {
 
 #[derive(Clone, Debug)]
 pub enum DeliveryProblem {
-    /// `why` is in English.
-    InLine { line: u64, why: String },
+    InLine {
+        line: u64,
+        reason: Reason,
+    },
     /// There is a token of this serial number already.
-    Known { serial: String },
+    Known {
+        serial: String,
+    },
 }
 
 impl DeliveryProblem {
@@ -213,6 +218,13 @@ impl DeliveryProblem {
         match self {
             Self::InLine { line, .. } => frame.t_count("import-line", "line", line),
             Self::Known { serial } => frame.t_name("import-known", "serial", serial),
+        }
+    }
+
+    fn why(&self, frame: &Frame) -> Option<Cow<'static, str>> {
+        match self {
+            Self::InLine { reason, .. } => Some(problems::of_delivery(frame, reason)),
+            Self::Known { .. } => None,
         }
     }
 }

@@ -97,8 +97,10 @@ pub enum AdminError {
     NoFreshProof,
     #[error("she has no token by which she could show that it is she: she has to begin anew")]
     NothingToProveBy,
-    #[error("a staff member's certificate would take two security administrators: she registers her token herself, under My tokens")]
-    StaffCertificate,
+    #[error("the certificate of {0} is not kept: it was issued before certificates were; renew it, and it can be fetched")]
+    NotKept(Serial),
+    #[error("the token {0} has no certificate that counts; see `yumen token certificates`")]
+    NoCertificateInForce(Serial),
     #[error("the config declares no such authority")]
     NoSuchAuthority,
     #[error(transparent)]

@@ -4,10 +4,10 @@
 
 use ipnet::IpNet;
 
+use super::certificates::When;
 use super::desk::{Desk, INVITATION_LIVES, Invitation, about};
 use super::error::AdminError;
 use super::permission::{Actor, Change, Scope};
-use crate::clock::Time;
 use crate::crypto::Token;
 use crate::model::{Account, AccountId, AccountName, Action, Event, Role};
 use crate::store::{MachineRecovery, StoreError};
@@ -78,8 +78,9 @@ impl Desk {
 
     /// A new start for a security administrator who cannot sign in, while no other one can: a link to enrol anew. Whatever opened her account
     /// before opens nothing any more.
-    pub async fn recover(&self, actor: &Actor, name: &AccountName, now: Time) -> Result<Invitation, AdminError> {
+    pub async fn recover(&self, actor: &Actor, name: &AccountName, when: When) -> Result<Invitation, AdminError> {
         self.permit(actor, Change::Recover)?;
+        let now = when.now;
         let (token, expires) = (Token::random()?, now.plus(INVITATION_LIVES));
         let event = Event::done(Action::AdministratorRecovered).with("name", name);
         let change = async {
@@ -95,6 +96,7 @@ impl Desk {
         };
         let account = self.recorded(actor, event, change).await?;
         let ended = self.sessions.revoke_all_of(account.id).len();
+        self.publish_now(when.wall).await;
         tracing::warn!(name = %account.name, ended, "a security administrator was recovered at the machine: if nobody meant to, treat it as a break-in");
         Ok(Invitation { link: format!("{}/enrol#{}", self.portal, token.reveal()), account, expires, halved: false })
     }

@@ -84,6 +84,7 @@ table! {
     ImportTokens "import a delivery of tokens": SecurityAdministrator;
     IssueToken "issue a token": SecurityAdministrator;
     ResumeToken "let a suspended token work again": SecurityAdministrator;
+    ResynchroniseToken "bring a code token back whose codes are not accepted": SecurityAdministrator;
     StopToken "suspend or revoke a token, or report it lost": SecurityAdministrator;
     CreateAuthority "make the gateway's own authority for USB-KEYs": SecurityAdministrator;
     IssueCertificate "issue or renew a USB-KEY's certificate": SecurityAdministrator;

@@ -46,7 +46,7 @@ pub use challenges::{NewChallenge, OpenChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
 pub use enrolment_certificates::EnrolmentUsbKey;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
-pub use issued::{CertificateChange, ListedCertificate, RevokedCertificate};
+pub use issued::{CertificateChange, CertificateInForce, ListedCertificate, OwnCertificate, RevokedCertificate};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
 pub use letters::{LetterDue, LetterOpening, NewLetter};
 pub use people::{KnownPeople, KnownToken, Newcomer};

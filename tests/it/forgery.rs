@@ -112,7 +112,7 @@ impl Forger {
         let page = self.press(browser, &page, "key-add").await;
         let page = self.use_key(browser, &page).await;
         assert_eq!(page.url.path(), "/keys/register", "{}", page.text());
-        let mut second = SoftPasskey::new(true);
+        let mut second: crate::browser::Key = Box::new(SoftPasskey::new(true));
         std::mem::swap(&mut browser.key, &mut second);
         let page = self.use_key(browser, &page).await;
         std::mem::swap(&mut browser.key, &mut second);

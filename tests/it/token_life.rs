@@ -126,7 +126,7 @@ async fn what_a_token_opened_ends_when_the_operator_says_that_it_is_lost() {
     let other = house.in_the_app("li").await;
     let (streams, mut others) = (running(&browser).await, running(&other).await);
     let (inner, serial) = (house.gateway().house(), serial_of(&house, "wang").await);
-    inner.desk.stop_token(&house.office().await, &serial, TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    inner.desk.stop_token(&house.office().await, &serial, TokenEnd::Lost, house.when()).await.unwrap();
     end_within_five_seconds(streams).await;
     still_run(&mut others).await;
     assert_eq!(event(&house, Action::TokenLost).await.details["serial"], serial.as_str());

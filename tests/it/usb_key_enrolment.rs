@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use url::Url;
 use yumen::crypto::sha256;
 use yumen::model::{AccountState, Action, Event, Factor, Outcome, Record, Role, Serial, TokenId, TokenState};
-use yumen::store::NewCertificate;
+use yumen::store::{NewCertificate, OwnCertificate};
 
 use crate::browser::{Browser, Reply};
 use crate::city::{Card, City};
@@ -218,7 +218,11 @@ async fn a_letter_that_was_handed_out_with_a_usb_key_leads_to_an_account_by_that
     inner.desk.import_people(&office, "name,unit\nwang,宣传部\n".as_bytes(), 0, now).await.unwrap();
     let account = house.account_of("wang").await;
     let serial = Serial::parse("UK-0007").unwrap();
-    inner.store.issue_certificate(&serial, account.id, &registered(&house, &hers), b"key", now).await.unwrap();
+    inner
+        .store
+        .issue_certificate(&serial, account.id, &registered(&house, &hers), OwnCertificate { key: b"key", pem: "" }, now)
+        .await
+        .unwrap();
     let letter = inner.desk.make_letters(&office, &[account.name], now).await.unwrap().remove(0);
     assert_eq!(letter.serial, serial);
 

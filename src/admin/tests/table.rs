@@ -155,6 +155,7 @@ fn no_function_of_the_desk_is_without_its_line() {
         "new",
         "issuing_from",
         "publish_revocations",
+        "publish_now",
         "revocations",
         "set_staff_addresses",
         "has_security_administrator",

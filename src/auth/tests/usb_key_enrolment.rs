@@ -9,7 +9,7 @@ use super::super::*;
 use crate::crypto::Token;
 use crate::model::{Account, AccountState, Factor, Role, Serial, TokenState, UnitName};
 use crate::pki::{AuthoritySource, ClientTrust, Crls, Keeper, MatchingRule, TrustedCertificate};
-use crate::store::NewCertificate;
+use crate::store::{NewCertificate, OwnCertificate};
 
 const BACK: &str = "/enrol/usb-key/finish";
 
@@ -166,7 +166,11 @@ async fn a_usb_key_that_is_registered_or_issued_to_somebody_else_or_lost_is_refu
     assert!(world.store.register_certificate(&new(&registered), li.id, world.now()).await.unwrap());
     for (name, holder, card) in [("UK-1", li.id, &issued), ("UK-2", wang.id, &lost)] {
         let serial = Serial::parse(name).unwrap();
-        world.store.issue_certificate(&serial, holder, &new(card), card.subject().as_bytes(), world.now()).await.unwrap();
+        world
+            .store
+            .issue_certificate(&serial, holder, &new(card), OwnCertificate { key: card.subject().as_bytes(), pem: "" }, world.now())
+            .await
+            .unwrap();
     }
     for card in [&registered, &issued] {
         assert!(matches!(show(&world, &browser, &wang, card).await, Err(NotHers::Taken)));

@@ -42,7 +42,8 @@ async fn complete(store: &Store) -> Completion {
 }
 
 async fn issue(store: &Store, name: &str, account: AccountId, n: u8) {
-    let issued = store.issue_certificate(&serial(name), account, &certificate(n), &[n], NOW).await.unwrap();
+    let issued =
+        store.issue_certificate(&serial(name), account, &certificate(n), OwnCertificate { key: &[n], pem: "" }, NOW).await.unwrap();
     assert!(matches!(issued, CertificateChange::Done { .. }), "{issued:?}");
 }
 
@@ -106,7 +107,7 @@ async fn a_certificate_that_is_somebody_elses_or_counts_no_more_cannot_be_shown(
     assert!(store.register_certificate(&certificate(1), li.id, NOW).await.unwrap());
     issue(&store, "UK-2", li.id, 2).await;
     issue(&store, "UK-3", wang.id, 3).await;
-    store.renew_certificate(&serial("UK-3"), &certificate(4), &[4], NOW).await.unwrap();
+    store.renew_certificate(&serial("UK-3"), &certificate(4), OwnCertificate { key: &[4], pem: "" }, NOW).await.unwrap();
     issue(&store, "UK-5", wang.id, 5).await;
     store.change_token(&serial("UK-5"), TokenState::Lost, NOW).await.unwrap();
     for n in [1, 2, 3, 5] {

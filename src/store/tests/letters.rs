@@ -208,7 +208,7 @@ async fn with_usb_key() -> (tempfile::TempDir, Store, Account) {
     let (directory, store) = store().await;
     let wang = newcomer("wang", None);
     store.import_people(std::slice::from_ref(&wang), NOW).await.unwrap();
-    store.issue_certificate(&serial("UK-7"), wang.account.id, &certificate(1), &[1], NOW).await.unwrap();
+    store.issue_certificate(&serial("UK-7"), wang.account.id, &certificate(1), OwnCertificate { key: &[1], pem: "" }, NOW).await.unwrap();
     (directory, store, wang.account)
 }
 

@@ -75,6 +75,8 @@ alerts! {
     KeyOfOtherMake Error "alert-key-of-other-make",
     /// A code that no token of hers shows now, or that was used before.
     CodeWrong Error "alert-code-wrong",
+    /// Of another's token, which she reads out.
+    CodesNotInARow Error "alert-codes-not-in-a-row",
     CodeForStaff Error "alert-code-for-staff",
     KeyKnown Error "alert-key-known",
     /// Its certificate is registered, or its token was taken back.

@@ -166,7 +166,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let confirm_token =
         |act| ConfirmTokenView { frame: staff("/console/tokens/FT-0042A/lost"), act, token: token(typed, TokenState::Active), sessions: 2 };
     let import = |text: &str, found| ImportView { frame: staff("/console/tokens/import"), text: text.into(), has_key: true, found };
-    let problems = vec![DeliveryProblem::InLine { line: 7, why: typed.key.into() }, DeliveryProblem::Known { serial: "FT-0042A".into() }];
+    let problems = super::people_samples::delivery_problems(typed);
     let mut pages = vec![
         (
             "sign-in",

@@ -3,7 +3,6 @@
 use http::{Method, StatusCode};
 use url::Url;
 use yumen::model::TokenId;
-use yumen::store::NewCertificate;
 
 use super::{Forger, portal};
 use crate::browser::{Browser, Reply};
@@ -11,7 +10,7 @@ use crate::city::City;
 use crate::forms;
 use crate::house::{House, PASSWORD};
 use crate::two_people::link_on;
-use crate::usb_key::with_card;
+use crate::usb_key::{certificate, with_card};
 
 impl Forger {
     /// Somebody signs in with a certificate that is one factor of two, and puts an app onto her phone.
@@ -34,15 +33,7 @@ impl Forger {
 
     /// Wherever a fresh proof is asked for, from somebody who has a USB-KEY: her own tokens, a terminal, a change, and a forgotten password.
     pub(super) async fn proofs_by_usb_key(&mut self, house: &House, wang: &mut Browser) {
-        let new = NewCertificate {
-            token: TokenId::fresh(),
-            fingerprint: [7; 32],
-            number: "07".to_owned(),
-            subject: "CN=wang".to_owned(),
-            issuer: "CN=city".to_owned(),
-            not_after: house.clock.now().plus(std::time::Duration::from_secs(3_600)),
-            chain: None,
-        };
+        let new = certificate(TokenId::fresh(), house.clock.now());
         let inner = house.gateway().house();
         assert!(inner.store.register_certificate(&new, house.account_of("wang").await.id, house.clock.now()).await.unwrap());
 

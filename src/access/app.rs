@@ -57,8 +57,15 @@ impl App {
     pub(super) fn counts(&self, identity: &Identity, proof: &Proof) -> bool {
         match proof.factor.token() {
             TokenKind::WebAuthn => self.makes.as_ref().is_none_or(|makes| identity.has_key_of(proof.token, makes)),
+            kind => self.admits(kind),
+        }
+    }
+
+    /// Whether a token of this kind may count here; of security keys `makes` says more.
+    pub fn admits(&self, kind: TokenKind) -> bool {
+        match kind {
             TokenKind::PhoneApp => self.phone_app,
-            TokenKind::UsbKey | TokenKind::Oath => true,
+            TokenKind::WebAuthn | TokenKind::UsbKey | TokenKind::Oath => true,
         }
     }
 
@@ -142,6 +149,8 @@ mod tests {
         };
         assert!(with(FactorDemand::Any, true));
         assert!(!with(FactorDemand::Any, false));
+        assert!(!app(Vec::new()).admits(TokenKind::PhoneApp) && App { phone_app: true, ..app(Vec::new()) }.admits(TokenKind::PhoneApp));
+        assert!([TokenKind::WebAuthn, TokenKind::UsbKey, TokenKind::Oath].iter().all(|kind| app(Vec::new()).admits(*kind)));
         for (_, factor) in FactorDemand::WORDS.iter().filter(|(_, factor)| *factor != FactorDemand::Any) {
             assert!(!with(*factor, true), "{factor:?}");
         }

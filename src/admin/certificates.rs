@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::clock::Time;
-use crate::model::{Account, AccountName, Action, Event, Outcome, Serial, TokenId, TokenState};
-use crate::pki::{Holder, IssuedToHolder, IssuingCa, IssuingFiles, RequestedKey};
-use crate::store::{CertificateChange, ListedCertificate, NewCertificate, RevokedCertificate, StoreError};
+use crate::model::{AccountName, Action, Event, Outcome, Serial, TokenId, TokenState};
+use crate::pki::{Holder, IssuedToHolder, IssuingCa, IssuingFiles, MOST_DAYS, RequestedKey};
+use crate::store::{CertificateChange, ListedCertificate, NewCertificate, OwnCertificate, RevokedCertificate, StoreError};
 
 use super::desk::Desk;
 use super::error::AdminError;
 use super::permission::{Actor, Change};
+use super::petitions::Authority;
+use super::proposal::{KeyToCertify, Person, Wish};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -91,7 +93,7 @@ impl Desk {
         Ok(self.store.certificates().await?)
     }
 
-    /// Certifies the key that was made in a token, and hands the token to a person.
+    /// Certifies the key that was made in a token, and hands the token to a person. A certificate is a token: a staff member's takes two.
     pub async fn issue_certificate(
         &self,
         actor: &Actor,
@@ -102,21 +104,29 @@ impl Desk {
         when: When,
     ) -> Result<Certified, AdminError> {
         self.permit(actor, Change::IssueCertificate)?;
-        let account = self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?;
-        self.may_certify(actor, &account, when.now).await?;
-        let key = RequestedKey::of_request(request)?;
-        let issued = self.certified(&key, &account, days, when.wall)?;
-        let new = new_certificate(&issued);
-        let event = about(Action::CertificateIssued, serial, &account, &issued);
-        let change = async { changed(self.store.issue_certificate(serial, account.id, &new, key.info(), when.now).await?, serial) };
-        self.recorded(actor, event, change).await?;
-        Ok(Certified { pem: issued.pem, not_after: issued.not_after })
+        let to = Person::of(self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?);
+        let (key, days) = (RequestedKey::of_request(request)?, days.clamp(1, MOST_DAYS));
+        self.authority_for(days, when.wall)?;
+        let wish = Wish::IssueCertificate { serial: serial.clone(), to: to.account, key: key.info().to_vec(), days };
+        let authority = self.authority(actor, &wish, when.now).await?;
+        self.issue_certificate_by(actor, serial, &to, (&key, days), &authority, when).await
     }
 
-    /// A certificate is a token, and a staff member's takes two: one alone makes none where there are two.
-    async fn may_certify(&self, actor: &Actor, account: &Account, now: Time) -> Result<(), AdminError> {
-        let alone = matches!(actor, Actor::Machine { .. }) || !account.role.is_staff() || self.store.wardens(now).await?.len() < 2;
-        if alone { Ok(()) } else { Err(AdminError::StaffCertificate) }
+    pub(super) async fn issue_certificate_by(
+        &self,
+        actor: &Actor,
+        serial: &Serial,
+        to: &Person,
+        (key, days): (&RequestedKey, u32),
+        authority: &Authority,
+        when: When,
+    ) -> Result<Certified, AdminError> {
+        let issued = self.certified(key, to, days, when.wall)?;
+        let (new, own) = (new_certificate(&issued), OwnCertificate { key: key.info(), pem: &issued.pem });
+        let event = authority.sign(about(Action::CertificateIssued, serial, to, key, &issued));
+        let change = async { changed(self.store.issue_certificate(serial, to.account, &new, own, when.now).await?, serial) };
+        self.recorded(actor, event, change).await?;
+        Ok(Certified { pem: issued.pem, not_after: issued.not_after })
     }
 
     /// Another certificate for the same token, of the same key or of that in a new request; the one before counts no more.
@@ -129,10 +139,7 @@ impl Desk {
         when: When,
     ) -> Result<Certified, AdminError> {
         self.permit(actor, Change::IssueCertificate)?;
-        let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
-        let holder = token.holder.ok_or(AdminError::WrongTokenState { serial: serial.clone(), state: token.state })?;
-        let account = self.store.account(holder.account).await?.ok_or(AdminError::NoSuchAccount)?;
-        self.may_certify(actor, &account, when.now).await?;
+        let holder = self.holder(serial).await?;
         let key = match request {
             Some(request) => RequestedKey::of_request(request)?,
             None => {
@@ -140,13 +147,40 @@ impl Desk {
                 RequestedKey::of_info(&key)?
             }
         };
-        let issued = self.certified(&key, &account, days, when.wall)?;
-        let new = new_certificate(&issued);
-        let event = about(Action::CertificateRenewed, serial, &account, &issued);
-        let change = async { changed(self.store.renew_certificate(serial, &new, key.info(), when.now).await?, serial) };
+        let days = days.clamp(1, MOST_DAYS);
+        self.authority_for(days, when.wall)?;
+        let wish = Wish::RenewCertificate { serial: serial.clone(), key: key.info().to_vec(), days };
+        let authority = self.authority(actor, &wish, when.now).await?;
+        self.renew_certificate_by(actor, serial, &holder, (&key, days), &authority, when).await
+    }
+
+    pub(super) async fn renew_certificate_by(
+        &self,
+        actor: &Actor,
+        serial: &Serial,
+        holder: &Person,
+        (key, days): (&RequestedKey, u32),
+        authority: &Authority,
+        when: When,
+    ) -> Result<Certified, AdminError> {
+        let issued = self.certified(key, holder, days, when.wall)?;
+        let (new, own) = (new_certificate(&issued), OwnCertificate { key: key.info(), pem: &issued.pem });
+        let event = authority.sign(about(Action::CertificateRenewed, serial, holder, key, &issued));
+        let change = async { changed(self.store.renew_certificate(serial, &new, own, when.now).await?, serial) };
         self.recorded(actor, event, change).await?;
-        self.published(when.wall).await;
+        self.publish_now(when.wall).await;
         Ok(Certified { pem: issued.pem, not_after: issued.not_after })
+    }
+
+    /// The certificate of a token that counts, as the gateway's own authority issued it: for whoever asked for it and did not get it at once.
+    pub async fn certificate(&self, actor: &Actor, serial: &Serial) -> Result<Certified, AdminError> {
+        self.permit(actor, Change::ReadTokens)?;
+        if self.store.certified_key(serial).await?.is_none() {
+            return Err(AdminError::NoCertificate(serial.clone()));
+        }
+        let found = self.store.certificate_in_force(serial).await?.ok_or_else(|| AdminError::NoCertificateInForce(serial.clone()))?;
+        let pem = found.pem.ok_or_else(|| AdminError::NotKept(serial.clone()))?;
+        Ok(Certified { pem, not_after: found.not_after })
     }
 
     /// Takes a token's certificate out of use and ends at once what it had opened. Returns how many sessions that were.
@@ -167,7 +201,7 @@ impl Desk {
             Ok::<_, StoreError>((change, at_once.len().saturating_add(more.len())))
         };
         let (change, ended) = self.taken_away(actor, event.clone(), change).await?;
-        self.published(when.wall).await;
+        self.publish_now(when.wall).await;
         changed(change, serial).map(|()| ended).inspect_err(|error| {
             self.journal.note(Event { outcome: Outcome::Failed, ..actor.sign(event) }.with("why", error));
         })
@@ -194,20 +228,32 @@ impl Desk {
         self.issuing.as_ref().and_then(|issuing| std::fs::read(issuing.files.list()).ok())
     }
 
-    /// What was revoked opens nothing here whether the list says so or not; the next attempt is half a minute later.
-    async fn published(&self, wall: Time) {
+    /// To be called where certificates have ended. What was revoked opens nothing here whether the list says so or not; where it cannot be
+    /// written, the next attempt is half a minute later.
+    pub async fn publish_now(&self, wall: Time) {
         if let Err(error) = self.publish_revocations(wall).await {
             tracing::error!(%error, "the list of revoked certificates could not be written");
         }
     }
 
-    fn certified(&self, key: &RequestedKey, account: &Account, days: u32, wall: Time) -> Result<IssuedToHolder, AdminError> {
+    /// The gateway's own authority, if it lasts longer than a certificate for so many days.
+    fn authority_for(&self, days: u32, wall: Time) -> Result<IssuingCa, AdminError> {
         let issuing = self.issuing.as_ref().ok_or(AdminError::NoAuthority)?;
         let ca = IssuingCa::open(&issuing.files, wall)?.ok_or(AdminError::NoAuthority)?;
-        let list_url = format!("{}/crl/issuing-ca.crl", self.portal);
-        let holder = Holder { name: account.name.clone(), unit: account.unit.clone(), days, list_url };
-        Ok(ca.certify(key, &holder, wall)?)
+        ca.outlasts(days, wall)?;
+        Ok(ca)
     }
+
+    fn certified(&self, key: &RequestedKey, holder: &Person, days: u32, wall: Time) -> Result<IssuedToHolder, AdminError> {
+        let list_url = format!("{}/crl/issuing-ca.crl", self.portal);
+        let holder = Holder { name: holder.name.clone(), unit: holder.unit.clone(), days, list_url };
+        Ok(self.authority_for(days, wall)?.certify(key, &holder, wall)?)
+    }
+}
+
+/// The key of a proposal.
+pub(super) fn key_of(key: &KeyToCertify) -> Result<RequestedKey, AdminError> {
+    Ok(RequestedKey::of_info(&key.info().unwrap_or_default())?)
 }
 
 fn new_certificate(issued: &IssuedToHolder) -> NewCertificate {
@@ -218,12 +264,13 @@ fn new_certificate(issued: &IssuedToHolder) -> NewCertificate {
         subject: issued.subject.clone(),
         issuer: issued.issuer.clone(),
         not_after: issued.not_after,
+        chain: None,
     }
 }
 
-fn about(action: Action, serial: &Serial, account: &Account, issued: &IssuedToHolder) -> Event {
-    let event = Event::done(action).with("serial", serial).with("account", account.id).with("name", &account.name);
-    event.with("number", &issued.number).with("until", issued.not_after)
+fn about(action: Action, serial: &Serial, holder: &Person, key: &RequestedKey, issued: &IssuedToHolder) -> Event {
+    let event = Event::done(action).with("serial", serial).with("account", holder.account).with("name", &holder.name);
+    event.with("number", &issued.number).with("key", key.digest()).with("until", issued.not_after)
 }
 
 fn changed(change: CertificateChange, serial: &Serial) -> Result<(), AdminError> {

@@ -132,6 +132,8 @@ impl Desk {
         let event = match self.store.account_by_name(&account.name).await? {
             // Another unit's and her own staff's invitations are not hers to renew.
             Some(before) if !self.reaches(&scope, &before) => return Err(AdminError::NameTaken),
+            // She was somebody: her new link is what two security administrators made for her.
+            Some(before) if scope != Scope::All && self.store.was_reopened(before.id).await? => return Err(AdminError::BeginsAnew),
             Some(before) => event.with("account", before.id).with("role-before", before.role).with("unit-before", &before.unit),
             None => event.with("account", account.id),
         };
@@ -201,7 +203,11 @@ impl Desk {
     pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<bool, AdminError> {
         self.permit(actor, Change::EndSession)?;
         let event = Event::done(Action::SessionEnded).with("session", id);
-        self.taken_away(actor, event, self.sessions.end(id)).await
+        let ended = self.taken_away(actor, event.clone(), self.sessions.end(id)).await?;
+        if !ended {
+            self.journal.note(actor.sign(Event { outcome: Outcome::Failed, ..event }.with("why", "it was not open")));
+        }
+        Ok(ended)
     }
 
     pub async fn end_sessions_of(&self, actor: &Actor, id: AccountId) -> Result<usize, AdminError> {

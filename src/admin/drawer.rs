@@ -6,6 +6,7 @@ use crate::model::{AccountId, AccountName, Action, Event, Outcome, Serial, Token
 use crate::oath::{self, TransportKey};
 use crate::store::{StoreError, StoredToken, TokenChange, TokenFilter};
 
+use super::certificates::When;
 use super::desk::Desk;
 use super::error::AdminError;
 use super::permission::{Actor, Change};
@@ -103,9 +104,9 @@ impl Desk {
         self.recorded(actor, authority.sign(event), change).await
     }
 
-    /// Brings a code token back that has gone astray, by two codes in a row that its holder reads out; whoever may resume a token may do that.
+    /// Brings a code token back that has gone astray, by two codes in a row that its holder reads out.
     pub async fn resynchronise_token(&self, actor: &Actor, serial: &Serial, codes: (&str, &str), wall: Time) -> Result<(), AdminError> {
-        self.permit(actor, Change::ResumeToken)?;
+        self.permit(actor, Change::ResynchroniseToken)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         let Some(holder) = token.holder else {
             return Err(AdminError::WrongTokenState { serial: serial.clone(), state: token.state });
@@ -125,7 +126,7 @@ impl Desk {
     }
 
     /// Takes a token out of use, for the time being or for ever, and ends at once what it had opened. Returns how many sessions that were.
-    pub async fn stop_token(&self, actor: &Actor, serial: &Serial, end: TokenEnd, now: Time) -> Result<usize, AdminError> {
+    pub async fn stop_token(&self, actor: &Actor, serial: &Serial, end: TokenEnd, when: When) -> Result<usize, AdminError> {
         self.permit(actor, Change::StopToken)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         let (action, state) = end.action_and_state();
@@ -137,12 +138,13 @@ impl Desk {
             None => event,
         };
         let change = async {
-            let change = self.store.change_token(serial, state, now).await?;
+            let change = self.store.change_token(serial, state, when.now).await?;
             // Whoever signed in meanwhile came before the token was stopped.
             let more = self.sessions.revoke_all_by(token.id);
             Ok::<_, StoreError>((change, at_once.len().saturating_add(more.len())))
         };
         let (change, ended) = self.taken_away(actor, event.clone(), change).await?;
+        self.publish_now(when.wall).await;
         changed(change, serial).map(|()| ended).inspect_err(|error| {
             self.journal.note(Event { outcome: Outcome::Failed, ..actor.sign(event) }.with("why", error));
         })

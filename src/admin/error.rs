@@ -21,8 +21,13 @@ pub enum AdminError {
     BootstrapOver,
     #[error("only a security administrator is recovered at the machine; she gives everybody else a new token in the console")]
     NotToBeRecovered,
-    #[error("{0} can sign in as security administrator, so ask her: she can give a new token")]
-    AnotherCan(AccountName),
+    #[error(
+        "{name} can sign in as security administrator, so ask her: she can give a new token. If nobody can, repeat this in {hours} hours; \
+         whoever signs in as security administrator until then ends the wait"
+    )]
+    AnotherCan { name: AccountName, hours: u64 },
+    #[error("this account was in use before and begins anew: only security administrators can make its link")]
+    BeginsAnew,
     #[error("staff cannot manage a unit: only a member can")]
     StaffManageNothing,
     #[error("no terminal waits with this code: it was mistyped, used, or is older than five minutes; run `yumen login` again")]
@@ -83,14 +88,19 @@ pub enum AdminError {
     ProposerGone,
     #[error("what it is about has changed since it was proposed, so it was not carried out: propose it anew")]
     ChangedMeanwhile,
-    #[error("it takes two security administrators, neither of whom it may be about, and there is no other one who could confirm it")]
+    #[error(
+        "it takes two security administrators, neither of whom it may be about, and there is no other one who could confirm it; \
+             one who was switched off or has lost her tokens counts for three days more"
+    )]
     NobodyToConfirm,
     #[error("a fresh proof by a hardware token, for this change, is needed")]
     NoFreshProof,
     #[error("she has no token by which she could show that it is she: she has to begin anew")]
     NothingToProveBy,
-    #[error("a staff member's certificate would take two security administrators: she registers her token herself, under My tokens")]
-    StaffCertificate,
+    #[error("the certificate of {0} is not kept: it was issued before certificates were; renew it, and it can be fetched")]
+    NotKept(Serial),
+    #[error("the token {0} has no certificate that counts; see `yumen token certificates`")]
+    NoCertificateInForce(Serial),
     #[error("the config declares no such authority")]
     NoSuchAuthority,
     #[error(transparent)]

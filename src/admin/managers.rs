@@ -4,10 +4,10 @@
 
 use ipnet::IpNet;
 
+use super::certificates::When;
 use super::desk::{Desk, INVITATION_LIVES, Invitation, about};
 use super::error::AdminError;
 use super::permission::{Actor, Change, Scope};
-use crate::clock::Time;
 use crate::crypto::Token;
 use crate::model::{Account, AccountId, AccountName, Action, Event, Role};
 use crate::store::{MachineRecovery, StoreError};
@@ -47,8 +47,11 @@ impl Desk {
         let account = self.known(id).await?;
         let action = if manages { Action::ManagerAppointed } else { Action::ManagerDismissed };
         let event = about(action, &account).with("unit", &account.unit);
+        if !manages {
+            return self.dismiss_manager(actor, id, event).await;
+        }
         let change = async {
-            let changed = self.store.set_unit_manager(id, manages).await?;
+            let changed = self.store.set_unit_manager(id, true).await?;
             self.load_managers().await?;
             match changed {
                 true => Ok(()),
@@ -57,6 +60,12 @@ impl Desk {
             }
         };
         self.recorded(actor, event, change).await
+    }
+
+    /// Taking away waits for nothing: she is no manager in memory first.
+    async fn dismiss_manager(&self, actor: &Actor, id: AccountId, event: Event) -> Result<(), AdminError> {
+        self.permissions.dismiss(id);
+        self.taken_away(actor, event, self.store.set_unit_manager(id, false)).await.map(drop)
     }
 
     /// Whether an act on this account is within reach.
@@ -69,8 +78,9 @@ impl Desk {
 
     /// A new start for a security administrator who cannot sign in, while no other one can: a link to enrol anew. Whatever opened her account
     /// before opens nothing any more.
-    pub async fn recover(&self, actor: &Actor, name: &AccountName, now: Time) -> Result<Invitation, AdminError> {
+    pub async fn recover(&self, actor: &Actor, name: &AccountName, when: When) -> Result<Invitation, AdminError> {
         self.permit(actor, Change::Recover)?;
+        let now = when.now;
         let (token, expires) = (Token::random()?, now.plus(INVITATION_LIVES));
         let event = Event::done(Action::AdministratorRecovered).with("name", name);
         let change = async {
@@ -78,11 +88,15 @@ impl Desk {
                 MachineRecovery::Done(account) => Ok(account),
                 MachineRecovery::NoSuch => Err(AdminError::NoSuchAccount),
                 MachineRecovery::NotSecurityAdministrator => Err(AdminError::NotToBeRecovered),
-                MachineRecovery::AnotherCan(other) => Err(AdminError::AnotherCan(other)),
+                MachineRecovery::AnotherCan { name, wait } => {
+                    tracing::warn!(%name, "a recovery at the machine waits: if nobody meant it, sign in as security administrator");
+                    Err(AdminError::AnotherCan { name, hours: wait.as_secs().div_ceil(3_600) })
+                }
             }
         };
         let account = self.recorded(actor, event, change).await?;
         let ended = self.sessions.revoke_all_of(account.id).len();
+        self.publish_now(when.wall).await;
         tracing::warn!(name = %account.name, ended, "a security administrator was recovered at the machine: if nobody meant to, treat it as a break-in");
         Ok(Invitation { link: format!("{}/enrol#{}", self.portal, token.reveal()), account, expires, halved: false })
     }

@@ -32,7 +32,7 @@ pub use letters::{Letter, LetterSettings};
 pub use people::{PeopleFound, PeopleImported};
 pub use permission::{Actor, Capacity, Change};
 pub use petitions::{Carried, Petition, Proposed, Proposing};
-pub use proposal::{Person, Proposal};
+pub use proposal::{KeyToCertify, Person, Proposal};
 pub use recovery::{Lacks, RecoveryLink};
 pub use roster::{Column, LARGEST_ROSTER_BYTES, Listed, Roster, RowProblem, RowReason};
 pub use terminals::{AskedTerminal, TERMINAL_LIVES, TerminalRequest, TerminalState};

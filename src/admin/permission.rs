@@ -84,6 +84,7 @@ table! {
     ImportTokens "import a delivery of tokens": SecurityAdministrator;
     IssueToken "issue a token": SecurityAdministrator;
     ResumeToken "let a suspended token work again": SecurityAdministrator;
+    ResynchroniseToken "bring a code token back whose codes are not accepted": SecurityAdministrator;
     StopToken "suspend or revoke a token, or report it lost": SecurityAdministrator;
     CreateAuthority "make the gateway's own authority for USB-KEYs": SecurityAdministrator;
     IssueCertificate "issue or renew a USB-KEY's certificate": SecurityAdministrator;
@@ -167,6 +168,11 @@ pub struct Permissions {
 }
 
 impl Permissions {
+    /// She manages nothing any more.
+    pub fn dismiss(&self, account: AccountId) {
+        self.managers.rcu(|managers| managers.iter().copied().filter(|manager| *manager != account).collect::<HashSet<_>>());
+    }
+
     pub fn set_managers(&self, managers: HashSet<AccountId>) {
         self.managers.store(Arc::new(managers));
     }

@@ -7,6 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::certificates::{When, key_of};
 use super::desk::{Desk, Invitation, NewAccount};
 use super::error::AdminError;
 use super::permission::{Actor, Change};
@@ -18,6 +19,9 @@ use crate::crypto::{Half, HalfHash};
 use crate::model::{Account, AccountId, AccountName, Action, Event, Outcome, PetitionId, PetitionState, TokenId};
 use crate::store::{NewPetition, StoreError, StoredPetition};
 
+/// So long somebody who could confirm counts towards two, whatever has become of her since: otherwise one alone would switch the others
+/// off, and then make accomplices.
+pub const STILL_COUNTS: Duration = Duration::from_hours(72);
 /// How long the proposer has to show her key.
 const DRAFT_LIVES: Duration = Duration::from_secs(5 * 60);
 
@@ -111,10 +115,11 @@ impl Desk {
         Err(AdminError::Proposed(Box::new(self.draft(actor, proposal, now).await?)))
     }
 
-    /// Those whose number says whether two are needed: whoever has lost her tokens is not counted for her own recovery.
+    /// Those whose number says whether two are needed: whoever has lost one thing is not counted for its recovery, behind which she shows the
+    /// other.
     async fn needed(&self, proposal: &Proposal, now: Time) -> Result<Vec<Account>, StoreError> {
-        let mut wardens = self.store.wardens(now).await?;
-        if proposal.is_recovery() {
+        let mut wardens = self.store.wardens_within(STILL_COUNTS, now).await?;
+        if proposal.asks_for_what_is_left() {
             wardens.retain(|warden| proposal.subject().is_none_or(|person| person.account != warden.id));
         }
         Ok(wardens)
@@ -158,7 +163,8 @@ impl Desk {
     }
 
     /// The proposer's key has answered: the change waits for another one, or is done where nobody else is needed.
-    pub async fn propose(&self, actor: &Actor, id: PetitionId, proof: PetitionProof, now: Time) -> Result<Proposing, AdminError> {
+    pub async fn propose(&self, actor: &Actor, id: PetitionId, proof: PetitionProof, when: When) -> Result<Proposing, AdminError> {
+        let now = when.now;
         self.permit(actor, Change::ProposeChange)?;
         let identity = staff(actor)?;
         let petition = self.found(id).await?;
@@ -180,7 +186,7 @@ impl Desk {
         let event = proposal.sign(authority.sign(Event::done(Action::ChangeProposed).with("petition", id)));
         let settled = async { moved(self.store.settle_petition_alone(id, identity.account(), now).await?) };
         self.recorded(actor, event, settled).await?;
-        self.carried(actor, petition, &authority, now).await.map(Proposing::Done)
+        self.carried(actor, petition, &authority, when).await.map(Proposing::Done)
     }
 
     async fn open(
@@ -205,7 +211,8 @@ impl Desk {
     }
 
     /// Another one confirms, and it is carried out: once, under her request, and as it was shown.
-    pub async fn confirm(&self, actor: &Actor, id: PetitionId, proof: PetitionProof, now: Time) -> Result<Carried, AdminError> {
+    pub async fn confirm(&self, actor: &Actor, id: PetitionId, proof: PetitionProof, when: When) -> Result<Carried, AdminError> {
+        let now = when.now;
         self.permit(actor, Change::ConfirmChange)?;
         let identity = staff(actor)?;
         let petition = self.found(id).await?;
@@ -215,14 +222,14 @@ impl Desk {
         if let Err(error) = self.may_confirm(identity, &petition, proof, now).await {
             self.journal.note(actor.sign(Event { outcome: Outcome::Failed, ..event }.with("why", &error)));
             if matches!(error, AdminError::ChangedMeanwhile | AdminError::ProposerGone) {
-                self.store.fail_petition(id).await?;
+                self.store.fail_petition(id, PetitionState::Open).await?;
                 self.count_waiting(now).await;
             }
             return Err(error);
         }
         let confirmed = async { moved(self.store.confirm_petition(id, identity.account(), now).await?) };
         self.recorded(actor, event, confirmed).await?;
-        self.carried(actor, petition, &authority, now).await
+        self.carried(actor, petition, &authority, when).await
     }
 
     async fn may_confirm(&self, identity: &Identity, petition: &Petition, proof: PetitionProof, now: Time) -> Result<(), AdminError> {
@@ -255,13 +262,13 @@ impl Desk {
         if stored.subject == Some(identity.account()) { Err(AdminError::ConcernsYou) } else { Ok(()) }
     }
 
-    async fn carried(&self, actor: &Actor, petition: Petition, authority: &Authority, now: Time) -> Result<Carried, AdminError> {
+    async fn carried(&self, actor: &Actor, petition: Petition, authority: &Authority, when: When) -> Result<Carried, AdminError> {
         let id = petition.stored.id;
-        let carried = self.carry_out(actor, petition.proposal, authority, petition.stored.half, now).await;
+        let carried = self.carry_out(actor, petition.proposal, authority, petition.stored.half, when).await;
         if carried.is_err() {
-            self.store.fail_petition(id).await?;
+            self.store.fail_petition(id, PetitionState::Done).await?;
         }
-        self.count_waiting(now).await;
+        self.count_waiting(when.now).await;
         carried
     }
 
@@ -271,8 +278,9 @@ impl Desk {
         proposal: Proposal,
         authority: &Authority,
         half: Option<HalfHash>,
-        now: Time,
+        when: When,
     ) -> Result<Carried, AdminError> {
+        let now = when.now;
         match proposal {
             Proposal::Invite { name, unit, role, email, .. } => {
                 let new = NewAccount { name, unit, role, email };
@@ -283,8 +291,16 @@ impl Desk {
                 self.issue_token_by(actor, &serial, (to.account, &to.name), authority, now).await.map(|()| Carried::Done)
             }
             Proposal::ResumeToken { serial, .. } => self.resume_token_by(actor, &serial, authority, now).await.map(|()| Carried::Done),
+            Proposal::IssueCertificate { serial, to, key, days, .. } => {
+                let key = key_of(&key)?;
+                self.issue_certificate_by(actor, &serial, &to, (&key, days), authority, when).await.map(|_| Carried::Done)
+            }
+            Proposal::RenewCertificate { serial, holder, key, days, .. } => {
+                let key = key_of(&key)?;
+                self.renew_certificate_by(actor, &serial, &holder, (&key, days), authority, when).await.map(|_| Carried::Done)
+            }
             Proposal::Trust { what, digest } => self.trust_by(actor, &what, &digest, authority, now).await.map(|()| Carried::Done),
-            recovery => self.recover_by(actor, recovery, (authority, half), now).await,
+            recovery => self.recover_by(actor, recovery, (authority, half), when).await,
         }
     }
 
@@ -312,9 +328,14 @@ impl Desk {
     ) -> Result<(), AdminError> {
         let petition = self.found(id).await?;
         let event = petition.proposal.sign(Event::done(action).with("petition", id)).with("proposed-by", &petition.stored.proposer_name);
-        let done = self.taken_away(actor, event, close).await?;
+        let done = self.taken_away(actor, event.clone(), close).await?;
         self.count_waiting(now).await;
-        if done { Ok(()) } else { Err(AdminError::PetitionClosed(petition.stored.state)) }
+        if done {
+            return Ok(());
+        }
+        let error = AdminError::PetitionClosed(petition.stored.state);
+        self.journal.note(actor.sign(Event { outcome: Outcome::Failed, ..event }.with("why", &error)));
+        Err(error)
     }
 
     pub async fn petition(&self, actor: &Actor, id: PetitionId) -> Result<Petition, AdminError> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::{Desk, NewAccount};
 use super::error::AdminError;
+use crate::crypto::sha256;
 use crate::model::{Account, AccountId, AccountName, AccountState, Event, Role, Serial, TokenKind, TokenState, UnitName};
 use crate::store::StoredToken;
 
@@ -21,12 +22,30 @@ const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum Wish {
     Invite(NewAccount),
     Enable(AccountId),
-    IssueToken { serial: Serial, to: AccountId },
+    IssueToken {
+        serial: Serial,
+        to: AccountId,
+    },
     ResumeToken(Serial),
+    /// `key`: SubjectPublicKeyInfo (DER); whoever asked has shown that its holder signed for it.
+    IssueCertificate {
+        serial: Serial,
+        to: AccountId,
+        key: Vec<u8>,
+        days: u32,
+    },
+    RenewCertificate {
+        serial: Serial,
+        key: Vec<u8>,
+        days: u32,
+    },
     NewToken(AccountId),
     NewPassword(AccountId),
     EnrolAnew(AccountId),
-    Trust { what: String, digest: [u8; 32] },
+    Trust {
+        what: String,
+        digest: [u8; 32],
+    },
 }
 
 /// An account as it is while somebody decides about it.
@@ -38,6 +57,30 @@ pub struct Person {
     pub role: Role,
     pub email: Option<String>,
     pub state: AccountState,
+}
+
+/// A key that is to be certified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyToCertify {
+    /// SubjectPublicKeyInfo (DER), in hexadecimal.
+    info: String,
+    /// By which people compare keys: SHA-256 of it, in hexadecimal.
+    digest: String,
+}
+
+impl KeyToCertify {
+    pub fn of(info: &[u8]) -> Self {
+        Self { info: HEXLOWER.encode(info), digest: HEXLOWER.encode(&sha256(info)) }
+    }
+
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// `None`: nobody can read it.
+    pub(super) fn info(&self) -> Option<Vec<u8>> {
+        HEXLOWER.decode(self.info.as_bytes()).ok()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +111,25 @@ pub enum Proposal {
         state: TokenState,
         holder: Person,
     },
+    IssueCertificate {
+        serial: Serial,
+        kind: TokenKind,
+        /// `None`: nobody has seen the token yet.
+        state: Option<TokenState>,
+        to: Person,
+        key: KeyToCertify,
+        days: u32,
+    },
+    RenewCertificate {
+        serial: Serial,
+        kind: TokenKind,
+        state: TokenState,
+        holder: Person,
+        key: KeyToCertify,
+        days: u32,
+        /// The number of the certificate that counts no more then.
+        before: Option<String>,
+    },
     /// For somebody who lost all of hers and has her password.
     NewToken {
         person: Person,
@@ -97,6 +159,8 @@ impl Proposal {
             Self::Enable { .. } => "enable",
             Self::IssueToken { .. } => "issue-token",
             Self::ResumeToken { .. } => "resume-token",
+            Self::IssueCertificate { .. } => "issue-certificate",
+            Self::RenewCertificate { .. } => "renew-certificate",
             Self::NewToken { .. } => "new-token",
             Self::NewPassword { .. } => "new-password",
             Self::EnrolAnew { .. } => "enrol-anew",
@@ -113,7 +177,9 @@ impl Proposal {
             | Self::NewPassword { person, .. }
             | Self::EnrolAnew { person, .. }
             | Self::IssueToken { to: person, .. }
-            | Self::ResumeToken { holder: person, .. } => Some(person),
+            | Self::ResumeToken { holder: person, .. }
+            | Self::IssueCertificate { to: person, .. }
+            | Self::RenewCertificate { holder: person, .. } => Some(person),
             Self::Trust { .. } => None,
         }
     }
@@ -124,9 +190,11 @@ impl Proposal {
             Self::Invite { role, before, reopened, .. } => {
                 role.is_staff() || *reopened || before.as_ref().is_some_and(|before| before.role.is_staff())
             }
-            Self::Enable { person } | Self::IssueToken { to: person, .. } | Self::ResumeToken { holder: person, .. } => {
-                person.role.is_staff()
-            }
+            Self::Enable { person }
+            | Self::IssueToken { to: person, .. }
+            | Self::ResumeToken { holder: person, .. }
+            | Self::IssueCertificate { to: person, .. }
+            | Self::RenewCertificate { holder: person, .. } => person.role.is_staff(),
             // Her own hardware token says that it is she.
             Self::NewPassword { by_code, .. } => *by_code,
             Self::NewToken { .. } | Self::EnrolAnew { .. } | Self::Trust { .. } => true,
@@ -148,6 +216,11 @@ impl Proposal {
         if self.is_recovery() { SHORT } else { LONG }
     }
 
+    /// Whether what comes of it opens nothing before the person has shown what she still has.
+    pub const fn asks_for_what_is_left(&self) -> bool {
+        matches!(self, Self::NewToken { .. } | Self::NewPassword { .. })
+    }
+
     /// Puts what it is about on a record.
     pub fn sign(&self, event: Event) -> Event {
         let event = event.with("change", self.word());
@@ -158,6 +231,9 @@ impl Proposal {
         match self {
             Self::Invite { name, unit, role, .. } => event.with("name", name).with("unit", unit).with("role", role),
             Self::IssueToken { serial, .. } | Self::ResumeToken { serial, .. } => event.with("serial", serial),
+            Self::IssueCertificate { serial, key, days, .. } | Self::RenewCertificate { serial, key, days, .. } => {
+                event.with("serial", serial).with("key", key.digest()).with("days", days)
+            }
             Self::NewToken { lost, .. } | Self::EnrolAnew { lost, .. } => event.with("tokens-that-end", lost.len()),
             Self::Trust { what, digest } => event.with("authority", what).with("digest", digest),
             Self::Enable { .. } | Self::NewPassword { .. } => event,
@@ -167,15 +243,23 @@ impl Proposal {
     /// Why it cannot be done as things are.
     pub(super) fn impossible(&self) -> Option<AdminError> {
         let wrong = |state: AccountState| Some(AdminError::WrongState(state));
+        let wrong_token = |serial: &Serial, state| Some(AdminError::WrongTokenState { serial: serial.clone(), state });
+        let can_hold = |person: &Person| matches!(person.state, AccountState::Invited | AccountState::Active);
         match self {
             Self::Invite { before: Some(before), .. } if before.state != AccountState::Invited => Some(AdminError::NameTaken),
             Self::Enable { person } if !matches!(person.state, AccountState::Disabled | AccountState::Suspended) => wrong(person.state),
-            Self::IssueToken { serial, state, .. } if *state != TokenState::InStock => {
-                Some(AdminError::WrongTokenState { serial: serial.clone(), state: *state })
+            Self::IssueCertificate { serial, kind, .. } | Self::RenewCertificate { serial, kind, .. } if *kind != TokenKind::UsbKey => {
+                Some(AdminError::NoUsbKey { serial: serial.clone(), kind: *kind })
             }
-            Self::IssueToken { to, .. } if !matches!(to.state, AccountState::Invited | AccountState::Active) => Some(AdminError::NoHolder),
-            Self::ResumeToken { serial, state, .. } if *state != TokenState::Suspended => {
-                Some(AdminError::WrongTokenState { serial: serial.clone(), state: *state })
+            Self::IssueToken { serial, state, .. } | Self::IssueCertificate { serial, state: Some(state), .. }
+                if *state != TokenState::InStock =>
+            {
+                wrong_token(serial, *state)
+            }
+            Self::IssueToken { to, .. } | Self::IssueCertificate { to, .. } if !can_hold(to) => Some(AdminError::NoHolder),
+            Self::ResumeToken { serial, state, .. } if *state != TokenState::Suspended => wrong_token(serial, *state),
+            Self::RenewCertificate { serial, state, .. } if !matches!(state, TokenState::Issued | TokenState::Active) => {
+                wrong_token(serial, *state)
             }
             Self::NewToken { person, .. } | Self::NewPassword { person, .. } | Self::EnrolAnew { person, .. }
                 if person.state != AccountState::Active =>
@@ -195,6 +279,12 @@ impl Proposal {
             Self::Enable { person } => Wish::Enable(person.account),
             Self::IssueToken { serial, to, .. } => Wish::IssueToken { serial: serial.clone(), to: to.account },
             Self::ResumeToken { serial, .. } => Wish::ResumeToken(serial.clone()),
+            Self::IssueCertificate { serial, to, key, days, .. } => {
+                Wish::IssueCertificate { serial: serial.clone(), to: to.account, key: key.info()?, days: *days }
+            }
+            Self::RenewCertificate { serial, key, days, .. } => {
+                Wish::RenewCertificate { serial: serial.clone(), key: key.info()?, days: *days }
+            }
             Self::NewToken { person, .. } => Wish::NewToken(person.account),
             Self::NewPassword { person, .. } => Wish::NewPassword(person.account),
             Self::EnrolAnew { person, .. } => Wish::EnrolAnew(person.account),
@@ -206,7 +296,7 @@ impl Proposal {
 }
 
 impl Person {
-    fn of(account: Account) -> Self {
+    pub(super) fn of(account: Account) -> Self {
         let Account { id, name, unit, role, email, state, .. } = account;
         Self { account: id, name, unit, role, email, state }
     }
@@ -230,9 +320,20 @@ impl Desk {
                 Proposal::IssueToken { serial, kind, state, to: self.person(to).await? }
             }
             Wish::ResumeToken(serial) => {
-                let StoredToken { kind, state, holder, .. } = self.known_token(&serial).await?;
-                let holder = holder.ok_or(AdminError::WrongTokenState { serial: serial.clone(), state })?;
-                Proposal::ResumeToken { serial, kind, state, holder: self.person(holder.account).await? }
+                let StoredToken { kind, state, .. } = self.known_token(&serial).await?;
+                let holder = self.holder(&serial).await?;
+                Proposal::ResumeToken { serial, kind, state, holder }
+            }
+            Wish::IssueCertificate { serial, to, key, days } => {
+                let known = self.store.token(&serial).await?;
+                let (kind, state) = known.map_or((TokenKind::UsbKey, None), |token| (token.kind, Some(token.state)));
+                Proposal::IssueCertificate { serial, kind, state, to: self.person(to).await?, key: KeyToCertify::of(&key), days }
+            }
+            Wish::RenewCertificate { serial, key, days } => {
+                let StoredToken { kind, state, .. } = self.known_token(&serial).await?;
+                let before = self.store.certificate_in_force(&serial).await?.map(|certificate| certificate.number);
+                let holder = self.holder(&serial).await?;
+                Proposal::RenewCertificate { serial, kind, state, holder, key: KeyToCertify::of(&key), days, before }
             }
             Wish::NewToken(account) => Proposal::NewToken { person: self.person(account).await?, lost: self.held_by(account).await? },
             Wish::EnrolAnew(account) => Proposal::EnrolAnew { person: self.person(account).await?, lost: self.held_by(account).await? },
@@ -256,6 +357,13 @@ impl Desk {
     pub(super) async fn is_unchanged(&self, proposal: &Proposal) -> Result<bool, AdminError> {
         let Some(wish) = proposal.wish() else { return Ok(false) };
         Ok(proposal.impossible().is_none() && self.look(&wish).await? == *proposal)
+    }
+
+    /// Whoever has the token.
+    pub(super) async fn holder(&self, serial: &Serial) -> Result<Person, AdminError> {
+        let StoredToken { state, holder, .. } = self.known_token(serial).await?;
+        let holder = holder.ok_or(AdminError::WrongTokenState { serial: serial.clone(), state })?;
+        self.person(holder.account).await
     }
 
     async fn person(&self, account: AccountId) -> Result<Person, AdminError> {

@@ -3,6 +3,7 @@
 //! Invariant: nobody gets in with less than before. Whoever lost all her tokens still gives her password, whoever forgot her password still
 //! shows her token, and who has neither begins anew, which takes two; a link lives as long as an invitation, once.
 
+use super::certificates::When;
 use super::desk::{Desk, INVITATION_LIVES, Invitation};
 use super::error::AdminError;
 use super::permission::{Actor, Change};
@@ -50,8 +51,9 @@ impl Desk {
         actor: &Actor,
         proposal: Proposal,
         (authority, half): (&Authority, Option<HalfHash>),
-        now: Time,
+        when: When,
     ) -> Result<Carried, AdminError> {
+        let now = when.now;
         let (token, expires) = (Token::random()?, now.plus(INVITATION_LIVES));
         let hash = halved(&token, half).hash();
         let event = |person: &Person, kind: &str| {
@@ -65,6 +67,7 @@ impl Desk {
                 };
                 let lost = self.recorded(actor, event(&person, "token"), opened).await?;
                 self.note_lost(actor, &person, &lost, authority);
+                self.publish_now(when.wall).await;
                 (person, RecoveryKind::Token)
             }
             Proposal::NewPassword { person, by_code } => {
@@ -77,7 +80,7 @@ impl Desk {
                 (person, kind)
             }
             Proposal::EnrolAnew { person, .. } => {
-                return self.begin_anew(actor, person, (authority, half), (token, hash), expires, now).await.map(Carried::Invited);
+                return self.begin_anew(actor, person, (authority, half), (token, hash), expires, when).await.map(Carried::Invited);
             }
             _ => return Ok(Carried::Done),
         };
@@ -92,14 +95,15 @@ impl Desk {
         (authority, half): (&Authority, Option<HalfHash>),
         (token, hash): (Token, TokenHash),
         expires: Time,
-        now: Time,
+        when: When,
     ) -> Result<Invitation, AdminError> {
         let event = Event::done(Action::AccountInvited).with("account", person.account).with("name", &person.name);
         let event = authority.sign(event.with("role", person.role).with("unit", &person.unit).with("anew", "yes"));
         let reopened =
-            async { self.store.reopen_account(person.account, hash, expires, now).await?.ok_or(AdminError::WrongState(person.state)) };
+            async { self.store.reopen_account(person.account, hash, expires, when.now).await?.ok_or(AdminError::WrongState(person.state)) };
         let lost = self.recorded(actor, event, reopened).await?;
         self.note_lost(actor, &person, &lost, authority);
+        self.publish_now(when.wall).await;
         let account = self.store.account(person.account).await?.ok_or(AdminError::NoSuchAccount)?;
         debug_assert_eq!(account.state, AccountState::Invited);
         let link = format!("{}/enrol{}#{}", self.portal, asks_for_half(half), token.reveal());

@@ -121,7 +121,8 @@ impl Codes {
         stored.map(|stored| Ok(self.open(stored)?.0)).transpose()
     }
 
-    /// Looks for the token of that account and state that shows this code, among those of which `which` says yes; spends nothing.
+    /// Looks for the token of that account and state that shows this code, among those of which `which` says yes; spends nothing. A seed that
+    /// cannot be opened stands in nobody's way; only where that is true of all is nothing judged.
     pub(super) async fn find(
         &self,
         account: AccountId,
@@ -136,13 +137,23 @@ impl Codes {
             return Err(CodeError::NoToken);
         }
         let typed = TypedCode::parse(typed).ok_or(CodeError::Wrong)?;
+        let (mut unopened, mut compared) = (None, false);
         for stored in &seeds {
-            let (seed, scheme, progress) = self.open(stored)?;
-            if let Some(progress) = progress.take(&seed, scheme, &typed, unix_seconds(wall)) {
-                return Ok(found(stored, progress));
+            match self.open(stored) {
+                Ok((seed, scheme, progress)) => {
+                    if let Some(progress) = progress.take(&seed, scheme, &typed, unix_seconds(wall)) {
+                        return Ok(found(stored, progress));
+                    }
+                    compared = true;
+                }
+                Err(error) => {
+                    tracing::error!(serial = %stored.serial, %error, "a seed cannot be opened");
+                    unopened = Some(error);
+                }
             }
         }
-        Err(CodeError::Wrong)
+        // Whatever was compared counts, or a seed that is broken would let the others be guessed for ever.
+        Err(unopened.filter(|_| !compared).unwrap_or(CodeError::Wrong))
     }
 
     /// Looks for where an active or issued token has got to, by two codes in a row; spends nothing.

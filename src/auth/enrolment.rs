@@ -1,4 +1,5 @@
-//! Enrolment: behind an invitation a person chooses a password, and registers one or two keys or shows the code token that she was given.
+//! Enrolment: behind an invitation a person chooses a password, and registers one or two keys, or shows her USB-KEY or the code token that she
+//! was given.
 //!
 //! Invariant: nothing here opens a session; only completion changes the account or makes a token active, and only it spends the invitation.
 
@@ -7,9 +8,10 @@ use super::codes::Codes;
 use super::guesses::{CodeDenied, Guesses};
 use super::letter_code::LetterCode;
 use super::password::{ChosenPassword, NotAPassword, PasswordError, Passwords};
+use super::usb_key::{ShownFor, ShownUsbKey};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
-use crate::model::{Account, Role, Serial, TokenKind, TokenState};
+use crate::model::{Account, Factor, Role, Serial, TokenKind, TokenState};
 use crate::store::{Completion, Enrolment, KeyAddition, LetterOpening, NewKey, Purpose, Store, StoreError, StoredSeed};
 
 #[derive(Debug, thiserror::Error)]
@@ -18,10 +20,14 @@ pub enum EnrolmentError {
     Gone,
     #[error("the password {0}")]
     Password(#[from] NotAPassword),
-    #[error("a password and at least one key or code token are needed first")]
+    #[error("a password and at least one key, USB-KEY or code token are needed first")]
     Unfinished,
     #[error("this key is registered already")]
     KeyTaken,
+    #[error("this USB-KEY is registered already, or was taken back; show another one")]
+    UsbKeyTaken,
+    #[error("the authority of this USB-KEY may certify keys in files, which is not enough for staff; show another token")]
+    UsbKeyForStaff,
     #[error("two keys are enough for enrolment; more can be added later")]
     TooManyKeys,
     #[error(transparent)]
@@ -73,7 +79,8 @@ impl Enrolling {
     /// Opens a letter for one browser; the token is for its cookie.
     ///
     /// The serial number shows that whoever has the paper has the token beside her, no more: it can be read off the token. A code token is shown by
-    /// one of its codes before the enrolment completes; nobody can check the number of a security key, which browsers do not tell.
+    /// one of its codes, and a USB-KEY by its certificate, before the enrolment completes; nobody can check the number of a security key, which
+    /// browsers do not tell.
     pub async fn open_letter(&self, code: &LetterCode, serial: &Serial, now: Time) -> Result<Token, LetterDenied> {
         let browser = Token::random()?;
         match self.store.begin_enrolment_by_letter(code.hash(), serial, browser.hash(), now).await? {
@@ -138,6 +145,23 @@ impl Enrolling {
         Err(CodeDenied::Wrong.into())
     }
 
+    /// She showed a USB-KEY on the host that asks for certificates. It is hers once the enrolment completes.
+    pub async fn show_usb_key(&self, browser: &Token, shown: &ShownUsbKey, now: Time) -> Result<(), EnrolmentError> {
+        let account = self.state(browser, now).await?.account;
+        if shown.shown_for != ShownFor::Enrolment || shown.account != account.id {
+            return Err(EnrolmentError::UsbKeyTaken);
+        }
+        if account.role.is_staff() && !Factor::by_certificate(shown.is_hardware_only).suits_staff() {
+            return Err(EnrolmentError::UsbKeyForStaff);
+        }
+        let kept = self.store.show_enrolment_certificate(browser.hash(), &shown.certificate, shown.is_hardware_only, now).await?;
+        match kept {
+            Some(KeyAddition::Added) => Ok(()),
+            Some(KeyAddition::Taken | KeyAddition::TooMany) => Err(EnrolmentError::UsbKeyTaken),
+            None => Err(EnrolmentError::Gone),
+        }
+    }
+
     /// Spends the invitation and makes the account active. She signs in afterwards.
     pub async fn complete(&self, browser: &Token, now: Time) -> Result<Account, EnrolmentError> {
         match self.store.complete_enrolment(browser.hash(), now).await? {
@@ -145,6 +169,7 @@ impl Enrolling {
             Completion::Unfinished => Err(EnrolmentError::Unfinished),
             Completion::Gone => Err(EnrolmentError::Gone),
             Completion::KeyTaken => Err(EnrolmentError::KeyTaken),
+            Completion::UsbKeyTaken => Err(EnrolmentError::UsbKeyTaken),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Wrong codes in a row, and their end.
 //!
 //! Invariant: a guess is counted before it is looked at, so of any number at once no more are looked at than are allowed; past that the
-//! account's code tokens are suspended, and only the security administrator brings them back.
+//! account's code tokens are suspended, and only the security administrator brings them back. What could not be judged was no guess, and is
+//! taken back afterwards.
 
 use std::sync::Arc;
 
@@ -61,8 +62,14 @@ impl Guesses {
             }
             Err(CodeError::Wrong) if count == limit => Err(self.stop(account).await?),
             Err(CodeError::Wrong) => Err(CodeDenied::Wrong),
-            Err(CodeError::NoToken) => Err(CodeDenied::NoToken),
-            Err(error) => Err(CodeDenied::Broken(error)),
+            Err(CodeError::NoToken) => {
+                self.store.take_back_code_failure(account.id).await?;
+                Err(CodeDenied::NoToken)
+            }
+            Err(error) => {
+                self.store.take_back_code_failure(account.id).await?;
+                Err(CodeDenied::Broken(error))
+            }
         }
     }
 

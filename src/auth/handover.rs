@@ -1,7 +1,8 @@
 //! How a session enters an app's host: a one-time code, given out by the portal, spent on the app's host.
 //!
 //! Invariant: a code is worth something once, for 30 seconds, on one host, in the browser that began there (it holds
-//! the nonce, so a link from an attacker cannot sign a victim in as the attacker), and while the portal's session lives.
+//! the nonce, so a link from an attacker cannot sign a victim in as the attacker), and while the portal's token that asked for it is one of
+//! the session's: it brings no more than whoever asked had proved.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ const CODE_LIFE: Duration = Duration::from_secs(30);
 pub enum IssueError {
     #[error("a token of an app's host cannot ask for a code")]
     NotThePortal,
-    #[error("the session is over")]
+    #[error("the session is over, or goes on with another token")]
     SessionOver,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -39,7 +40,7 @@ pub enum NoEntry {
     NonceMissing,
     #[error("the browser holds another nonce")]
     NonceWrong,
-    #[error("the portal's session is over")]
+    #[error("the portal's session is over, or goes on with another token")]
     SessionOver,
     #[error("the return address is not a path of this host")]
     BadReturnPath,
@@ -82,6 +83,7 @@ impl Handover {
         let token = Token::random()?;
         let code = Code {
             session: identity.session_id(),
+            asker: identity.token_hash(),
             host: app_host.clone(),
             nonce: nonce_hash,
             return_path: return_path.as_str().to_owned(),
@@ -114,7 +116,7 @@ impl Handover {
         if !self.sessions.is_open(code.session, now) {
             return Err(NoEntry::SessionOver);
         }
-        let entered = self.sessions.enter(code.session, host, now).await.map_err(|error| match error {
+        let entered = self.sessions.enter(code.asker, host, now).await.map_err(|error| match error {
             SessionError::Store(error) => NoEntry::Store(error),
             SessionError::NoRandomness(error) => NoEntry::NoRandomness(error),
         })?;

@@ -17,6 +17,7 @@ impl Sessions {
     /// shown opens nothing any more.
     pub async fn step_up(&self, id: SessionId, proof: Proof, now: Time) -> Result<Option<(Token, Arc<Identity>)>, SessionError> {
         let token = Token::random()?;
+        let _alone = self.proving.lock().await;
         // In memory first: whoever revokes the token meanwhile finds this session too.
         if !self.begin_proving(id, proof.token, now) {
             return Ok(None);

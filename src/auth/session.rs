@@ -20,7 +20,7 @@ use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token, TokenHash};
 use crate::model::{Account, AccountId, Factor, Host, Proof, SessionId, TokenId, Who, capped};
-use crate::store::{Session, Store, StoreError, StoredSession, Touch};
+use crate::store::{Session, Store, StoreError, StoredHostToken, StoredSession, Touch};
 
 const LONGEST_USER_AGENT: usize = 256;
 
@@ -54,6 +54,8 @@ pub struct Sessions {
     pub(super) tokens: Tokens,
     open: Mutex<HashMap<SessionId, Open>>,
     makes: MakesOfKeys,
+    /// Held by one step-up at a time, so that memory and store agree on which token of the portal is the last.
+    pub(super) proving: tokio::sync::Mutex<()>,
     /// Ended here, but perhaps not yet in the store.
     ending: Mutex<HashSet<SessionId>>,
 }
@@ -84,6 +86,7 @@ impl Sessions {
             open: Mutex::default(),
             ending: Mutex::default(),
             makes: MakesOfKeys::default(),
+            proving: tokio::sync::Mutex::default(),
         };
         let mut shifted = Vec::new();
         for session in stored {
@@ -210,8 +213,9 @@ impl Sessions {
         };
         // In memory first: whoever ends all of the account's sessions meanwhile finds this one too.
         let hosts = [(self.portal.clone(), now)].into();
-        let proofs = [Proof { token: key, factor, at: now }].into();
-        let identity = self.insert(&session, account, proofs, &[(self.portal.clone(), token.hash())], hosts);
+        let proof = Proof { token: key, factor, at: now };
+        let given = StoredHostToken { host: self.portal.clone(), hash: token.hash(), proofs: vec![proof] };
+        let identity = self.insert(&session, account, vec![proof], &[given], hosts);
         let Some(identity) = identity else { return Ok(None) };
         match self.store.create_session(&session, &self.portal, token.hash()).await {
             Ok(true) if !identity.is_revoked() => Ok(Some((token, identity))),
@@ -226,14 +230,19 @@ impl Sessions {
         }
     }
 
-    /// Gives an open session a token for an app's host. `None`: it is over.
-    pub(super) async fn enter(&self, id: SessionId, host: &Host, now: Time) -> Result<Option<(Token, Arc<Identity>)>, SessionError> {
+    /// Gives the session of the portal's token `asker` one for an app's host. `None`: the session is over, or `asker` worth nothing any more.
+    pub(super) async fn enter(&self, asker: TokenHash, host: &Host, now: Time) -> Result<Option<(Token, Arc<Identity>)>, SessionError> {
+        let Some(id) = self.holder_of(asker).map(|identity| identity.session_id()) else { return Ok(None) };
         let token = Token::random()?;
-        let Some(given_way) = self.store.add_host_token(id, host, token.hash(), now).await? else { return Ok(None) };
+        let Some(given_way) = self.store.add_host_token(asker, host, token.hash(), now).await? else { return Ok(None) };
         let mut open = self.open();
         let Some(session) = open.get_mut(&id).filter(|session| !session.live.is_over(now)) else { return Ok(None) };
         session.tokens.retain(|(_, token)| !given_way.contains(token));
         given_way.iter().for_each(|token| self.tokens.remove(token));
+        // More was proved meanwhile, by somebody who need not be the one who asked.
+        if !session.tokens.iter().any(|(_, token)| *token == asker) {
+            return Ok(None);
+        }
         session.tokens.push((host.clone(), token.hash()));
         let identity = session.identity(host, token.hash(), now);
         self.tokens.insert(token.hash(), Arc::clone(&identity));
@@ -248,14 +257,15 @@ impl Sessions {
     /// Puts a stored session into the table. A clock that was set back while the process was down must not make it
     /// younger than it was when it was last seen: then all its times move, and the store is told.
     fn restore(&self, stored: StoredSession, now: Time) -> Option<Touch> {
-        let StoredSession { mut session, account, mut proofs, tokens, mut hosts } = stored;
+        let StoredSession { mut session, account, mut proofs, mut tokens, mut hosts } = stored;
         let latest = proofs.iter().map(|proof| proof.at).fold(session.last_active, Time::max);
         let ahead = latest.since(now);
         session.last_active = session.last_active.minus(ahead);
         session.signed_in = session.signed_in.minus(ahead);
         hosts.values_mut().for_each(|active| *active = active.minus(ahead).min(now));
-        proofs.iter_mut().for_each(|proof| proof.at = proof.at.minus(ahead));
-        self.insert(&session, &account, proofs.into(), &tokens, hosts.clone());
+        let of_tokens = tokens.iter_mut().flat_map(|token| &mut token.proofs);
+        proofs.iter_mut().chain(of_tokens).for_each(|proof| proof.at = proof.at.minus(ahead));
+        self.insert(&session, &account, proofs, &tokens, hosts.clone());
         let touch = Touch { session: session.id, signed_in: session.signed_in, last_active: session.last_active, hosts };
         (!ahead.is_zero()).then_some(touch)
     }
@@ -265,8 +275,8 @@ impl Sessions {
         &self,
         session: &Session,
         account: &Account,
-        proofs: Arc<[Proof]>,
-        tokens: &[(Host, TokenHash)],
+        proofs: Vec<Proof>,
+        tokens: &[StoredHostToken],
         hosts: BTreeMap<Host, Time>,
     ) -> Option<Arc<Identity>> {
         let who = Who {
@@ -295,18 +305,18 @@ impl Sessions {
             introduction: Introduction::of(&who, account.email.as_deref()).ok().map(Arc::new),
             who: Arc::new(who),
             email: account.email.as_deref().map(Into::into),
-            tokens: tokens.to_vec(),
-            proofs,
+            tokens: tokens.iter().map(|token| (token.host.clone(), token.hash)).collect(),
+            proofs: proofs.into(),
             proving: Vec::new(),
             written: Touch { session: session.id, signed_in: session.signed_in, last_active: session.last_active, hosts },
         };
         let mut first = None;
         let mut open = self.open();
-        for (host, token) in tokens {
+        for StoredHostToken { host, hash, proofs } in tokens {
             let entered = new.written.hosts.get(host).copied().unwrap_or(session.signed_in);
-            let identity = new.identity(host, *token, entered);
+            let identity = new.identity_before(proofs, (host, *hash), entered);
             first.get_or_insert_with(|| Arc::clone(&identity));
-            self.tokens.insert(*token, identity);
+            self.tokens.insert(*hash, identity);
         }
         open.insert(session.id, new);
         first
@@ -361,13 +371,23 @@ impl Open {
 
     /// `entered`: when the host was, for its idle time.
     pub(super) fn identity(&self, host: &Host, token: TokenHash, entered: Time) -> Arc<Identity> {
+        self.identity_with(Arc::clone(&self.who), Arc::clone(&self.proofs), (host, token), entered)
+    }
+
+    /// That of a token that was given out before all of the session's proofs were there.
+    fn identity_before(&self, proofs: &[Proof], token: (&Host, TokenHash), entered: Time) -> Arc<Identity> {
+        let who = Who { factor: Some(strongest(self.live.factor, proofs)), ..Who::clone(&self.who) };
+        self.identity_with(Arc::new(who), proofs.into(), token, entered)
+    }
+
+    fn identity_with(&self, who: Arc<Who>, proofs: Arc<[Proof]>, (host, token): (&Host, TokenHash), entered: Time) -> Arc<Identity> {
         Arc::new(Identity {
-            who: Arc::clone(&self.who),
+            who,
             email: self.email.clone(),
             introduction: self.introduction.clone(),
             host: host.clone(),
             token,
-            proofs: Arc::clone(&self.proofs),
+            proofs,
             mark: self.live.visits.enter(host, entered),
             live: Arc::clone(&self.live),
         })

@@ -1,12 +1,12 @@
 //! The open sessions, for whoever looks at them: lists and counts.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::session::{Open, Sessions};
 use crate::clock::Time;
-use crate::model::{AccountId, Host, SessionId, TokenId, Who};
+use crate::model::{AccountId, Factor, Host, SessionId, TokenId, TokenKind, UnitName, Who};
 
 /// A line of the list of sessions.
 #[derive(Clone, Debug)]
@@ -29,7 +29,27 @@ pub struct SessionCounts {
     pub accounts: usize,
 }
 
+/// What open sessions make of a certificate that was shown in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateInUse {
+    pub unit: UnitName,
+    /// In one of them it counts as a key in hardware, so as two factors.
+    pub as_hardware: bool,
+}
+
 impl Sessions {
+    /// The tokens whose certificates opened what is open, or had a part in it.
+    pub fn certificates_in_use(&self) -> HashMap<TokenId, CertificateInUse> {
+        let mut found: HashMap<TokenId, CertificateInUse> = HashMap::new();
+        for open in self.open().values() {
+            for proof in open.proofs.iter().filter(|proof| proof.factor.token() == TokenKind::UsbKey) {
+                let new = || CertificateInUse { unit: open.who.unit.clone(), as_hardware: false };
+                found.entry(proof.token).or_insert_with(new).as_hardware |= proof.factor == Factor::UsbKey;
+            }
+        }
+        found
+    }
+
     /// The account's sessions, the newest first.
     pub fn list_of(&self, account: AccountId) -> Vec<SessionRow> {
         self.list(|open| open.who.account == account)

@@ -7,11 +7,13 @@
 //! Invariant: only a [`TrustedCertificate`] answers, for one account: the holder of the token that it is registered to, or whom the
 //! authority's own rule names. Whoever was asked for it by name gets no other account's answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ceremony::CHALLENGE_LIFE;
+use super::noted::Noted;
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token, TokenHash};
 use crate::model::{Account, AccountId, AccountState, Serial, TokenId, TokenState};
@@ -119,8 +121,13 @@ pub struct HeldUsbKey {
 
 #[derive(Clone, Debug)]
 enum Held {
-    Registered { serial: Serial, first_use: bool },
+    Registered {
+        serial: Serial,
+        first_use: bool,
+    },
     New,
+    /// It becomes somebody's when her enrolment completes.
+    Enrolling,
 }
 
 impl HeldUsbKey {
@@ -128,10 +135,12 @@ impl HeldUsbKey {
         &self.account
     }
 
-    /// The token's serial number, if this use is its first: by the authority's rule alone, or after it was issued.
-    pub fn first_use(&self) -> Option<String> {
+    /// The token's serial number, if it becomes active by this use: its first, by the authority's rule alone, or of one that was issued to
+    /// somebody who has proved something else already.
+    pub fn activated_for(&self, request: &UsbKeyRequest) -> Option<String> {
         match &self.token {
-            Held::Registered { first_use: false, .. } => None,
+            Held::Registered { first_use: false, .. } | Held::Enrolling => None,
+            Held::Registered { .. } if request.account.is_none() => None,
             Held::Registered { serial, .. } => Some(serial.to_string()),
             Held::New => Some(self.certificate.serial()),
         }
@@ -145,6 +154,8 @@ pub struct ShownUsbKey {
     pub(super) account: AccountId,
     /// Whether she was asked for it by name.
     pub(super) was_named: bool,
+    /// It was issued to her, and nobody has shown it yet: that the one who did is she takes her password.
+    pub(super) first_use: bool,
     pub(super) is_hardware_only: bool,
     pub(super) certificate: NewCertificate,
 }
@@ -153,13 +164,9 @@ pub struct ShownUsbKey {
 struct Answered {
     account: AccountId,
     was_named: bool,
+    first_use: bool,
     is_hardware_only: bool,
-    token: TokenId,
-    fingerprint: [u8; 32],
-    number: String,
-    subject: String,
-    issuer: String,
-    not_after_ms: i64,
+    certificate: Noted,
 }
 
 #[derive(Clone, Debug)]
@@ -196,8 +203,8 @@ impl UsbKeys {
     /// Whose certificate it is, if it may answer this request.
     pub async fn whose(&self, request: &UsbKeyRequest, certificate: &TrustedCertificate, now: Time) -> Result<HeldUsbKey, NotHers> {
         let stored = self.store.certificate(certificate.fingerprint()).await?;
-        let (account, token) = match request.shown_for() {
-            ShownFor::Enrolment => self.enrolled(request, certificate, stored).await?,
+        let (account, (token, id)) = match request.shown_for() {
+            ShownFor::Enrolment => self.enrolled(request, certificate, stored, now).await?,
             _ => self.holder(certificate, stored, now).await?,
         };
         if !certificate.speaks_for(&account.unit) {
@@ -207,10 +214,6 @@ impl UsbKeys {
             let named = self.store.account(asked).await?.ok_or(NotHers::NoAccount)?;
             return Err(NotHers::OtherAccount(named));
         }
-        let id = match &token {
-            (Held::Registered { .. }, id) => *id,
-            (Held::New, _) => TokenId::fresh(),
-        };
         let certificate_row = NewCertificate {
             token: id,
             fingerprint: certificate.fingerprint(),
@@ -218,8 +221,9 @@ impl UsbKeys {
             subject: certificate.subject().to_owned(),
             issuer: certificate.issuer().to_owned(),
             not_after: certificate.not_after(),
+            chain: Some(Arc::clone(certificate.chain())),
         };
-        Ok(HeldUsbKey { account, token: token.0, certificate: certificate_row, is_hardware_only: certificate.is_hardware_only() })
+        Ok(HeldUsbKey { account, token, certificate: certificate_row, is_hardware_only: certificate.is_hardware_only() })
     }
 
     async fn holder(
@@ -259,6 +263,7 @@ impl UsbKeys {
         request: &UsbKeyRequest,
         certificate: &TrustedCertificate,
         stored: Option<StoredCertificate>,
+        now: Time,
     ) -> Result<(Account, (Held, TokenId)), NotHers> {
         let id = request.account.ok_or(NotHers::NoAccount)?;
         let account = self.store.account(id).await?.filter(|account| account.state == AccountState::Invited).ok_or(NotHers::NoAccount)?;
@@ -266,11 +271,13 @@ impl UsbKeys {
             return Err(NotHers::OtherAccount(account));
         }
         match stored {
-            None => Ok((account, (Held::New, TokenId::fresh()))),
-            Some(stored) if stored.holder == Some(id) && stored.state == TokenState::Issued => {
-                Ok((account, (Held::Registered { serial: stored.serial, first_use: true }, stored.token)))
+            None => Ok((account, (Held::Enrolling, TokenId::fresh()))),
+            Some(stored) if stored.holder != Some(id) => Err(NotHers::Taken),
+            Some(stored) if stored.expires.is_some_and(|end| end <= now) => {
+                Err(NotHers::Token { account: Some(account), state: TokenState::Expired })
             }
-            Some(_) => Err(NotHers::Taken),
+            Some(stored) if stored.state != TokenState::Issued => Err(NotHers::Token { account: Some(account), state: stored.state }),
+            Some(stored) => Ok((account, (Held::Enrolling, stored.token))),
         }
     }
 
@@ -283,25 +290,24 @@ impl UsbKeys {
         }
         let HeldUsbKey { account, token, certificate, is_hardware_only } = held;
         // What an enrolment shows is registered with its completion alone: else whoever steals the link could leave a key of hers behind.
-        let there = match (request.shown_for(), &token) {
-            (ShownFor::Enrolment, _) => true,
-            (_, Held::New) => self.store.register_certificate(&certificate, account.id, now).await?,
-            (_, Held::Registered { .. }) => self.store.use_usb_key(certificate.token, now).await?,
+        let there = match &token {
+            Held::Enrolling => true,
+            Held::New => self.store.register_certificate(&certificate, account.id, now).await?,
+            Held::Registered { first_use: true, .. } if request.account.is_none() => true,
+            Held::Registered { .. } => self.store.use_usb_key(&certificate, now).await?,
         };
+        let first_use = request.account.is_none() && matches!(token, Held::Registered { first_use: true, .. });
         if !there {
             return Ok(None);
         }
+        self.store.note_hardware(certificate.token, is_hardware_only).await?;
         let code = Token::random()?;
         let answered = Answered {
             account: account.id,
             was_named: request.account.is_some(),
+            first_use,
             is_hardware_only,
-            token: certificate.token,
-            fingerprint: certificate.fingerprint,
-            number: certificate.number,
-            subject: certificate.subject,
-            issuer: certificate.issuer,
-            not_after_ms: certificate.not_after.millis(),
+            certificate: Noted::of(&certificate),
         };
         let new = NewChallenge {
             id: code.hash(),
@@ -333,16 +339,9 @@ impl UsbKeys {
         if was_for != *shown_for {
             return Ok(None);
         }
-        let certificate = NewCertificate {
-            token: answered.token,
-            fingerprint: answered.fingerprint,
-            number: answered.number,
-            subject: answered.subject,
-            issuer: answered.issuer,
-            not_after: Time::from_millis(answered.not_after_ms),
-        };
-        let Answered { account, was_named, is_hardware_only, .. } = answered;
-        Ok(Some(ShownUsbKey { shown_for: was_for, account, was_named, is_hardware_only, certificate }))
+        let Answered { account, was_named, first_use, is_hardware_only, certificate } = answered;
+        let certificate = certificate.certificate();
+        Ok(Some(ShownUsbKey { shown_for: was_for, account, was_named, first_use, is_hardware_only, certificate }))
     }
 
     /// The token to which a certificate is registered, if it opens something.

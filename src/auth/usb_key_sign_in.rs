@@ -1,22 +1,44 @@
 //! Signing in with a USB-KEY, and what comes of a wrong one.
 //!
 //! Invariant: a certificate is two factors (the token, and its PIN) only where its authority certifies keys in hardware alone. From any other
-//! it is one, and opens nothing without the password, whichever of them came first.
+//! it is one, and opens nothing without the password, whichever of them came first. One that was issued to somebody asks for her
+//! password at its first use: whoever issues it alone must not come in by it.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::denied::{Denied, Why};
 use super::failures::Counted;
+use super::noted::Noted;
 use super::session::Browser;
 use super::sign_in::{Pending, SignIn, SignedIn};
 use super::usb_key::{NotHers, ShownFor, ShownUsbKey, UsbKeyRequest};
 use crate::clock::Time;
 use crate::crypto::Token;
-use crate::model::{Account, Factor, TokenId};
+use crate::model::{Account, Factor};
 use crate::store::{NewChallenge, Purpose, StepKind, WrongAnswer};
 
 /// How long the password is waited for after the USB-KEY.
 const STEP_LIFE: Duration = Duration::from_secs(5 * 60);
+
+/// A USB-KEY that was right and waits for the password.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    certificate: Noted,
+    first_use: bool,
+    is_hardware_only: bool,
+}
+
+impl Waiting {
+    fn of(shown: &ShownUsbKey) -> Self {
+        Self { certificate: Noted::of(&shown.certificate), first_use: shown.first_use, is_hardware_only: shown.is_hardware_only }
+    }
+
+    fn read(state: &str) -> Option<Self> {
+        serde_json::from_str(state).ok()
+    }
+}
 
 /// What a right USB-KEY leads to.
 #[derive(Debug)]
@@ -60,7 +82,7 @@ impl SignIn {
             let factor = Factor::by_certificate(shown.is_hardware_only);
             return self.open(account.id, token, factor, browser, now).await.map(AfterUsbKey::SignedIn);
         }
-        if shown.is_hardware_only {
+        if shown.is_hardware_only && !shown.first_use {
             return self.open(shown.account, token, Factor::UsbKey, browser, now).await.map(AfterUsbKey::SignedIn);
         }
         let account = self.active(shown.account).await?;
@@ -70,18 +92,18 @@ impl SignIn {
             binding: step.hash(),
             account: Some(account.id),
             purpose: Purpose::PasswordAfterUsbKey,
-            state: token.to_string(),
+            state: serde_json::to_string(&Waiting::of(&shown)).map_err(Denied::broken)?,
             expires: now.plus(STEP_LIFE),
         };
         self.store.put_challenge(&new, now).await.map_err(Denied::broken)?;
         Ok(AfterUsbKey::PasswordNeeded(Pending { token: step, account }))
     }
 
-    /// Whose USB-KEY was right, and waits for her password.
-    pub async fn who_showed_usb_key(&self, step: &Token, now: Time) -> Result<Account, Denied> {
+    /// Whose USB-KEY was right and waits for her password, and whether it was its first use.
+    pub async fn who_showed_usb_key(&self, step: &Token, now: Time) -> Result<(Account, bool), Denied> {
         let open = self.store.challenge(step.hash(), Purpose::PasswordAfterUsbKey, now).await.map_err(Denied::broken)?;
-        match open.and_then(|open| open.account) {
-            Some(account) => self.active(account).await,
+        match open.as_ref().and_then(|open| open.account.zip(Waiting::read(&open.state))) {
+            Some((account, waiting)) => Ok((self.active(account).await?, waiting.first_use)),
             None => Err(Denied::new(Why::NothingPending, None)),
         }
     }
@@ -94,24 +116,30 @@ impl SignIn {
         browser: Browser,
         now: Time,
     ) -> Result<SignedIn, Denied> {
-        let account = self.who_showed_usb_key(step, now).await?;
+        let (account, _) = self.who_showed_usb_key(step, now).await?;
         let pending = self.check_password(account.name.as_str(), typed, now).await?;
         self.store.spend_step(pending.token.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
         let taken = self.store.take_challenge(step.hash(), step.hash(), Purpose::PasswordAfterUsbKey, now).await.map_err(Denied::broken)?;
-        let token = taken.and_then(|taken| taken.state.parse::<TokenId>().ok());
-        match token {
-            Some(token) if pending.account.id == account.id => self.open(account.id, token, Factor::PasswordAndUsbKey, browser, now).await,
-            _ => Err(Denied::new(Why::NothingPending, Some(account))),
+        let waiting = taken.and_then(|taken| Waiting::read(&taken.state)).filter(|_| pending.account.id == account.id);
+        let Some(Waiting { certificate, first_use, is_hardware_only }) = waiting else {
+            return Err(Denied::new(Why::NothingPending, Some(account)));
+        };
+        let certificate = certificate.certificate();
+        if first_use && !self.store.use_usb_key(&certificate, now).await.map_err(Denied::broken)? {
+            return Err(Denied::new(Why::WrongUsbKey, Some(account)));
         }
+        self.open(account.id, certificate.token, Factor::by_certificate(is_hardware_only), browser, now).await
     }
 
     /// A wrong USB-KEY, where somebody had named herself before, counts as any other wrong answer to the second factor: one of her own that
     /// opens nothing any more as one that she signed, all else as made up. `None`: nobody had.
     pub async fn wrong_usb_key(&self, request: &UsbKeyRequest, wrong: WrongUsbKey<'_>, now: Time) -> Result<Option<Denied>, Denied> {
-        if *request.shown_for() == ShownFor::Enrolment {
-            return Ok(None);
-        }
         let Some(id) = request.account() else { return Ok(None) };
+        if *request.shown_for() == ShownFor::Enrolment {
+            // Nobody can sign in to the account yet, so there is nothing to suspend: whoever tries is made to wait by her address.
+            let account = self.store.account(id).await.map_err(Denied::broken)?;
+            return Ok(Some(Denied::new(Why::WrongUsbKey, account)));
+        }
         let account = self.active(id).await?;
         let kind = match wrong {
             WrongUsbKey::NotHers(NotHers::Token { account: Some(holder), .. }) if holder.id == id => WrongAnswer::Signed,

@@ -33,6 +33,7 @@ use super::metrics::Metrics;
 use super::space::Space;
 use super::standing::Standing;
 use super::trust::Trusting;
+use super::vouching::Vouching;
 
 /// Opens the store and the log and makes everything that workers share. Gives what the log had to mend, in words.
 pub async fn house(
@@ -139,6 +140,7 @@ pub async fn house(
         front: Arc::new(front),
         pages,
         trusting: Trusting::new(declared, &left_out),
+        vouching: Vouching::default(),
         back,
         map: ArcSwap::from_pointee(map),
     };

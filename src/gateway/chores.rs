@@ -1,5 +1,5 @@
-//! What is done by the clock: expired sessions end, idle times are written back, counted strangers go on record,
-//! the disk is looked at, old rows go.
+//! What is done by the clock: sessions end that have expired or whose certificates are good no more, idle times are written back, counted
+//! strangers go on record, the disk is looked at, old rows go.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +39,7 @@ pub async fn keep_house(house: Arc<House>) {
 async fn each_second(house: &House) {
     house.look_at_space();
     house.refresh_trust().await;
+    house.end_what_nobody_vouches_for().await;
     let now = house.clock.now();
     lapses::expire_tokens(house, now, house.clock.wall()).await;
     for expired in house.auth.sessions.sweep(now) {
@@ -103,6 +104,9 @@ async fn each_half_minute(house: &House) {
     }
     if let Err(error) = house.store.keep_clock(&house.clock.reading()).await {
         tracing::warn!(%error, "the clock could not be written down; sessions may end early if the machine is started anew");
+    }
+    if let Err(error) = house.store.note_wardens(now).await {
+        tracing::warn!(%error, "who can confirm changes could not be written down");
     }
     if let Err(error) = house.store.sweep(now).await {
         tracing::warn!(%error, "expired codes and challenges could not be removed");

@@ -120,6 +120,10 @@ pub enum Ask {
         serial: String,
     },
     Certificates,
+    /// The one that counts of the gateway's own authority.
+    Certificate {
+        serial: String,
+    },
     Reload,
     Status,
     /// Asks for a terminal.
@@ -145,12 +149,13 @@ impl Ask {
             Self::ImportTokens { .. } => Change::ImportTokens,
             Self::Tokens { .. } => Change::ReadTokens,
             Self::IssueToken { .. } => Change::IssueToken,
-            Self::ChangeToken { verb: TokenVerb::Resume, .. } | Self::ResynchroniseToken { .. } => Change::ResumeToken,
+            Self::ChangeToken { verb: TokenVerb::Resume, .. } => Change::ResumeToken,
+            Self::ResynchroniseToken { .. } => Change::ResynchroniseToken,
             Self::ChangeToken { .. } => Change::StopToken,
             Self::CreateAuthority { .. } => Change::CreateAuthority,
             Self::IssueCertificate { .. } | Self::RenewCertificate { .. } => Change::IssueCertificate,
             Self::RevokeCertificate { .. } => Change::RevokeCertificate,
-            Self::Certificates => Change::ReadTokens,
+            Self::Certificates | Self::Certificate { .. } => Change::ReadTokens,
             Self::ImportPeople { .. } => Change::ImportPeople,
             Self::LettersDue | Self::MakeLetters { .. } => Change::MakeLetters,
             Self::Recover { .. } => Change::Recover,
@@ -345,9 +350,10 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         Ask::RenewCertificate { serial, request, days } => certificates::renew(house, actor, &serial, request.as_deref(), days).await,
         Ask::RevokeCertificate { serial } => certificates::revoke(house, actor, &serial).await,
         Ask::Certificates => certificates::list(house, actor).await,
+        Ask::Certificate { serial } => certificates::fetch(house, actor, &serial).await,
         Ask::Recover { name } => {
             let name = account_name(&name)?;
-            let invitation = desk.recover(actor, &name, house.clock.now()).await.map_err(|error| unknown(&name, &error))?;
+            let invitation = desk.recover(actor, &name, certificates::when(house)).await.map_err(|error| unknown(&name, &error))?;
             Ok(ControlAnswer::Invited { link: invitation.link, expires: invitation.expires.to_string() })
         }
         Ask::Login => terminals::ask(house, uid),

@@ -206,7 +206,7 @@ fn not_entered(error: NoEntry) -> Refusal {
         NoEntry::WrongHost => Refusal::HandOverFailed { why: "the code is for another host" },
         NoEntry::NonceMissing => Refusal::HandOverFailed { why: "the browser holds no nonce" },
         NoEntry::NonceWrong => Refusal::HandOverFailed { why: "the browser holds another nonce" },
-        NoEntry::SessionOver => Refusal::HandOverFailed { why: "the portal's session is over" },
+        NoEntry::SessionOver => Refusal::HandOverFailed { why: "the portal's session is over, or goes on with another token" },
         NoEntry::BadReturnPath => Refusal::HandOverFailed { why: "the return address is not a path of this host" },
     }
 }

@@ -25,6 +25,7 @@ use super::metrics::Metrics;
 use super::space::Space;
 use super::standing::Standing;
 use super::trust::Trusting;
+use super::vouching::Vouching;
 
 /// What all workers share.
 pub struct House {
@@ -48,6 +49,7 @@ pub struct House {
     pub space: Space,
     /// Whose certificates are believed.
     pub trusting: Trusting,
+    pub vouching: Vouching,
 }
 
 /// What follows from the config in force. A reload replaces it whole.

@@ -1,7 +1,8 @@
 //! Forms that wait for a step-up: kept in memory alone, for minutes, each encrypted under a key that lies only in the browser that sent it.
 //!
 //! Invariant: a form is found only by its own session and opened only with its own key; it is given out to be sent once. All of them
-//! together never take more than is set, the room of those that are still coming in included.
+//! together never take more than is set, the room of those that are still coming in included. One that was taken comes back by itself, unless
+//! anything of it may have left.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,7 @@ use crate::clock::Time;
 use crate::config::KeptForms;
 use crate::crypto::{self, NoRandomness, SealingKey, Token};
 use crate::model::{AccountId, AppId, SessionId};
+use crate::proxy::Departure;
 
 /// The longest that the target, the content type and the referer may be together.
 pub const LONGEST_HEAD: usize = 3 * 1024;
@@ -119,12 +121,12 @@ pub struct Room {
     limit: u64,
 }
 
-/// A form on its way to the back office.
+/// A form on its way to the back office; put back when it is let go of, unless its departure has begun.
 pub struct Taken {
-    pub form: Form,
-    owner: Owner,
+    pub departure: Departure,
+    kept: Arc<Kept>,
     id: FormId,
-    entry: Entry,
+    entry: Option<Entry>,
 }
 
 impl Kept {
@@ -159,22 +161,15 @@ impl Kept {
     }
 
     /// Takes a form to be sent: whoever comes later finds that it was.
-    pub fn take(&self, owner: &Owner, id: FormId, key: &Token, now: Time) -> Option<Taken> {
+    pub fn take(self: &Arc<Self>, owner: &Owner, id: FormId, key: &Token, now: Time) -> Option<Taken> {
         let mut forms = self.forms();
         let entry = forms.of(owner, id, now)?;
         let Content::Sealed(sealed) = &entry.content else { return None };
-        let form = open(sealed, owner, id, key)?;
+        open(sealed, owner, id, key)?;
         let sent = Entry { owner: owner.clone(), expires: entry.expires, room: REMEMBERED, content: Content::Sent };
-        let entry = forms.put(id, sent)?;
-        Some(Taken { form, owner: owner.clone(), id, entry })
-    }
-
-    /// For a form of which nothing was sent; unless it is over meanwhile.
-    pub fn put_back(&self, taken: Taken) {
-        let mut forms = self.forms();
-        if forms.all.contains_key(&(taken.owner.session, taken.id)) {
-            forms.put(taken.id, taken.entry);
-        }
+        let entry = forms.put(id, sent);
+        drop(forms);
+        Some(Taken { departure: Departure::default(), kept: Arc::clone(self), id, entry })
     }
 
     /// Whether there was one to discard.
@@ -250,6 +245,17 @@ impl Drop for Room {
         let mut forms = self.kept.forms();
         if forms.all.get(&(self.owner.session, self.id)).is_some_and(|entry| matches!(entry.content, Content::Coming)) {
             forms.remove(self.owner.session, self.id);
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let Some(entry) = self.entry.take().filter(|_| !self.departure.has_begun()) else { return };
+        let mut forms = self.kept.forms();
+        // It may be over meanwhile.
+        if forms.all.contains_key(&(entry.owner.session, self.id)) {
+            forms.put(self.id, entry);
         }
     }
 }

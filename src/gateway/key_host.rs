@@ -102,7 +102,7 @@ impl Worker {
                 tried.event = tried.event.with("account", who.id).with("name", &who.name);
                 // Recorded before it is done, as every change is.
                 self.record(tried.event.clone()).await?;
-                if let Some(serial) = held.first_use() {
+                if let Some(serial) = held.activated_for(&request) {
                     let activated = Event { action: Action::TokenActivated, ..tried.event.clone() };
                     self.record(activated.with("serial", serial)).await?;
                 }

@@ -13,17 +13,25 @@ use super::house::House;
 pub async fn expire_tokens(house: &House, now: Time, wall: Time) {
     match house.store.expired_tokens(wall).await {
         Ok(expired) => {
+            let mut any_marked = false;
             for token in &expired {
-                if let Err(error) = expire(house, token, now).await {
-                    tracing::warn!(%error, serial = %token.serial, "an expired token could not be marked; it opens nothing all the same");
+                match expire(house, token, now).await {
+                    Ok(marked) => any_marked |= marked,
+                    Err(error) => {
+                        tracing::warn!(%error, serial = %token.serial, "an expired token could not be marked; it opens nothing all the same");
+                    }
                 }
+            }
+            if any_marked {
+                house.desk.publish_now(wall).await;
             }
         }
         Err(error) => tracing::warn!(%error, "the store cannot say which tokens have expired"),
     }
 }
 
-async fn expire(house: &House, token: &StoredToken, now: Time) -> Result<(), StoreError> {
+/// Whether it ended for ever.
+async fn expire(house: &House, token: &StoredToken, now: Time) -> Result<bool, StoreError> {
     let sessions = &house.auth.sessions;
     let mut ended = sessions.revoke_all_by(token.id);
     let is_over = token.expires.is_some_and(|end| end <= now);
@@ -39,7 +47,7 @@ async fn expire(house: &House, token: &StoredToken, now: Time) -> Result<(), Sto
         let event = token.holder.iter().fold(event, |event, holder| event.with("account", holder.account).with("name", &holder.name));
         house.journal.note(event.with("sessions-ended", ended.len()));
     }
-    Ok(())
+    Ok(marked)
 }
 
 /// Suspends the accounts with which nobody has signed in for as long as the config says.

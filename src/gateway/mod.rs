@@ -31,6 +31,7 @@ mod space;
 mod standing;
 mod status;
 mod trust;
+mod vouching;
 
 pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine, TokenVerb, told};
 pub use house::{Site, StartError};

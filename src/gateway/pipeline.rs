@@ -17,7 +17,7 @@ use crate::config::Activity;
 use crate::crypto::{Draws, Token};
 use crate::limit::Pass;
 use crate::model::{CanonicalPath, CertificateTrouble, End, Inbound, PathAllowance, Reference, Refusal, TokenId};
-use crate::proxy::{self, Pool};
+use crate::proxy::{self, Departure, Pool};
 
 use super::answer::Ending;
 use super::body::{Body, Closing};
@@ -119,7 +119,7 @@ impl Worker {
             return self.house.answer(map, &facts, Refusal::NoRecord, None);
         };
         self.flows.track(permit.grant(), map, site, inbound.line.clone(), Asked::of(&inbound, &path, held));
-        match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
+        match proxy::forward(&self.pool, &site.backend, permit, inbound, &path, &Departure::default()).await {
             Ok(response) => response.map(Body::Streamed),
             Err(failure) => {
                 let (refusal, ending) = recorded(failure).await;

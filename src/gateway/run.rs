@@ -80,6 +80,7 @@ impl Gateway {
         back.block_on(house.journal.event(start))?;
         // Before anybody comes.
         house.look_at_space();
+        back.block_on(house.end_what_nobody_vouches_for());
         let socket = control::bind(&settings.data.join("control.sock"))?;
         let reloader = Arc::new(Reloader::new(settings.clone(), portal_certificate, options.reload));
         house.standing.settle(Places {

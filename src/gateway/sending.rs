@@ -177,20 +177,16 @@ impl Worker {
             return self.show(here, &wanted).await;
         };
         grant.identity().mark_active(now);
+        // Wherever this ends or is dropped, the form is there again unless anything of it may have left.
         let Some(permit) = self.permit(&facts, visitor, grant, pass).await else {
-            self.house.kept.put_back(taken);
             return self.house.answer(map, &facts, Refusal::NoRecord, None);
         };
         self.note(Action::FormSent, wanted.id, &facts, visitor, Some(form.body.len()));
         self.flows.track(permit.grant(), map, site, inbound.line.clone(), Asked::of(&inbound, &path, held));
-        match proxy::forward(&self.pool, &site.backend, permit, inbound, &path).await {
+        match proxy::forward(&self.pool, &site.backend, permit, inbound, &path, &taken.departure).await {
             // The browser keeps the key, which opens nothing any more: so who presses twice is told that it was sent.
             Ok(response) => response.map(Body::Streamed),
             Err(failure) => {
-                // Nothing of it was taken from here, so nothing has arrived.
-                if failure.bytes_up == 0 && !form.body.is_empty() {
-                    self.house.kept.put_back(taken);
-                }
                 let (refusal, ending) = recorded(failure).await;
                 self.house.answer(map, &facts, refusal, ending)
             }

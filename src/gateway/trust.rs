@@ -1,7 +1,8 @@
 //! Which certificates of people are believed, and what was found of those that are shown.
 //!
 //! Invariant: what was found holds for the trust by which it was found, and for the second in which it was: a certificate that was revoked, has
-//! expired, or whose list is out of date opens nothing a second later, and its open connections are cut by the next sweep.
+//! expired, or whose list is out of date opens nothing a second later, and its open connections are cut by the next sweep. What it had opened
+//! elsewhere is for `vouching`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -24,10 +25,10 @@ const MOST_CHAINS: usize = 2048;
 /// Who is trusted to name people, now.
 pub struct Trust {
     /// Grows with each replacement.
-    generation: u64,
+    pub generation: u64,
     pub clients: ClientTrust,
     /// What the config says, also where security administrators have not confirmed it.
-    declared: ClientTrust,
+    pub declared: ClientTrust,
 }
 
 pub struct Trusting(ArcSwap<Trust>);

@@ -170,6 +170,8 @@ pub enum Action {
     KeyAnswersMadeUp,
     /// The certificate of a USB-KEY was shown for sign-in or its kin.
     UsbKeyShown,
+    /// Nobody vouches any more for the certificate of a USB-KEY, so what it opened has ended.
+    UsbKeyDistrusted,
     /// Files of authorities, or their lists of revoked certificates, have changed.
     TrustReloaded,
     TokensImported,

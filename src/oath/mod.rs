@@ -13,4 +13,4 @@ mod xml_encryption;
 pub use code::{Kind, Scheme, Seed, TypedCode, WrongScheme};
 pub use delivery::{Delivered, Problem, Reason, read};
 pub use progress::Progress;
-pub use xml_encryption::TransportKey;
+pub use xml_encryption::{TransportKey, Undecipherable};

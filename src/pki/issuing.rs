@@ -118,6 +118,11 @@ impl RequestedKey {
         &self.info
     }
 
+    /// By which people compare keys: SHA-256 of the SubjectPublicKeyInfo, in hexadecimal.
+    pub fn digest(&self) -> String {
+        data_encoding::HEXLOWER.encode(&sha256(&self.info))
+    }
+
     fn of(key: &SubjectPublicKeyInfo<'_>) -> Result<Self, PkiError> {
         if !is_strong(key) {
             return Err(PkiError::WeakRequest);
@@ -179,13 +184,19 @@ impl IssuingCa {
         Ok(Some(Self { files: files.clone(), issuer: Issuer::new(authority(&name, wall)?, key), certificate }))
     }
 
-    /// A certificate for client authentication that names its holder, whatever the request said.
-    pub fn certify(&self, key: &RequestedKey, holder: &Holder, wall: Time) -> Result<IssuedToHolder, PkiError> {
-        let days = holder.days.clamp(1, MOST_DAYS);
+    /// Whether the authority lasts longer than a certificate for so many days.
+    pub fn outlasts(&self, days: u32, wall: Time) -> Result<(), PkiError> {
         let ends = not_after(&self.certificate)?;
         if wall.plus(DAY.saturating_mul(days.saturating_add(2))) > ends {
             return Err(PkiError::AuthorityEnds { path: self.files.certificate() });
         }
+        Ok(())
+    }
+
+    /// A certificate for client authentication that names its holder, whatever the request said.
+    pub fn certify(&self, key: &RequestedKey, holder: &Holder, wall: Time) -> Result<IssuedToHolder, PkiError> {
+        let days = holder.days.clamp(1, MOST_DAYS);
+        self.outlasts(days, wall)?;
         // It begins yesterday and ends at midnight: so many whole days from now on at the least.
         let mut params = dated(wall, days.saturating_add(2))?;
         let mut subject = DistinguishedName::new();

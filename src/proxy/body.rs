@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::backend::Backend;
+use super::departure::Departure;
 use crate::access::Heard;
 use crate::model::{End, Refusal, RequestBody};
 
@@ -56,6 +57,7 @@ pub(super) struct Progress {
     /// Counts what was handed to the connection.
     pub(super) moves: Cell<u64>,
     pub(super) heard: Heard,
+    pub(super) departure: Departure,
 }
 
 impl Progress {

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use super::backend::Backend;
 use super::body::{Progress, Upload};
+use super::departure::Departure;
 use super::headers::{self, Asker};
 use super::outgoing::{Ending, Outgoing};
 use super::pool::{Lease, Pool, Reuse};
@@ -39,17 +40,18 @@ impl std::fmt::Debug for Failure {
 }
 
 /// Sends what was permitted to the app's back office. The answer that comes back has a durable record; its body closes
-/// the record. Must be called within a `LocalSet`.
+/// the record. `departure` tells, also whoever drops this, whether anything may have left. Must be called within a `LocalSet`.
 pub async fn forward(
     pool: &Pool,
     backend: &Backend,
     permit: Permit,
     inbound: Box<Inbound>,
     path: &CanonicalPath,
+    departure: &Departure,
 ) -> Result<Response<Outgoing>, Failure> {
     let (grant, pass, receipt) = permit.into_parts();
     let identity = grant.identity().clone();
-    let mut ending = Ending::new(grant, pass, receipt, inbound.line.clone());
+    let mut ending = Ending::new(grant, pass, receipt, inbound.line.clone(), departure.clone());
     match exchange(pool, backend, &identity, inbound, path, &mut ending).await {
         Ok(Answer::Whole(head, lease)) => Ok(answer(head, lease, backend, ending)),
         Ok(Answer::Tunnel(head, lease, client)) => Ok(open_tunnel(head, lease, client, ending)),
@@ -164,6 +166,7 @@ async fn head(
     let mut reuse = Reuse::Allowed;
     loop {
         let mut lease = pool.lease(backend, reuse).await?;
+        progress.departure.begin();
         let Some(sending) = lease.send(request) else { return Err(Refusal::Broken { what: "a lease without a connection" }) };
         let outcome = tokio::select! {
             biased;
@@ -178,7 +181,7 @@ async fn head(
                 lease.answered();
                 return Ok((head, lease));
             }
-            Err(mut error) => match error.take_message() {
+            Err(mut error) => match error.take_message().inspect(|_| progress.departure.take_back()) {
                 Some(unsent) if lease.is_reused() => {
                     request = unsent;
                     reuse = Reuse::Never;

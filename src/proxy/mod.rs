@@ -11,6 +11,7 @@ mod backend;
 mod body;
 mod claims;
 mod connect;
+mod departure;
 mod forward;
 mod gather;
 mod headers;
@@ -23,6 +24,7 @@ mod upgrade;
 mod tests;
 
 pub use backend::{Backend, Upstream, UpstreamHost, UpstreamTls};
+pub use departure::Departure;
 pub use forward::{Failure, forward};
 pub use gather::gather;
 pub use health::HealthCounts;

@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::body::Progress;
+use super::departure::Departure;
 use super::headers;
 use super::pool::Lease;
 use crate::access::Grant;
@@ -34,8 +35,8 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    pub(super) fn new(grant: Grant, pass: Pass, receipt: Receipt, line: Arc<Line>) -> Self {
-        let progress = Progress { heard: grant.heard().clone(), ..Progress::default() };
+    pub(super) fn new(grant: Grant, pass: Pass, receipt: Receipt, line: Arc<Line>, departure: Departure) -> Self {
+        let progress = Progress { heard: grant.heard().clone(), departure, ..Progress::default() };
         Self { receipt: Some(receipt), status: 0, is_whole: false, progress: Rc::new(progress), line, _grant: grant, _pass: pass }
     }
 

@@ -1,15 +1,20 @@
 //! Who manages a unit, and how a security administrator who is locked out begins anew.
 //!
 //! Invariant: only a member manages a unit (the table's own CHECK holds that); and nobody is recovered while another security
-//! administrator can sign in, which is looked at in the same transaction that does it.
+//! administrator can sign in, unless for a day none has; both are looked at in the same transaction that does it.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::rows::{account, account_columns, bytes, parsed, word};
-use super::{Store, StoreError};
+use super::wardens::holds_token_for_staff;
+use super::{Store, StoreError, Write};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
 use crate::model::{Account, AccountId, AccountName, AccountState, Role};
+
+/// How long nobody must have signed in as security administrator before it is believed that nobody can.
+const RECOVERY_WAITS: Duration = Duration::from_hours(24);
 
 /// What became of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +23,11 @@ pub enum MachineRecovery {
     Done(Account),
     NoSuch,
     NotSecurityAdministrator,
-    /// This one can sign in as security administrator.
-    AnotherCan(AccountName),
+    /// This one can sign in as security administrator. Whoever asks again after the wait is believed that nobody can, if nobody has meanwhile.
+    AnotherCan {
+        name: AccountName,
+        wait: Duration,
+    },
 }
 
 impl Store {
@@ -57,17 +65,20 @@ impl Store {
             return Ok(MachineRecovery::NotSecurityAdministrator);
         }
         let id = found.id.to_string();
-        let other = sqlx::query(
-            "SELECT name FROM accounts WHERE role = 'security-administrator' AND state = 'active' AND id <> $1 AND EXISTS
-             (SELECT 1 FROM tokens WHERE tokens.account = accounts.id AND tokens.state = 'active' AND tokens.kind <> 'oath'
-              AND (tokens.expires IS NULL OR tokens.expires > $2)) ORDER BY name LIMIT 1",
-        )
-        .bind(&id)
+        let other = sqlx::query(concat!(
+            "SELECT name FROM accounts WHERE role = 'security-administrator' AND state = 'active' AND id <> $2 AND ",
+            holds_token_for_staff!(),
+            " ORDER BY name LIMIT 1"
+        ))
         .bind(now.millis())
+        .bind(&id)
         .fetch_optional(&mut *write)
         .await?;
-        if let Some(other) = other {
-            return Ok(MachineRecovery::AnotherCan(word(&other, "name", |text| AccountName::parse(text).ok())?));
+        if let Some(other) = other
+            && let Some(wait) = waits(&mut write, &id, now).await?
+        {
+            write.commit().await?;
+            return Ok(MachineRecovery::AnotherCan { name: word(&other, "name", |text| AccountName::parse(text).ok())?, wait });
         }
         sqlx::query("UPDATE tokens SET state = 'revoked', ended = $2 WHERE account = $1 AND state IN ('issued', 'active', 'suspended')")
             .bind(&id)
@@ -75,6 +86,7 @@ impl Store {
             .execute(&mut *write)
             .await?;
         for gone in [
+            "DELETE FROM announced_recoveries WHERE account = $1",
             "DELETE FROM sessions WHERE account = $1",
             "DELETE FROM steps WHERE account = $1",
             "DELETE FROM challenges WHERE account = $1",
@@ -92,4 +104,26 @@ impl Store {
         write.commit().await?;
         Ok(MachineRecovery::Done(Account { state: AccountState::Invited, ..found }))
     }
+}
+
+/// How long this recovery still waits; `None`: it has, and no security administrator has used a token meanwhile.
+async fn waits(write: &mut Write, account: &str, now: Time) -> Result<Option<Duration>, StoreError> {
+    let announced: Option<i64> = sqlx::query_scalar(
+        "SELECT at FROM announced_recoveries WHERE account = $1 AND NOT EXISTS
+         (SELECT 1 FROM tokens JOIN accounts ON accounts.id = tokens.account
+          WHERE accounts.role = 'security-administrator' AND tokens.last_used > announced_recoveries.at)",
+    )
+    .bind(account)
+    .fetch_optional(&mut **write)
+    .await?;
+    let Some(announced) = announced else {
+        sqlx::query("INSERT INTO announced_recoveries (account, at) VALUES ($1, $2) ON CONFLICT (account) DO UPDATE SET at = $2")
+            .bind(account)
+            .bind(now.millis())
+            .execute(&mut **write)
+            .await?;
+        return Ok(Some(RECOVERY_WAITS));
+    };
+    let left = Time::from_millis(announced).plus(RECOVERY_WAITS).since(now);
+    Ok((left > Duration::ZERO).then_some(left))
 }

@@ -1,8 +1,10 @@
-//! Certificates of USB-KEYs: whose token each belongs to. A fingerprint belongs to one token for ever.
+//! Certificates of USB-KEYs: whose token each belongs to, and how it was shown last. A fingerprint belongs to one token for ever.
+
+use std::sync::Arc;
 
 use sqlx::Row;
 
-use super::rows::{optional_time, parsed, word};
+use super::rows::{optional_time, parsed, time, word};
 use super::{Store, StoreError, Write, is_taken};
 use crate::clock::Time;
 use crate::model::{AccountId, Serial, TokenId, TokenState};
@@ -18,6 +20,18 @@ pub struct NewCertificate {
     pub subject: String,
     pub issuer: String,
     pub not_after: Time,
+    /// What it was shown with, packed by `pki`; `None`: nobody has shown it.
+    pub chain: Option<Arc<[u8]>>,
+}
+
+/// The certificate of a token as it was shown last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastShown {
+    pub token: TokenId,
+    pub serial: Serial,
+    pub not_after: Time,
+    /// `None`: it was not shown since chains are kept.
+    pub chain: Option<Vec<u8>>,
 }
 
 impl NewCertificate {
@@ -71,18 +85,57 @@ impl Store {
         Ok(true)
     }
 
-    /// Writes down that the token was shown; one that was issued becomes active by that. `false`: it opens nothing.
-    pub async fn use_usb_key(&self, token: TokenId, now: Time) -> Result<bool, StoreError> {
+    /// Writes down that the token was shown, and with which chain; one that was issued becomes active by that. `false`: it opens nothing.
+    pub async fn use_usb_key(&self, shown: &NewCertificate, now: Time) -> Result<bool, StoreError> {
+        let mut write = self.begin().await?;
         let used = sqlx::query(
             "UPDATE tokens SET state = 'active', last_used = $2
              WHERE id = $1 AND kind = 'usb-key' AND state IN ('issued', 'active') AND (expires IS NULL OR expires > $2)",
         )
-        .bind(token.to_string())
+        .bind(shown.token.to_string())
         .bind(now.millis())
-        .execute(&self.write)
+        .execute(&mut *write)
         .await?;
-        Ok(used.rows_affected() == 1)
+        if used.rows_affected() != 1 {
+            return Ok(false);
+        }
+        keep_chain(&mut write, shown).await?;
+        write.commit().await?;
+        Ok(true)
     }
+
+    /// How the certificates that count were shown last, of those of these tokens that have one.
+    pub async fn last_shown(&self, tokens: &[TokenId]) -> Result<Vec<LastShown>, StoreError> {
+        let mut read = self.read.begin().await?;
+        let mut found = Vec::new();
+        for id in tokens {
+            let row = sqlx::query(
+                "SELECT tokens.id, tokens.serial, certificates.not_after, certificates.chain
+                 FROM certificates JOIN tokens ON tokens.id = certificates.token WHERE tokens.id = $1 AND certificates.revoked IS NULL",
+            )
+            .bind(id.to_string())
+            .fetch_optional(&mut *read)
+            .await?;
+            let Some(row) = row else { continue };
+            found.push(LastShown {
+                token: parsed(&row, "id")?,
+                serial: word(&row, "serial", |text| Serial::parse(text).ok())?,
+                not_after: time(&row, "not_after")?,
+                chain: row.try_get("chain")?,
+            });
+        }
+        Ok(found)
+    }
+}
+
+/// It may be shown with another chain than before; the newest counts.
+pub(super) async fn keep_chain(write: &mut Write, shown: &NewCertificate) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE certificates SET chain = $2 WHERE fingerprint = $1 AND chain IS DISTINCT FROM $2")
+        .bind(shown.fingerprint.as_slice())
+        .bind(shown.chain.as_deref())
+        .execute(&mut **write)
+        .await?;
+    Ok(())
 }
 
 /// `false`: the account is not active.
@@ -101,8 +154,8 @@ pub(super) async fn put_certificate(write: &mut Write, new: &NewCertificate, hol
         return Ok(false);
     }
     sqlx::query(
-        "INSERT INTO certificates (fingerprint, token, number, subject, issuer, not_after, registered, own)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, FALSE)",
+        "INSERT INTO certificates (fingerprint, token, number, subject, issuer, not_after, registered, own, chain)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, FALSE, $8)",
     )
     .bind(new.fingerprint.as_slice())
     .bind(new.token.to_string())
@@ -111,6 +164,7 @@ pub(super) async fn put_certificate(write: &mut Write, new: &NewCertificate, hol
     .bind(new.issuer.as_str())
     .bind(new.not_after.millis())
     .bind(now.millis())
+    .bind(new.chain.as_deref())
     .execute(&mut **write)
     .await?;
     Ok(true)

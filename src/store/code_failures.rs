@@ -15,6 +15,15 @@ impl Store {
         Ok(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
     }
 
+    /// Takes one back that was counted for nothing.
+    pub async fn take_back_code_failure(&self, account: AccountId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE accounts SET code_failures = code_failures - 1 WHERE id = $1 AND code_failures > 0")
+            .bind(account.to_string())
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
     pub async fn clear_code_failures(&self, account: AccountId) -> Result<(), StoreError> {
         sqlx::query("UPDATE accounts SET code_failures = 0 WHERE id = $1 AND code_failures <> 0")
             .bind(account.to_string())

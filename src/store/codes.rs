@@ -1,4 +1,6 @@
 //! One-time codes that carry a session from the portal to an app's host.
+//!
+//! Invariant: a code lives no longer than the portal's token that asked for it.
 
 use sqlx::Row;
 
@@ -14,6 +16,8 @@ const PER_SESSION: i64 = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Code {
     pub session: SessionId,
+    /// The portal's token that asked for it.
+    pub asker: TokenHash,
     /// The only host where it is worth something.
     pub host: Host,
     /// The hash of the nonce that the browser must show there.
@@ -23,7 +27,7 @@ pub struct Code {
 }
 
 impl Store {
-    /// `false`: the session has ended.
+    /// `false`: the session has ended, or goes on with another token.
     pub async fn put_code(&self, id: TokenHash, code: &Code, now: Time) -> Result<bool, StoreError> {
         let mut write = self.begin().await?;
         sqlx::query(
@@ -35,11 +39,12 @@ impl Store {
         .execute(&mut *write)
         .await?;
         let inserted = sqlx::query(
-            "INSERT INTO codes (hash, session, host, nonce, return_path, created, expires)
-             SELECT $1, id, $3, $4, $5, $6, $7 FROM sessions WHERE id = $2",
+            "INSERT INTO codes (hash, session, asker, host, nonce, return_path, created, expires)
+             SELECT $1, session, hash, $4, $5, $6, $7, $8 FROM host_tokens WHERE session = $2 AND hash = $3",
         )
         .bind(bytes(&id))
         .bind(code.session.to_string())
+        .bind(bytes(&code.asker))
         .bind(code.host.as_str())
         .bind(bytes(&code.nonce))
         .bind(code.return_path.as_str())
@@ -59,13 +64,14 @@ impl Store {
         if known.is_none() {
             return Ok(None);
         }
-        let row = sqlx::query("DELETE FROM codes WHERE hash = $1 RETURNING session, host, nonce, return_path, expires")
+        let row = sqlx::query("DELETE FROM codes WHERE hash = $1 RETURNING session, asker, host, nonce, return_path, expires")
             .bind(bytes(&id))
             .fetch_optional(&self.write)
             .await?;
         let Some(row) = row else { return Ok(None) };
         let code = Code {
             session: parsed(&row, "session")?,
+            asker: hash(&row, "asker")?,
             host: word(&row, "host", |text| Host::parse(text).ok())?,
             nonce: hash(&row, "nonce")?,
             return_path: row.try_get("return_path")?,

@@ -4,6 +4,7 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::enrolment_certificates::{EnrolmentUsbKey, Kept, kept, register};
 use super::keys::TOKEN_OF_KEY;
 use super::rows::{account, account_columns, bytes, hash, parsed, time, word};
 use super::seeds::spend_code;
@@ -28,15 +29,18 @@ pub struct Enrolment {
     pub shown: Vec<Serial>,
     /// There is a code token in her hands that she has not shown here.
     pub has_more_to_show: bool,
-    /// She came by a letter, and this is the code token that was handed out with it: without it the enrolment does not complete.
+    /// The USB-KEY that she has shown here; it is hers once the enrolment completes.
+    pub usb_key: Option<EnrolmentUsbKey>,
+    /// She came by a letter, and this is the code token or USB-KEY that was handed out with it: without it the enrolment does not complete.
     pub to_show: Option<Serial>,
 }
 
 impl Enrolment {
     /// Whether it has all that an account needs. Staff do not sign in by code, so a code token alone would lock them out.
     pub fn is_ready(&self) -> bool {
-        let can_sign_in = !self.keys.is_empty() || (self.account.role == Role::Member && !self.shown.is_empty());
-        self.has_password && can_sign_in && self.to_show.is_none()
+        let by_code = self.account.role == Role::Member && !self.shown.is_empty();
+        let by_usb_key = self.usb_key.as_ref().is_some_and(|usb_key| usb_key.suits(self.account.role));
+        self.has_password && (!self.keys.is_empty() || by_code || by_usb_key) && self.to_show.is_none()
     }
 }
 
@@ -50,12 +54,14 @@ pub struct EnrolmentKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Completion {
     Done(Account),
-    /// No password, or neither key nor code token, yet.
+    /// No password, or neither key nor code token nor USB-KEY, yet.
     Unfinished,
     /// The invitation is spent, expired or replaced.
     Gone,
     /// One of the keys was registered elsewhere meanwhile.
     KeyTaken,
+    /// The certificate of the USB-KEY was, or its token was taken back; it is forgotten here, so that another can be shown.
+    UsbKeyTaken,
 }
 
 impl Store {
@@ -147,7 +153,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Spends the invitation: the account gets its password, keys and code tokens and is active.
+    /// Spends the invitation: the account gets its password, keys, code tokens and USB-KEY and is active.
     pub async fn complete_enrolment(&self, enrolment: TokenHash, now: Time) -> Result<Completion, StoreError> {
         let mut write = self.begin().await?;
         let Some(found) = find(&mut write, enrolment, now).await? else { return Ok(Completion::Gone) };
@@ -173,6 +179,13 @@ impl Store {
                 .bind(now.millis())
                 .execute(&mut *write)
                 .await?;
+        }
+        if let Some(usb_key) = &found.usb_key
+            && !register(&mut write, usb_key, account.id, now).await?
+        {
+            write.rollback().await?;
+            self.forget_enrolment_certificate(enrolment, usb_key).await?;
+            return Ok(Completion::UsbKeyTaken);
         }
         // Every enrolment that was begun with it goes too.
         sqlx::query("DELETE FROM invitations WHERE hash = $1").bind(bytes(&found.invitation)).execute(&mut *write).await?;
@@ -243,22 +256,25 @@ async fn copy_keys(
     Ok(())
 }
 
-struct Found {
-    enrolment: Enrolment,
+pub(super) struct Found {
+    pub(super) enrolment: Enrolment,
+    usb_key: Option<Kept>,
     invitation: TokenHash,
     password: Option<String>,
     /// The security key of the inventory that was handed out with her letter.
     handed_key: Option<TokenId>,
 }
 
-async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result<Option<Found>, StoreError> {
+pub(super) async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result<Option<Found>, StoreError> {
     let row = sqlx::query(concat!(
         "SELECT ",
         account_columns!(),
         ", enrolments.password, enrolments.invitation, invitations.expires, invitations.token FROM enrolments
          JOIN invitations ON invitations.hash = enrolments.invitation
          JOIN accounts ON accounts.id = invitations.account
-         WHERE enrolments.hash = $1 AND invitations.expires > $2 AND accounts.state = 'invited'"
+         WHERE enrolments.hash = $1 AND invitations.expires > $2 AND accounts.state = 'invited' AND (invitations.token IS NULL OR EXISTS
+         (SELECT 1 FROM tokens WHERE tokens.id = invitations.token AND tokens.account = accounts.id AND tokens.state = 'issued'
+          AND (tokens.expires IS NULL OR tokens.expires > $2)))"
     ))
     .bind(bytes(&enrolment))
     .bind(now.millis())
@@ -289,7 +305,13 @@ async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result
         }
     }
     let handed = handed_out(connection, &row).await?;
-    let to_show = handed.as_ref().filter(|handed| handed.kind == TokenKind::Oath && !shown.contains(&handed.serial));
+    let usb_key = kept(connection, enrolment).await?;
+    let usb_key_shown = usb_key.as_ref().map(|kept| kept.usb_key.clone());
+    let to_show = handed.as_ref().filter(|handed| match handed.kind {
+        TokenKind::Oath => !shown.contains(&handed.serial),
+        TokenKind::UsbKey => usb_key_shown.as_ref().is_none_or(|usb_key| usb_key.serial != handed.serial),
+        TokenKind::WebAuthn | TokenKind::PhoneApp => false,
+    });
     let is_issued_key = |handed: &Handed| handed.kind == TokenKind::WebAuthn && handed.state == TokenState::Issued;
     let password: Option<String> = row.try_get("password")?;
     Ok(Some(Found {
@@ -301,7 +323,9 @@ async fn find(connection: &mut Write, enrolment: TokenHash, now: Time) -> Result
             to_show: to_show.map(|handed| handed.serial.clone()),
             shown,
             has_more_to_show,
+            usb_key: usb_key_shown,
         },
+        usb_key,
         handed_key: handed.filter(is_issued_key).map(|handed| handed.id),
         invitation: hash(&row, "invitation")?,
         password,

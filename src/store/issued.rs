@@ -32,6 +32,25 @@ pub struct ListedCertificate {
     pub revoked: Option<Time>,
 }
 
+/// What is kept of a certificate of the gateway's own authority beyond what is kept of every one.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnCertificate<'a> {
+    /// SubjectPublicKeyInfo (DER), so that the key can be certified anew.
+    pub key: &'a [u8],
+    /// As it was issued, so that it can be fetched.
+    pub pem: &'a str,
+}
+
+/// The certificate of a token that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateInForce {
+    /// As its authority counts, in hexadecimal.
+    pub number: String,
+    pub not_after: Time,
+    /// Of the gateway's own authority, unless it was issued before these were kept.
+    pub pem: Option<String>,
+}
+
 /// What became of a token's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateChange {
@@ -81,7 +100,7 @@ impl Store {
         serial: &Serial,
         account: AccountId,
         new: &NewCertificate,
-        key: &[u8],
+        own: OwnCertificate<'_>,
         now: Time,
     ) -> Result<CertificateChange, StoreError> {
         let mut write = self.begin().await?;
@@ -99,7 +118,7 @@ impl Store {
         if !handed {
             return Ok(CertificateChange::NoHolder);
         }
-        if !insert(&mut write, token, new, key, now).await? {
+        if !insert(&mut write, token, new, own, now).await? {
             return Ok(CertificateChange::Taken);
         }
         write.commit().await?;
@@ -111,7 +130,7 @@ impl Store {
         &self,
         serial: &Serial,
         new: &NewCertificate,
-        key: &[u8],
+        own: OwnCertificate<'_>,
         now: Time,
     ) -> Result<CertificateChange, StoreError> {
         let mut write = self.begin().await?;
@@ -123,7 +142,7 @@ impl Store {
             return Ok(CertificateChange::Not(known.state));
         }
         supersede(&mut write, known.id, now).await?;
-        if !insert(&mut write, known.id, new, key, now).await? {
+        if !insert(&mut write, known.id, new, own, now).await? {
             return Ok(CertificateChange::Taken);
         }
         write.commit().await?;
@@ -155,6 +174,20 @@ impl Store {
              WHERE tokens.serial = $1 AND certificates.own ORDER BY certificates.registered DESC LIMIT 1",
         );
         Ok(key.bind(serial.as_str()).fetch_optional(&self.read).await?.flatten())
+    }
+
+    /// `None`: the token has none that counts.
+    pub async fn certificate_in_force(&self, serial: &Serial) -> Result<Option<CertificateInForce>, StoreError> {
+        let row = sqlx::query(
+            "SELECT certificates.number, certificates.not_after, certificates.pem
+             FROM certificates JOIN tokens ON tokens.id = certificates.token
+             WHERE tokens.serial = $1 AND certificates.revoked IS NULL AND tokens.state NOT IN ('lost', 'revoked', 'expired')",
+        );
+        let row = row.bind(serial.as_str()).fetch_optional(&self.read).await?;
+        row.map(|row| {
+            Ok(CertificateInForce { number: row.try_get("number")?, not_after: time(&row, "not_after")?, pem: row.try_get("pem")? })
+        })
+        .transpose()
     }
 
     /// Those of the gateway's own authority that count no more, by number: superseded, revoked, or on a token that has ended. One whose time
@@ -203,10 +236,10 @@ async fn add_token(write: &mut Write, token: TokenId, serial: &Serial, account: 
 }
 
 /// `false`: it is known already.
-async fn insert(write: &mut Write, token: TokenId, new: &NewCertificate, key: &[u8], now: Time) -> Result<bool, StoreError> {
+async fn insert(write: &mut Write, token: TokenId, new: &NewCertificate, own: OwnCertificate<'_>, now: Time) -> Result<bool, StoreError> {
     let inserted = sqlx::query(
-        "INSERT INTO certificates (fingerprint, token, number, subject, issuer, not_after, registered, own, key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, TRUE, $8)",
+        "INSERT INTO certificates (fingerprint, token, number, subject, issuer, not_after, registered, own, key, pem)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, TRUE, $8, $9)",
     )
     .bind(new.fingerprint.as_slice())
     .bind(token.to_string())
@@ -215,7 +248,8 @@ async fn insert(write: &mut Write, token: TokenId, new: &NewCertificate, key: &[
     .bind(new.issuer.as_str())
     .bind(new.not_after.millis())
     .bind(now.millis())
-    .bind(key)
+    .bind(own.key)
+    .bind(own.pem)
     .execute(&mut **write)
     .await;
     match inserted {

@@ -15,8 +15,14 @@ use crate::model::{Account, AccountId, Serial};
 /// So many wrong serial numbers with the right code end a letter: whoever has the paper has not got the token.
 const WRONG_SERIALS: u32 = 5;
 
-/// Somebody for whom a letter can be made: a member who has not enrolled and holds a code token or a security key that she has not shown yet. A
-/// USB-KEY is not among these: its certificate can be checked, and an enrolment by letter does not ask for it.
+macro_rules! can_be_shown {
+    () => {
+        "(tokens.kind <> 'usb-key' OR EXISTS (SELECT 1 FROM certificates WHERE token = tokens.id AND revoked IS NULL))"
+    };
+}
+
+/// Somebody for whom a letter can be made: a member who has never enrolled and holds a token that she has not shown yet. A USB-KEY is among these
+/// where the gateway knows its certificate, by which it is recognised when it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LetterDue {
     pub account: Account,
@@ -52,9 +58,10 @@ impl Store {
             "SELECT ",
             account_columns!(),
             ", tokens.serial, EXISTS (SELECT 1 FROM invitations WHERE account = accounts.id AND expires > $1) AS has_invitation
-             FROM accounts JOIN tokens ON tokens.id = (SELECT id FROM tokens WHERE account = accounts.id AND state = 'issued'
-             AND kind <> 'usb-key' AND (expires IS NULL OR expires > $1) ORDER BY issued, id LIMIT 1)
-             WHERE accounts.state = 'invited' AND accounts.role = 'member' ORDER BY accounts.unit, accounts.name"
+             FROM accounts JOIN tokens ON tokens.id = (SELECT id FROM tokens WHERE account = accounts.id AND state = 'issued' AND ",
+            can_be_shown!(),
+            " AND (expires IS NULL OR expires > $1) ORDER BY issued, id LIMIT 1)
+             WHERE accounts.state = 'invited' AND accounts.role = 'member' AND accounts.reopened = 0 ORDER BY accounts.unit, accounts.name"
         ))
         .bind(now.millis())
         .fetch_all(&self.read)
@@ -74,10 +81,12 @@ impl Store {
         let mut made = Vec::new();
         for letter in letters {
             let account = letter.account.to_string();
-            let token: Option<String> = sqlx::query_scalar(
+            let token: Option<String> = sqlx::query_scalar(concat!(
                 "SELECT tokens.id FROM tokens JOIN accounts ON accounts.id = tokens.account WHERE tokens.serial = $1
-                 AND tokens.state = 'issued' AND tokens.kind <> 'usb-key' AND accounts.id = $2 AND accounts.state = 'invited' AND accounts.role = 'member'",
-            )
+                 AND tokens.state = 'issued' AND accounts.id = $2 AND accounts.state = 'invited' AND accounts.role = 'member' AND accounts.reopened = 0
+                 AND ",
+                can_be_shown!()
+            ))
             .bind(letter.token.as_str())
             .bind(&account)
             .fetch_optional(&mut *write)

@@ -96,7 +96,7 @@ async fn take_in(write: &mut Write, newcomer: &Newcomer, now: Time) -> Result<bo
     let Some(serial) = &newcomer.token else { return Ok(true) };
     let issued = sqlx::query(
         "UPDATE tokens SET state = 'issued', account = $2, issued = $3 WHERE serial = $1 AND state = 'in-stock'
-         AND EXISTS (SELECT 1 FROM accounts WHERE id = $2 AND state = 'invited')",
+         AND EXISTS (SELECT 1 FROM accounts WHERE id = $2 AND state = 'invited' AND reopened = 0)",
     )
     .bind(serial.as_str())
     .bind(account.id.to_string())

@@ -6,11 +6,11 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::rows::{account, account_columns, optional_time, parsed, time, word};
+use super::rows::{optional_time, parsed, time, word};
 use super::{Store, StoreError};
 use crate::clock::Time;
 use crate::crypto::HalfHash;
-use crate::model::{Account, AccountId, AccountName, PetitionId, PetitionState, TokenId};
+use crate::model::{AccountId, AccountName, PetitionId, PetitionState, TokenId};
 
 /// Drafts that one person may have; the oldest gives way.
 const DRAFTS: i64 = 20;
@@ -162,9 +162,10 @@ impl Store {
     }
 
     /// It cannot be carried out any more.
-    pub async fn fail_petition(&self, id: PetitionId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE petitions SET state = 'failed' WHERE id = $1 AND state IN ('open', 'done')")
+    pub async fn fail_petition(&self, id: PetitionId, from: PetitionState) -> Result<(), StoreError> {
+        sqlx::query("UPDATE petitions SET state = 'failed' WHERE id = $1 AND state = $2")
             .bind(id.to_string())
+            .bind(from.word())
             .execute(&self.write)
             .await?;
         Ok(())
@@ -197,21 +198,6 @@ impl Store {
         .fetch_all(&self.read)
         .await?;
         rows.iter().map(petition).collect()
-    }
-
-    /// The security administrators who can sign in, each with a hardware token of her own, by name.
-    pub async fn wardens(&self, now: Time) -> Result<Vec<Account>, StoreError> {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            account_columns!(),
-            " FROM accounts WHERE role = 'security-administrator' AND state = 'active' AND EXISTS
-             (SELECT 1 FROM tokens WHERE tokens.account = accounts.id AND tokens.kind IN ('webauthn', 'usb-key') AND tokens.state = 'active'
-              AND (tokens.expires IS NULL OR tokens.expires > $1)) ORDER BY name"
-        ))
-        .bind(now.millis())
-        .fetch_all(&self.read)
-        .await?;
-        rows.iter().map(account).collect()
     }
 
     /// Whether an account that was somebody's has to be set up anew.

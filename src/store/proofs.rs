@@ -1,10 +1,11 @@
 //! What was proved in a session after its sign-in.
 //!
-//! Invariant: a proof and the new token of the portal come together, and only while the session, its account and the token are good.
+//! Invariant: a proof and the new token of the portal come together, and only while the session, its account and the token are good. Proofs
+//! are numbered as they come, and a token has those up to the last that it was given out with.
 
 use std::collections::HashMap;
 
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Row, Sqlite, Transaction};
 
 use super::rows::{bytes, parsed, time, word};
 use super::{Store, StoreError, Write};
@@ -13,7 +14,8 @@ use crate::crypto::TokenHash;
 use crate::model::{Factor, Host, Proof, SessionId};
 
 impl Store {
-    /// Adds a proof to a session, or refreshes the one by the same token, and gives the portal a new token in place of all that it had.
+    /// Adds a proof to a session, or refreshes the one by the same token, and gives the portal a new token in place of all that it had; the
+    /// codes that those had asked for go with them.
     /// `false`: the session is over, the account is not active, or the token is not (any more) one of hers that is active.
     pub async fn step_up(&self, session: SessionId, proof: &Proof, portal: &Host, token: TokenHash, now: Time) -> Result<bool, StoreError> {
         let mut write = self.begin().await?;
@@ -30,8 +32,9 @@ impl Store {
         }
         put(&mut write, session, proof).await?;
         sqlx::query(
-            "INSERT INTO host_tokens (hash, session, host, created, last_active)
-             SELECT $1, $2, $3, $4, max(COALESCE(last_active, created)) FROM host_tokens WHERE session = $2 AND host = $3",
+            "INSERT INTO host_tokens (hash, session, host, created, last_active, proven)
+             SELECT $1, $2, $3, $4, max(COALESCE(last_active, created)), (SELECT max(number) FROM proofs WHERE session = $2)
+             FROM host_tokens WHERE session = $2 AND host = $3",
         )
         .bind(bytes(&token))
         .bind(session.to_string())
@@ -52,8 +55,9 @@ impl Store {
 
 pub(super) async fn put(write: &mut Write, session: SessionId, proof: &Proof) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO proofs (session, token, factor, at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (session, token) DO UPDATE SET factor = excluded.factor, at = excluded.at",
+        "INSERT INTO proofs (session, token, factor, at, number)
+         SELECT $1, $2, $3, $4, COALESCE(max(number) + 1, 0) FROM proofs WHERE session = $1
+         ON CONFLICT (session, token) DO UPDATE SET factor = excluded.factor, at = excluded.at, number = excluded.number",
     )
     .bind(session.to_string())
     .bind(proof.token.to_string())
@@ -64,11 +68,30 @@ pub(super) async fn put(write: &mut Write, session: SessionId, proof: &Proof) ->
     Ok(())
 }
 
-pub(super) async fn all(read: &mut Transaction<'_, Sqlite>) -> Result<HashMap<SessionId, Vec<Proof>>, StoreError> {
-    let mut proofs: HashMap<SessionId, Vec<Proof>> = HashMap::new();
-    for row in sqlx::query("SELECT session, token, factor, at FROM proofs").fetch_all(&mut **read).await? {
+/// A proof with its number.
+pub(super) type Numbered = (i64, Proof);
+
+/// Of each session, the oldest first.
+pub(super) async fn all(read: &mut Transaction<'_, Sqlite>) -> Result<HashMap<SessionId, Vec<Numbered>>, StoreError> {
+    let mut proofs: HashMap<SessionId, Vec<Numbered>> = HashMap::new();
+    for row in sqlx::query("SELECT session, token, factor, at, number FROM proofs ORDER BY number").fetch_all(&mut **read).await? {
         let proof = Proof { token: parsed(&row, "token")?, factor: word(&row, "factor", Factor::parse)?, at: time(&row, "at")? };
-        proofs.entry(parsed(&row, "session")?).or_default().push(proof);
+        proofs.entry(parsed(&row, "session")?).or_default().push((row.try_get("number")?, proof));
     }
     Ok(proofs)
+}
+
+/// What a token has that was given out when the last proof was that of this number. One that was made again since is no longer known as it
+/// was, and is left out; that of the sign-in is, and comes first.
+pub(super) fn up_to(proven: i64, sign_in: Proof, all: &[Numbered]) -> Vec<Proof> {
+    let (mut first, mut proofs) = (sign_in, Vec::new());
+    for (_, proof) in all.iter().filter(|(number, _)| *number <= proven) {
+        if proof.token == sign_in.token {
+            first = *proof;
+        } else {
+            proofs.push(*proof);
+        }
+    }
+    proofs.insert(0, first);
+    proofs
 }

@@ -189,7 +189,7 @@ impl Store {
         let Some(found) = spend(&mut write, browser, &[RecoveryKind::Token], now).await? else { return Ok(Recovered::Gone) };
         let account = found.account.id.to_string();
         let inserted =
-            sqlx::query("INSERT INTO keys (id, account, credential, passkey, counter, label, added) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+            sqlx::query("INSERT INTO keys (id, account, credential, passkey, counter, label, added, attestation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
                 .bind(key.id.to_string())
                 .bind(&account)
                 .bind(key.credential.as_slice())
@@ -197,6 +197,7 @@ impl Store {
                 .bind(i64::from(key.counter))
                 .bind(key.label.as_str())
                 .bind(now.millis())
+                .bind(key.attestation.to_string())
                 .execute(&mut *write)
                 .await;
         match inserted {

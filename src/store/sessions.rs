@@ -36,9 +36,17 @@ pub struct StoredSession {
     pub account: Account,
     /// The newest of each token; the first is that of the token that opened it.
     pub proofs: Vec<Proof>,
-    pub tokens: Vec<(Host, TokenHash)>,
+    pub tokens: Vec<StoredHostToken>,
     /// When each of its hosts was last active.
     pub hosts: BTreeMap<Host, Time>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredHostToken {
+    pub host: Host,
+    pub hash: TokenHash,
+    /// What it was given out with, as far as that was not proved again since; the first is that of the token that opened the session.
+    pub proofs: Vec<Proof>,
 }
 
 /// The times of a session, written back.
@@ -87,33 +95,35 @@ impl Store {
         Ok(true)
     }
 
-    /// Gives the session a token for another host, and returns the old ones that gave way to it. `None`: the session
-    /// has ended.
+    /// Gives the session of `asker` a token for another host, and returns the old ones that gave way to it. `None`: that token, or its
+    /// session, is worth nothing any more.
     pub async fn add_host_token(
         &self,
-        session: SessionId,
+        asker: TokenHash,
         host: &Host,
         token: TokenHash,
         now: Time,
     ) -> Result<Option<Vec<TokenHash>>, StoreError> {
         let mut write = self.begin().await?;
-        let inserted =
-            sqlx::query("INSERT INTO host_tokens (hash, session, host, created) SELECT $1, id, $3, $4 FROM sessions WHERE id = $2")
-                .bind(bytes(&token))
-                .bind(session.to_string())
-                .bind(host.as_str())
-                .bind(now.millis())
-                .execute(&mut *write)
-                .await?;
+        let inserted = sqlx::query(
+            "INSERT INTO host_tokens (hash, session, host, created, proven)
+             SELECT $1, session, $3, $4, proven FROM host_tokens WHERE hash = $2",
+        )
+        .bind(bytes(&token))
+        .bind(bytes(&asker))
+        .bind(host.as_str())
+        .bind(now.millis())
+        .execute(&mut *write)
+        .await?;
         if inserted.rows_affected() != 1 {
             return Ok(None);
         }
         let dropped = sqlx::query(
             "DELETE FROM host_tokens WHERE hash IN
-             (SELECT hash FROM host_tokens WHERE session = $1 AND host = $2 AND hash <> $3
+             (SELECT hash FROM host_tokens WHERE session = (SELECT session FROM host_tokens WHERE hash = $1) AND host = $2 AND hash <> $3
               ORDER BY created DESC, hash LIMIT -1 OFFSET $4) RETURNING hash",
         )
-        .bind(session.to_string())
+        .bind(bytes(&asker))
         .bind(host.as_str())
         .bind(bytes(&token))
         .bind(TOKENS_PER_HOST.saturating_sub(1))
@@ -126,15 +136,15 @@ impl Store {
     /// Every session of an active account, with its tokens: what a process loads at its start.
     pub async fn live_sessions(&self) -> Result<Vec<StoredSession>, StoreError> {
         let mut read = self.read.begin().await?;
-        let mut tokens: HashMap<SessionId, Vec<(Host, TokenHash)>> = HashMap::new();
+        let mut tokens: HashMap<SessionId, Vec<(Host, TokenHash, i64)>> = HashMap::new();
         let mut hosts: HashMap<SessionId, BTreeMap<Host, Time>> = HashMap::new();
-        let query = "SELECT session, host, hash, COALESCE(last_active, created) AS last_active FROM host_tokens ORDER BY created";
+        let query = "SELECT session, host, hash, proven, COALESCE(last_active, created) AS last_active FROM host_tokens ORDER BY created";
         for row in sqlx::query(query).fetch_all(&mut *read).await? {
             let host = word(&row, "host", |text| Host::parse(text).ok())?;
             let (session, active) = (parsed(&row, "session")?, time(&row, "last_active")?);
             let last = hosts.entry(session).or_default().entry(host.clone()).or_insert(active);
             *last = active.max(*last);
-            tokens.entry(session).or_default().push((host, hash(&row, "hash")?));
+            tokens.entry(session).or_default().push((host, hash(&row, "hash")?, row.try_get("proven")?));
         }
         let mut proofs = proofs::all(&mut read).await?;
         let rows = sqlx::query(concat!(
@@ -150,9 +160,11 @@ impl Store {
             let account = account(row)?;
             let session = session(row, account.id)?;
             let (tokens, hosts) = (tokens.remove(&session.id).unwrap_or_default(), hosts.remove(&session.id).unwrap_or_default());
-            let mut proofs = proofs.remove(&session.id).unwrap_or_default();
-            proofs.sort_by_key(|proof| (proof.token != session.key, proof.at));
-            Ok(StoredSession { session, account, proofs, tokens, hosts })
+            let proofs = proofs.remove(&session.id).unwrap_or_default();
+            let sign_in = Proof { token: session.key, factor: session.factor, at: session.signed_in };
+            let token = |(host, hash, proven)| StoredHostToken { host, hash, proofs: proofs::up_to(proven, sign_in, &proofs) };
+            let tokens = tokens.into_iter().map(token).collect();
+            Ok(StoredSession { session, account, proofs: proofs::up_to(i64::MAX, sign_in, &proofs), tokens, hosts })
         });
         sessions.collect()
     }

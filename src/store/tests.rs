@@ -2,6 +2,7 @@
 
 mod certificates;
 mod clock;
+mod enrolment_certificates;
 mod lapses;
 mod letters;
 mod places;

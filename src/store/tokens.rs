@@ -162,6 +162,14 @@ impl Store {
             .execute(&mut *write)
             .await?;
         let ended = if to == TokenState::Active {
+            // What was guessed before it was stopped must not stop it again at the first slip.
+            sqlx::query(
+                "UPDATE accounts SET code_failures = 0
+                 WHERE id = (SELECT account FROM tokens WHERE serial = $1 AND kind IN ('oath', 'phone-app'))",
+            )
+            .bind(serial.as_str())
+            .execute(&mut *write)
+            .await?;
             Vec::new()
         } else {
             let of_token = "DELETE FROM sessions WHERE id IN

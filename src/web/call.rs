@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use url::form_urlencoded;
 
+use crate::admin::When;
 use crate::auth::cookies::{self, Sole};
 use crate::auth::{Identity, Visitor};
 use crate::clock::Time;
@@ -77,6 +78,13 @@ pub struct Posted {
 pub struct Unverified {
     pub asked: Asked,
     pub form: Fields,
+}
+
+impl Asked {
+    /// For what bears a date.
+    pub fn when(&self) -> When {
+        When { now: self.now, wall: self.portal.clock.wall() }
+    }
 }
 
 impl FromRequestParts<Arc<Portal>> for Asked {
@@ -201,6 +209,12 @@ impl Asked {
         }
         self.cookies = vec![cookies::set(cookies::STEP, &token.reveal(), STEP_LIVES)];
         self.step = Some(token);
+    }
+
+    /// From here on the browser holds another token of the same session, to which what it is shown is tied.
+    pub fn go_on_as(&mut self, identity: Arc<Identity>) {
+        self.browser = identity.token_hash();
+        self.visit.visitor = Visitor::Known(identity);
     }
 
     pub fn set_cookie(&mut self, cookie: String) {

@@ -179,7 +179,7 @@ pub(super) async fn proven(asked: &Asked, id: PetitionId, step: PetitionStep, pr
 }
 
 async fn proposed(asked: &Asked, actor: &Actor, id: PetitionId, proof: PetitionProof) -> Answer {
-    match asked.portal.desk.propose(actor, id, proof, asked.now).await {
+    match asked.portal.desk.propose(actor, id, proof, asked.when()).await {
         Ok(Proposing::Waits(proposed)) => show(asked, id, Some(Alert::ChangeProposed), proposed.half.map(|half| half.reveal())).await,
         Ok(Proposing::Done(carried)) => done(asked, carried).await,
         Err(error) => failed(asked, id, error).await,
@@ -199,7 +199,7 @@ async fn confirm(asked: &Asked, actor: &Actor, id: PetitionId, form: &Fields) ->
 }
 
 async fn confirmed(asked: &Asked, actor: &Actor, id: PetitionId, proof: PetitionProof) -> Answer {
-    match asked.portal.desk.confirm(actor, id, proof, asked.now).await {
+    match asked.portal.desk.confirm(actor, id, proof, asked.when()).await {
         Ok(carried) => done(asked, carried).await,
         Err(error) => failed(asked, id, error).await,
     }
@@ -282,7 +282,7 @@ pub(super) fn told(error: AdminError) -> Result<Alert, Refused> {
         AdminError::NoFreshProof => Alert::ChallengeExpired,
         AdminError::NothingToProveBy => Alert::NothingToProveBy,
         AdminError::WrongState(_) => Alert::NotInThisState,
-        AdminError::WrongTokenState { .. } => Alert::TokenNotInThisState,
+        AdminError::WrongTokenState { .. } | AdminError::NoUsbKey { .. } => Alert::TokenNotInThisState,
         AdminError::NameTaken => Alert::NameTaken,
         AdminError::NoHolder => Alert::NoHolder,
         error => return Err(refused(error)),

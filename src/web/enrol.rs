@@ -1,9 +1,9 @@
-//! Enrolment: behind a single-use link a person chooses a password, and registers one or two keys or shows
-//! the code token that she was given.
+//! Enrolment: behind a single-use link a person chooses a password, and registers one or two keys, or shows her USB-KEY or the code token
+//! that she was given.
 
 use http::StatusCode;
 
-use crate::auth::{CeremonyError, CodeDenied, EnrolmentError, KeyError, NotAPassword, PasswordError, cookies};
+use crate::auth::{CeremonyError, CodeDenied, EnrolmentError, KeyError, NotAPassword, PasswordError, ShownFor, cookies};
 use crate::crypto::Token;
 use crate::limit::Wait;
 use crate::model::{Action, Event, Outcome, Refusal, Role};
@@ -15,7 +15,10 @@ use super::own::record;
 use super::own_tokens::note_stopped;
 use super::recover::link_in;
 use super::sign_in::{told_to_wait, wait_of};
-use super::view::{Alert, Ceremony, EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, KeyRow};
+use super::usb_key::{Leading, answer, lead_there};
+use super::view::{
+    Alert, Ceremony, EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, KeyRow, SignsInBy, UsbKeyRow,
+};
 
 pub(super) const LEAST_CHARACTERS: u64 = 12;
 const MOST_KEYS: usize = 2;
@@ -112,6 +115,8 @@ async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
         name: enrolment.account.name.to_string(),
         keys: enrolment.keys.iter().map(row).collect(),
         shown: enrolment.shown.iter().map(ToString::to_string).collect(),
+        usb_key: enrolment.usb_key.map(|usb_key| UsbKeyRow { serial: usb_key.serial.to_string(), subject: usb_key.subject }),
+        takes_usb_key: asked.portal.key_host.is_some(),
         to_show: enrolment.to_show.as_ref().map(ToString::to_string),
         takes_code: enrolment.has_more_to_show && enrolment.account.role == Role::Member,
         ceremony,
@@ -139,6 +144,31 @@ pub async fn key(Posted { asked, form }: Posted) -> Answer {
             Some(alert) => show_key(&asked, Some(alert)).await,
             None => failed(&asked, EnrolmentError::Ceremony(error)).await,
         },
+        Err(error) => failed(&asked, error).await,
+    }
+}
+
+/// She wants to show her USB-KEY, on the host that asks for certificates.
+pub async fn usb_key(asked: Asked) -> Answer {
+    let Some(browser) = asked.step.as_ref().map(Token::hash) else { return invalid(&asked) };
+    let account = match state(&asked).await {
+        Ok(enrolment) if enrolment.has_password => Some(enrolment.account.id),
+        Ok(_) => return asked.redirect("/enrol/password"),
+        Err(error) => return failed(&asked, error).await,
+    };
+    let (back, way_back) = ("/enrol/usb-key/finish".to_owned(), "/enrol/key".to_owned());
+    lead_there(&asked, Leading { browser, account, shown_for: ShownFor::Enrolment, back, way_back, what: None }).await
+}
+
+/// The answer comes back with her.
+pub async fn usb_key_finish(asked: Asked) -> Answer {
+    let Some(browser) = &asked.step else { return invalid(&asked) };
+    let shown = answer(&asked, browser.hash(), &ShownFor::Enrolment).await?;
+    let Some(shown) = shown else { return show_key(&asked, Some(Alert::ChallengeExpired)).await };
+    match asked.portal.auth.enrolment.show_usb_key(browser, &shown, asked.now).await {
+        Ok(()) => asked.redirect("/enrol/key"),
+        Err(EnrolmentError::UsbKeyTaken) => show_key(&asked, Some(Alert::UsbKeyTaken)).await,
+        Err(EnrolmentError::UsbKeyForStaff) => show_key(&asked, Some(Alert::UsbKeyForStaff)).await,
         Err(error) => failed(&asked, error).await,
     }
 }
@@ -202,32 +232,46 @@ pub async fn finish(Posted { mut asked, .. }: Posted) -> Answer {
         Ok(enrolment) => enrolment,
         Err(error) => return failed(&asked, error).await,
     };
-    let account = &enrolment.account;
-    let enrolled = event(&asked, Action::AccountEnrolled).with("account", account.id).with("name", &account.name);
-    let enrolled = enrolled.with("keys", enrolment.keys.len()).with("code-tokens", enrolment.shown.len());
     // Recorded before it is done, as every change is; one that is not finished is refused first.
     if !enrolment.is_ready() {
         return show_key(&asked, None).await;
     }
-    record(&asked, enrolled.clone()).await?;
-    for serial in &enrolment.shown {
-        let activated = event(&asked, Action::TokenActivated).with("account", account.id).with("name", &account.name);
-        record(&asked, activated.with("serial", serial)).await?;
+    let events = completion(&asked, &enrolment);
+    for event in &events {
+        record(&asked, event.clone()).await?;
     }
     match asked.portal.auth.enrolment.complete(&browser, asked.now).await {
         Ok(account) => {
             asked.set_cookie(cookies::forget(cookies::STEP));
-            let (name, by_code) = (account.name.to_string(), enrolment.keys.is_empty());
-            asked.show(&EnrolDoneView { frame: asked.frame_at("/", None), name, by_code })
+            let by = match (enrolment.keys.is_empty(), &enrolment.usb_key) {
+                (false, _) => SignsInBy::Key,
+                (true, Some(_)) => SignsInBy::UsbKey,
+                (true, None) => SignsInBy::Code,
+            };
+            asked.show(&EnrolDoneView { frame: asked.frame_at("/", None), name: account.name.to_string(), by })
         }
         Err(error) => {
-            asked.portal.journal.note(Event { outcome: Outcome::Failed, ..enrolled });
+            for event in events {
+                asked.portal.journal.note(Event { outcome: Outcome::Failed, ..event });
+            }
             match error {
                 EnrolmentError::KeyTaken => show_key(&asked, Some(Alert::KeyKnown)).await,
+                EnrolmentError::UsbKeyTaken => show_key(&asked, Some(Alert::UsbKeyTaken)).await,
                 error => failed(&asked, error).await,
             }
         }
     }
+}
+
+/// What is on record of an enrolment that completes: the account, and what is active by that.
+fn completion(asked: &Asked, enrolment: &Enrolment) -> Vec<Event> {
+    let account = &enrolment.account;
+    let of = |action| event(asked, action).with("account", account.id).with("name", &account.name);
+    let enrolled = of(Action::AccountEnrolled).with("keys", enrolment.keys.len()).with("code-tokens", enrolment.shown.len());
+    let enrolled = enrolled.with("usb-keys", usize::from(enrolment.usb_key.is_some()));
+    let serials = enrolment.shown.iter().chain(enrolment.usb_key.iter().map(|usb_key| &usb_key.serial));
+    let activated = serials.map(|serial| of(Action::TokenActivated).with("serial", serial));
+    std::iter::once(enrolled).chain(activated).collect()
 }
 
 async fn state(asked: &Asked) -> Result<Enrolment, EnrolmentError> {

@@ -13,8 +13,8 @@ use crate::store::{StoredToken, TokenFilter};
 use super::call::{Answer, Asked, Posted, Refused};
 use super::console::{actor, make_text, refused, with_query};
 use super::view::{
-    Alert, ConfirmTokenView, DeliveryProblem, ImportView, Paging, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView,
-    TokensFilter, TokensView,
+    Alert, AstrayTokenView, ConfirmTokenView, DeliveryProblem, ImportView, Paging, Rehearsed, TokenAct, TokenActions, TokenHolder,
+    TokenRow, TokenView, TokensFilter, TokensView,
 };
 
 const LIST: &str = "/console/tokens";
@@ -99,6 +99,9 @@ pub async fn confirm(Path((serial, change)): Path<(String, String)>, asked: Aske
     let actor = actor(&asked)?;
     let serial = serial_of(&serial)?;
     let token = asked.portal.desk.token(&actor, &serial).await.map_err(refused)?;
+    if change == "resync" {
+        return ask_for_two(&asked, &token, None).await;
+    }
     let actions = TokenActions::for_state(token.state);
     let act = match change.as_str() {
         "suspend" if actions.suspend => TokenAct::Suspend,
@@ -110,18 +113,41 @@ pub async fn confirm(Path((serial, change)): Path<(String, String)>, asked: Aske
     asked.show(&ConfirmTokenView { frame: asked.frame(None), act, token: token_row(&asked, &token), sessions })
 }
 
+/// Its holder stands beside whoever looks, and reads her codes out.
+async fn ask_for_two(asked: &Asked, token: &StoredToken, alert: Option<Alert>) -> Answer {
+    let row = token_row(asked, token);
+    if !row.may_go_astray() {
+        return show_token(asked, &token.serial, alert, "").await;
+    }
+    let status = if alert.as_ref().is_some_and(Alert::is_error) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let frame = asked.frame_at(&format!("{LIST}/{}/resync", token.serial), alert);
+    asked.show_with(status, &AstrayTokenView { frame, token: row })
+}
+
+async fn resynchronise(asked: &Asked, actor: &Actor, serial: &Serial, codes: (&str, &str)) -> Answer {
+    match asked.portal.desk.resynchronise_token(actor, serial, codes, asked.portal.clock.wall()).await {
+        Ok(()) => show_token(asked, serial, Some(Alert::TokenResynchronised), "").await,
+        Err(AdminError::WrongCodes(_)) => {
+            let token = asked.portal.desk.token(actor, serial).await.map_err(refused)?;
+            ask_for_two(asked, &token, Some(Alert::CodesNotInARow)).await
+        }
+        Err(error) => show_token(asked, serial, Some(super::changes::told(error)?), "").await,
+    }
+}
+
 pub async fn change(Path((serial, change)): Path<(String, String)>, Posted { asked, form }: Posted) -> Answer {
     let actor = actor(&asked)?;
     let serial = serial_of(&serial)?;
     let desk = &asked.portal.desk;
     let typed = form.text("account");
-    let stop = async |end| desk.stop_token(&actor, &serial, end, asked.now).await.map(drop);
+    let stop = async |end| desk.stop_token(&actor, &serial, end, asked.when()).await.map(drop);
     let done = match change.as_str() {
         "issue" => match AccountName::parse(typed) {
             Ok(name) => desk.issue_token(&actor, &serial, &name, asked.now).await.map(|()| Alert::TokenIssued),
             Err(_) => return show_token(&asked, &serial, Some(Alert::NameInvalid), typed).await,
         },
         "resume" => desk.resume_token(&actor, &serial, asked.now).await.map(|()| Alert::TokenResumed),
+        "resync" => return resynchronise(&asked, &actor, &serial, (form.text("code"), form.text("next_code"))).await,
         "suspend" => stop(TokenEnd::ForNow).await.map(|()| Alert::TokenSuspended),
         "lost" => stop(TokenEnd::Lost).await.map(|()| Alert::TokenLost),
         "revoke" => stop(TokenEnd::ForEver).await.map(|()| Alert::TokenRevoked),
@@ -173,8 +199,7 @@ pub async fn import(Posted { asked, form }: Posted) -> Answer {
         Ok(tokens) if rehearse => return page(None, Rehearsed::Fits { tokens: count(tokens) }),
         Ok(tokens) => return list(&asked, Some(Alert::TokensImported { count: count(tokens) })).await,
         Err(AdminError::BadDelivery(problems)) => {
-            let told = problems.iter().map(|problem| (problem.line, problem.reason.to_string()));
-            told.map(|(line, why)| DeliveryProblem::InLine { line, why }).collect()
+            problems.into_iter().map(|problem| DeliveryProblem::InLine { line: problem.line, reason: problem.reason }).collect()
         }
         Err(AdminError::KnownSerials(serials)) => {
             serials.iter().map(|serial| DeliveryProblem::Known { serial: serial.to_string() }).collect()

@@ -1,7 +1,7 @@
 //! A form that is kept on an app's host, as a page: what will be sent, and what has become of it.
 //!
 //! Invariant: what a form holds is shown to nobody but the one who posted it, fields that look like passwords not even to her; nothing of
-//! it is ever logged.
+//! it is ever logged. Of a form of a million fields as much is made as is shown.
 
 use std::time::Duration;
 
@@ -54,9 +54,7 @@ pub fn kept_page(page: &KeptPage<'_>) -> Response<Bytes> {
         KeptPageState::Gone => (StatusCode::NOT_FOUND, KeptState::Gone),
         KeptPageState::Here { address, csrf, target, content_type, body, left, prove } => {
             frame.csrf.clone_from(csrf);
-            let mut fields = fields(content_type, body);
-            let more = fields.len().saturating_sub(MOST_FIELDS) as u64;
-            fields.truncate(MOST_FIELDS);
+            let (fields, more) = fields(content_type, body);
             let form = KeptForm {
                 address: address.clone(),
                 method: "POST".to_owned(),
@@ -96,15 +94,21 @@ fn answer(status: StatusCode, view: &impl Template) -> Response<Bytes> {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self' https:; \
                       frame-ancestors 'none'; base-uri 'none'";
 
-fn fields(content_type: &str, body: &[u8]) -> Vec<KeptField> {
+/// As many as are shown, and how many more there are.
+fn fields(content_type: &str, body: &[u8]) -> (Vec<KeptField>, u64) {
     let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     match kind.trim().to_ascii_lowercase().as_str() {
         "application/x-www-form-urlencoded" => {
-            form_urlencoded::parse(body).map(|(name, value)| text_field(name.into_owned(), &value)).collect()
+            first_of(form_urlencoded::parse(body), |(name, value)| text_field(name.into_owned(), &value))
         }
         "multipart/form-data" => boundary(parameters).map(|boundary| parts(&boundary, body)).unwrap_or_default(),
-        _ => Vec::new(),
+        _ => (Vec::new(), 0),
     }
+}
+
+fn first_of<T>(mut all: impl Iterator<Item = T>, field: impl Fn(T) -> KeptField) -> (Vec<KeptField>, u64) {
+    let fields = all.by_ref().take(MOST_FIELDS).map(field).collect();
+    (fields, all.count() as u64)
 }
 
 fn text_field(name: String, text: &str) -> KeptField {
@@ -132,30 +136,35 @@ fn boundary(parameters: &str) -> Option<Vec<u8>> {
 }
 
 /// The parts of a form (RFC 7578), for showing only: what is odd is shown as little.
-fn parts(delimiter: &[u8], body: &[u8]) -> Vec<KeptField> {
+fn parts(delimiter: &[u8], body: &[u8]) -> (Vec<KeptField>, u64) {
     // The first delimiter has no line break before it.
     let body = [b"\r\n", body].concat();
     let mut rest = body.as_slice();
-    let mut found = Vec::new();
-    while let Some((part, after)) = split_at(rest, delimiter) {
-        found.push(part);
+    let found = std::iter::from_fn(|| {
+        let (part, after) = split_at(rest, delimiter)?;
         rest = after;
-    }
+        Some(part)
+    });
     // What stands before the first delimiter is no part, nor is what stands behind the last.
-    found.into_iter().skip(1).filter_map(part).collect()
+    first_of(found.skip(1).filter_map(disposition_and_content), |(disposition, content)| part(disposition, content))
 }
 
-fn part(part: &[u8]) -> Option<KeptField> {
+fn disposition_and_content(part: &[u8]) -> Option<(&[u8], &[u8])> {
+    const FIELD: &[u8] = b"content-disposition:";
     let (head, content) = split_at(part, b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(head);
-    let disposition = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
-    let name = parameter(disposition, "name").unwrap_or_default();
+    let is_it = |line: &&[u8]| line.get(..FIELD.len()).is_some_and(|start| start.eq_ignore_ascii_case(FIELD));
+    head.split(|byte| *byte == b'\n').find(is_it).map(|disposition| (disposition, content))
+}
+
+fn part(disposition: &[u8], content: &[u8]) -> KeptField {
+    let disposition = String::from_utf8_lossy(disposition);
+    let name = parameter(&disposition, "name").unwrap_or_default();
     let bytes = content.len() as u64;
-    Some(match (parameter(disposition, "filename"), std::str::from_utf8(content)) {
+    match (parameter(&disposition, "filename"), std::str::from_utf8(content)) {
         (Some(file), _) => KeptField { name: shown(&name), value: KeptValue::File { name: shown(&file), bytes } },
         (None, Ok(text)) => text_field(name, text),
         (None, Err(_)) => KeptField { name: shown(&name), value: KeptValue::Bytes(bytes) },
-    })
+    }
 }
 
 /// As browsers write it: `name="…"`, with quotes inside as `%22` (HTML, section 4.10.22.7).
@@ -182,7 +191,8 @@ mod tests {
 
     #[test]
     fn what_will_be_sent_is_shown_and_what_looks_like_a_password_is_not() {
-        let fields = fields("application/x-www-form-urlencoded; charset=UTF-8", b"title=a+b&new_password=hunter2&PIN=1234&title=%E7%8E%89");
+        let (fields, _) =
+            fields("application/x-www-form-urlencoded; charset=UTF-8", b"title=a+b&new_password=hunter2&PIN=1234&title=%E7%8E%89");
         let masked = |name: &str| KeptField { name: name.into(), value: KeptValue::Masked };
         assert_eq!(fields, [text("title", "a b"), masked("new_password"), masked("PIN"), text("title", "玉")]);
         assert!(!is_secret("shipping") && !is_secret("opinion") && is_secret("user[pin]") && is_secret("确认密码"));
@@ -194,7 +204,8 @@ mod tests {
                      name=\"file\"; filename=\"a%22b.pdf\"\r\nContent-Type: application/pdf\r\n\r\n\x00\x01\xff\r\n--x-1\r\n\
                      Content-Disposition: form-data; name=\"raw\"\r\n\r\n\xff\xfe\r\n--x-1\r\nContent-Disposition: form-data; \
                      name=\"passphrase\"\r\n\r\nhunter2\r\n--x-1--\r\n";
-        let fields = fields("multipart/form-data; boundary=x-1", body);
+        let (fields, more) = fields("multipart/form-data; boundary=x-1", body);
+        assert_eq!(more, 0);
         let file = KeptField { name: "file".into(), value: KeptValue::File { name: "a\"b.pdf".into(), bytes: 3 } };
         let raw = KeptField { name: "raw".into(), value: KeptValue::Bytes(2) };
         assert_eq!(fields, [text("title", "hello"), file, raw, KeptField { name: "passphrase".into(), value: KeptValue::Masked }]);
@@ -210,11 +221,24 @@ mod tests {
             ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nno end"),
             ("text/plain", b"a=b"),
         ] {
-            assert_eq!(fields(kind, body), [], "{kind}");
+            assert_eq!(fields(kind, body), (vec![], 0), "{kind}");
         }
         let long = "x".repeat(LONGEST_SHOWN + 1);
-        let fields = fields("application/x-www-form-urlencoded", format!("a={long}").as_bytes());
+        let (fields, _) = fields("application/x-www-form-urlencoded", format!("a={long}").as_bytes());
         assert!(matches!(&fields[0].value, KeptValue::Text(text) if text.ends_with('…') && text.len() < long.len() + 5));
+    }
+
+    #[test]
+    fn of_a_body_of_very_many_fields_those_that_are_shown_are_made_and_the_rest_is_counted() {
+        let (made, more) = fields("application/x-www-form-urlencoded", "a&".repeat(500_000).as_bytes());
+        assert_eq!((made.len(), more), (MOST_FIELDS, 499_900));
+        assert!(made.capacity() < 1_000, "no room for all of them either");
+        let part = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n";
+        let no_part = "--b\r\nX: y\r\n\r\n\r\n";
+        let body = part.repeat(99) + no_part + &part.repeat(3) + no_part + "--b--\r\n";
+        let (made, more) = fields("multipart/form-data; boundary=b", body.as_bytes());
+        assert_eq!((made.len(), more), (MOST_FIELDS, 2));
+        assert_eq!(made[99], text("a", ""));
     }
 
     proptest::proptest! {

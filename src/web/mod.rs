@@ -131,6 +131,8 @@ fn router() -> Router<Arc<Portal>> {
         .route("/enrol/password", get(enrol::password_page))
         .route("/enrol/key", get(enrol::key_page))
         .route("/enrol/code", get(enrol::key_page))
+        .route("/enrol/usb-key", get(enrol::usb_key))
+        .route("/enrol/usb-key/finish", get(enrol::usb_key_finish))
         .route("/keys", get(keys::page))
         .route("/keys/add", get(keys::page))
         .route("/keys/remove", get(keys::page))

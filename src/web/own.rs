@@ -4,7 +4,7 @@ use axum::extract::Path;
 use futures_util::future;
 
 use crate::access::{self, App};
-use crate::auth::{ReturnPath, SessionRow as Session, cookies};
+use crate::auth::{IssueError, ReturnPath, SessionRow as Session, cookies};
 use crate::lang::Language;
 use crate::model::{Action, AppId, Event, Refusal, SessionId, capped};
 use crate::store::StoreError;
@@ -90,8 +90,12 @@ pub async fn enter(asked: Asked) -> Answer {
     }
     let path = ReturnPath::parse(&wanted.path).unwrap_or_else(ReturnPath::root);
     let identity = asked.identity()?;
-    let code = asked.portal.auth.handover.issue(identity, &app.host, nonce, &path, asked.now).await.map_err(broken)?;
-    asked.redirect(&format!("{}/.yumen/enter?code={}", app.origin, code.reveal()))
+    match asked.portal.auth.handover.issue(identity, &app.host, nonce, &path, asked.now).await {
+        Ok(code) => asked.redirect(&format!("{}/.yumen/enter?code={}", app.origin, code.reveal())),
+        // Another tab proved more, or signed out, while this was under way: she comes with what she has now.
+        Err(IssueError::SessionOver) => asked.redirect(&wanted.at("/enter")),
+        Err(error) => Err(broken(error)),
+    }
 }
 
 pub async fn sessions(asked: Asked) -> Answer {

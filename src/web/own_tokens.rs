@@ -219,6 +219,7 @@ pub(super) async fn lose(asked: &mut Asked, identity: &Identity, proven: &Proven
         refused(asked, event, &error).await?;
         return failed(asked, error).await;
     }
+    asked.portal.desk.publish_now(asked.portal.clock.wall()).await;
     let (_, opening) = rows(asked).await?;
     match (identity.is_revoked(), opening) {
         (false, _) => keys::list(asked, Some(Alert::OwnTokenLost)).await,

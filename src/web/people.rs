@@ -131,7 +131,7 @@ fn problems(found: &[RowProblem]) -> PeopleLooked {
     let told = found.iter().take(MOST_PROBLEMS).map(|problem| PersonProblem {
         line: problem.line,
         column: problem.column.map(crate::admin::Column::word),
-        why: problem.reason.to_string(),
+        reason: problem.reason.clone(),
     });
     PeopleLooked::Problems { shown: told.collect(), all: number(found.len()) }
 }

@@ -4,7 +4,7 @@
 use crate::access::{Demand, FactorDemand};
 use crate::auth::{CeremonyError, KeyChangeError, KeyError, ShownFor, SteppedUp, Why, cookies};
 use crate::crypto::Token;
-use crate::model::{Action, Refusal};
+use crate::model::{Action, Factor, Refusal};
 
 use super::call::{Answer, Asked, Posted};
 use super::denial;
@@ -38,11 +38,12 @@ async fn ask(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer
     let (keys, wall) = (&asked.portal.auth.keys, asked.portal.clock.wall());
     let app = app_of(asked, &return_to);
     let makes = app.as_ref().and_then(|app| app.makes.clone());
-    let means = match keys.step_up_means(identity, |proven| factor.is_met_by(proven), makes.as_deref(), asked.now, wall).await {
+    let fits = |proven: Factor| factor.is_met_by(proven) && app.as_ref().is_none_or(|app| app.admits(proven.token()));
+    let means = match keys.step_up_means(identity, fits, makes.as_deref(), asked.now, wall).await {
         Ok(means) => means,
         Err(error) => return failed(asked, &return_to, error),
     };
-    let going_to = app_of(asked, &return_to).map(|app| name_of(&app, asked.visit.language).to_owned()).unwrap_or_default();
+    let going_to = app.as_ref().map(|app| name_of(app, asked.visit.language).to_owned()).unwrap_or_default();
     let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
     let view = StepUpView {
         frame: asked.frame_at(&return_to.at("/step-up"), alert),
@@ -172,7 +173,21 @@ async fn done(asked: &mut Asked, return_to: &ReturnTo, SteppedUp { token, identi
         return Err(refused);
     }
     asked.set_cookie(cookies::set(cookies::SESSION, &token.reveal(), asked.portal.cookie_lives));
-    lead_on(asked, return_to)
+    asked.go_on_as(identity);
+    match not_enough(asked, return_to, proof.factor) {
+        Some(alert) => ask(asked, return_to.clone(), Some(alert)).await,
+        None => lead_on(asked, return_to),
+    }
+}
+
+/// What a token is worth shows only when it was shown; where that is too little, she is told before she is asked again.
+fn not_enough(asked: &Asked, return_to: &ReturnTo, shown: Factor) -> Option<Alert> {
+    let Some(Err(refusal)) = verdict_of(asked, return_to) else { return None };
+    match (Demand::unmet(&refusal)?.factor?, shown) {
+        (FactorDemand::Hardware, Factor::PasswordAndUsbKey) => Some(Alert::UsbKeyNotHardware),
+        (FactorDemand::Any | FactorDemand::Hardware, Factor::PasswordAndPhoneApp) => Some(Alert::PhoneAppNotEnough),
+        _ => None,
+    }
 }
 
 fn failed(asked: &Asked, return_to: &ReturnTo, error: KeyChangeError) -> Answer {

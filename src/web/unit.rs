@@ -71,6 +71,7 @@ async fn invited(asked: &Asked, actor: &Actor, new: NewAccount, kept: InviteForm
             halved: invitation.halved,
         }),
         Err(AdminError::NameTaken) => list(asked, Some(Alert::NameTaken), kept).await,
+        Err(AdminError::BeginsAnew) => list(asked, Some(Alert::BeginsAnew), kept).await,
         Err(error) => Err(refused(error)),
     }
 }

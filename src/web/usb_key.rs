@@ -97,10 +97,10 @@ pub async fn password_page(asked: Asked) -> Answer {
 async fn ask_for_password(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer {
     let Some(step) = &asked.step else { return asked.redirect(&return_to.at("/sign-in")) };
     match asked.portal.auth.sign_in.who_showed_usb_key(step, asked.now).await {
-        Ok(account) => {
+        Ok((account, first_use)) => {
             let (status, wait) = (status_of(alert.as_ref()), wait_of(alert.as_ref()));
             let frame = asked.frame_at(&return_to.at("/sign-in/usb-key/password"), alert);
-            let view = UsbKeyPasswordView { frame, return_to, name: account.name.to_string() };
+            let view = UsbKeyPasswordView { frame, return_to, name: account.name.to_string(), first_use };
             told_to_wait(asked.show_with(status, &view)?, wait)
         }
         Err(denied) => deny(asked, return_to, &denied, "").await,
@@ -114,8 +114,8 @@ pub async fn password(unverified: Unverified) -> Answer {
         Err(answer) => return *answer,
     };
     let Some(step) = asked.step.clone() else { return asked.redirect(&return_to.at("/sign-in")) };
-    let account = match asked.portal.auth.sign_in.who_showed_usb_key(&step, asked.now).await {
-        Ok(account) => account,
+    let (account, first_use) = match asked.portal.auth.sign_in.who_showed_usb_key(&step, asked.now).await {
+        Ok(shown) => shown,
         Err(denied) => return deny(&asked, return_to, &denied, "").await,
     };
     let attempt = match asked.portal.limits.attempt(network(&asked), account.name.as_str(), asked.now) {
@@ -128,7 +128,13 @@ pub async fn password(unverified: Unverified) -> Answer {
     let answered = asked.portal.auth.sign_in.password_after_usb_key(&step, form.text("password"), browser(&asked), asked.now).await;
     settle(&asked, attempt, answered.as_ref().err());
     match answered {
-        Ok(signed_in) => enter(&mut asked, signed_in, &return_to).await,
+        Ok(signed_in) => {
+            if first_use {
+                let activated = event(&asked, Action::TokenActivated).with("token", signed_in.key);
+                asked.portal.journal.note(activated.with("account", account.id).with("name", &account.name));
+            }
+            enter(&mut asked, signed_in, &return_to).await
+        }
         Err(denied) if denied.told() == Told::Refused => {
             denial::note(&asked, &denied, event(&asked, Action::SignIn), "").await?;
             ask_for_password(&asked, return_to, Some(Alert::WrongSignIn)).await

@@ -6,11 +6,13 @@
 
 use axum::extract::Path;
 
+use crate::admin::Change;
 use crate::auth::{KeyChangeError, PetitionProof, PetitionStep, Proven, RecoveryError, ShownFor};
 use crate::model::{Action, PetitionId, RecoveryKind, Refusal};
 
 use super::call::{Answer, Asked, Posted, Refused};
 use super::changes::{self, petition_id};
+use super::console::{actor, refused};
 use super::keys::{self, Next};
 use super::own::{broken, record};
 use super::usb_key::{Leading, answer, lead_there};
@@ -50,7 +52,7 @@ pub async fn own_tokens_finish(asked: Asked) -> Answer {
 }
 
 pub async fn petition(Path((id, step)): Path<(String, String)>, Posted { asked, .. }: Posted) -> Answer {
-    let (id, step) = (petition_id(&id)?, petition_step(&step)?);
+    let (id, step) = petition_step(&asked, &id, &step)?;
     let what = changes::row_for(&asked, id, step).await?.map(|row: ChangeRow| row.what(&asked.frame(None)).into_owned());
     let Some(what) = what else { return changes::show(&asked, id, Some(Alert::ChangeClosed), None).await };
     let page = format!("/console/changes/{id}");
@@ -59,7 +61,7 @@ pub async fn petition(Path((id, step)): Path<(String, String)>, Posted { asked, 
 }
 
 pub async fn petition_finish(Path((id, step)): Path<(String, String)>, asked: Asked) -> Answer {
-    let (id, step) = (petition_id(&id)?, petition_step(&step)?);
+    let (id, step) = petition_step(&asked, &id, &step)?;
     match petition_proof(&asked, id, step).await? {
         Ok(proof) => changes::proven(&asked, id, step, proof).await,
         Err(answer) => answer,
@@ -161,6 +163,9 @@ fn told(error: &KeyChangeError) -> Option<Alert> {
     }
 }
 
-fn petition_step(word: &str) -> Result<PetitionStep, Refusal> {
-    [PetitionStep::Propose, PetitionStep::Confirm].into_iter().find(|step| step.word() == word).ok_or(Refusal::NotFound)
+/// Whoever has another role learns nothing of what there is.
+fn petition_step(asked: &Asked, id: &str, word: &str) -> Result<(PetitionId, PetitionStep), Refused> {
+    asked.portal.desk.permit(&actor(asked)?, Change::ReadChanges).map_err(refused)?;
+    let step = [PetitionStep::Propose, PetitionStep::Confirm].into_iter().find(|step| step.word() == word).ok_or(Refusal::NotFound)?;
+    Ok((petition_id(id)?, step))
 }

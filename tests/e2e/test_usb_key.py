@@ -1,5 +1,6 @@
 """Sign-in with a USB-KEY: a PKCS#11 token whose key was made in it, by curl and in a browser's real window; and everything that is refused."""
 
+import html
 import itertools
 import json
 import os
@@ -11,6 +12,7 @@ from house.browser import Browser
 from house.certs import _usage
 from house.house import House
 from house.layout import LOCALHOST
+from house.people import Person
 from house.processes import until
 from house.usb_key import City, Drawer, Policy, Screen, Shell, UsbKey, plug_into
 
@@ -111,10 +113,16 @@ def test_a_person_signs_in_with_a_key_that_was_made_in_her_token(house, drawer, 
     person = house.person()
     usb_key = issue(house, drawer, person, kind)
     assert state_of(house, usb_key) == "issued"
+    issuer = shell(house, drawer)
+    issuer.sign_in(usb_key)
+    assert not issuer.is_in() and state_of(house, usb_key) == "issued", "whoever issued it has not her password"
     somebody = shell(house, drawer)
-    somebody.sign_in(usb_key)
+    somebody.sign_in(usb_key, person.password)
     assert somebody.is_in()
     assert state_of(house, usb_key) == "active"
+    again = shell(house, drawer)
+    again.sign_in(usb_key)
+    assert again.is_in(), "from then on it is enough"
 
 
 def test_without_the_pin_or_the_token_there_is_no_sign_in(house, drawer):
@@ -179,7 +187,7 @@ def test_a_lost_usb_key_opens_nothing_more_and_ends_what_it_opened(house, drawer
     person = house.person()
     usb_key = issue(house, drawer, person)
     somebody = shell(house, drawer)
-    somebody.sign_in(usb_key)
+    somebody.sign_in(usb_key, person.password)
     assert somebody.is_in()
     house.gateway.token("lost", usb_key.serial)
     until(lambda: not somebody.is_in(), 5, "its session ends")
@@ -225,6 +233,60 @@ def test_a_connection_that_is_begun_again_has_to_show_the_certificate_again(hous
     assert "New, TLS" in first and "HTTP/1.1" in first, first
     if session.exists():
         assert "Reused, TLS" not in talk("-sess_in", str(session))
+
+
+# From the invitation on.
+
+
+def test_a_person_who_was_invited_enrols_with_her_usb_key_and_signs_in_with_it_alone(house, drawer, city):
+    person, usb_key = Person(), UsbKey(drawer, f"UK-{next(_numbers):04}")
+    link = house.gateway.invite(person.name, person.unit)
+    somebody = shell(house, drawer)
+    somebody.open_invitation(link)
+    page = somebody.choose_password(person)
+    assert 'id="enrol-usb-key"' in page and 'id="enrol-finish"' not in page
+    # The authority's own rule names somebody else in this one.
+    usb_key.hold(city.certify(usb_key, "somebody else"))
+    status, leads, page = somebody.enrol_with(usb_key)
+    assert status == 403 and not leads and 'id="error"' in page, page
+    usb_key.hold(city.certify(usb_key, person.name))
+    page = somebody.enrolled_with(usb_key)
+    assert f"CN={person.name}" in page
+    status, _, page = somebody.submit(page, "enrol-finish")
+    assert status == 200 and 'id="to-sign-in"' in page, page
+    assert not somebody.is_in(), "an enrolment opens no session"
+    later = shell(house, drawer)
+    later.sign_in(usb_key)
+    assert later.is_in()
+
+
+def test_a_letter_and_the_usb_key_that_was_handed_out_with_it_lead_to_an_account(house, drawer, tmp_path):
+    person, own = Person(), Person()
+    people = tmp_path / "people.csv"
+    people.write_text(f"name,unit\n{person.name},{person.unit}\n{own.name},{own.unit}\n")
+    house.gateway.account("import", people)
+    usb_key, other = issue(house, drawer, person), issue(house, drawer, own)
+    letters = tmp_path / "letters.html"
+    house.gateway.account("letters", people, "--out", letters)
+    letter = next(one for one in letters.read_text().split("<article ")[1:] if f'data-name="{person.name}"' in one)
+    code = html.unescape(re.search(r'<dd class="code"[^>]*>([^<]*)', letter)[1])
+    somebody = shell(house, drawer)
+    status, _, _ = somebody.open_letter(code, other.serial)
+    assert status == 422, "the code works with the number of its own token alone"
+    status, _, page = somebody.open_letter(code, usb_key.serial)
+    assert status == 303, page
+    page = somebody.choose_password(person)
+    assert f'id="enrol-to-show" data-serial="{usb_key.serial}"' in page and 'id="enrol-finish"' not in page
+    status, _, page = somebody.enrol_with(other)
+    assert status == 403, f"it was issued to {own.name}\n{page}"
+    page = somebody.enrolled_with(usb_key)
+    assert f'data-usb-key="{usb_key.serial}"' in page and state_of(house, usb_key) == "issued"
+    status, _, page = somebody.submit(page, "enrol-finish")
+    assert status == 200 and 'id="to-sign-in"' in page, page
+    assert state_of(house, usb_key) == "active"
+    later = shell(house, drawer)
+    later.sign_in(usb_key)
+    assert later.is_in()
 
 
 # In a browser's real window.
@@ -273,6 +335,9 @@ def test_in_a_browser_the_pin_opens_the_usb_key_and_the_usb_key_the_portal(house
     browser = window(own)
     lead_to_key_host(house, browser)
     screen.type_into(PIN, usb_key.pin)
+    browser.see("form#usb-key-password")
+    browser.fill("form#usb-key-password [name=password]", person.password)
+    browser.submit("form#usb-key-password")
     browser.see("form#sign-out")
     assert state_of(house, usb_key) == "active"
 

@@ -49,15 +49,20 @@ impl Reply {
     }
 }
 
+/// A security key in software: one that says of itself what it likes, or one whose maker vouches for it.
+pub type Key = Box<dyn AuthenticatorBackendHashedClientData + Send + Sync>;
+
 pub struct Browser {
     pub address: SocketAddr,
     tls: TlsConnector,
     cookies: HashMap<String, BTreeMap<String, String>>,
-    pub key: SoftPasskey,
+    pub key: Key,
     /// What the browser says its origin is when it asks the key; `None`: the truth.
     pub claimed_origin: Option<String>,
     /// The key answers without asking for a PIN.
     pub careless: bool,
+    /// What it makes may be copied to other devices, and it says so.
+    pub synced: bool,
     /// The address that it connects from; `None`: whatever the system chooses.
     pub from: Option<Ipv4Addr>,
     /// What the key made and for whom: the software key keeps neither, so that it could not be found without a name.
@@ -75,7 +80,8 @@ impl Browser {
             address,
             tls: TlsConnector::from(tls),
             cookies: HashMap::new(),
-            key: SoftPasskey::new(true),
+            key: Box::new(SoftPasskey::new(true)),
+            synced: false,
             claimed_origin: None,
             careless: false,
             from: None,
@@ -253,6 +259,10 @@ impl Browser {
             let options = serde_json::from_value(options.clone()).unwrap();
             serde_json::to_value(self.key.perform_auth(hash, options, 1_000).expect("the key answers")).unwrap()
         };
+        if creating && self.synced {
+            let object = &mut credential["response"]["attestationObject"];
+            *object = of_a_synced_passkey(object.as_str().unwrap()).into();
+        }
         if creating {
             let text = |value: &Value| value.as_str().unwrap().to_owned();
             self.registered = Some((text(&credential["id"]), text(&options["user"]["id"])));
@@ -262,4 +272,22 @@ impl Browser {
         credential["response"]["clientDataJSON"] = URL_SAFE_NO_PAD.encode(client_data).into();
         credential
     }
+}
+
+/// The same attestation object as software that copies its passkeys sends it: the flags BE and BS are set, and nobody signs for it (WebAuthn,
+/// sections 6.1 and 8.7).
+fn of_a_synced_passkey(object: &str) -> String {
+    const KEY: &[u8] = b"\x68authData";
+    let object = URL_SAFE_NO_PAD.decode(object.trim_end_matches('=')).unwrap();
+    let at = object.windows(KEY.len()).position(|window| window == KEY).unwrap() + KEY.len();
+    let (start, length) = match object[at] {
+        0x58 => (at + 2, usize::from(object[at + 1])),
+        0x59 => (at + 3, usize::from(u16::from_be_bytes([object[at + 1], object[at + 2]]))),
+        other => panic!("{other:x} is no byte string"),
+    };
+    let mut data = object[start..start + length].to_vec();
+    data[32] |= 0x18;
+    let length = u16::try_from(length).unwrap().to_be_bytes();
+    let head = b"\xa3\x63fmt\x64none\x67attStmt\xa0";
+    URL_SAFE_NO_PAD.encode([head, KEY, &[0x59], &length, &data].concat())
 }

@@ -56,6 +56,11 @@ impl City {
         self.publish(&[], 2021);
     }
 
+    /// The file of its own certificate is there only in part.
+    pub fn lose_the_certificate(&self) {
+        std::fs::write(self.file("city.pem"), "-----BEGIN CERTIFICATE-----\n").unwrap();
+    }
+
     fn publish(&self, numbers: &[u64], next: i32) {
         let revoked = |number: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*number),

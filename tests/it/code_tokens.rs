@@ -106,7 +106,7 @@ async fn a_lost_token_ends_what_it_opened_and_opens_nothing_more() {
     assert_eq!(by_key.use_key(&page).await.status, StatusCode::OK);
 
     let inner = house.gateway().house();
-    let ended = inner.desk.stop_token(&house.office().await, &serial(), TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    let ended = inner.desk.stop_token(&house.office().await, &serial(), TokenEnd::Lost, house.when()).await.unwrap();
     assert_eq!(ended, 1, "what the key opened is not the token's");
     let page = browser.open(&format!("https://{SITES}/")).await;
     assert!(forms::form(&page.text(), "sign-in").is_some(), "{}", page.text());
@@ -144,4 +144,48 @@ async fn guessing_codes_suspends_the_token_on_record() {
     });
     assert_eq!(suspended.await["serial"], "FT-1");
     house.close().await;
+}
+
+#[tokio::test]
+async fn a_security_administrator_brings_a_code_token_back_by_two_codes_in_a_row_that_are_neither_shown_nor_kept() {
+    /// RFC 4226, appendix D: of the counters 5, 7, 8 and 9.
+    const LATER: [&str; 4] = ["254676", "162583", "399871", "520489"];
+    let house = House::open_with(ANY).await;
+    let mut browser = holder(&house, "wang", Role::Member).await;
+    let mut staff = house.signed_in("chen", Role::SecurityAdministrator).await;
+    let token = format!("https://{PORTAL}/console/tokens/FT-1");
+    assert!(staff.open(&token).await.text().contains("href=\"/console/tokens/FT-1/resync\""));
+    let page = staff.open(&format!("{token}/resync")).await;
+    let form = |page: &Reply, codes: [&str; 2]| page.form("resync").with("code", codes[0]).with("next_code", codes[1]);
+    for wrong in [["000000", "000000"], [LATER[0], LATER[1]], [LATER[2], LATER[1]], [LATER[2], ""]] {
+        let refused = staff.submit(&page, &form(&page, wrong)).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong:?}");
+        assert!(refused.text().contains("not two codes in a row") && LATER.iter().all(|code| !refused.text().contains(code)));
+    }
+    let done = staff.submit(&page, &form(&page, [LATER[1], LATER[2]])).await;
+    assert!(done.status == StatusCode::OK && done.text().contains("is synchronised"), "{}", done.text());
+    let page = asked_for_code(&mut browser, &format!("https://{SITES}/"), "wang").await;
+    let page = with_code(&mut browser, &page, LATER[2]).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN, "both were spent");
+    house.clock.advance(std::time::Duration::from_secs(60));
+    let page = asked_for_code(&mut browser, &format!("https://{SITES}/"), "wang").await;
+    assert_eq!(with_code(&mut browser, &page, LATER[3]).await.status, StatusCode::OK);
+
+    // What shows no codes, or has ended, is not brought back.
+    let key = house.gateway().house().store.tokens_of(house.account_of("wang").await.id).await.unwrap();
+    let key = key.iter().find(|token| token.serial != serial()).unwrap().serial.clone();
+    let page = staff.open(&format!("https://{PORTAL}/console/tokens/{key}/resync")).await;
+    assert!(forms::form(&page.text(), "resync").is_none() && !page.text().contains("/resync\""), "{}", page.text());
+    let log = house.close().await;
+    let outcomes: Vec<Outcome> = log
+        .iter()
+        .filter_map(|entry| match &entry.record {
+            Record::Event(event) if event.action == Action::TokenResynchronised => Some(event.outcome),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Failed).count(), 4, "{outcomes:?}");
+    let text = serde_json::to_string(&log).unwrap();
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    assert!(words.all(|word| !LATER.contains(&word)), "no code is on record");
 }

@@ -112,7 +112,7 @@ impl Forger {
         let page = self.press(browser, &page, "key-add").await;
         let page = self.use_key(browser, &page).await;
         assert_eq!(page.url.path(), "/keys/register", "{}", page.text());
-        let mut second = SoftPasskey::new(true);
+        let mut second: crate::browser::Key = Box::new(SoftPasskey::new(true));
         std::mem::swap(&mut browser.key, &mut second);
         let page = self.use_key(browser, &page).await;
         std::mem::swap(&mut browser.key, &mut second);
@@ -349,6 +349,7 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let hers = forger.changes_that_need_two(&house, &mut wang).await;
     forger.show_tokens(&house, &mut wang).await;
     forger.other_factors(&house, &city).await;
+    forger.proofs_by_usb_key(&house, &mut wang).await;
     let page = wang.open(&portal("/sessions")).await;
     let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;
     assert_eq!(page.url.path(), "/signed-out");
@@ -373,7 +374,9 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let changes = ["issue", "suspend", "resume", "lost", "revoke"];
     expected.extend(changes.map(|change| format!("/console/tokens/{{serial}}/{change}")));
     assert!(expected.remove("/console/changes/{id}/{step}"));
-    expected.extend(["propose", "confirm", "withdraw", "reject"].map(|step| format!("/console/changes/{{id}}/{step}")));
+    assert!(expected.remove("/console/changes/{id}/{step}/usb-key"));
+    let steps = ["propose", "confirm", "withdraw", "reject", "propose/usb-key"];
+    expected.extend(steps.map(|step| format!("/console/changes/{{id}}/{step}")));
     assert_eq!(tried, expected, "every address that takes a form is tried, and no other");
 }
 

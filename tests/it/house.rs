@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use tempfile::TempDir;
 use url::Url;
+use yumen::admin::When;
 use yumen::audit::{Filter, Tail};
 use yumen::clock::Clock;
 use yumen::config;
@@ -125,6 +126,11 @@ impl House {
         let (house, reloader) = (self.gateway().house().clone(), self.gateway().reloader().clone());
         let back = house.back.clone();
         back.spawn(async move { reloader.reload(&house, None).await }).await.unwrap().map(|reloaded| reloaded.to_string())
+    }
+
+    /// By the gateway's clock.
+    pub fn when(&self) -> When {
+        When { now: self.clock.now(), wall: self.clock.wall() }
     }
 
     pub fn browser(&self) -> Browser {

@@ -10,7 +10,7 @@ use crate::forms::Form;
 use crate::house::{House, PORTAL, SITES};
 
 const TWO: &str = "F1,3132333435363738393031323334353637383930\r\nF2,3132333435363738393031323334353637383930,TOTP\r\n";
-const CHANGES: [&str; 5] = ["issue", "resume", "suspend", "lost", "revoke"];
+const CHANGES: [&str; 6] = ["issue", "resume", "resync", "suspend", "lost", "revoke"];
 
 fn portal(path: &str) -> Url {
     Url::parse(&format!("https://{PORTAL}{path}")).unwrap()
@@ -61,7 +61,14 @@ fn events(log: &[yumen::model::Entry], action: Action) -> Vec<Event> {
 #[tokio::test]
 async fn only_a_security_administrator_sees_and_changes_the_inventory() {
     let house = stocked().await;
-    let pages = ["/console/tokens", "/console/tokens.csv", "/console/tokens/import", "/console/tokens/F1", "/console/tokens/F1/lost"];
+    let pages = [
+        "/console/tokens",
+        "/console/tokens.csv",
+        "/console/tokens/import",
+        "/console/tokens/F1",
+        "/console/tokens/F1/lost",
+        "/console/tokens/F1/resync",
+    ];
     for (name, role) in [("wang", Role::Member), ("sun", Role::SystemAdministrator), ("zhao", Role::Auditor)] {
         let mut browser = house.signed_in(name, role).await;
         for path in pages {

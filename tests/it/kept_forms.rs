@@ -13,14 +13,14 @@ use crate::step_up::{FRESH, SIX_MINUTES};
 
 /// She is told that the form is kept, and led on.
 const KEPT: StatusCode = StatusCode::UNAUTHORIZED;
-const BODY: &str = "title=secret+plans&password=hunter2";
+pub const BODY: &str = "title=secret+plans&password=hunter2";
 
 fn publish() -> Url {
     Url::parse(&format!("https://{SITES}/publish/7?draft=1")).unwrap()
 }
 
 /// Somebody in the app, whose sign-in is too long ago for publishing.
-async fn writer(house: &House, name: &str) -> Browser {
+pub async fn writer(house: &House, name: &str) -> Browser {
     let browser = house.in_the_app(name).await;
     house.clock.advance(SIX_MINUTES);
     browser
@@ -45,8 +45,12 @@ async fn post(browser: &mut Browser, fields: &[(&str, &str)], body: impl Into<by
 }
 
 /// Posts the form, is asked, proves it, and sees it again.
-async fn seen_again(browser: &mut Browser) -> Reply {
-    let sent_off = post(browser, &[], BODY).await;
+pub async fn seen_again(browser: &mut Browser) -> Reply {
+    seen_again_with(browser, BODY).await
+}
+
+pub async fn seen_again_with(browser: &mut Browser, body: &'static str) -> Reply {
+    let sent_off = post(browser, &[], body).await;
     assert_eq!(sent_off.status, KEPT, "{}", sent_off.text());
     let page = browser.open(&forms::leads_on_to(&sent_off.text()).unwrap()).await;
     assert!(page.text().contains("id=\"step-up-form-kept\""), "{}", page.text());
@@ -55,11 +59,11 @@ async fn seen_again(browser: &mut Browser) -> Reply {
     page
 }
 
-fn arrived(house: &House) -> usize {
+pub fn arrived(house: &House) -> usize {
     house.upstream.requests().iter().filter(|head| head.starts_with("POST /publish/7?draft=1 ")).count()
 }
 
-async fn press(browser: &mut Browser, page: &Reply, form: &str) -> Reply {
+pub async fn press(browser: &mut Browser, page: &Reply, form: &str) -> Reply {
     browser.submit(page, &page.form(form)).await
 }
 

@@ -78,19 +78,23 @@ impl House {
 
     /// `yumen login` as a process, which the office allows; the login is kept in that directory.
     pub async fn log_in(&self, runtime: &std::path::Path) {
+        let mut office = self.office.lock().await;
+        self.log_in_as(&mut self.seated(&mut office).await.browser, "office", runtime).await;
+    }
+
+    /// The same, by a security administrator who is signed in.
+    pub async fn log_in_as(&self, browser: &mut Browser, name: &str, runtime: &std::path::Path) {
         use std::io::{BufRead, BufReader};
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_yumen"));
         command.args(["login", "--link", "--data"]).arg(self.data.path()).env("XDG_RUNTIME_DIR", runtime);
         let mut login = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
         let mut link = String::new();
         BufReader::new(login.stdout.take().unwrap()).read_line(&mut link).unwrap();
-        let mut office = self.office.lock().await;
-        let browser = &mut self.seated(&mut office).await.browser;
         let page = browser.open(link.trim()).await;
         assert!(browser.use_key(&page).await.text().contains("terminal-allowed"));
         let ended = tokio::task::spawn_blocking(move || login.wait_with_output().unwrap()).await.unwrap();
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert!(ended.status.success() && said.contains("acts for office (security-administrator)"), "{said}");
+        assert!(ended.status.success() && said.contains(&format!("acts for {name} (security-administrator)")), "{said}");
     }
 
     async fn seated<'o>(&self, office: &'o mut Option<Desk>) -> &'o mut Desk {

@@ -64,9 +64,15 @@ async fn a_list_is_looked_through_imported_and_its_letters_are_made_in_the_conso
         let reply = admin.submit(&page, &wrong.clone().with("step", step)).await;
         let told = reply.text();
         assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(told.contains("Line 2:") && told.contains("role: a list takes members alone") && told.contains("Line 4:"), "{told}");
+        assert!(told.contains("Line 2:") && told.contains("role</code> A list takes members alone") && told.contains("Line 4:"), "{told}");
         assert!(!told.contains("value=\"import\"") && !told.contains("\n<b>,x"), "{told}");
     }
+    for (language, told) in [("zh-CN", "名单仅可导入普通用户"), ("ug", "تىزىملىككە پەقەت")] {
+        admin.language = language;
+        let reply = admin.submit(&page, &wrong.clone().with("step", "rehearse")).await;
+        assert!(reply.text().contains(told) && !reply.text().contains("members alone"), "{}", reply.text());
+    }
+    admin.language = "en";
     let form = page.form("people-import").with("people", LIST);
     let looked = admin.submit(&page, &form.clone().with("step", "rehearse")).await;
     assert!(looked.text().contains("data-new=\"3\" data-same=\"0\" data-tokens=\"2\""), "{}", looked.text());
@@ -199,7 +205,7 @@ async fn a_letter_ends_with_its_time_and_with_its_token() {
     let codes = letters(&house).await;
     let inner = house.gateway().house();
     let serial = Serial::parse("F2").unwrap();
-    inner.desk.stop_token(&house.office().await, &serial, yumen::admin::TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    inner.desk.stop_token(&house.office().await, &serial, yumen::admin::TokenEnd::Lost, house.when()).await.unwrap();
     assert_eq!(inner.desk.token(&house.office().await, &serial).await.unwrap().state, TokenState::Lost);
     assert_eq!(open_letter(&mut house.browser(), &codes[1], "F2").await.status, StatusCode::UNPROCESSABLE_ENTITY);
     house.clock.advance(std::time::Duration::from_secs(2 * 86_400 - 60));

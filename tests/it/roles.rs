@@ -45,6 +45,7 @@ fn asks() -> Vec<Ask> {
         Ask::ImportPeople { people: "name,unit\n".to_owned(), from: None },
         Ask::LettersDue,
         Ask::MakeLetters { names: Vec::new() },
+        Ask::Certificate { serial: serial() },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -77,6 +78,7 @@ fn kind(ask: &Ask) -> usize {
         Ask::ImportPeople { .. } => 21,
         Ask::LettersDue => 22,
         Ask::MakeLetters { .. } => 23,
+        Ask::Certificate { .. } => 24,
     }
 }
 
@@ -247,7 +249,7 @@ async fn a_locked_out_security_administrator_begins_anew_at_the_machine_but_not_
     let inner = house.gateway().house();
     let keys = inner.store.tokens_of(house.account_of("li").await.id).await.unwrap();
     let end = yumen::admin::TokenEnd::ForNow;
-    inner.desk.stop_token(&house.signed_actor(&shen), &keys[0].serial, end, inner.clock.now()).await.unwrap();
+    inner.desk.stop_token(&house.signed_actor(&shen), &keys[0].serial, end, house.when()).await.unwrap();
     assert_eq!(open(&mut li, "/sessions").await, StatusCode::OK, "she may sign in again, and is asked to");
     let ControlAnswer::Invited { link, .. } = house.ask(recover("shen"), None).await else { panic!("she is locked out") };
     assert_eq!(shen.open(&format!("https://{PORTAL}/console/accounts")).await.url.path(), "/sign-in", "her session is over");
@@ -270,4 +272,27 @@ async fn a_locked_out_security_administrator_begins_anew_at_the_machine_but_not_
         .collect();
     let done: Vec<_> = recovered.iter().filter(|(outcome, _)| *outcome == Outcome::Failed).collect();
     assert_eq!((recovered.len(), done.len()), (7, 3), "{recovered:?}");
+}
+
+#[tokio::test]
+async fn when_none_of_them_has_signed_in_for_a_day_the_machine_recovers_one_of_several() {
+    let house = House::open().await;
+    let mut li = house.signed_in("li", Role::SecurityAdministrator).await;
+    house.enrolled("shen", Role::SecurityAdministrator).await;
+    let hour = std::time::Duration::from_secs(3_600);
+    let recover = async || house.ask(Ask::Recover { name: "shen".to_owned() }, None).await;
+    let waits = async |hours: &str| match recover().await {
+        ControlAnswer::Refused { why } => assert!(why.contains(&format!("repeat this in {hours} hours")), "{why}"),
+        other => panic!("{other:?}"),
+    };
+    house.clock.advance(hour);
+    waits("24").await;
+    house.clock.advance(hour * 23);
+    waits("1").await;
+    crate::house::sign_in(&mut li, &format!("https://{PORTAL}/"), "li").await;
+    house.clock.advance(hour * 2);
+    waits("24").await;
+    house.clock.advance(hour * 24);
+    assert!(matches!(recover().await, ControlAnswer::Invited { .. }), "nobody has signed in meanwhile");
+    house.close().await;
 }

@@ -184,7 +184,7 @@ async fn a_key_that_is_added_or_removed_is_on_record_once_and_one_that_is_refuse
 
     let asked = browser.submit(&page, &add).await;
     let register = browser.use_key(&asked).await;
-    let second = webauthn_authenticator_rs::softpasskey::SoftPasskey::new(true);
+    let second = Box::new(webauthn_authenticator_rs::softpasskey::SoftPasskey::new(true));
     let first = std::mem::replace(&mut browser.key, second);
     let added = browser.use_key(&register).await;
     assert_eq!(added.status, StatusCode::OK, "{}", added.text());

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use url::Url;
-use yumen::model::{AccountName, Action, Outcome, Record, Role, Serial};
+use yumen::model::{Action, Outcome, Record, Role, Serial};
 
 use crate::browser::{Browser, Reply};
+use crate::city::City;
 use crate::forms::{self, Form};
-use crate::house::{Changes, House, KEY, PORTAL, SITES, sign_in};
+use crate::house::{Changes, House, KEY, PASSWORD, PORTAL, SITES, sign_in};
 use crate::token_life::twin_was_used;
+use crate::usb_key::{house_that_believes, sign_in_with_card, with_card};
 
 /// Publishing takes a proof of the last five minutes; reading takes none.
 pub const PUBLISHING: &str =
@@ -19,6 +21,17 @@ pub const SIX_MINUTES: Duration = Duration::from_secs(360);
 
 fn publish() -> String {
     format!("https://{SITES}/publish/7?draft=1")
+}
+
+impl House {
+    /// A code token whose holder has shown it: its first code is spent.
+    async fn hand_out_code_token(&self, serial: &str, name: &str) {
+        let inner = self.gateway().house();
+        let csv = format!("serial,seed\n{serial},3132333435363738393031323334353637383930\n");
+        inner.desk.import_seeds(&self.office().await, csv.as_bytes(), None, false, inner.clock.now()).await.unwrap();
+        self.issued_past_the_desk(serial, name).await;
+        self.show_first_code(self.account_of(name).await.id).await;
+    }
 }
 
 /// Somebody whose sign-in is too long ago for publishing, on the page that asks for her proof.
@@ -141,13 +154,7 @@ async fn a_challenge_of_one_session_or_purpose_is_worth_nothing_in_another() {
 async fn a_code_refreshes_what_takes_codes_and_who_holds_nothing_that_would_do_is_told_so() {
     let house = House::open_with(Changes { app: "factor = \"any\"\nfresh = \"5m\"", ..Changes::default() }).await;
     let mut browser = house.in_the_app("wang").await;
-    let inner = house.gateway().house();
-    let (office, serial, name) = (house.office().await, Serial::parse("FT-1").unwrap(), AccountName::parse("wang").unwrap());
-    let csv = b"serial,seed\nFT-1,3132333435363738393031323334353637383930\n";
-    inner.desk.import_seeds(&office, csv, None, false, inner.clock.now()).await.unwrap();
-    inner.desk.issue_token(&office, &serial, &name, inner.clock.now()).await.unwrap();
-    let account = inner.desk.account_named(&office, &name).await.unwrap();
-    house.show_first_code(account.id).await;
+    house.hand_out_code_token("FT-1", "wang").await;
     house.clock.advance(SIX_MINUTES);
     let page = browser.open(&format!("https://{SITES}/a")).await;
     assert!(forms::form(&page.text(), "webauthn").is_some(), "a key would do too: {}", page.text());
@@ -223,4 +230,64 @@ async fn the_way_to_a_proof_leads_nowhere_else() {
         let page = browser.open(&format!("https://{SITES}/.yumen/step-up?{query}")).await;
         assert_eq!((page.url.host_str(), page.url.path()), (Some(SITES), "/"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_that_turns_out_to_be_too_little_is_told_so_and_a_key_still_does() {
+    let city = City::new();
+    let house = house_that_believes(&city, "", "factor = \"hardware\"\nfresh = \"5m\"").await;
+    let mut browser = with_card(&house, "wang", &city.card("wang", 7)).await;
+    // Its first use, so that it is known for hers.
+    let page = sign_in_with_card(&mut browser, &format!("https://{PORTAL}/")).await;
+    browser.submit(&page, &page.form("usb-key-password").with("password", PASSWORD)).await;
+    browser.forget(PORTAL);
+    sign_in(&mut browser, &format!("https://{SITES}/a"), "wang").await;
+    house.clock.advance(SIX_MINUTES);
+    let page = browser.open(&format!("https://{SITES}/a")).await;
+    assert_eq!(page.url.path(), "/step-up", "{}", page.text());
+    assert!(!page.text().contains("may lie in a file"));
+    let link = forms::link(&page.text(), "use-usb-key").expect("nobody knows yet that it is not enough");
+    let instructions = browser.open(page.url.join(&link).unwrap().as_str()).await;
+    let page = browser.open(&forms::link(&instructions.text(), "show-usb-key").unwrap()).await;
+    assert_eq!((page.status, page.url.host_str()), (StatusCode::FORBIDDEN, Some(PORTAL)), "{}", page.text());
+    assert!(page.text().contains("may lie in a file"), "{}", page.text());
+    let page = browser.use_key(&page).await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/a"), "{}", page.text());
+}
+
+/// An app on a phone is active; returns the code that it shows.
+async fn with_phone_app(house: &House, name: &str) -> impl Fn(&House) -> String + use<> {
+    let seed = yumen::oath::Seed::new(vec![7; 20]).unwrap();
+    let scheme = yumen::oath::Scheme::new(yumen::oath::Kind::Totp { period: 30 }, yumen::crypto::Hash::Sha1, 6).unwrap();
+    let inner = house.gateway().house();
+    let serial = Serial::parse("P-1").unwrap();
+    let new = yumen::oath::Delivered { serial, scheme, seed: seed.clone(), counter: 0, expires: None, line: 0 };
+    let sealed = inner.auth.codes.seal(vec![new]).unwrap().remove(0);
+    let account = house.account_of(name).await.id;
+    inner.store.begin_phone_app(account, &sealed, inner.clock.now()).await.unwrap();
+    house.show_first_code(account).await;
+    move |house: &House| seed.code(scheme, u64::try_from(house.clock.wall().millis()).unwrap() / 30_000)
+}
+
+#[tokio::test]
+async fn a_code_is_asked_for_only_where_one_of_hers_would_do_and_one_that_does_not_is_told_so() {
+    let app = "factor = \"any\"\nfresh = \"5m\"";
+    let house = House::open_with(Changes { top: "[labels.internal]\nphone_app = true\n", app, ..Changes::default() }).await;
+    let mut browser = house.in_the_app("wang").await;
+    let shown = with_phone_app(&house, "wang").await;
+    house.clock.advance(SIX_MINUTES);
+    let page = browser.open(&format!("https://{SITES}/a")).await;
+    assert!(forms::form(&page.text(), "code-form").is_some(), "{}", page.text());
+    house.reload(|text| text.replace("phone_app = true", "phone_app = false")).await.unwrap();
+    let page = browser.open(&format!("https://{SITES}/a")).await;
+    assert!(forms::form(&page.text(), "webauthn").is_some() && forms::form(&page.text(), "code-form").is_none(), "{}", page.text());
+
+    // A code token beside it would do; the page cannot tell which of the two is at hand.
+    house.hand_out_code_token("FT-1", "wang").await;
+    let page = browser.open(&format!("https://{SITES}/a")).await;
+    let page = browser.submit(&page, &page.form("code-form").with("code", &shown(&house))).await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::FORBIDDEN, "/step-up/code"), "{}", page.text());
+    assert!(page.text().contains("from an app on a phone"), "{}", page.text());
+    let page = browser.submit(&page, &page.form("code-form").with("code", "287082")).await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/a"), "{}", page.text());
 }

@@ -81,7 +81,7 @@ async fn a_terminal_ends_with_its_quarter_of_an_hour_its_session_its_token_and_i
     crate::house::sign_in(&mut shen, &format!("https://{PORTAL}/"), "shen").await;
     let terminal = house.terminal(&mut shen).await;
     let key = inner.store.tokens_of(house.account_of("shen").await.id).await.unwrap().remove(0);
-    inner.desk.stop_token(&office, &key.serial, yumen::admin::TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    inner.desk.stop_token(&office, &key.serial, yumen::admin::TokenEnd::Lost, house.when()).await.unwrap();
     assert!(!acts(&house, &terminal).await, "after the token was lost by which she allowed it");
     house.close().await;
 }

@@ -15,7 +15,7 @@ use crate::browser::Browser;
 use crate::house::{Changes, House, PASSWORD, PORTAL, SITES, enrol, first_factor, sign_in};
 
 /// Opens every WebSocket, begins a download that never ends under `/slow`, and answers all else.
-async fn endless() -> SocketAddr {
+pub async fn endless() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -55,10 +55,10 @@ async fn house() -> House {
     House::open_with(Changes { app: &app, ..Changes::default() }).await
 }
 
-type Stream = Box<dyn AsyncRead + Unpin + Send>;
+pub type Stream = Box<dyn AsyncRead + Unpin + Send>;
 
 /// A WebSocket and a download that the browser's session has open.
-async fn running(browser: &Browser) -> Vec<Stream> {
+pub async fn running(browser: &Browser) -> Vec<Stream> {
     let cookies = browser.cookie_field(SITES);
     let download = format!("GET /slow HTTP/1.1\r\nHost: {SITES}\r\nCookie: {cookies}\r\n\r\n");
     let socket = upgrade(SITES, &format!("https://{SITES}"), &cookies);
@@ -79,14 +79,14 @@ async fn running(browser: &Browser) -> Vec<Stream> {
     streams
 }
 
-async fn end_within_five_seconds(streams: Vec<Stream>) {
+pub async fn end_within_five_seconds(streams: Vec<Stream>) {
     for mut stream in streams {
         let ended = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut [0; 64])).await;
         assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open after 5 s: {ended:?}");
     }
 }
 
-async fn still_run(streams: &mut [Stream]) {
+pub async fn still_run(streams: &mut [Stream]) {
     for stream in streams {
         let silent = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut [0; 64])).await;
         assert!(silent.is_err(), "it ended or said something: {silent:?}");
@@ -110,7 +110,7 @@ pub async fn twin_was_used(house: &House, name: &str) -> StoredKey {
     key
 }
 
-async fn event(house: &House, action: Action) -> Event {
+pub async fn event(house: &House, action: Action) -> Event {
     house
         .recorded(|record| match record {
             Record::Event(event) if event.action == action => Some(event.clone()),
@@ -126,7 +126,7 @@ async fn what_a_token_opened_ends_when_the_operator_says_that_it_is_lost() {
     let other = house.in_the_app("li").await;
     let (streams, mut others) = (running(&browser).await, running(&other).await);
     let (inner, serial) = (house.gateway().house(), serial_of(&house, "wang").await);
-    inner.desk.stop_token(&house.office().await, &serial, TokenEnd::Lost, inner.clock.now()).await.unwrap();
+    inner.desk.stop_token(&house.office().await, &serial, TokenEnd::Lost, house.when()).await.unwrap();
     end_within_five_seconds(streams).await;
     still_run(&mut others).await;
     assert_eq!(event(&house, Action::TokenLost).await.details["serial"], serial.as_str());

@@ -53,7 +53,7 @@ impl House {
         house.store.tokens_of(account.id).await.unwrap().iter().map(|token| token.state).collect()
     }
 
-    fn events(&self, action: Action, outcome: Outcome) -> Vec<Event> {
+    pub fn events(&self, action: Action, outcome: Outcome) -> Vec<Event> {
         let fits = self.log().into_iter().filter_map(|entry| match entry.record {
             Record::Event(event) if event.action == action && event.outcome == outcome => Some(event),
             _ => None,

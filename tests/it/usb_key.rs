@@ -9,7 +9,9 @@ use rustls::HandshakeKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 use yumen::admin::TokenEnd;
-use yumen::model::{Action, Factor, Outcome, Record, Role};
+use yumen::clock::Time;
+use yumen::model::{Action, Factor, Outcome, Record, Role, TokenId};
+use yumen::store::NewCertificate;
 
 use crate::browser::{Browser, Reply};
 use crate::city::{Card, City};
@@ -21,6 +23,19 @@ const HARDWARE: &str = "hardware_only = true";
 pub async fn house_that_believes(city: &City, more: &str, app: &str) -> House {
     let top = city.config(more);
     House::open_with(Changes { top: &top, app, ..Changes::default() }).await
+}
+
+/// A certificate in the books of the house, which nobody holds.
+pub fn certificate(token: TokenId, now: Time) -> NewCertificate {
+    NewCertificate {
+        token,
+        fingerprint: [7; 32],
+        number: "07".to_owned(),
+        subject: "CN=somebody".to_owned(),
+        issuer: "CN=city".to_owned(),
+        not_after: now.plus(Duration::from_secs(3_600)),
+        chain: None,
+    }
 }
 
 /// The person has enrolled with a security key, and stands before the sign-in page with her card plugged in.
@@ -307,7 +322,7 @@ async fn a_usb_key_that_was_reported_lost_opens_nothing_any_more() {
     let serial = yumen::model::Serial::parse(&serial.await).unwrap();
     let office = house.office().await;
     let desk = &house.gateway().house().desk;
-    desk.stop_token(&office, &serial, TokenEnd::Lost, house.clock.now()).await.unwrap();
+    desk.stop_token(&office, &serial, TokenEnd::Lost, house.when()).await.unwrap();
     let page = browser.open(&portal()).await;
     assert!(forms::form(&page.text(), "sign-in").is_some(), "her session has ended");
     let refused = show_card(&mut browser, &page).await;

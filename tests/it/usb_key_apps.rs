@@ -13,7 +13,7 @@ use crate::browser::{Browser, Reply};
 use crate::city::City;
 use crate::frames::{SETTINGS, frame, preface, read_frame};
 use crate::house::{Changes, House, LEDGER, PORTAL, SITES, sign_in};
-use crate::usb_key::{house_that_believes, sign_in_with_card, with_card};
+use crate::usb_key::{house_that_believes, show_card, sign_in_with_card, with_card};
 
 const BOUND: &str = "binding = \"certificate\"\nwebsocket = true";
 const HARDWARE: &str = "hardware_only = true";
@@ -133,10 +133,15 @@ async fn a_list_that_names_the_certificate_ends_an_open_web_socket_and_every_req
     city.revoke(&[8]);
     house.gateway().house().refresh_trust().await;
     assert_eq!(ask(&mut browser).await.status, StatusCode::OK, "another one was revoked");
+    browser.plug_in(city.card("wang", 8).in_client(&house.tls));
+    assert!(ask(&mut browser).await.text().contains("was revoked"), "her session lives, but not on such a connection");
+    browser.plug_in(city.card("wang", 7).in_client(&house.tls));
     city.revoke(&[7]);
     assert!(ends(&mut stream).await, "still open after 5 s");
     closed(&house, End::Revoked, 101).await;
-    assert!(ask(&mut browser).await.text().contains("was revoked"));
+    assert_ne!(ask(&mut browser).await.status, StatusCode::OK);
+    let page = browser.open(&app()).await;
+    assert!(show_card(&mut browser, &page).await.text().contains("was revoked"));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The drawer: deliveries, issuing, and what ends with a token.
 
 use super::super::{Lacks, TokenEnd, When};
+use super::town::at;
 use super::*;
 use crate::auth::{PetitionProof, PetitionStep};
 use crate::crypto::{SealingKey, TokenHash};
@@ -98,7 +99,11 @@ impl Office {
             }
             Change::ImportTokens => desk.import_seeds(actor, TWO.replace('F', "G").as_bytes(), None, false, NOW).await.map(drop),
             Change::IssueToken => desk.issue_token(actor, &serial("F1"), &AccountName::parse("wang").unwrap(), NOW).await,
-            Change::StopToken => desk.stop_token(actor, &serial("F2"), TokenEnd::ForNow, NOW).await.map(drop),
+            Change::ResynchroniseToken => match desk.resynchronise_token(actor, &serial("F3"), ("000000", "000000"), NOW).await {
+                Err(AdminError::WrongCodes(_) | AdminError::WrongTokenState { .. }) => Ok(()),
+                other => other,
+            },
+            Change::StopToken => desk.stop_token(actor, &serial("F2"), TokenEnd::ForNow, at(NOW)).await.map(drop),
             Change::ImportPeople => {
                 desk.look_through_people(actor, b"name,unit\nmany,x\n").await?;
                 desk.import_people(actor, b"name,unit\nmany,x\n", 0, NOW).await.map(drop)
@@ -129,7 +134,7 @@ impl Office {
                 let identity = actor.person().ok_or(AdminError::NotAllowed)?;
                 let id = PetitionId::fresh();
                 let proof = PetitionProof::sample(identity, id, PetitionStep::Confirm, TokenId::fresh());
-                match desk.confirm(actor, id, proof, NOW).await {
+                match desk.confirm(actor, id, proof, When { now: NOW, wall: NOW }).await {
                     Err(AdminError::NoSuchPetition) => Ok(()),
                     other => other.map(drop),
                 }
@@ -145,7 +150,7 @@ impl Office {
                 desk.permit(actor, change)?;
                 desk.invite(actor, new, NOW).await.map(drop)
             }
-            Change::Recover => match desk.recover(actor, &AccountName::parse("li").unwrap(), NOW).await {
+            Change::Recover => match desk.recover(actor, &AccountName::parse("li").unwrap(), at(NOW)).await {
                 Err(AdminError::NotToBeRecovered) => Ok(()),
                 other => other.map(drop),
             },
@@ -156,7 +161,8 @@ impl Office {
                 let (name, when) = (AccountName::parse("wang").unwrap(), When { now: NOW, wall: NOW });
                 desk.certificates(actor).await?;
                 desk.issue_certificate(actor, &serial("U1"), &name, &certificates::request(), 30, when).await.map(drop)?;
-                desk.renew_certificate(actor, &serial("U1"), None, 30, when).await.map(drop)
+                desk.renew_certificate(actor, &serial("U1"), None, 30, when).await?;
+                desk.certificate(actor, &serial("U1")).await.map(drop)
             }
             Change::RevokeCertificate => desk.revoke_certificate(actor, &serial("U1"), When { now: NOW, wall: NOW }).await.map(drop),
         }
@@ -273,7 +279,7 @@ async fn whatever_stops_a_token_ends_what_it_opened_at_once_and_says_who_did_it_
         let admin = staff(Role::SecurityAdministrator);
         let Actor::Staff { identity, .. } = &admin else { return };
         let later = NOW.plus(std::time::Duration::from_secs(1));
-        assert_eq!(office.desk.stop_token(&admin, &serial("f2"), end, later).await.unwrap(), 1);
+        assert_eq!(office.desk.stop_token(&admin, &serial("f2"), end, at(later)).await.unwrap(), 1);
         assert_eq!((office.sessions_of(office.li), office.sessions_of(office.wang)), (1, 1), "{end:?}");
         assert_eq!(office.desk.token(&OFFICE, &serial("F2")).await.unwrap().state, state);
         let recorded = office.recorded(action).await;
@@ -289,10 +295,10 @@ async fn whatever_stops_a_token_ends_what_it_opened_at_once_and_says_who_did_it_
 #[tokio::test]
 async fn a_stop_that_changed_nothing_says_so_on_record() {
     let office = Office::open().await;
-    office.desk.stop_token(&OFFICE, &serial("F2"), TokenEnd::Lost, NOW).await.unwrap();
-    let again = office.desk.stop_token(&OFFICE, &serial("F2"), TokenEnd::ForNow, NOW).await;
+    office.desk.stop_token(&OFFICE, &serial("F2"), TokenEnd::Lost, at(NOW)).await.unwrap();
+    let again = office.desk.stop_token(&OFFICE, &serial("F2"), TokenEnd::ForNow, at(NOW)).await;
     assert!(matches!(again, Err(AdminError::WrongTokenState { state: TokenState::Lost, .. })), "{again:?}");
-    assert!(matches!(office.desk.stop_token(&OFFICE, &serial("F9"), TokenEnd::Lost, NOW).await, Err(AdminError::NoSuchToken(_))));
+    assert!(matches!(office.desk.stop_token(&OFFICE, &serial("F9"), TokenEnd::Lost, at(NOW)).await, Err(AdminError::NoSuchToken(_))));
     assert!(matches!(office.desk.resume_token(&OFFICE, &serial("F2"), NOW).await, Err(AdminError::WrongTokenState { .. })));
     // What is noted is written in its order, before what is waited for.
     office.desk.end_session(&OFFICE, SessionId::fresh()).await.unwrap();
@@ -303,12 +309,12 @@ async fn a_stop_that_changed_nothing_says_so_on_record() {
 #[tokio::test]
 async fn without_a_log_a_token_is_still_stopped_but_none_is_issued_resumed_or_imported() {
     let office = Office::open().await;
-    office.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::ForNow, NOW).await.unwrap();
+    office.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::ForNow, at(NOW)).await.unwrap();
     office.desk.journal.shut_down().await;
     assert!(matches!(office.ask(&OFFICE, Change::IssueToken).await, Err(AdminError::NoRecord(_))));
     assert!(matches!(office.ask(&OFFICE, Change::ImportTokens).await, Err(AdminError::NoRecord(_))));
     assert!(matches!(office.desk.resume_token(&OFFICE, &serial("F3"), NOW).await, Err(AdminError::NoRecord(_))));
-    let stopped = office.desk.stop_token(&OFFICE, &serial("F2"), TokenEnd::Lost, NOW).await;
+    let stopped = office.desk.stop_token(&OFFICE, &serial("F2"), TokenEnd::Lost, at(NOW)).await;
     assert!(matches!(stopped, Err(AdminError::Unrecorded)), "{stopped:?}");
     assert_eq!(office.sessions_of(office.li), 1);
     let states: Vec<TokenState> = office.states().await.into_iter().map(|(_, state)| state).collect();

@@ -1,6 +1,7 @@
 //! Lists of people and letters at the desk: whole or not at all, on record, again without doubling.
 
 use super::super::{LetterSettings, PeopleImported};
+use super::town::at;
 use super::*;
 use crate::model::Serial;
 
@@ -71,7 +72,7 @@ async fn with_anything_wrong_nothing_is_imported_and_each_reason_is_said() {
         desk.invite(&OFFICE, NewAccount { name: self::name(name), role, ..wang() }, NOW).await.unwrap();
     }
     desk.issue_token(&OFFICE, &Serial::parse("F1").unwrap(), &name("li"), NOW).await.unwrap();
-    desk.stop_token(&OFFICE, &Serial::parse("F2").unwrap(), super::super::TokenEnd::Lost, NOW).await.unwrap();
+    desk.stop_token(&OFFICE, &Serial::parse("F2").unwrap(), super::super::TokenEnd::Lost, at(NOW)).await.unwrap();
     let file = "name,unit,token,email\nnew,x,F0,\nboss,x,,\nli,y,,\nzhao,x,F1,\nsun,x,F2,\nqian,x,F9,\nli2,x,,\n";
     let found = desk.look_through_people(&OFFICE, file.as_bytes()).await.unwrap();
     let said: Vec<String> = found.problems.iter().map(ToString::to_string).collect();

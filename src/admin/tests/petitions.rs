@@ -4,18 +4,20 @@ use futures_util::future::join_all;
 
 use super::super::petitions::Authority;
 use super::super::{Carried, Lacks, Petition, Proposing, TokenEnd};
-use super::town::{Town, What, later, new, serial};
+use super::town::{Town, What, at, later, new, serial};
 use super::*;
 use crate::auth::PetitionStep;
 use crate::model::{Event, PetitionState, TokenState};
 
 /// What gives power, each with the action that its end is on record as.
-const POWER: [(What, Action); 10] = [
+const POWER: [(What, Action); 12] = [
     (What::Invite("new", Role::Auditor), Action::AccountInvited),
     (What::Invite("new", Role::SecurityAdministrator), Action::AccountInvited),
     (What::Enable("sun"), Action::AccountEnabled),
     (What::Issue("F1", "tan"), Action::TokenIssued),
     (What::Resume("F2"), Action::TokenResumed),
+    (What::Certify("U1", "tan"), Action::CertificateIssued),
+    (What::Renew("U2"), Action::CertificateRenewed),
     (What::Lacks("mia", Lacks::Token), Action::RecoveryOpened),
     (What::Lacks("tan", Lacks::Token), Action::RecoveryOpened),
     (What::Lacks("mia", Lacks::Both), Action::AccountInvited),
@@ -73,13 +75,15 @@ async fn while_there_is_one_alone_she_does_it_and_the_record_says_so() {
 
 #[tokio::test]
 async fn what_is_about_members_takes_one_also_where_there_are_two() {
-    for what in [What::Invite("new", Role::Member), What::Issue("F1", "mia"), What::Enable("mia"), What::Resume("F3")] {
+    let certificates = [What::Certify("U1", "mia"), What::Renew("U3")];
+    let others = [What::Invite("new", Role::Member), What::Issue("F1", "mia"), What::Enable("mia"), What::Resume("F3")];
+    for what in others.into_iter().chain(certificates) {
         let town = Town::of(&["ada", "bea"]).await;
         if matches!(what, What::Enable(_)) {
             town.desk.disable(&OFFICE, town.id("mia").await).await.unwrap();
         }
         if matches!(what, What::Resume(_)) {
-            town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::ForNow, NOW).await.unwrap();
+            town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::ForNow, at(NOW)).await.unwrap();
         }
         town.ask("ada", what).await.unwrap_or_else(|error| panic!("{what:?}: {error}"));
     }
@@ -88,10 +92,10 @@ async fn what_is_about_members_takes_one_also_where_there_are_two() {
     let by_key = town.draft("ada", What::Lacks("mia", Lacks::Password)).await;
     assert!(matches!(town.propose("ada", by_key, NOW).await, Ok(Proposing::Done(Carried::Recovery(_)))));
     let key = town.desk.store.keys(town.id("mia").await).await.unwrap().remove(0).serial;
-    town.desk.stop_token(&OFFICE, &key, TokenEnd::Lost, NOW).await.unwrap();
+    town.desk.stop_token(&OFFICE, &key, TokenEnd::Lost, at(NOW)).await.unwrap();
     let by_code = town.draft("ada", What::Lacks("mia", Lacks::Password)).await;
     assert!(matches!(town.propose("ada", by_code, NOW).await, Ok(Proposing::Waits(_))));
-    town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::Lost, NOW).await.unwrap();
+    town.desk.stop_token(&OFFICE, &serial("F3"), TokenEnd::Lost, at(NOW)).await.unwrap();
     let by_nothing = town.ask("ada", What::Lacks("mia", Lacks::Password)).await;
     assert!(matches!(by_nothing, Err(AdminError::NothingToProveBy)), "{by_nothing:?}");
 }
@@ -101,11 +105,39 @@ async fn what_takes_away_never_needs_two() {
     let town = Town::of(&["ada", "bea"]).await;
     let ada = town.actor("ada");
     let key = town.serial_of("bea").await;
-    town.desk.stop_token(&ada, &key, TokenEnd::ForNow, NOW).await.unwrap();
+    town.desk.stop_token(&ada, &key, TokenEnd::ForNow, at(NOW)).await.unwrap();
     town.desk.end_sessions_of(&ada, town.id("bea").await).await.unwrap();
-    town.desk.stop_token(&ada, &key, TokenEnd::Lost, NOW).await.unwrap();
+    town.desk.stop_token(&ada, &key, TokenEnd::Lost, at(NOW)).await.unwrap();
     town.desk.disable(&ada, town.id("bea").await).await.unwrap();
     town.desk.disable(&ada, town.id("tan").await).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_switches_the_others_off_is_not_alone_for_three_days() {
+    let town = Town::of(&["ada", "bea", "cyd"]).await;
+    town.desk.store.note_wardens(NOW).await.unwrap();
+    let (ada, bea) = (town.actor("ada"), town.id("bea").await);
+    town.desk.disable(&ada, bea).await.unwrap();
+    let key = town.serial_of("cyd").await;
+    town.desk.stop_token(&ada, &key, TokenEnd::Lost, at(NOW)).await.unwrap();
+    let before = town.everything().await;
+    let wishes = [What::Invite("eve", Role::SecurityAdministrator), What::Enable("bea"), What::Lacks("cyd", Lacks::Both), What::Trust];
+    for what in wishes {
+        assert!(matches!(town.ask("ada", what).await, Err(AdminError::NobodyToConfirm)), "{what:?}");
+    }
+    assert_eq!(town.everything().await, before);
+    let eve = new("eve", Role::SecurityAdministrator);
+    let almost = later(72 * 3_600 - 1);
+    assert!(matches!(town.desk.invite(&ada, eve.clone(), almost).await, Err(AdminError::NobodyToConfirm)));
+    town.desk.invite(&ada, eve, later(72 * 3_600)).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_of_two_does_not_begin_the_other_one_anew_alone() {
+    let town = Town::of(&["ada", "bea"]).await;
+    assert!(matches!(town.ask("ada", What::Lacks("bea", Lacks::Both)).await, Err(AdminError::NobodyToConfirm)));
+    // Behind these links she shows what she still has.
+    town.draft("ada", What::Lacks("bea", Lacks::Token)).await;
 }
 
 #[tokio::test]
@@ -154,7 +186,7 @@ async fn a_proof_pays_for_its_own_petition_step_and_session_and_nothing_else() {
         town.proof("bea", one, PetitionStep::Propose),
     ];
     for proof in foreign {
-        assert!(matches!(town.desk.propose(&town.actor("ada"), one, proof, NOW).await, Err(AdminError::NoFreshProof)));
+        assert!(matches!(town.desk.propose(&town.actor("ada"), one, proof, at(NOW)).await, Err(AdminError::NoFreshProof)));
     }
     assert!(matches!(town.propose("bea", one, NOW).await, Err(AdminError::NoSuchPetition)), "it is ada's");
     town.propose("ada", one, NOW).await.unwrap();
@@ -164,7 +196,7 @@ async fn a_proof_pays_for_its_own_petition_step_and_session_and_nothing_else() {
         town.proof("ada", one, PetitionStep::Confirm),
     ];
     for proof in foreign {
-        assert!(matches!(town.desk.confirm(&town.actor("bea"), one, proof, NOW).await, Err(AdminError::NoFreshProof)));
+        assert!(matches!(town.desk.confirm(&town.actor("bea"), one, proof, at(NOW)).await, Err(AdminError::NoFreshProof)));
     }
     town.confirm("bea", one, NOW).await.unwrap();
     let again = town.confirm("bea", one, NOW).await;
@@ -206,8 +238,8 @@ async fn a_proposal_falls_with_its_proposer_or_the_token_that_she_made_it_with()
         let before = town.everything().await;
         match falls {
             0 => drop(town.desk.disable(&OFFICE, town.id("ada").await).await.unwrap()),
-            1 => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::Lost, NOW).await.unwrap()),
-            _ => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::ForNow, NOW).await.unwrap()),
+            1 => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::Lost, at(NOW)).await.unwrap()),
+            _ => drop(town.desk.stop_token(&OFFICE, &town.serial_of("ada").await, TokenEnd::ForNow, at(NOW)).await.unwrap()),
         }
         assert!(matches!(town.confirm("bea", id, NOW).await, Err(AdminError::ProposerGone)));
         assert_eq!(town.state(id).await, PetitionState::Failed);
@@ -221,8 +253,8 @@ async fn whoever_has_lost_her_own_token_meanwhile_confirms_nothing() {
     let town = Town::of(&["ada", "bea", "cyd"]).await;
     let id = town.proposed("ada", What::Enable("sun")).await;
     let (bea, proof) = (town.actor("bea"), town.proof("bea", id, PetitionStep::Confirm));
-    town.desk.stop_token(&OFFICE, &town.serial_of("bea").await, TokenEnd::ForNow, NOW).await.unwrap();
-    assert!(matches!(town.desk.confirm(&bea, id, proof, NOW).await, Err(AdminError::NotAllowed)));
+    town.desk.stop_token(&OFFICE, &town.serial_of("bea").await, TokenEnd::ForNow, at(NOW)).await.unwrap();
+    assert!(matches!(town.desk.confirm(&bea, id, proof, at(NOW)).await, Err(AdminError::NotAllowed)));
     town.confirm("cyd", id, NOW).await.unwrap();
 }
 
@@ -249,13 +281,17 @@ async fn a_withdrawn_or_rejected_change_is_over_and_only_its_proposer_withdraws_
 
 #[tokio::test]
 async fn what_has_changed_since_it_was_shown_is_not_carried_out() {
-    for what in [What::Invite("new", Role::Auditor), What::Enable("sun"), What::Issue("F1", "tan"), What::Lacks("tan", Lacks::Token)] {
+    let certificates = [What::Certify("U1", "tan"), What::Renew("U2")];
+    let others = [What::Invite("new", Role::Auditor), What::Enable("sun"), What::Issue("F1", "tan"), What::Lacks("tan", Lacks::Token)];
+    for what in others.into_iter().chain(certificates) {
         let town = Town::of(&["ada", "bea"]).await;
         let id = town.proposed("ada", what).await;
         match what {
             What::Invite(..) => drop(town.desk.invite(&OFFICE, new("new", Role::Member), NOW).await.unwrap()),
             What::Enable(name) => town.desk.enable_by(&OFFICE, town.id(name).await, &Authority::Own).await.unwrap(),
             What::Issue(token, _) => town.desk.issue_token(&OFFICE, &serial(token), &new("mia", Role::Member).name, NOW).await.unwrap(),
+            What::Certify(..) => town.ask("bea", What::Certify("U1", "mia")).await.unwrap(),
+            What::Renew(token) => drop(town.desk.revoke_certificate(&OFFICE, &serial(token), at(NOW)).await.unwrap()),
             _ => town.desk.resume_token_by(&OFFICE, &serial("F2"), &Authority::Own, NOW).await.unwrap(),
         }
         // What came meanwhile is a token that opens something, or something else; what was shown is what counts.

@@ -132,6 +132,22 @@ async fn a_unit_manager_reaches_plain_members_of_her_unit_and_nobody_else() {
     assert!(seen.len() == 2 && seen.iter().all(|account| account.unit == press && account.role == Role::Member), "{seen:?}");
 }
 
+#[tokio::test]
+async fn a_unit_manager_makes_no_link_for_a_member_who_begins_anew() {
+    let office = Office::open().await;
+    let manager = Identity::sample("manager", "x", Role::Member, NOW);
+    office.desk.permissions.set_managers([manager.account()].into());
+    let actor = Actor::Staff { identity: manager, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    let (rui, _) = super::town::person(&office.desk.store, "rui", Role::Member, 9).await;
+    let again = super::town::new("rui", Role::Member);
+    office.desk.store.reopen_account(rui, crate::crypto::TokenHash([9; 32]), NOW, NOW).await.unwrap().unwrap();
+    assert!(matches!(office.desk.invite(&actor, again, NOW).await, Err(AdminError::BeginsAnew)));
+    let newcomer = super::town::new("newcomer", Role::Member);
+    for _ in 0..2 {
+        office.desk.invite(&actor, newcomer.clone(), NOW).await.unwrap();
+    }
+}
+
 /// Every function of the desk that is for somebody names its line of the table first; the others are few, and known.
 #[test]
 fn no_function_of_the_desk_is_without_its_line() {
@@ -139,6 +155,7 @@ fn no_function_of_the_desk_is_without_its_line() {
         "new",
         "issuing_from",
         "publish_revocations",
+        "publish_now",
         "revocations",
         "set_staff_addresses",
         "has_security_administrator",

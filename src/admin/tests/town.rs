@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::{Carried, Lacks, Proposed, Proposing};
+use super::super::{Carried, Lacks, Proposed, Proposing, When};
+use super::certificates::request;
 use super::*;
 use crate::auth::{PetitionProof, PetitionStep};
 use crate::crypto::{SealingKey, Token};
 use crate::model::{Account, AccountId, Event, Factor, PetitionId, PetitionState, Serial, SessionId, TokenId, TokenState};
-use crate::store::{Completion, NewKey, Session, Spending};
+use crate::pki::{IssuingCa, IssuingFiles, RequestedKey};
+use crate::store::{CertificateChange, Completion, NewCertificate, NewKey, OwnCertificate, Session, Spending};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum What {
@@ -15,6 +17,8 @@ pub(super) enum What {
     Enable(&'static str),
     Issue(&'static str, &'static str),
     Resume(&'static str),
+    Certify(&'static str, &'static str),
+    Renew(&'static str),
     Lacks(&'static str, Lacks),
     Trust,
 }
@@ -23,7 +27,8 @@ pub(super) const SEEDS: &str = "F1,3132333435363738393031323334353637383930\nF2,
 pub(super) const PORTAL: &str = "gate.city.test";
 
 /// Security administrators who have their keys and a session each; `sun`, who is staff and switched off; `tan`, who is staff;
-/// `mia`, a member. F1 is in the drawer, F2 suspended in tan's hands, F3 active in mia's.
+/// `mia`, a member. F1 is in the drawer, F2 suspended in tan's hands, F3 active in mia's; U2 and U3 are USB-KEYs with certificates, which tan
+/// and mia were handed.
 pub(super) struct Town {
     pub(super) directory: tempfile::TempDir,
     pub(super) desk: Desk,
@@ -32,6 +37,11 @@ pub(super) struct Town {
 
 pub(super) fn later(seconds: u64) -> Time {
     NOW.plus(Duration::from_secs(seconds))
+}
+
+/// Where both clocks agree.
+pub(super) fn at(now: Time) -> When {
+    When { now, wall: now }
 }
 
 pub(super) fn serial(text: &str) -> Serial {
@@ -60,6 +70,19 @@ pub(super) async fn person(store: &Store, name: &str, role: Role, n: u8) -> (Acc
     store.add_enrolment_key(browser.hash(), &key, NOW).await.unwrap();
     assert!(matches!(store.complete_enrolment(browser.hash(), NOW).await.unwrap(), Completion::Done(_)));
     (account.id, key.id)
+}
+
+/// Of one of their USB-KEYs.
+pub(super) fn certificate(n: u8) -> NewCertificate {
+    NewCertificate {
+        token: TokenId::fresh(),
+        fingerprint: [n; 32],
+        number: format!("{n:02x}"),
+        subject: "s".into(),
+        issuer: "i".into(),
+        not_after: later(86_400),
+        chain: None,
+    }
 }
 
 impl Town {
@@ -101,6 +124,16 @@ impl Town {
         let limits = SessionLimits { idle: Duration::from_secs(1_000_000), overall: Duration::from_secs(1_000_000) };
         let sessions = Sessions::load(store.clone(), Host::parse(PORTAL).unwrap(), limits, NOW).await.unwrap();
         let desk = Desk::new(store, Arc::new(sessions), journal, codes, format!("https://{PORTAL}"));
+        let desk = desk.issuing_from(IssuingFiles::new(directory.path()));
+        let files = IssuingFiles::new(directory.path());
+        IssuingCa::create(&files, "Yumen token CA", NOW).unwrap();
+        for (name, holder, n) in [("U2", tan, 2), ("U3", mia, 3)] {
+            let key = RequestedKey::of_request(&request()).unwrap();
+            let new = certificate(n);
+            let own = OwnCertificate { key: key.info(), pem: "the first" };
+            let issued = desk.store.issue_certificate(&serial(name), holder, &new, own, NOW).await.unwrap();
+            assert!(matches!(issued, CertificateChange::Done { .. }));
+        }
         Self { directory, desk, seats }
     }
 
@@ -138,6 +171,11 @@ impl Town {
             What::Enable(name) => desk.enable(&actor, self.id(name).await, NOW).await,
             What::Issue(token, name) => desk.issue_token(&actor, &serial(token), &AccountName::parse(name).unwrap(), NOW).await,
             What::Resume(token) => desk.resume_token(&actor, &serial(token), NOW).await,
+            What::Certify(token, name) => {
+                let name = AccountName::parse(name).unwrap();
+                desk.issue_certificate(&actor, &serial(token), &name, &request(), 30, at(NOW)).await.map(drop)
+            }
+            What::Renew(token) => desk.renew_certificate(&actor, &serial(token), None, 30, at(NOW)).await.map(drop),
             What::Lacks(name, lacks) => desk.ask_for_recovery(&actor, self.id(name).await, lacks, NOW).await.and_then(waits),
             What::Trust => {
                 desk.declare_trust(vec![("city CA".to_owned(), [9; 32])], NOW).await.unwrap();
@@ -158,7 +196,7 @@ impl Town {
     }
 
     pub(super) async fn propose(&self, by: &str, id: PetitionId, now: Time) -> Result<Proposing, AdminError> {
-        self.desk.propose(&self.actor(by), id, self.proof(by, id, PetitionStep::Propose), now).await
+        self.desk.propose(&self.actor(by), id, self.proof(by, id, PetitionStep::Propose), at(now)).await
     }
 
     pub(super) async fn proposed(&self, by: &str, what: What) -> PetitionId {
@@ -168,7 +206,7 @@ impl Town {
     }
 
     pub(super) async fn confirm(&self, by: &str, id: PetitionId, now: Time) -> Result<Carried, AdminError> {
-        self.desk.confirm(&self.actor(by), id, self.proof(by, id, PetitionStep::Confirm), now).await
+        self.desk.confirm(&self.actor(by), id, self.proof(by, id, PetitionStep::Confirm), at(now)).await
     }
 
     pub(super) async fn state(&self, id: PetitionId) -> PetitionState {
@@ -181,7 +219,8 @@ impl Town {
         let accounts = store.accounts(&AccountFilter::default()).await.unwrap();
         let tokens = store.tokens(&crate::store::TokenFilter::default()).await.unwrap();
         let trust = store.confirmed_trust().await.unwrap();
-        format!("{accounts:?} {tokens:?} {trust:?}")
+        let certificates = store.certificates().await.unwrap();
+        format!("{accounts:?} {tokens:?} {trust:?} {certificates:?}")
     }
 
     pub(super) async fn recorded(&self, action: Action, outcome: Outcome) -> Vec<Event> {

@@ -133,6 +133,64 @@ async fn a_right_code_forgives_the_wrong_ones_before_it() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_judged_is_no_guess() {
+    let mut holder = Holder::new(Role::Member).await;
+    let serial = Serial::parse("FT-1").unwrap();
+    holder.world.store.change_token(&serial, TokenState::Suspended, holder.world.now()).await.unwrap();
+    let pending = holder.world.password("wang li").await;
+    for _ in 0..10 {
+        assert_eq!(holder.try_code(&pending, "000000").await.unwrap_err().why().word(), "wrong-code");
+    }
+    assert_eq!(holder.world.store.count_code_failure(holder.account.id).await.unwrap(), 1, "there was no token to guess the code of");
+    for _ in 0..9 {
+        holder.world.store.count_code_failure(holder.account.id).await.unwrap();
+    }
+    holder.world.store.change_token(&serial, TokenState::Active, holder.world.now()).await.unwrap();
+    let code = holder.next_code();
+    assert!(holder.try_code(&pending, &code).await.is_ok(), "a token that is resumed begins anew");
+    assert_eq!(holder.state().await, TokenState::Active);
+}
+
+/// Gives her another token, older than the one that she has, whose seed cannot be opened.
+async fn with_unreadable_token(holder: &Holder) -> Serial {
+    let token = crate::oath::read(b"FT-0,3132333435363738393031323334353637383930\n", None).unwrap().remove(0);
+    let store = &holder.world.store;
+    let other = Codes::new(store.clone(), crate::crypto::SealingKey::new(&[8; 32]).unwrap());
+    assert_eq!(store.stock_seeds(&other.seal(vec![token.clone()]).unwrap(), holder.world.now()).await.unwrap(), []);
+    let earlier = holder.world.now().minus(std::time::Duration::from_secs(60));
+    store.issue_token(&token.serial, holder.account.id, earlier).await.unwrap();
+    let stored = store.seeds_of(holder.account.id, TokenState::Issued, holder.wall()).await.unwrap().remove(0);
+    let spending = crate::store::Spending { token: stored.token, was: 0, next: 1, drift: 0 };
+    assert!(store.activate_oath(&spending, holder.world.now()).await.unwrap());
+    token.serial
+}
+
+#[tokio::test]
+async fn a_seed_that_cannot_be_opened_does_not_stand_in_the_way_of_another_nor_protect_it_from_guesses() {
+    let mut holder = Holder::new(Role::Member).await;
+    let unreadable = with_unreadable_token(&holder).await;
+    let pending = holder.world.password("wang li").await;
+    let code = holder.next_code();
+    assert!(holder.try_code(&pending, &code).await.is_ok());
+    let pending = holder.world.password("wang li").await;
+    for _ in 1..10 {
+        assert_eq!(holder.try_code(&pending, "000000").await.unwrap_err().why().word(), "wrong-code");
+    }
+    assert!(holder.try_code(&pending, "000000").await.unwrap_err().suspended_tokens().is_some());
+    assert_eq!(holder.state().await, TokenState::Suspended);
+
+    // Where it is all that she has, nothing can be judged.
+    let store = &holder.world.store;
+    store.change_token(&unreadable, TokenState::Active, holder.world.now()).await.unwrap();
+    let pending = holder.world.password("wang li").await;
+    for _ in 0..12 {
+        let denied = holder.try_code(&pending, "000000").await.unwrap_err();
+        assert!(matches!(denied.told(), Told::Broken), "{}", denied.why().word());
+    }
+    assert_eq!(store.token(&unreadable).await.unwrap().unwrap().state, TokenState::Active);
+}
+
+#[tokio::test]
 async fn a_code_proves_something_again_in_an_open_session_for_members_alone() {
     for role in [Role::Member, Role::SecurityAdministrator] {
         let mut holder = Holder::new(role).await;

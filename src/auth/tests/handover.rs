@@ -3,7 +3,7 @@
 use super::super::fixture::{Device, World, host};
 use super::super::*;
 use crate::crypto::Token;
-use crate::model::{AccountState, Host};
+use crate::model::{AccountState, Factor, Host, Proof};
 
 struct Scene {
     world: World,
@@ -125,6 +125,31 @@ async fn a_code_dies_with_the_portals_session() {
     let handover = &scene.world.auth.handover;
     let refused = handover.issue(&scene.portal.identity, &scene.sites, scene.nonce.hash(), &scene.path, scene.world.now()).await;
     assert!(matches!(refused, Err(IssueError::SessionOver)));
+}
+
+/// She proves more at the portal.
+async fn step_up(scene: &Scene) -> std::sync::Arc<Identity> {
+    let proof = Proof { token: scene.portal.key, factor: Factor::SecurityKey, at: scene.world.now() };
+    let sessions = &scene.world.auth.sessions;
+    sessions.step_up(scene.portal.identity.session_id(), proof, scene.world.now()).await.unwrap().unwrap().1
+}
+
+#[tokio::test]
+async fn a_code_from_before_a_step_up_brings_nobody_what_was_proved_since() {
+    let scene = Scene::new().await;
+    let handover = &scene.world.auth.handover;
+    let before = scene.issue().await;
+    scene.world.pass(1);
+    let stronger = step_up(&scene).await;
+    assert!(matches!(scene.spend(&before, Some(&scene.nonce), None).await, Err(NoEntry::NoSuchCode)));
+    let entered = scene.world.auth.sessions.enter(scene.portal.identity.token_hash(), &scene.sites, scene.world.now()).await;
+    assert!(entered.unwrap().is_none(), "one that was being spent meanwhile brings nothing either");
+    let outdated = handover.issue(&scene.portal.identity, &scene.sites, scene.nonce.hash(), &scene.path, scene.world.now()).await;
+    assert!(matches!(outdated, Err(IssueError::SessionOver)), "her portal's old token asks for nothing more");
+
+    let code = handover.issue(&stronger, &scene.sites, scene.nonce.hash(), &scene.path, scene.world.now()).await.unwrap();
+    let Ok(Entry::New { identity, .. }) = scene.spend(&code, Some(&scene.nonce), None).await else { panic!("she gets there herself") };
+    assert_eq!(identity.proofs(), stronger.proofs());
 }
 
 #[tokio::test]

@@ -13,3 +13,4 @@ mod proving;
 mod recovery;
 mod sessions;
 mod sign_in;
+mod usb_key_enrolment;

@@ -45,7 +45,7 @@ const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
 async fn with_a_proof_the_portals_token_changes_and_the_old_one_is_worth_nothing_at_once() {
     let (world, _, SignedIn { token, identity, key }) = signed_in().await;
     let id = identity.session_id();
-    let (app_token, app) = world.auth.sessions.enter(id, &host("sites.localhost"), world.now()).await.unwrap().unwrap();
+    let (app_token, app) = world.auth.sessions.enter(identity.token_hash(), &host("sites.localhost"), world.now()).await.unwrap().unwrap();
     world.pass(600);
     let fresh = |identity: &Identity| identity.proven_within(Factor::is_phishing_resistant, MINUTE, world.now());
     assert!(!fresh(&identity));
@@ -59,7 +59,7 @@ async fn with_a_proof_the_portals_token_changes_and_the_old_one_is_worth_nothing
 
     let still = who(&world, &app_token, "sites.localhost").unwrap();
     assert!(!fresh(&still) && !fresh(&app), "what was given out before stays as weak as it was");
-    let (_, entered) = world.auth.sessions.enter(id, &host("sites.localhost"), world.now()).await.unwrap().unwrap();
+    let (_, entered) = world.auth.sessions.enter(new.token_hash(), &host("sites.localhost"), world.now()).await.unwrap().unwrap();
     assert!(fresh(&entered));
 }
 
@@ -79,6 +79,32 @@ async fn proofs_outlive_the_process_and_grow_no_younger() {
     assert!(fresh(&world));
     world.pass(30);
     assert!(!fresh(&world));
+}
+
+#[tokio::test]
+async fn a_process_that_starts_anew_makes_no_token_stronger_than_it_was_given_out() {
+    let (world, account, SignedIn { identity, key, .. }) = signed_in().await;
+    let second = second_key(&world, &account).await;
+    let (id, sites) = (identity.session_id(), host("sites.localhost"));
+    let sessions = &world.auth.sessions;
+    // All in one instant: it is the order that counts.
+    let (weak, before) = sessions.enter(identity.token_hash(), &sites, world.now()).await.unwrap().unwrap();
+    let (_, portal) = sessions.step_up(id, by(&world, second), world.now()).await.unwrap().unwrap();
+    let (strong, between) = sessions.enter(portal.token_hash(), &sites, world.now()).await.unwrap().unwrap();
+    world.pass(100);
+    // The sign-in's own key is shown once more.
+    let (portal, _) = sessions.step_up(id, by(&world, key), world.now()).await.unwrap().unwrap();
+    // A clock that was set back moves instants, and must not move a proof past a token that was there before it.
+    for now in [world.now(), identity.signed_in(), identity.signed_in()] {
+        let sessions = Sessions::load(world.store.clone(), host("gate.localhost"), SessionLimits::default(), now).await.unwrap();
+        let found = |token: &Token, name: &str| sessions.lookup(token, &host(name), now).unwrap();
+        let shown = |identity: &Identity| identity.proofs().iter().map(|proof| (proof.token, proof.factor)).collect::<Vec<_>>();
+        let still = found(&weak, "sites.localhost");
+        assert_eq!((shown(&still), still.factor()), (shown(&before), Factor::PasswordAndSecurityKey));
+        assert_eq!(still.proofs()[0].at, still.signed_in(), "and no younger");
+        assert_eq!(shown(&found(&strong, "sites.localhost")), shown(&between));
+        assert_eq!(shown(&found(&portal, "gate.localhost")), [(key, Factor::SecurityKey), (second, Factor::SecurityKey)]);
+    }
 }
 
 #[tokio::test]
@@ -149,6 +175,9 @@ async fn of_two_proofs_at_once_both_count_and_one_token_of_the_portal_is_left() 
     let left: Vec<_> = tokens.iter().filter_map(|token| who(&world, token, "gate.localhost")).collect();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].proofs().len(), 2);
+    let last = tokens.iter().position(|token| who(&world, token, "gate.localhost").is_some()).unwrap();
+    let world = world.restarted().await;
+    assert!(who(&world, &tokens[last], "gate.localhost").is_some(), "the store has the same one");
 }
 
 #[tokio::test]

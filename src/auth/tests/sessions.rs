@@ -77,7 +77,7 @@ async fn signing_out_ends_every_token_of_the_session_at_once_and_for_good() {
     world.enrol("wang li", &mut device).await;
     let signed_in = world.sign_in("wang li", &mut device).await;
     let sites = host("sites.localhost");
-    let (app_token, app) = world.auth.sessions.enter(signed_in.identity.session_id(), &sites, world.now()).await.unwrap().unwrap();
+    let (app_token, app) = world.auth.sessions.enter(signed_in.identity.token_hash(), &sites, world.now()).await.unwrap().unwrap();
     assert!(world.auth.sessions.lookup(&app_token, &sites, world.now()).is_some());
     assert_eq!(app.who().session, signed_in.identity.who().session, "records follow one session over all hosts");
     let waiting = tokio::spawn({
@@ -91,7 +91,7 @@ async fn signing_out_ends_every_token_of_the_session_at_once_and_for_good() {
     assert!(app.is_revoked());
     assert!(!is_in(&world, &signed_in.token));
     assert!(world.auth.sessions.lookup(&app_token, &sites, world.now()).is_none());
-    assert!(world.auth.sessions.enter(signed_in.identity.session_id(), &sites, world.now()).await.unwrap().is_none());
+    assert!(world.auth.sessions.enter(signed_in.identity.token_hash(), &sites, world.now()).await.unwrap().is_none());
     let world = world.restarted().await;
     assert!(!is_in(&world, &signed_in.token));
 }
@@ -125,7 +125,7 @@ async fn sessions_and_their_idle_times_outlive_a_restart() {
     world.enrol("wang li", &mut device).await;
     let signed_in = world.sign_in("wang li", &mut device).await;
     let sites = host("sites.localhost");
-    let (app_token, _) = world.auth.sessions.enter(signed_in.identity.session_id(), &sites, world.now()).await.unwrap().unwrap();
+    let (app_token, _) = world.auth.sessions.enter(signed_in.identity.token_hash(), &sites, world.now()).await.unwrap().unwrap();
     world.pass(600);
     signed_in.identity.mark_active(world.now());
     world.auth.sessions.write_back().await.unwrap();
@@ -150,7 +150,7 @@ async fn how_long_she_was_away_from_an_app_outlives_a_new_token_and_a_restart() 
     world.enrol("wang li", &mut device).await;
     let portal = world.sign_in("wang li", &mut device).await;
     let (sites, limit) = (host("sites.localhost"), Duration::from_secs(300));
-    let (token, app) = world.auth.sessions.enter(portal.identity.session_id(), &sites, world.now()).await.unwrap().unwrap();
+    let (token, app) = world.auth.sessions.enter(portal.identity.token_hash(), &sites, world.now()).await.unwrap().unwrap();
     world.pass(200);
     app.mark_active(world.now());
     world.pass(200);
@@ -165,7 +165,7 @@ async fn how_long_she_was_away_from_an_app_outlives_a_new_token_and_a_restart() 
     world.pass(1);
     portal.mark_active(world.now());
     assert!(app.is_away(&sites, limit, world.now()) && portal.is_away(&sites, limit, world.now()), "nor does it let anybody stay");
-    let (_, anew) = world.auth.sessions.enter(portal.session_id(), &sites, world.now()).await.unwrap().unwrap();
+    let (_, anew) = world.auth.sessions.enter(portal.token_hash(), &sites, world.now()).await.unwrap().unwrap();
     assert!(!anew.is_away(&sites, limit, world.now()) && !app.is_away(&sites, limit, world.now()), "entering is activity");
 }
 

@@ -63,6 +63,15 @@ pub enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Fetch a USB-KEY's certificate that counts, of the gateway's own authority
+    Certificate {
+        serial: String,
+        /// Where the certificate goes; without it, to the terminal
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        which: Which,
+    },
     /// List the certificates of USB-KEYs
     Certificates {
         /// As JSON
@@ -86,6 +95,10 @@ pub fn run(verb: Verb) -> anyhow::Result<ExitCode> {
             (which.ask(Ask::RenewCertificate { serial, request, days })?, out)
         }
         Verb::RevokeCertificate { serial, which } => (which.ask(Ask::RevokeCertificate { serial })?, None),
+        Verb::Certificate { serial, out, which } => {
+            absent(out.as_deref())?;
+            (which.ask(Ask::Certificate { serial })?, out)
+        }
         Verb::Certificates { json, which } => return list(&which.ask(Ask::Certificates)?, json),
     };
     match answer {

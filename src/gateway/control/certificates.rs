@@ -2,8 +2,10 @@
 
 use super::tokens::parsed;
 use super::{ControlAnswer, account_name, done, told};
-use crate::admin::{Actor, CertificateLine, Certified, When};
+use crate::admin::{Actor, AdminError, CertificateLine, Certified, When};
 use crate::gateway::house::House;
+use crate::model::Serial;
+use crate::pki::RequestedKey;
 
 pub(super) async fn create(house: &House, actor: &Actor, name: &str) -> Result<ControlAnswer, String> {
     let name = name.trim();
@@ -25,7 +27,7 @@ pub(super) async fn issue(
 ) -> Result<ControlAnswer, String> {
     let (serial, name) = (parsed(serial)?, account_name(account)?);
     let issued = house.desk.issue_certificate(actor, &serial, &name, request, days, when(house)).await;
-    let Certified { pem, not_after } = issued.map_err(|error| told(&error))?;
+    let Certified { pem, not_after } = issued.map_err(|error| told_of(&error, Some(request), &serial))?;
     let message = format!("{serial} is issued to {name} with a certificate until {not_after}; put it into the token");
     Ok(ControlAnswer::Certificate { pem, message })
 }
@@ -33,7 +35,7 @@ pub(super) async fn issue(
 pub(super) async fn renew(house: &House, actor: &Actor, serial: &str, request: Option<&str>, days: u32) -> Result<ControlAnswer, String> {
     let serial = parsed(serial)?;
     let renewed = house.desk.renew_certificate(actor, &serial, request, days, when(house)).await;
-    let Certified { pem, not_after } = renewed.map_err(|error| told(&error))?;
+    let Certified { pem, not_after } = renewed.map_err(|error| told_of(&error, request, &serial))?;
     let message = format!("{serial} has a new certificate until {not_after}, and the one before counts no more; put it into the token");
     Ok(ControlAnswer::Certificate { pem, message })
 }
@@ -44,11 +46,27 @@ pub(super) async fn revoke(house: &House, actor: &Actor, serial: &str) -> Result
     Ok(done(format!("the certificate of {serial} is revoked; {ended} sessions ended")))
 }
 
+pub(super) async fn fetch(house: &House, actor: &Actor, serial: &str) -> Result<ControlAnswer, String> {
+    let serial = parsed(serial)?;
+    let Certified { pem, not_after } = house.desk.certificate(actor, &serial).await.map_err(|error| told(&error))?;
+    Ok(ControlAnswer::Certificate { pem, message: format!("the certificate of {serial} lasts until {not_after}") })
+}
+
+/// Of a change that waits, also by what the two know the key, and where the certificate is to be had then.
+fn told_of(error: &AdminError, request: Option<&str>, serial: &Serial) -> String {
+    if !matches!(error, AdminError::Proposed(_)) {
+        return told(error);
+    }
+    let key = request.and_then(|request| RequestedKey::of_request(request).ok());
+    let key = key.map_or_else(String::new, |key| format!("; the page shows this key: {}", key.digest()));
+    format!("{}{key}; when it is done, `yumen token certificate {serial}` fetches the certificate", told(error))
+}
+
 pub(super) async fn list(house: &House, actor: &Actor) -> Result<ControlAnswer, String> {
     let certificates = house.desk.certificates(actor).await.map_err(|error| told(&error))?;
     Ok(ControlAnswer::Certificates { certificates: certificates.into_iter().map(CertificateLine::of).collect() })
 }
 
-fn when(house: &House) -> When {
+pub(super) fn when(house: &House) -> When {
     When { now: house.clock.now(), wall: house.clock.wall() }
 }

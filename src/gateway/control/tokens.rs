@@ -71,7 +71,7 @@ pub(super) async fn change(house: &House, actor: &Actor, verb: TokenVerb, serial
         TokenVerb::Lost => (TokenEnd::Lost, "is lost, and opens nothing any more"),
         TokenVerb::Revoke => (TokenEnd::ForEver, "is revoked"),
     };
-    let ended = house.desk.stop_token(actor, &serial, end, now).await.map_err(|error| told(&error))?;
+    let ended = house.desk.stop_token(actor, &serial, end, super::certificates::when(house)).await.map_err(|error| told(&error))?;
     let sessions = match ended {
         0 => "it had no session open".to_owned(),
         1 => "the session that it had opened has ended".to_owned(),

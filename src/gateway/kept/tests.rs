@@ -58,18 +58,30 @@ fn memory_alone_tells_nothing_of_a_form() {
 }
 
 #[test]
-fn a_form_is_taken_once_and_comes_back_only_where_nothing_was_sent() {
+fn a_form_is_taken_once_and_comes_back_by_itself_unless_anything_of_it_may_have_left() {
     let (kept, hers) = (Arc::new(Kept::default()), owner("sites"));
+    for body in [&b"title=x"[..], b""] {
+        let (id, key) = keep(&kept, &hers, &form(body)).unwrap();
+        let taken = kept.take(&hers, id, &key, NOW).unwrap();
+        assert!(kept.take(&hers, id, &key, NOW).is_none());
+        assert!(matches!(kept.look(&hers, id, &key, NOW), Found::Sent));
+        assert!(!kept.discard(&hers, id, NOW), "what is under way cannot be discarded");
+        // As when whoever held it was dropped: stop was pressed, or the page loaded again.
+        drop(taken);
+        assert!(is_here(&kept, &hers, id, &key, NOW));
+
+        let taken = kept.take(&hers, id, &key, NOW).unwrap();
+        taken.departure.begin();
+        drop(taken);
+        assert!(matches!(kept.look(&hers, id, &key, NOW), Found::Sent));
+        assert!(kept.take(&hers, id, &key, NOW).is_none());
+    }
     let (id, key) = keep(&kept, &hers, &form(b"title=x")).unwrap();
     let taken = kept.take(&hers, id, &key, NOW).unwrap();
-    assert!(taken.form == form(b"title=x"));
-    assert!(kept.take(&hers, id, &key, NOW).is_none());
-    assert!(matches!(kept.look(&hers, id, &key, NOW), Found::Sent));
-    assert!(!kept.discard(&hers, id, NOW), "what was sent cannot be discarded");
-    kept.put_back(taken);
-    assert!(is_here(&kept, &hers, id, &key, NOW));
-    assert!(kept.discard(&hers, id, NOW));
-    assert!(matches!(kept.look(&hers, id, &key, NOW), Found::Gone));
+    kept.sweep(|_| false, NOW);
+    drop(taken);
+    assert!(matches!(kept.look(&hers, id, &key, NOW), Found::Gone), "its session ended meanwhile");
+    assert_eq!(kept.forms().taken, 0);
 }
 
 #[test]
@@ -82,7 +94,7 @@ fn what_is_too_large_too_many_or_too_much_is_not_kept() {
     drop(first);
     let (id, key) = room(&hers, Some(7)).unwrap().fill(&form(b"title=x")).unwrap();
     assert_eq!(room(&hers, Some(1)).err(), Some(NotKept::TooMany), "one that is there counts like one that comes");
-    kept.take(&hers, id, &key, NOW).unwrap();
+    kept.take(&hers, id, &key, NOW).unwrap().departure.begin();
     let _third = room(&hers, Some(1_000)).unwrap();
     let (other, more) = (owner("sites"), owner("sites"));
     let _rest = (room(&other, None).unwrap(), room(&other, Some(0)).unwrap());

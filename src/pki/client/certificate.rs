@@ -19,6 +19,7 @@ pub struct TrustedCertificate {
     pub(super) not_after: Time,
     pub(super) matched: Option<AccountName>,
     pub(super) authority: Arc<Authority>,
+    pub(super) chain: Arc<[u8]>,
 }
 
 impl TrustedCertificate {
@@ -57,6 +58,11 @@ impl TrustedCertificate {
     /// Whether its authority may name people of this unit.
     pub fn speaks_for(&self, unit: &UnitName) -> bool {
         self.authority.source.units.as_ref().is_none_or(|units| units.contains(unit))
+    }
+
+    /// What it was checked by, to be kept for [`super::ClientTrust::check_again`].
+    pub fn chain(&self) -> &Arc<[u8]> {
+        &self.chain
     }
 
     /// The account that the authority's matching rule found in it. It may not exist, and [`TrustedCertificate::speaks_for`] must still be asked.

@@ -39,11 +39,20 @@ const SIGNATURES: &[&dyn SignatureVerificationAlgorithm] = &[
 /// A chain that a person's token sends is short.
 pub(super) const LONGEST_CHAIN: usize = 8;
 
+/// What it means that no list tells whether a certificate was revoked, because it is missing or out of date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Untold {
+    Refused,
+    /// What the lists at hand do say still counts.
+    Passed,
+}
+
 /// How many authorities stand between the certificate and the anchor.
 pub(super) fn chain(
     authority: &Authority,
     leaf: &CertificateDer<'_>,
     sent: &[CertificateDer<'_>],
+    untold: Untold,
     wall: Time,
 ) -> Result<usize, CertificateRefusal> {
     let in_time = |(begins, ends): (Time, Time)| begins <= wall && wall <= ends;
@@ -52,16 +61,17 @@ pub(super) fn chain(
     let between: Vec<CertificateDer<'_>> = sent.iter().take(LONGEST_CHAIN).chain(&authority.between).cloned().collect();
     let lists: Option<Vec<&CertRevocationList<'_>>> =
         authority.lists.as_ref().map(|lists| lists.iter().map(|list| &list.revoked).collect());
+    let (unknown, stale) = match untold {
+        Untold::Refused => (UnknownStatusPolicy::Deny, ExpirationPolicy::Enforce),
+        Untold::Passed => (UnknownStatusPolicy::Allow, ExpirationPolicy::Ignore),
+    };
     let revocation = match lists.as_deref() {
         None => None,
+        Some([]) if untold == Untold::Passed => None,
         Some(lists) => match RevocationOptionsBuilder::new(lists) {
-            Ok(options) => Some(
-                options
-                    .with_depth(RevocationCheckDepth::Chain)
-                    .with_status_policy(UnknownStatusPolicy::Deny)
-                    .with_expiration_policy(ExpirationPolicy::Enforce)
-                    .build(),
-            ),
+            Ok(options) => {
+                Some(options.with_depth(RevocationCheckDepth::Chain).with_status_policy(unknown).with_expiration_policy(stale).build())
+            }
             // It should have lists, and none of them can be used. Whether the certificate is this authority's at all is still to be told.
             Err(_) => {
                 path(leaf, &anchors, &between, wall, None)?;

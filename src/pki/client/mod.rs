@@ -5,6 +5,7 @@
 mod authority;
 mod certificate;
 mod check;
+mod kept;
 mod list;
 mod names;
 mod refusal;
@@ -29,6 +30,7 @@ use crate::clock::Time;
 use crate::crypto::sha256;
 use crate::model::{capped, visible};
 use authority::Authority;
+use check::Untold;
 
 /// Who is trusted to name people. Immutable; made anew when the config or one of its files changes.
 #[derive(Clone, Debug, Default)]
@@ -64,11 +66,22 @@ impl ClientTrust {
     ///
     /// Where several authorities lead to it, the nearest one speaks; where one of them refuses it, it is refused.
     pub fn check(&self, chain: &[CertificateDer<'_>], wall: Time) -> Result<TrustedCertificate, CertificateRefusal> {
+        self.judge(chain, Untold::Refused, wall)
+    }
+
+    /// Looks again at a certificate that was found good, by what [`TrustedCertificate::chain`] gave then. A list that is missing or out of date
+    /// refuses nothing here, but whom it names is revoked all the same.
+    pub fn check_again(&self, chain: &[u8], wall: Time) -> Result<TrustedCertificate, CertificateRefusal> {
+        let chain = kept::unpacked(chain).ok_or(CertificateRefusal::Unreadable)?;
+        self.judge(&chain, Untold::Passed, wall)
+    }
+
+    fn judge(&self, chain: &[CertificateDer<'_>], untold: Untold, wall: Time) -> Result<TrustedCertificate, CertificateRefusal> {
         let (leaf, sent) = chain.split_first().ok_or(CertificateRefusal::Unreadable)?;
         let parsed = parse(leaf).map_err(|_| CertificateRefusal::Unreadable)?;
         let mut nearest: Option<(usize, &Arc<Authority>)> = None;
         for authority in &self.authorities {
-            match check::chain(authority, leaf, sent, wall) {
+            match check::chain(authority, leaf, sent, untold, wall) {
                 Ok(between) if nearest.is_none_or(|(least, _)| between < least) => nearest = Some((between, authority)),
                 Ok(_) | Err(CertificateRefusal::UnknownAuthority) => {}
                 Err(refusal) => return Err(refusal),
@@ -86,6 +99,7 @@ impl ClientTrust {
             not_after: not_after(leaf).map_err(|_| CertificateRefusal::Unreadable)?,
             matched,
             authority: authority.clone(),
+            chain: kept::packed(leaf, sent),
         })
     }
 
@@ -137,6 +151,12 @@ impl ClientTrust {
     pub fn without(&self, digests: &[[u8; 32]]) -> Self {
         let kept = self.authorities.iter().filter(|authority| !digests.contains(&digest(authority)));
         Self { authorities: kept.cloned().collect(), stamps: self.stamps.clone() }
+    }
+
+    /// Whether the certificates of every authority could be read: else nobody can say that an authority was withdrawn. The gateway's own may
+    /// not be made yet.
+    pub fn is_complete(&self) -> bool {
+        self.authorities.iter().all(|authority| !authority.anchors.is_empty() || authority.source.keeper == Keeper::Gateway)
     }
 
     pub fn is_empty(&self) -> bool {

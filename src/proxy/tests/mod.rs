@@ -1,6 +1,7 @@
 //! A client and a back office on real sockets, written by hand byte for byte, with the proxy between them.
 
 mod bodies;
+mod departure;
 mod exchange;
 mod fields;
 mod permit;
@@ -138,7 +139,7 @@ impl Gate {
 
     fn desk(&self) -> Desk {
         let (pool, backend, durability) = (self.pool.clone(), self.backend.clone(), self.durability);
-        Desk { pool, backend, durability, line: Arc::default(), scripts: Rc::default() }
+        Desk { pool, backend, durability, line: Arc::default(), scripts: Rc::default(), departure: Departure::default() }
     }
 }
 
@@ -156,6 +157,7 @@ struct Desk {
     durability: Durability,
     line: Arc<Line>,
     scripts: Rc<RefCell<Vec<Script>>>,
+    departure: Departure,
 }
 
 impl Desk {
@@ -184,7 +186,7 @@ impl Desk {
         };
         let (permit, script) = permit::permit(self.durability);
         self.scripts.borrow_mut().push(script);
-        Ok(match forward(&self.pool, &self.backend, permit, Box::new(inbound), &path).await {
+        Ok(match forward(&self.pool, &self.backend, permit, Box::new(inbound), &path, &self.departure).await {
             Ok(response) => response.map(Either::Left),
             Err(failure) => {
                 failure.receipt.close(500, failure.bytes_up, 0, End::Refused);

@@ -15,11 +15,21 @@ fn new(n: u8) -> NewCertificate {
         subject: "CN=wang".into(),
         issuer: "CN=city".into(),
         not_after: later(86_400),
+        chain: None,
     }
 }
 
+/// As it was shown with that chain.
+fn shown(token: TokenId, n: u8, chain: &[u8]) -> NewCertificate {
+    NewCertificate { token, chain: Some(chain.into()), ..new(n) }
+}
+
+fn own(key: &[u8]) -> OwnCertificate<'_> {
+    OwnCertificate { key, pem: "-----BEGIN CERTIFICATE-----" }
+}
+
 async fn issue(store: &Store, name: &str, account: AccountId, n: u8) -> CertificateChange {
-    store.issue_certificate(&serial(name), account, &new(n), &[n], NOW).await.unwrap()
+    store.issue_certificate(&serial(name), account, &new(n), own(&[n]), NOW).await.unwrap()
 }
 
 async fn stored(store: &Store, n: u8) -> Option<StoredCertificate> {
@@ -41,12 +51,12 @@ async fn a_certificate_that_was_issued_opens_once_its_holder_has_shown_it() {
     let CertificateChange::Done { token, .. } = issue(&store, "UK-1", wang.id, 1).await else { panic!() };
     let issued = stored(&store, 1).await.unwrap();
     assert_eq!((issued.holder, issued.state, issued.serial.as_str()), (Some(wang.id), TokenState::Issued, "UK-1"));
-    assert!(store.use_usb_key(token, later(5)).await.unwrap());
+    assert!(store.use_usb_key(&shown(token, 1, b"chain"), later(5)).await.unwrap());
     assert!(opens(&stored(&store, 1).await));
     assert_eq!(store.token(&serial("UK-1")).await.unwrap().unwrap().last_used, Some(later(5)));
     assert_eq!(stored(&store, 2).await, None);
     store.change_token(&serial("UK-1"), TokenState::Suspended, NOW).await.unwrap();
-    assert!(!store.use_usb_key(token, later(6)).await.unwrap());
+    assert!(!store.use_usb_key(&shown(token, 1, b"chain"), later(6)).await.unwrap());
 }
 
 #[tokio::test]
@@ -68,11 +78,11 @@ async fn a_certificate_that_was_superseded_or_revoked_counts_no_more_and_never_c
     let (_directory, store) = store().await;
     let (wang, _) = enrolled(&store, "wang", 1).await;
     let CertificateChange::Done { token, .. } = issue(&store, "UK-1", wang.id, 1).await else { panic!() };
-    assert!(store.use_usb_key(token, NOW).await.unwrap());
-    assert!(matches!(store.renew_certificate(&serial("uk-1"), &new(2), &[2], NOW).await.unwrap(), CertificateChange::Done { .. }));
+    assert!(store.use_usb_key(&shown(token, 1, b"chain"), NOW).await.unwrap());
+    assert!(matches!(store.renew_certificate(&serial("uk-1"), &new(2), own(&[2]), NOW).await.unwrap(), CertificateChange::Done { .. }));
     assert!(!opens(&stored(&store, 1).await) && opens(&stored(&store, 2).await));
     assert!(!store.register_certificate(&new(1), wang.id, NOW).await.unwrap(), "it was superseded");
-    assert_eq!(store.renew_certificate(&serial("UK-1"), &new(1), &[1], NOW).await.unwrap(), CertificateChange::Taken);
+    assert_eq!(store.renew_certificate(&serial("UK-1"), &new(1), own(&[1]), NOW).await.unwrap(), CertificateChange::Taken);
     assert!(opens(&stored(&store, 2).await), "a renewal that fails changes nothing");
     let done = CertificateChange::Done { token, ended: vec![] };
     assert_eq!(store.revoke_certificate(&serial("UK-1"), NOW).await.unwrap(), done);
@@ -113,7 +123,58 @@ async fn only_a_usb_key_that_is_not_in_other_hands_is_given_a_certificate() {
     assert_eq!(issue(&store, "UK-1", li.id, 2).await, CertificateChange::Not(TokenState::Issued));
     assert_eq!(issue(&store, "UK-2", li.id, 1).await, CertificateChange::Taken);
     assert_eq!(store.token(&serial("UK-2")).await.unwrap(), None, "all or nothing");
-    assert_eq!(store.renew_certificate(&serial("UK-9"), &new(3), &[3], NOW).await.unwrap(), CertificateChange::NoSuch);
+    assert_eq!(store.renew_certificate(&serial("UK-9"), &new(3), own(&[3]), NOW).await.unwrap(), CertificateChange::NoSuch);
     store.change_token(&serial("UK-1"), TokenState::Revoked, NOW).await.unwrap();
-    assert_eq!(store.renew_certificate(&serial("UK-1"), &new(3), &[3], NOW).await.unwrap(), CertificateChange::Not(TokenState::Revoked));
+    assert_eq!(
+        store.renew_certificate(&serial("UK-1"), &new(3), own(&[3]), NOW).await.unwrap(),
+        CertificateChange::Not(TokenState::Revoked)
+    );
+}
+
+#[tokio::test]
+async fn the_certificate_that_counts_is_kept_as_it_was_issued_and_no_other_is_shown() {
+    let (_directory, store) = store().await;
+    let (wang, _) = enrolled(&store, "wang", 1).await;
+    let in_force = async |name: &str| store.certificate_in_force(&serial(name)).await.unwrap();
+    assert_eq!(in_force("UK-1").await, None);
+    issue(&store, "UK-1", wang.id, 1).await;
+    let second = OwnCertificate { key: &[2], pem: "second" };
+    store.renew_certificate(&serial("UK-1"), &new(2), second, NOW).await.unwrap();
+    let kept = CertificateInForce { number: "02".into(), not_after: later(86_400), pem: Some("second".into()) };
+    assert_eq!(in_force("uk-1").await, Some(kept));
+    let foreign = new(7);
+    assert!(store.register_certificate(&foreign, wang.id, NOW).await.unwrap());
+    assert_eq!(in_force(&foreign.serial()).await.and_then(|found| found.pem), None, "another authority issued it");
+    store.revoke_certificate(&serial("UK-1"), NOW).await.unwrap();
+    assert_eq!(in_force("UK-1").await, None);
+    issue(&store, "UK-3", wang.id, 3).await;
+    store.change_token(&serial("UK-3"), TokenState::Lost, NOW).await.unwrap();
+    assert_eq!(in_force("UK-3").await, None);
+}
+
+#[tokio::test]
+async fn of_a_certificate_the_chain_with_which_it_was_shown_last_is_kept_while_it_counts() {
+    let (_directory, store) = store().await;
+    let (wang, _) = enrolled(&store, "wang", 1).await;
+    let CertificateChange::Done { token, .. } = issue(&store, "UK-1", wang.id, 1).await else { panic!() };
+    let foreign = shown(TokenId::fresh(), 2, b"short");
+    assert!(store.register_certificate(&foreign, wang.id, NOW).await.unwrap());
+    let kept = async |token| store.last_shown(&[TokenId::fresh(), token]).await.unwrap().pop().map(|last| last.chain);
+    assert_eq!(kept(token).await, Some(None), "it was issued and never shown");
+    assert_eq!(kept(foreign.token).await, Some(Some(b"short".to_vec())));
+
+    assert!(store.use_usb_key(&shown(token, 1, b"own"), NOW).await.unwrap());
+    assert!(store.use_usb_key(&shown(foreign.token, 2, b"longer"), NOW).await.unwrap());
+    let both = store.last_shown(&[token, foreign.token]).await.unwrap();
+    assert_eq!(both.iter().map(|last| last.chain.clone().unwrap()).collect::<Vec<_>>(), [b"own".to_vec(), b"longer".to_vec()]);
+    assert_eq!((both[0].serial.as_str(), both[0].not_after), ("UK-1", later(86_400)));
+
+    store.change_token(&serial("UK-1"), TokenState::Suspended, NOW).await.unwrap();
+    assert!(!store.use_usb_key(&shown(token, 1, b"other"), NOW).await.unwrap());
+    assert_eq!(kept(token).await, Some(Some(b"own".to_vec())), "it opened nothing");
+    store.change_token(&serial("UK-1"), TokenState::Active, NOW).await.unwrap();
+    store.renew_certificate(&serial("UK-1"), &new(3), own(&[3]), NOW).await.unwrap();
+    assert_eq!(kept(token).await, Some(None), "the one in its place was not shown yet");
+    store.revoke_certificate(&serial("UK-1"), NOW).await.unwrap();
+    assert_eq!(kept(token).await, None);
 }

@@ -57,6 +57,7 @@ async fn whatever_has_a_length_moves_and_nothing_else_does() {
     let session = store.live_sessions().await.unwrap().remove(0);
     let code = Code {
         session: session.session.id,
+        asker: hash(9),
         host: crate::model::Host::parse("sites.localhost").unwrap(),
         nonce: hash(1),
         return_path: "/".to_owned(),

@@ -151,6 +151,31 @@ async fn an_enrolment_by_letter_does_not_complete_without_its_code_token() {
 }
 
 #[tokio::test]
+async fn an_enrolment_by_letter_that_was_begun_ends_with_the_loss_of_its_token() {
+    let (_directory, store, _) = with_letter(1).await;
+    assert!(matches!(store.begin_enrolment_by_letter(hash(1), &serial("F1"), hash(2), NOW).await.unwrap(), LetterOpening::Begun(_)));
+    assert!(store.enrolment(hash(2), NOW).await.unwrap().is_some());
+    store.change_token(&serial("F1"), TokenState::Lost, NOW).await.unwrap();
+    assert_eq!(store.enrolment(hash(2), NOW).await.unwrap(), None);
+    assert_eq!(store.complete_enrolment(hash(2), NOW).await.unwrap(), Completion::Gone);
+}
+
+#[tokio::test]
+async fn whoever_begins_anew_gets_no_letter_and_no_token_by_a_list() {
+    let (_directory, store) = stocked(&["F1", "F2"]).await;
+    let (wang, _) = enrolled(&store, "wang", 1).await;
+    store.reopen_account(wang.id, hash(9), later(900), NOW).await.unwrap().unwrap();
+    store.issue_token(&serial("F1"), wang.id, NOW).await.unwrap();
+    assert_eq!(store.letters_due(NOW).await.unwrap(), vec![]);
+    let letter = NewLetter { account: wang.id, token: serial("F1"), code: hash(1) };
+    assert_eq!(store.make_letters(&[letter], later(1000)).await.unwrap(), vec![]);
+    assert!(store.begin_enrolment(hash(9), hash(2), NOW).await.unwrap().is_some(), "the link that two have made is still there");
+    let account = store.account(wang.id).await.unwrap().unwrap();
+    let listed = Newcomer { account, is_known: true, token: Some(serial("F2")) };
+    assert!(store.import_people(&[listed], NOW).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_security_key_of_the_inventory_becomes_the_first_key_that_its_holder_registers() {
     let (_directory, store) = store().await;
     let id = TokenId::fresh();
@@ -176,4 +201,58 @@ async fn a_security_key_of_the_inventory_becomes_the_first_key_that_its_holder_r
     assert!(held.iter().all(|token| (token.kind, token.state) == (TokenKind::WebAuthn, TokenState::Active)));
     assert_eq!(held.iter().filter(|token| token.id == id && token.serial == serial("YK-7")).count(), 1);
     assert_eq!((held.len(), store.keys(wang.account.id).await.unwrap().len()), (2, 2));
+}
+
+/// `wang` holds a USB-KEY whose certificate the gateway knows, and has a letter for it.
+async fn with_usb_key() -> (tempfile::TempDir, Store, Account) {
+    let (directory, store) = store().await;
+    let wang = newcomer("wang", None);
+    store.import_people(std::slice::from_ref(&wang), NOW).await.unwrap();
+    store.issue_certificate(&serial("UK-7"), wang.account.id, &certificate(1), OwnCertificate { key: &[1], pem: "" }, NOW).await.unwrap();
+    (directory, store, wang.account)
+}
+
+fn certificate(n: u8) -> NewCertificate {
+    NewCertificate {
+        token: TokenId::fresh(),
+        fingerprint: [n; 32],
+        number: format!("{n:02x}"),
+        subject: "CN=wang".into(),
+        issuer: "CN=yumen".into(),
+        not_after: later(86_400),
+        chain: None,
+    }
+}
+
+#[tokio::test]
+async fn a_letter_is_made_for_a_usb_key_as_long_as_its_certificate_counts() {
+    let (_directory, store, wang) = with_usb_key().await;
+    let letter = NewLetter { account: wang.id, token: serial("UK-7"), code: hash(1) };
+    assert_eq!(store.letters_due(NOW).await.unwrap()[0].token, serial("UK-7"));
+    assert_eq!(store.make_letters(std::slice::from_ref(&letter), later(1000)).await.unwrap(), [wang.id]);
+    store.revoke_certificate(&serial("UK-7"), NOW).await.unwrap();
+    assert_eq!(store.letters_due(NOW).await.unwrap(), [], "nobody could tell that it is this one that is shown");
+    assert_eq!(store.make_letters(&[letter], later(1000)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_enrolment_by_letter_does_not_complete_without_its_usb_key() {
+    let (_directory, store, wang) = with_usb_key().await;
+    let letter = NewLetter { account: wang.id, token: serial("UK-7"), code: hash(1) };
+    store.make_letters(&[letter], later(1000)).await.unwrap();
+    let browser = hash(9);
+    let LetterOpening::Begun(begun) = store.begin_enrolment_by_letter(hash(1), &serial("UK-7"), browser, NOW).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(begun.to_show, Some(serial("UK-7")));
+    store.save_enrolment_password(browser, "$argon2id$test", NOW).await.unwrap();
+    store.add_enrolment_key(browser, &new_key(1), NOW).await.unwrap();
+    assert_eq!(store.complete_enrolment(browser, NOW).await.unwrap(), Completion::Unfinished, "a key is not the token");
+    store.show_enrolment_certificate(browser, &certificate(2), true, NOW).await.unwrap();
+    assert_eq!(store.complete_enrolment(browser, NOW).await.unwrap(), Completion::Unfinished, "neither is another USB-KEY");
+    store.show_enrolment_certificate(browser, &certificate(1), true, NOW).await.unwrap();
+    assert_eq!(store.enrolment(browser, NOW).await.unwrap().unwrap().to_show, None);
+    assert!(matches!(store.complete_enrolment(browser, NOW).await.unwrap(), Completion::Done(_)));
+    assert_eq!(token(&store, "UK-7").await.state, TokenState::Active);
+    assert_eq!(store.certificate([2; 32]).await.unwrap(), None);
 }

@@ -1,7 +1,7 @@
 //! What is proved in a session, and what becomes of it.
 
 use super::super::*;
-use super::sessions::{host, session};
+use super::sessions::{code, host, session};
 use super::{NOW, enrolled, hash, later, store};
 use crate::model::{AccountState, Factor, Proof, TokenId, TokenState};
 
@@ -16,11 +16,19 @@ async fn a_proof_takes_the_place_of_the_one_by_the_same_token_and_the_portals_to
     let one = session(&account, key.id);
     let portal = host("gate.localhost");
     store.create_session(&one, &portal, hash(1)).await.unwrap();
-    store.add_host_token(one.id, &host("sites.localhost"), hash(2), NOW).await.unwrap();
+    store.add_host_token(hash(1), &host("sites.localhost"), hash(2), NOW).await.unwrap();
+    assert!(store.put_code(hash(5), &code(one.id, hash(1)), NOW).await.unwrap());
     assert!(store.step_up(one.id, &by(key.id, 60), &portal, hash(3), later(60)).await.unwrap());
+    assert_eq!(store.spend_code(hash(5), NOW).await.unwrap(), None, "what the old token had asked for is gone with it");
+    assert!(!store.put_code(hash(6), &code(one.id, hash(1)), NOW).await.unwrap());
+    assert_eq!(store.add_host_token(hash(1), &host("sites.localhost"), hash(7), NOW).await.unwrap(), None);
+    assert!(store.put_code(hash(6), &code(one.id, hash(3)), NOW).await.unwrap());
     let live = store.live_sessions().await.unwrap().remove(0);
     assert_eq!(live.proofs, [by(key.id, 60)]);
-    assert_eq!(live.tokens, [(host("sites.localhost"), hash(2)), (portal.clone(), hash(3))], "the old token of the portal is gone");
+    let token = |name: &str, n, proof| StoredHostToken { host: host(name), hash: hash(n), proofs: vec![proof] };
+    let sign_in = Proof { token: key.id, factor: one.factor, at: NOW };
+    let tokens = [token("sites.localhost", 2, sign_in), token("gate.localhost", 3, by(key.id, 60))];
+    assert_eq!(live.tokens, tokens, "the old token of the portal is gone, and the app's is as it was");
     assert_eq!(live.hosts[&portal], NOW, "the portal goes on from when it was last active");
     assert_eq!(live.session, one, "the sign-in stays what it was");
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::*;
 use super::{NOW, enrolled, hash, later, store};
+use crate::crypto::TokenHash;
 use crate::model::{Account, AccountState, Factor, Host, Proof, SessionId, TokenId};
 
 pub(super) fn host(name: &str) -> Host {
@@ -22,6 +23,10 @@ pub(super) fn session(account: &Account, key: TokenId) -> Session {
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
         user_agent: "test".to_owned(),
     }
+}
+
+pub(super) fn code(session: SessionId, asker: TokenHash) -> Code {
+    Code { session, asker, host: host("sites.localhost"), nonce: hash(9), return_path: "/a?b".to_owned(), expires: later(30) }
 }
 
 fn proof(token: TokenId, at: crate::clock::Time) -> Proof {
@@ -57,7 +62,7 @@ async fn only_an_active_account_with_the_key_gets_a_session() {
             session: again,
             account: account.clone(),
             proofs: vec![proof(key.id, NOW)],
-            tokens: vec![(portal.clone(), hash(4))],
+            tokens: vec![StoredHostToken { host: portal.clone(), hash: hash(4), proofs: vec![proof(key.id, NOW)] }],
             hosts: [(portal, NOW)].into()
         }]
     );
@@ -72,8 +77,8 @@ async fn ending_a_session_takes_its_tokens_codes_and_proofs_along() {
     let (one, two) = (session(&account, key.id), session(&account, key.id));
     store.create_session(&one, &host("gate.localhost"), hash(1)).await.unwrap();
     store.create_session(&two, &host("gate.localhost"), hash(2)).await.unwrap();
-    assert_eq!(store.add_host_token(one.id, &host("sites.localhost"), hash(3), NOW).await.unwrap(), Some(vec![]));
-    let code = Code { session: one.id, host: host("sites.localhost"), nonce: hash(9), return_path: "/".to_owned(), expires: later(30) };
+    assert_eq!(store.add_host_token(hash(1), &host("sites.localhost"), hash(3), NOW).await.unwrap(), Some(vec![]));
+    let code = code(one.id, hash(1));
     assert!(store.put_code(hash(4), &code, NOW).await.unwrap());
     let proof = Step { account: account.id, session: Some(one.id), expires: later(300) };
     store.put_step(hash(5), StepKind::KeyAnswered, &proof, NOW).await.unwrap();
@@ -83,8 +88,8 @@ async fn ending_a_session_takes_its_tokens_codes_and_proofs_along() {
     assert_eq!(store.spend_code(hash(4), NOW).await.unwrap(), None);
     assert!(!store.put_code(hash(6), &code, NOW).await.unwrap());
     assert_eq!(store.step(hash(5), StepKind::KeyAnswered, NOW).await.unwrap(), None);
-    assert_eq!(store.add_host_token(one.id, &host("sites.localhost"), hash(7), NOW).await.unwrap(), None);
-    store.add_host_token(two.id, &host("sites.localhost"), hash(8), later(10)).await.unwrap();
+    assert_eq!(store.add_host_token(hash(1), &host("sites.localhost"), hash(7), NOW).await.unwrap(), None);
+    store.add_host_token(hash(2), &host("sites.localhost"), hash(8), later(10)).await.unwrap();
     let hosts = [(host("gate.localhost"), later(60))].into();
     let touch = Touch { session: two.id, signed_in: NOW, last_active: later(60), hosts };
     store.touch(&[touch]).await.unwrap();
@@ -103,10 +108,10 @@ async fn a_fifth_token_for_one_host_takes_the_place_of_the_first() {
     let one = session(&account, key.id);
     store.create_session(&one, &host("gate.localhost"), hash(100)).await.unwrap();
     for n in 1..=4 {
-        let dropped = store.add_host_token(one.id, &host("sites.localhost"), hash(n), later(u64::from(n))).await.unwrap();
+        let dropped = store.add_host_token(hash(100), &host("sites.localhost"), hash(n), later(u64::from(n))).await.unwrap();
         assert_eq!(dropped, Some(vec![]));
     }
-    let dropped = store.add_host_token(one.id, &host("sites.localhost"), hash(5), later(5)).await.unwrap();
+    let dropped = store.add_host_token(hash(100), &host("sites.localhost"), hash(5), later(5)).await.unwrap();
     assert_eq!(dropped, Some(vec![hash(1)]));
 }
 
@@ -116,7 +121,7 @@ async fn of_fifty_who_spend_a_code_at_once_one_wins() {
     let (account, key) = enrolled(&store, "wang li", 1).await;
     let one = session(&account, key.id);
     store.create_session(&one, &host("gate.localhost"), hash(1)).await.unwrap();
-    let code = Code { session: one.id, host: host("sites.localhost"), nonce: hash(9), return_path: "/a?b".to_owned(), expires: later(30) };
+    let code = code(one.id, hash(1));
     store.put_code(hash(2), &code, NOW).await.unwrap();
     store.put_code(hash(3), &code, NOW).await.unwrap();
     let spends = (0..50).map(|_| {

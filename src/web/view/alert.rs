@@ -67,14 +67,22 @@ alerts! {
     KeySynced Error "alert-key-synced",
     /// Nobody vouches for the hardware of this USB-KEY.
     UsbKeyNotHardware Error "alert-usb-key-not-hardware",
+    /// An app on a phone can be copied.
+    PhoneAppNotEnough Error "alert-phone-app-not-enough",
     /// The key's counter went back, so that there may be two of it.
     KeySuspended Error "alert-key-suspended",
     /// Not of a make that any app would let in.
     KeyOfOtherMake Error "alert-key-of-other-make",
     /// A code that no token of hers shows now, or that was used before.
     CodeWrong Error "alert-code-wrong",
+    /// Of another's token, which she reads out.
+    CodesNotInARow Error "alert-codes-not-in-a-row",
     CodeForStaff Error "alert-code-for-staff",
     KeyKnown Error "alert-key-known",
+    /// Its certificate is registered, or its token was taken back.
+    UsbKeyTaken Error "alert-usb-key-taken",
+    /// Its key may be a file.
+    UsbKeyForStaff Error "alert-usb-key-for-staff",
     KeyNameInvalid Error "alert-key-name-invalid",
     ChallengeExpired Error "alert-challenge-expired",
     LastKey Error "alert-last-key",
@@ -129,6 +137,8 @@ alerts! {
     ChangedMeanwhile Error "alert-changed-meanwhile",
     NobodyToConfirm Error "alert-nobody-to-confirm",
     NothingToProveBy Error "alert-nothing-to-prove-by",
+    /// The account was somebody's, and its link is made by security administrators.
+    BeginsAnew Error "alert-begins-anew",
     /// The code that belongs to a link.
     HalfWrong Error "alert-half-wrong",
     TokensImported { count } Done "alert-tokens-imported",

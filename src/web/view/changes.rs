@@ -28,6 +28,8 @@ impl ChangeRow {
             Proposal::Enable { person } => ("change-enable", person.name.as_str()),
             Proposal::IssueToken { to, .. } => ("change-issue-token", to.name.as_str()),
             Proposal::ResumeToken { holder, .. } => ("change-resume-token", holder.name.as_str()),
+            Proposal::IssueCertificate { to, .. } => ("change-issue-certificate", to.name.as_str()),
+            Proposal::RenewCertificate { holder, .. } => ("change-renew-certificate", holder.name.as_str()),
             Proposal::NewToken { person, .. } => ("change-new-token", person.name.as_str()),
             Proposal::NewPassword { person, .. } => ("change-new-password", person.name.as_str()),
             Proposal::EnrolAnew { person, .. } => ("change-enrol-anew", person.name.as_str()),
@@ -82,6 +84,16 @@ impl ChangeRow {
             Proposal::IssueToken { serial, kind, to: person, .. } | Proposal::ResumeToken { serial, kind, holder: person, .. } => {
                 facts.push((frame.t("token-serial"), own(serial.as_str())));
                 facts.push((frame.t("token-kind"), frame.token_kind(kind)));
+                facts.extend(person_facts(frame, person));
+            }
+            Proposal::IssueCertificate { serial, to: person, key, days, .. }
+            | Proposal::RenewCertificate { serial, holder: person, key, days, .. } => {
+                facts.push((frame.t("token-serial"), own(serial.as_str())));
+                facts.push((frame.t("change-key"), own(key.digest())));
+                facts.push((frame.t("change-days"), own(&days.to_string())));
+                if let Proposal::RenewCertificate { before, .. } = &self.proposal {
+                    facts.push((frame.t("change-certificate-before"), before.as_deref().map_or_else(|| frame.t("none"), own)));
+                }
                 facts.extend(person_facts(frame, person));
             }
             Proposal::NewToken { person, lost } | Proposal::EnrolAnew { person, lost } => {

@@ -29,11 +29,15 @@ pub struct EnrolPasswordView {
 pub struct EnrolKeyView {
     pub frame: Frame,
     pub name: String,
-    /// What is registered so far; with one key or code token the person may finish.
+    /// What is registered so far; with one key, USB-KEY or code token the person may finish.
     pub keys: Vec<KeyRow>,
     /// The serial numbers of the code tokens that she has shown.
     pub shown: Vec<String>,
-    /// The code token that came with her letter, which she has to show before she can finish.
+    /// The USB-KEY that she has shown.
+    pub usb_key: Option<UsbKeyRow>,
+    /// USB-KEYs are taken here.
+    pub takes_usb_key: bool,
+    /// The token that came with her letter, which she has to show before she can finish.
     pub to_show: Option<String>,
     /// There is a code token that she can show.
     pub takes_code: bool,
@@ -43,12 +47,38 @@ pub struct EnrolKeyView {
 
 impl EnrolKeyView {
     fn may_finish(&self) -> bool {
-        self.to_show.is_none() && !(self.keys.is_empty() && self.shown.is_empty())
+        self.to_show.is_none() && !(self.keys.is_empty() && self.shown.is_empty() && self.usb_key.is_none())
+    }
+
+    /// What is asked for.
+    fn title(&self) -> &'static str {
+        match (self.takes_usb_key, self.takes_code) {
+            (true, _) => "enrol-any-title",
+            (false, true) => "enrol-token-title",
+            (false, false) => "enrol-key-title",
+        }
+    }
+
+    /// What there is.
+    fn heading(&self) -> &'static str {
+        match (self.keys.is_empty(), self.shown.is_empty()) {
+            (false, _) => "enrol-key-registered",
+            (true, false) => "enrol-token-shown",
+            (true, true) => "enrol-usb-key-shown",
+        }
     }
 
     fn number_of_next_key(&self) -> u64 {
         number_after(self.keys.len())
     }
+}
+
+#[derive(Clone, Debug)]
+pub struct UsbKeyRow {
+    /// Of its token.
+    pub serial: String,
+    /// The name in its certificate.
+    pub subject: String,
 }
 
 pub(super) fn number_after(keys: usize) -> u64 {
@@ -60,8 +90,25 @@ pub(super) fn number_after(keys: usize) -> u64 {
 pub struct EnrolDoneView {
     pub frame: Frame,
     pub name: String,
-    /// She has a code token and no key.
-    pub by_code: bool,
+    pub by: SignsInBy,
+}
+
+/// What she signs in with from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignsInBy {
+    Key,
+    UsbKey,
+    Code,
+}
+
+impl EnrolDoneView {
+    fn text(&self) -> &'static str {
+        match self.by {
+            SignsInBy::Key => "enrol-done-text",
+            SignsInBy::UsbKey => "enrol-done-text-usb-key",
+            SignsInBy::Code => "enrol-done-text-code",
+        }
+    }
 }
 
 #[derive(Clone, Debug, Template)]

@@ -17,6 +17,7 @@ mod people;
 #[cfg(test)]
 mod people_samples;
 mod portal;
+mod problems;
 mod recover;
 #[cfg(test)]
 mod samples;
@@ -38,7 +39,7 @@ pub use console::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, AllSessionsView, ConfirmView, ConfirmedAct, InvitationView,
     InviteForm, ManagesUnit, SessionsFilter, UnitRow, UnitsView,
 };
-pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView};
+pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, SignsInBy, UsbKeyRow};
 pub use error::{ErrorKind, ErrorView};
 pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
@@ -53,8 +54,8 @@ pub use sign_in::{KeyFirst, OnwardView, SignInKeyView, SignInView, SignedOutView
 pub use step_up::{FormKeptView, KeptField, KeptForm, KeptState, KeptValue, KeptView, StepUpView};
 pub use terminal::{TerminalStage, TerminalView};
 pub use tokens::{
-    ConfirmTokenView, DeliveryProblem, ImportView, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView, TokensFilter,
-    TokensView,
+    AstrayTokenView, ConfirmTokenView, DeliveryProblem, ImportView, Rehearsed, TokenAct, TokenActions, TokenHolder, TokenRow, TokenView,
+    TokensFilter, TokensView,
 };
 pub use unit::{UnitMember, UnitView};
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use super::Frame;
+use super::{Frame, problems};
+use crate::admin::RowReason;
 use crate::lang::{self, Value};
 
 /// The code and the serial number as they were typed; the script fills in the code that a scanned address carries.
@@ -47,8 +48,13 @@ pub struct PersonProblem {
     pub line: u64,
     /// As the file names it; none: the whole row, or the whole file.
     pub column: Option<&'static str>,
-    /// In English.
-    pub why: String,
+    pub reason: RowReason,
+}
+
+impl PersonProblem {
+    fn why(&self, frame: &Frame) -> Cow<'static, str> {
+        problems::of_row(frame, &self.reason)
+    }
 }
 
 impl PeopleImportView {

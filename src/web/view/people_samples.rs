@@ -3,9 +3,18 @@
 use askama::Template;
 
 use super::samples::Typed;
-use super::{Alert, EnrolLetterView, Frame, LettersView, PeopleImportView, PeopleLooked, PersonProblem};
+use super::{Alert, DeliveryProblem, EnrolLetterView, Frame, LettersView, PeopleImportView, PeopleLooked, PersonProblem};
+use crate::admin::RowReason;
 use crate::lang::Language;
 use crate::model::Role;
+use crate::oath::Reason;
+
+pub(super) fn delivery_problems(typed: Typed) -> Vec<DeliveryProblem> {
+    vec![
+        DeliveryProblem::InLine { line: 7, reason: Reason::NotXml(typed.key.into()) },
+        DeliveryProblem::Known { serial: "FT-0042A".into() },
+    ]
+}
 
 pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, askama::Result<String>)> {
     let stranger = |alert| Frame::portal(language, "/enrol/letter", "csrf-token".into()).alert(alert);
@@ -14,8 +23,8 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
     };
     let import = |text: &str, found| PeopleImportView { frame: staff("/console/accounts/import"), text: text.into(), found };
     let problems = vec![
-        PersonProblem { line: 7, column: Some("unit"), why: typed.key.into() },
-        PersonProblem { line: 9, column: None, why: typed.key.into() },
+        PersonProblem { line: 7, column: Some("role"), reason: RowReason::UnknownRole(typed.key.into()) },
+        PersonProblem { line: 9, column: None, reason: RowReason::UnknownColumn(typed.key.into()) },
     ];
     let letters = |units: Vec<String>, waiting| LettersView {
         frame: staff("/console/accounts/letters").alert(Some(Alert::PeopleImported { count: waiting })),

@@ -1,6 +1,7 @@
 //! One sample of every page, for the tests: with hostile texts or with usual ones.
 
 mod changes;
+mod enrol;
 mod keys;
 
 use askama::Template;
@@ -165,16 +166,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     let confirm_token =
         |act| ConfirmTokenView { frame: staff("/console/tokens/FT-0042A/lost"), act, token: token(typed, TokenState::Active), sessions: 2 };
     let import = |text: &str, found| ImportView { frame: staff("/console/tokens/import"), text: text.into(), has_key: true, found };
-    let problems = vec![DeliveryProblem::InLine { line: 7, why: typed.key.into() }, DeliveryProblem::Known { serial: "FT-0042A".into() }];
-    let enrol_key = |keys: Vec<KeyRow>, takes_code: bool, shown| EnrolKeyView {
-        frame: stranger("/enrol"),
-        name: typed.name.into(),
-        keys,
-        shown,
-        to_show: takes_code.then(|| "FT-004217".into()),
-        takes_code,
-        ceremony: Some(ceremony()),
-    };
+    let problems = super::people_samples::delivery_problems(typed);
     let mut pages = vec![
         (
             "sign-in",
@@ -249,19 +241,11 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ),
         (
             "usb-key-password",
-            UsbKeyPasswordView { frame: stranger("/sign-in"), return_to: ReturnTo::default(), name: typed.name.into() }.render(),
+            UsbKeyPasswordView { frame: stranger("/sign-in"), return_to: ReturnTo::default(), name: typed.name.into(), first_use: true }
+                .render(),
         ),
         ("signed-out", SignedOutView { frame: stranger("/sign-in"), everywhere: false }.render()),
         ("signed-out-everywhere", SignedOutView { frame: stranger("/sign-in"), everywhere: true }.render()),
-        ("enrol-open", EnrolOpenView { frame: stranger("/enrol"), half: false, token: String::new() }.render()),
-        ("enrol-password", EnrolPasswordView { frame: stranger("/enrol"), name: typed.name.into(), least: 12 }.render()),
-        ("enrol-key", enrol_key(vec![], false, vec![]).render()),
-        ("enrol-key-or-code", enrol_key(vec![], true, vec![]).render()),
-        ("enrol-code", enrol_key(vec![], false, vec!["FT-004217".into()]).render()),
-        ("enrol-key-second", enrol_key(vec![key(typed, "k1", false)], false, vec![]).render()),
-        ("enrol-done", EnrolDoneView { frame: stranger("/enrol"), name: typed.name.into(), by_code: false }.render()),
-        ("enrol-done-code", EnrolDoneView { frame: stranger("/enrol"), name: typed.name.into(), by_code: true }.render()),
-        ("enrol-invalid", EnrolInvalidView { frame: stranger("/enrol") }.render()),
         (
             "portal",
             PortalView {
@@ -368,6 +352,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     ];
     pages.extend(keys::pages(language, typed));
     pages.extend(changes::pages(language, typed));
+    pages.extend(enrol::pages(language, typed, &ceremony()));
     pages.extend(super::people_samples::pages(language, typed));
     pages.extend(staff_samples::pages(language, typed));
     pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));

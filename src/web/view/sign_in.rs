@@ -76,6 +76,8 @@ pub struct UsbKeyPasswordView {
     pub frame: Frame,
     pub return_to: ReturnTo,
     pub name: String,
+    /// It was issued to her, and has not been shown before.
+    pub first_use: bool,
 }
 
 /// The last page of sign-in, which leads on by itself. What follows is a navigation of its own, not the redirects of a form: those

@@ -61,7 +61,10 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
         until: moment(),
         halved: false,
     };
+    let token = token(typed, TokenState::Active);
+    let astray = AstrayTokenView { frame: frame("/console/tokens", Role::SecurityAdministrator), token };
     vec![
+        ("console-token-resync", astray.render()),
         ("unit", unit(everybody, "").render()),
         ("unit-none-fits", unit(vec![], typed.name).render()),
         ("unit-confirm-disable", disable.render()),

@@ -123,6 +123,7 @@ fn what_people_typed_is_shown_and_never_obeyed() {
         "console-people-problems",
         "console-letters",
         "enrol-letter-refused",
+        "enrol-usb-key",
         "console-sessions",
         "console-units",
         "console-changes",
@@ -154,7 +155,7 @@ fn the_options_reach_the_script_as_they_were() {
             }
         }
     }
-    assert_eq!(ceremonies, 16 * Language::ALL.len());
+    assert_eq!(ceremonies, 19 * Language::ALL.len());
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use super::{Frame, Moment, Paging};
+use super::{Frame, Moment, Paging, problems};
 use crate::lang::{self, Value};
 use crate::model::{TokenKind, TokenState};
+use crate::oath::Reason;
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "console_tokens.html")]
@@ -55,6 +56,14 @@ pub struct TokenRow {
     pub last_used: Option<Moment>,
     pub ended: Option<Moment>,
     pub expires: Option<Moment>,
+}
+
+impl TokenRow {
+    /// Whether it shows codes by which somebody could sign in, so that they may go astray.
+    pub fn may_go_astray(&self) -> bool {
+        let shows_codes = matches!(self.kind, TokenKind::Oath | TokenKind::PhoneApp);
+        shows_codes && self.holder.is_some() && matches!(self.state, TokenState::Issued | TokenState::Active)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -158,6 +167,14 @@ impl ConfirmTokenView {
     }
 }
 
+/// Asks for two codes in a row of a token whose codes are not accepted any more.
+#[derive(Clone, Debug, Template)]
+#[template(path = "console_token_resync.html")]
+pub struct AstrayTokenView {
+    pub frame: Frame,
+    pub token: TokenRow,
+}
+
 /// A delivery of seeds, as it was sent to be looked at.
 #[derive(Clone, Debug, Template)]
 #[template(path = "console_tokens_import.html")]
@@ -186,10 +203,14 @@ pub enum Rehearsed {
 
 #[derive(Clone, Debug)]
 pub enum DeliveryProblem {
-    /// `why` is in English.
-    InLine { line: u64, why: String },
+    InLine {
+        line: u64,
+        reason: Reason,
+    },
     /// There is a token of this serial number already.
-    Known { serial: String },
+    Known {
+        serial: String,
+    },
 }
 
 impl DeliveryProblem {
@@ -197,6 +218,13 @@ impl DeliveryProblem {
         match self {
             Self::InLine { line, .. } => frame.t_count("import-line", "line", line),
             Self::Known { serial } => frame.t_name("import-known", "serial", serial),
+        }
+    }
+
+    fn why(&self, frame: &Frame) -> Option<Cow<'static, str>> {
+        match self {
+            Self::InLine { reason, .. } => Some(problems::of_delivery(frame, reason)),
+            Self::Known { .. } => None,
         }
     }
 }

@@ -142,14 +142,51 @@ class Shell:
                 words += ["--data-urlencode", f"{name}={value}"]
         return self.curl(path if path.startswith("http") else self.portal + path, *words)
 
+    def submit(self, page, form, **fields):
+        """Sends a form of a page of the portal."""
+        found = re.search(rf'<form id="{form}" method="post" action="([^"]+)"[^>]*>(.*?)</form>', page, re.S)
+        assert found, f"no form {form}\n{page}"
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', found[2]))
+        return self.at_portal(html.unescape(found[1]), {**hidden, **fields})
+
     def ask(self):
         """Asks the portal for a sign-in by USB-KEY; the address on the other host."""
         _, _, page = self.at_portal("/sign-in")
-        form = re.search(r'<form id="usb-key" method="post" action="([^"]+)">(.*?)</form>', page, re.S)
-        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[2]))
-        status, _, page = self.at_portal(html.unescape(form[1]), fields)
+        status, _, page = self.submit(page, "usb-key")
         assert status == 200, page
+        return self._way(page)
+
+    def _way(self, page):
         return html.unescape(re.search(r'id="show-usb-key"[^>]* href="([^"]+)"', page)[1])
+
+    def open_invitation(self, link):
+        address, _, token = link.partition("#")
+        _, _, page = self.at_portal(address)
+        return self.submit(page, "enrol-open", token=token)
+
+    def open_letter(self, code, serial):
+        _, _, page = self.at_portal("/enrol/letter")
+        return self.submit(page, "enrol-letter", code=code, serial=serial)
+
+    def choose_password(self, person):
+        """The page that asks for tokens."""
+        _, _, page = self.at_portal("/enrol/password")
+        status, leads, page = self.submit(page, "enrol-password", password=person.password, again=person.password)
+        assert status == 303, page
+        return self.at_portal(leads)[2]
+
+    def enrol_with(self, usb_key, **shown):
+        """Shows a USB-KEY in an enrolment; what the other host answers."""
+        _, _, page = self.at_portal("/enrol/usb-key")
+        return self.show(self._way(page), usb_key, **shown)
+
+    def enrolled_with(self, usb_key):
+        """The same, and the page that asks for tokens, to which it leads."""
+        status, leads, page = self.enrol_with(usb_key)
+        assert status == 303 and leads.startswith(self.portal), f"{status}\n{page}"
+        status, leads, page = self.at_portal(leads)
+        assert status == 303, page
+        return self.at_portal(leads)[2]
 
     def show(self, link, usb_key=None, pin=None, certificate=None, *words):
         """Shows a USB-KEY at the other host."""
@@ -157,12 +194,17 @@ class Shell:
             words = (*words, "--engine", "pkcs11", "--key-type", "ENG", "--key", usb_key.uri(pin), "--cert", certificate or usb_key.certificate)
         return self.curl(link, *words)
 
-    def sign_in(self, usb_key):
-        """All of it; what the portal says in the end."""
+    def sign_in(self, usb_key, password=None):
+        """All of it; what the portal says in the end. The first use of one that was issued takes the password too."""
         status, leads, page = self.show(self.ask(), usb_key)
         assert status in (302, 303), f"{status}\n{page}"
         assert leads.startswith(self.portal), leads
-        return self.at_portal(leads)
+        status, leads, page = self.at_portal(leads)
+        if password is not None:
+            assert leads and "/sign-in/usb-key/password" in leads, f"{status} {leads}\n{page}"
+            _, _, page = self.at_portal(leads)
+            status, leads, page = self.submit(page, "usb-key-password", password=password)
+        return status, leads, page
 
     def is_in(self):
         status, _, page = self.at_portal("/")

@@ -2,12 +2,15 @@
 
 use http::{Method, StatusCode};
 use url::Url;
+use yumen::model::TokenId;
 
 use super::{Forger, portal};
+use crate::browser::{Browser, Reply};
 use crate::city::City;
 use crate::forms;
 use crate::house::{House, PASSWORD};
-use crate::usb_key::with_card;
+use crate::two_people::link_on;
+use crate::usb_key::{certificate, with_card};
 
 impl Forger {
     /// Somebody signs in with a certificate that is one factor of two, and puts an app onto her phone.
@@ -26,5 +29,33 @@ impl Forger {
         let page = self.press(&mut xu, &page, "phone-app").await;
         let page = self.use_key(&mut xu, &page).await;
         assert!(page.text().contains("id=\"phone-secret\""), "{}", page.text());
+    }
+
+    /// Wherever a fresh proof is asked for, from somebody who has a USB-KEY: her own tokens, a terminal, a change, and a forgotten password.
+    pub(super) async fn proofs_by_usb_key(&mut self, house: &House, wang: &mut Browser) {
+        let new = certificate(TokenId::fresh(), house.clock.now());
+        let inner = house.gateway().house();
+        assert!(inner.store.register_certificate(&new, house.account_of("wang").await.id, house.clock.now()).await.unwrap());
+
+        let page = wang.open(&portal("/keys")).await;
+        let page = self.press(wang, &page, "key-add").await;
+        self.ask_for_card(wang, &page).await;
+        let (link, ..) = house.asked_terminal().await;
+        let page = wang.open(&link).await;
+        self.ask_for_card(wang, &page).await;
+        let her = house.id_of("xu").await;
+        let page = wang.open(&portal(&format!("/console/accounts/{her}"))).await;
+        let page = wang.submit(&page, &page.form(&format!("/console/accounts/{her}/new-password"))).await;
+        self.ask_for_card(wang, &page).await;
+        let page = wang.open(page.url.as_str()).await;
+        let link = link_on(&wang.use_key(&page).await);
+        let mut xu = house.browser();
+        let page = self.open_link(&mut xu, &link).await;
+        self.ask_for_card(&mut xu, &page).await;
+    }
+
+    async fn ask_for_card(&mut self, browser: &mut Browser, page: &Reply) {
+        let asked = self.press(browser, page, "usb-key").await;
+        assert!(forms::link(&asked.text(), "show-usb-key").is_some(), "{}", asked.text());
     }
 }

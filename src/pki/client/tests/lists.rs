@@ -122,3 +122,59 @@ fn every_authority_between_needs_a_list_and_one_that_was_revoked_takes_its_peopl
     home.put("root.crl", root.list(&[21], FROM, NEXT));
     assert_eq!(check(&["root.crl", "office.crl"]), Err(CertificateRefusal::Revoked));
 }
+
+/// What is said of a chain that was good under `before`, when `after` is what is trusted.
+fn again(before: &ClientTrust, after: &ClientTrust, chain: &[CertificateDer<'_>], now: Time) -> Result<(), CertificateRefusal> {
+    let kept = before.check(chain, NOW).unwrap().chain().clone();
+    after.check_again(&kept, now).map(drop)
+}
+
+#[test]
+fn what_was_good_stays_good_while_no_list_can_be_believed_but_not_once_one_names_it() {
+    let (home, city) = (Home::new(), City::new("city"));
+    let leaf = [city.certify(&person("wang"))];
+    home.put("city.crl", city.list(&[8], FROM, NEXT));
+    let before = with_list(&home, &[&city], &["city.crl"]);
+    assert_eq!(again(&before, &before, &leaf, NOW), Ok(()));
+    assert_eq!(again(&before, &before, &leaf, NOW.plus(DAY * 6)), Ok(()), "the list is out of date");
+    for unreadable in [None, Some(b"hello".to_vec()), Some(City::new("other").list(&[7], FROM, NEXT))] {
+        fs::remove_file(home.path("city.crl")).unwrap();
+        if let Some(bytes) = &unreadable {
+            home.put("city.crl", bytes);
+        }
+        assert_eq!(again(&before, &with_list(&home, &[&city], &["city.crl"]), &leaf, NOW), Ok(()));
+        home.put("city.crl", city.list(&[7], FROM, NEXT));
+        assert_eq!(again(&before, &with_list(&home, &[&city], &["city.crl"]), &leaf, NOW), Err(CertificateRefusal::Revoked));
+    }
+    home.put("city.crl", city.list(&[7], (2027, 1, 1), (2027, 1, 8)));
+    let stale = with_list(&home, &[&city], &["city.crl"]);
+    assert_eq!(refusal(&stale, &leaf[0]), CertificateRefusal::RevocationUnknown);
+    assert_eq!(again(&before, &stale, &leaf, NOW), Err(CertificateRefusal::Revoked), "a list out of date names it");
+}
+
+#[test]
+fn what_was_good_is_good_no_more_when_its_time_is_over_or_its_authority_withdrawn() {
+    let (home, city, root) = (Home::new(), City::new("city"), City::new("root"));
+    let leaf = [city.certify(&person("wang"))];
+    let trust = home.trust(&[&city]);
+    assert_eq!(again(&trust, &trust, &leaf, NOW.plus(DAY * 400)), Err(CertificateRefusal::Expired));
+    assert_eq!(again(&trust, &home.trust(&[&root]), &leaf, NOW), Err(CertificateRefusal::UnknownAuthority));
+    assert_eq!(again(&trust, &ClientTrust::nobody(), &leaf, NOW), Err(CertificateRefusal::UnknownAuthority));
+    assert_eq!(trust.check_again(b"", NOW).unwrap_err(), CertificateRefusal::Unreadable);
+}
+
+#[test]
+fn what_was_shown_with_a_certificate_leads_to_its_authority_again_and_is_refused_with_it() {
+    let (home, root) = (Home::new(), City::new("root"));
+    let office = root.below(numbered(21, City::params("office")));
+    let chain = [office.certify(&person("wang")), office.certificate.der().clone()];
+    let trust = |numbers: &[u64], lists: &[&str]| {
+        home.put("root.crl", root.list(numbers, FROM, NEXT));
+        home.put("office.crl", office.list(&[], FROM, NEXT));
+        with_list(&home, &[&root], lists)
+    };
+    let before = trust(&[], &["root.crl", "office.crl"]);
+    assert_eq!(again(&before, &before, &chain, NOW), Ok(()));
+    assert_eq!(again(&before, &trust(&[], &["root.crl"]), &chain, NOW), Ok(()));
+    assert_eq!(again(&before, &trust(&[21], &["root.crl"]), &chain, NOW), Err(CertificateRefusal::Revoked));
+}

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::super::*;
 use super::{OPTIONS, Typed, moment};
-use crate::admin::{Person, Proposal};
+use crate::admin::{KeyToCertify, Person, Proposal};
 use crate::model::{AccountId, AccountName, PetitionState, Role, Serial, TokenKind, TokenState, UnitName};
 
 const HALF: &str = "7KQ2M-9XW4T";
@@ -46,6 +46,23 @@ fn proposals(typed: Typed) -> Vec<Proposal> {
             kind: TokenKind::WebAuthn,
             state: TokenState::Suspended,
             holder: warden(AccountState::Active),
+        },
+        Proposal::IssueCertificate {
+            serial: serial.clone(),
+            kind: TokenKind::UsbKey,
+            state: None,
+            to: warden(AccountState::Active),
+            key: KeyToCertify::of(b"key"),
+            days: 365,
+        },
+        Proposal::RenewCertificate {
+            serial: serial.clone(),
+            kind: TokenKind::UsbKey,
+            state: TokenState::Active,
+            holder: warden(AccountState::Active),
+            key: KeyToCertify::of(b"key"),
+            days: 365,
+            before: Some("4f2a".repeat(8)),
         },
         Proposal::NewToken { person: warden(AccountState::Active), lost: vec![serial, Serial::parse("K-7").unwrap()] },
         Proposal::NewPassword { person: person(Role::Member, AccountState::Active), by_code: true },

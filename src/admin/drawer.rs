@@ -83,9 +83,14 @@ impl Desk {
         self.recorded(actor, authority.sign(event), change).await
     }
 
-    /// Says until when a token opens doors; it never becomes later than it was.
+    /// Says until when a token of the drawer is to open doors; it never becomes later than it was. What somebody holds keeps its date,
+    /// whatever serial number was mistyped.
     pub async fn limit_token(&self, actor: &Actor, serial: &Serial, until: Time) -> Result<(), AdminError> {
         self.permit(actor, Change::IssueToken)?;
+        let state = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?.state;
+        if state != TokenState::InStock {
+            return Err(AdminError::WrongTokenState { serial: serial.clone(), state });
+        }
         let event = Event::done(Action::TokenLimited).with("serial", serial).with("until", until);
         let change = async { changed(self.store.limit_token(serial, until).await?, serial).map(drop) };
         self.recorded(actor, event, change).await

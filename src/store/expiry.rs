@@ -22,11 +22,11 @@ impl Store {
         rows.iter().map(token).collect()
     }
 
-    /// Says until when a token of the drawer is to open doors; a date that is earlier already stays. One that somebody holds keeps its date.
+    /// Says until when a token opens doors; a date that is earlier already stays.
     pub async fn limit_token(&self, serial: &Serial, until: Time) -> Result<TokenChange, StoreError> {
         let mut write = self.begin().await?;
         let Some(state) = state_of(&mut write, serial).await? else { return Ok(TokenChange::NoSuch) };
-        if state != TokenState::InStock {
+        if matches!(state, TokenState::Lost | TokenState::Revoked | TokenState::Expired) {
             return Ok(TokenChange::Not(state));
         }
         sqlx::query("UPDATE tokens SET expires = $2 WHERE serial = $1 AND (expires IS NULL OR expires > $2)")

@@ -269,6 +269,16 @@ async fn a_token_is_issued_from_the_drawer_to_somebody_who_can_hold_it() {
 }
 
 #[tokio::test]
+async fn only_a_token_of_the_drawer_is_given_a_date() {
+    let (office, day) = (Office::open().await, NOW.plus(std::time::Duration::from_secs(86_400)));
+    let limit = async |name: &str| office.desk.limit_token(&OFFICE, &serial(name), day).await;
+    assert!(matches!(limit("F3").await, Err(AdminError::WrongTokenState { state: TokenState::Active, .. })));
+    limit("F1").await.unwrap();
+    let expires = async |name: &str| office.desk.store.token(&serial(name)).await.unwrap().unwrap().expires;
+    assert_eq!((expires("F1").await, expires("F3").await), (Some(day), None));
+}
+
+#[tokio::test]
 async fn whatever_stops_a_token_ends_what_it_opened_at_once_and_says_who_did_it_when_and_to_what() {
     for (end, action, state) in [
         (TokenEnd::ForNow, Action::TokenSuspended, TokenState::Suspended),

@@ -55,6 +55,11 @@ impl Desk {
         self.declared.changed.swap(false, Ordering::AcqRel)
     }
 
+    /// It could not be declared: it is to be asked again.
+    pub fn ask_trust_again(&self) {
+        self.declared.changed.store(true, Ordering::Release);
+    }
+
     /// What the config declares and nobody has confirmed.
     pub async fn untrusted(&self, actor: &Actor) -> Result<Vec<Untrusted>, AdminError> {
         self.permit(actor, Change::ReadChanges)?;

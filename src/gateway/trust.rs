@@ -144,6 +144,7 @@ impl House {
         }
         let old = Arc::clone(&trust);
         let Ok(refreshed) = tokio::task::spawn_blocking(move || trust.declared.refreshed()).await else { return };
+        let files_changed = refreshed.is_some();
         let declared = match (refreshed, self.desk.trust_has_changed()) {
             (None, false) => return,
             (None, true) => old.declared.clone(),
@@ -154,6 +155,11 @@ impl House {
             Ok(left_out) => left_out,
             Err(error) => {
                 tracing::error!(%error, "no authority is believed that was not believed before");
+                // What was confirmed counts as soon as it can be read.
+                self.desk.ask_trust_again();
+                if !files_changed {
+                    return;
+                }
                 let before: Vec<[u8; 32]> = old.clients.digests().into_iter().map(|(_, digest)| digest).collect();
                 declared.digests().into_iter().map(|(_, digest)| digest).filter(|digest| !before.contains(digest)).collect()
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Demand, PathPattern, Rule};
+use super::{Demand, Lockdown, PathPattern, Rule};
 use crate::auth::Identity;
 use crate::model::{AppId, CanonicalPath, Host, Label, PathAllowance, Proof, TokenKind};
 
@@ -41,6 +41,8 @@ pub struct App {
     /// Whether an app on a phone is enough where any factor is.
     pub phone_app: bool,
     pub binding: Binding,
+    /// What is closed for now; one for all apps of a gateway.
+    pub lockdown: Arc<Lockdown>,
 }
 
 /// What each connection to an app must have of its own, beside the session.
@@ -102,6 +104,7 @@ pub(super) mod sample {
             makes: None,
             phone_app: false,
             binding: Binding::Nothing,
+            lockdown: Arc::default(),
         }
     }
 

@@ -104,7 +104,7 @@ impl Grant {
     /// Why the grant holds no longer, if so. `now` is steady.
     pub fn ended(&self, now: Time) -> Option<End> {
         let Terms { identity, app, valid_until, .. } = &*self.0;
-        if identity.is_revoked() {
+        if identity.is_revoked() || app.lockdown.is_closed(&app.id, now) {
             Some(End::Revoked)
         } else if now >= *valid_until || identity.is_away(&app.host, app.idle, now) {
             Some(End::Expired)
@@ -118,6 +118,9 @@ impl Grant {
 pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr, now: Time, wall: Time) -> Result<Grant, Refusal> {
     let identity = signed_in(visitor)?;
     let session_ends = session_ends(identity, app, now)?;
+    if app.lockdown.is_closed(&app.id, now) {
+        return Err(Refusal::LockedDown);
+    }
     let mut until = session_ends;
     for (index, rule) in app.rules.iter().enumerate() {
         if !rule.concerns(identity.who(), from) || !rule.covers(asked.method, asked.path) {

@@ -1,4 +1,4 @@
-//! Policy: may this visitor do this to this app, from there, now? Pure: no I/O, no clock, no state.
+//! Policy: may this visitor do this to this app, from there, now? Pure: no I/O, no clock, and no state but what was taken away.
 //!
 //! Invariant: nobody is let in unless a rule says so. [`Grant`] and [`Permit`] have private fields; only [`decide`] makes
 //! the one, and only a grant, a pass and a receipt together make the other.
@@ -7,6 +7,7 @@ mod app;
 mod decide;
 mod demand;
 mod hours;
+mod lockdown;
 mod origin;
 mod pattern;
 mod permit;
@@ -16,6 +17,7 @@ pub use app::{App, Binding, Names};
 pub use decide::{Asked, Grant, GrantWatch, Heard, decide, may_enter, may_go_on};
 pub use demand::{Demand, FactorDemand};
 pub use hours::{Hours, NotHours};
+pub use lockdown::Lockdown;
 pub use origin::{Crossing, origin_check};
 pub use pattern::{NotAPattern, PathPattern};
 pub use permit::Permit;

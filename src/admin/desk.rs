@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use futures_util::future;
 
+use crate::access::Lockdown;
 use crate::audit::{Journal, NoRecord};
 use crate::auth::{Codes, SessionRow, Sessions};
 use crate::clock::Time;
@@ -67,6 +68,7 @@ pub struct Desk {
     pub(super) letters: LetterSettings,
     /// The gateway's own authority for certificates; where the desk has none, none can be issued.
     pub(super) issuing: Option<Issuing>,
+    pub(super) lockdown: Arc<Lockdown>,
 }
 
 impl Desk {
@@ -83,6 +85,7 @@ impl Desk {
             declared: Declared::default(),
             letters: LetterSettings::default(),
             issuing: None,
+            lockdown: Arc::default(),
         }
     }
 
@@ -90,6 +93,12 @@ impl Desk {
     pub fn with_letters(mut self, letters: LetterSettings) -> Self {
         self.letters = letters;
         self
+    }
+
+    /// What is closed for now, as the apps of the gateway know it.
+    #[must_use]
+    pub fn closing(self, lockdown: Arc<Lockdown>) -> Self {
+        Self { lockdown, ..self }
     }
 
     /// Keeps the gateway's own authority in these files.

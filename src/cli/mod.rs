@@ -9,6 +9,7 @@ mod audit;
 mod check;
 mod control;
 mod demo;
+mod lockdown;
 mod logging;
 mod login;
 mod paint;
@@ -44,6 +45,8 @@ enum Verb {
     Logout(login::LogoutArguments),
     /// Give a security administrator who is locked out a new start, while no other can sign in
     Recover(recover::Arguments),
+    /// Close one app, or all of them, to everybody at once; or open them again
+    Lockdown(lockdown::Arguments),
     /// Invite people and switch accounts on and off
     Account(account::Arguments),
     /// Import, issue and stop tokens
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         Verb::Login(arguments) => login::run(arguments),
         Verb::Logout(arguments) => login::log_out(arguments),
         Verb::Recover(arguments) => recover::run(arguments),
+        Verb::Lockdown(arguments) => lockdown::run(arguments),
         Verb::Account(arguments) => account::run(arguments),
         Verb::Token(arguments) => token::run(arguments),
         Verb::Audit(arguments) => audit::run(arguments),

@@ -83,6 +83,7 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
         makes,
         phone_app,
         binding,
+        lockdown: Arc::default(),
     };
     Some(AppSettings { policy: Arc::new(policy), upstream: upstream?, websocket, max_body, rate })
 }

@@ -39,7 +39,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Refusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Crowded { .. } | Refusal::NoRecord | Refusal::DoneUnrecorded | Refusal::Broken { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::LockedDown | Refusal::Crowded { .. } | Refusal::NoRecord | Refusal::DoneUnrecorded | Refusal::Broken { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Refusal::UpstreamUnreachable { .. } => StatusCode::BAD_GATEWAY,
         Refusal::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
     }

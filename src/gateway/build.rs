@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 
+use crate::access::{App, Lockdown};
 use crate::admin::{Desk, LetterSettings};
 use crate::audit::{self, Journal, Quota, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Make, Makes, Passwords, SessionLimits, Sessions};
@@ -42,7 +43,8 @@ pub async fn house(
     clock: Clock,
     back: tokio::runtime::Handle,
 ) -> Result<(House, String), StartError> {
-    let map = map(settings, 1)?;
+    let lockdown = Arc::default();
+    let map = map(settings, 1, &lockdown)?;
     let timeouts = &settings.timeouts;
     let timers = Timers {
         handshake: timeouts.handshake,
@@ -100,12 +102,14 @@ pub async fn house(
     let desk = Arc::new(
         Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
             .issuing_from(pki::IssuingFiles::new(&settings.data))
-            .with_letters(letters),
+            .with_letters(letters)
+            .closing(Arc::clone(&lockdown)),
     );
     desk.count_waiting(clock.now()).await;
     let declared = trust(settings);
     let left_out = desk.declare_trust(declared.digests(), clock.now()).await?;
     desk.load_managers().await?;
+    desk.restore_lockdowns(clock.now()).await?;
     desk.set_staff_addresses(settings.staff_addresses.clone());
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
@@ -143,6 +147,7 @@ pub async fn house(
         vouching: Vouching::default(),
         back,
         map: ArcSwap::from_pointee(map),
+        lockdown,
     };
     house.ask_for_certificates(&house.map.load());
     Ok((house, repair.to_string()))
@@ -154,10 +159,12 @@ pub fn apps(map: &Map) -> Vec<Arc<crate::access::App>> {
     apps
 }
 
-pub fn map(settings: &Settings, generation: u64) -> Result<Map, StartError> {
+/// All apps share the `lockdown`.
+pub fn map(settings: &Settings, generation: u64, lockdown: &Arc<Lockdown>) -> Result<Map, StartError> {
     let mut sites = HashMap::new();
     for app in &settings.apps {
-        let site = AppSite { app: app.policy.clone(), backend: backend(settings, app)?, upstream: app.upstream.clone() };
+        let policy = App { lockdown: Arc::clone(lockdown), ..App::clone(&app.policy) };
+        let site = AppSite { app: Arc::new(policy), backend: backend(settings, app)?, upstream: app.upstream.clone() };
         sites.insert(app.policy.host.clone(), Arc::new(site));
     }
     Ok(Map {

@@ -21,6 +21,7 @@ use super::status::Status;
 
 mod causes;
 mod certificates;
+mod lockdown;
 mod people;
 mod socket;
 mod terminals;
@@ -101,6 +102,14 @@ pub enum Ask {
     Recover {
         name: String,
     },
+    /// No app: all of them.
+    LockDown {
+        app: Option<String>,
+        minutes: u64,
+    },
+    LiftLockdown {
+        app: Option<String>,
+    },
     CreateAuthority {
         name: String,
     },
@@ -159,6 +168,7 @@ impl Ask {
             Self::ImportPeople { .. } => Change::ImportPeople,
             Self::LettersDue | Self::MakeLetters { .. } => Change::MakeLetters,
             Self::Recover { .. } => Change::Recover,
+            Self::LockDown { .. } | Self::LiftLockdown { .. } => Change::LockDown,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
             Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
@@ -356,6 +366,8 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
             let invitation = desk.recover(actor, &name, certificates::when(house)).await.map_err(|error| unknown(&name, &error))?;
             Ok(ControlAnswer::Invited { link: invitation.link, expires: invitation.expires.to_string() })
         }
+        Ask::LockDown { app, minutes } => lockdown::close(house, actor, app.as_deref(), minutes).await,
+        Ask::LiftLockdown { app } => lockdown::lift(house, actor, app.as_deref()).await,
         Ask::Login => terminals::ask(house, uid),
         Ask::LoginState { terminal } => terminals::state(house, uid, &terminal),
         Ask::Logout { terminal } => terminals::close(house, uid, &terminal),

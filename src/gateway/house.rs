@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::access::{App, Names};
+use crate::access::{App, Lockdown, Names};
 use crate::admin::Desk;
 use crate::audit::{Journal, Strangers};
 use crate::auth::{Auth, Csrf, KeyError, PasswordError};
@@ -50,6 +50,7 @@ pub struct House {
     /// Whose certificates are believed.
     pub trusting: Trusting,
     pub vouching: Vouching,
+    pub lockdown: Arc<Lockdown>,
 }
 
 /// What follows from the config in force. A reload replaces it whole.

@@ -70,7 +70,8 @@ impl Reloader {
         let read = move || read().map(|settings| (settings.warnings(wall), settings));
         let read = tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?;
         let generation = house.map.load().generation.saturating_add(1);
-        let built = read.and_then(|(warnings, settings)| Ok((warnings, self.build(settings, generation, portal_certificate.as_ref())?)));
+        let built =
+            read.and_then(|(warnings, settings)| Ok((warnings, self.build(settings, house, generation, portal_certificate.as_ref())?)));
         let (warnings, Built { settings, waiting, map, certificates, makes, trust }) = match built {
             Ok(built) => built,
             Err(why) => {
@@ -103,7 +104,7 @@ impl Reloader {
         Ok(Reloaded { warnings: warnings.to_string(), done })
     }
 
-    fn build(&self, mut settings: Settings, generation: u64, portal: Option<&Arc<CertifiedKey>>) -> Result<Built, String> {
+    fn build(&self, mut settings: Settings, house: &House, generation: u64, portal: Option<&Arc<CertifiedKey>>) -> Result<Built, String> {
         let waiting = waiting_for_restart(&settings, &self.start);
         settings.keep_public_addresses_of(&self.start);
         settings.timeouts = self.start.timeouts.clone();
@@ -120,7 +121,7 @@ impl Reloader {
                 app.policy.id, app.policy.host
             ));
         }
-        let map = build::map(&settings, generation).map_err(|error| error.to_string())?;
+        let map = build::map(&settings, generation, &house.lockdown).map_err(|error| error.to_string())?;
         let certificates = build::certificates(&settings, portal).map_err(|error| error.to_string())?;
         let makes = build::makes(&settings).map_err(|error| error.to_string())?;
         let trust = build::trust(&settings);

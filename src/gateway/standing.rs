@@ -105,7 +105,15 @@ impl House {
     /// What keeps nobody from work, but should be looked at, a sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let trust = self.trusting.now().clients.warnings(self.clock.wall());
-        self.space.warning().into_iter().chain(trust).collect()
+        let now = self.clock.now();
+        let closed = self.lockdown.closed(now).into_iter().map(|(app, until)| {
+            let what = app.map_or_else(|| "all apps are".to_owned(), |app| format!("the app {app} is"));
+            format!(
+                "{what} closed to everybody for {} min more: `yumen lockdown --lift` opens again",
+                until.since(now).as_secs().div_ceil(60)
+            )
+        });
+        self.space.warning().into_iter().chain(trust).chain(closed).collect()
     }
 }
 

@@ -150,6 +150,9 @@ pub enum Action {
     ManagerDismissed,
     /// The machine's owner gave a security administrator who was locked out a new start.
     AdministratorRecovered,
+    /// An app, or all of them, was closed to everybody.
+    LockedDown,
+    LockdownLifted,
     /// A person allowed a terminal on the machine to act for her.
     TerminalOpened,
     TerminalClosed,

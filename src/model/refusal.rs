@@ -34,6 +34,8 @@ pub enum Refusal {
     NotAllowed {
         rule: String,
     },
+    /// The app is closed to everybody for now.
+    LockedDown,
     /// An unsafe request that another site made.
     ForeignOrigin,
     /// A form of the gateway's own came without the token that it was given.
@@ -89,6 +91,7 @@ impl Refusal {
             Self::FormNotKept { .. } => "step-up-needed-form-not-kept",
             Self::Certificate(_) => "certificate",
             Self::NotAllowed { .. } => "not-allowed",
+            Self::LockedDown => "locked-down",
             Self::ForeignOrigin => "foreign-origin",
             Self::FormExpired => "form-expired",
             Self::HandOverFailed { .. } => "hand-over-failed",
@@ -128,6 +131,7 @@ impl Refusal {
             | Self::SignInAgain
             | Self::FormExpired
             | Self::ForeignOrigin
+            | Self::LockedDown
             | Self::UpgradeNotAllowed
             | Self::BodyTooSlow
             | Self::BodyBrokenOff

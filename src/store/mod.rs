@@ -16,6 +16,7 @@ mod expiry;
 mod issued;
 mod keys;
 mod letters;
+mod lockdowns;
 mod people;
 mod petitions;
 mod places;

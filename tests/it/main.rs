@@ -26,6 +26,7 @@ mod identity;
 mod inventory;
 mod kept_forms;
 mod kept_unsent;
+mod lockdown;
 mod log;
 mod makes;
 mod memory;

@@ -46,6 +46,8 @@ fn asks() -> Vec<Ask> {
         Ask::LettersDue,
         Ask::MakeLetters { names: Vec::new() },
         Ask::Certificate { serial: serial() },
+        Ask::LockDown { app: Some("sites".to_owned()), minutes: 1 },
+        Ask::LiftLockdown { app: None },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -79,6 +81,8 @@ fn kind(ask: &Ask) -> usize {
         Ask::LettersDue => 22,
         Ask::MakeLetters { .. } => 23,
         Ask::Certificate { .. } => 24,
+        Ask::LockDown { .. } => 25,
+        Ask::LiftLockdown { .. } => 26,
     }
 }
 

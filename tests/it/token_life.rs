@@ -50,7 +50,7 @@ pub async fn endless() -> SocketAddr {
     address
 }
 
-async fn house() -> House {
+pub async fn house() -> House {
     let app = format!("websocket = true\nupstreams = [\"http://{}\"]", endless().await);
     House::open_with(Changes { app: &app, ..Changes::default() }).await
 }

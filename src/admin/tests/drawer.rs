@@ -150,6 +150,7 @@ impl Office {
                 desk.permit(actor, change)?;
                 desk.invite(actor, new, NOW).await.map(drop)
             }
+            Change::LockDown => desk.lock_down(actor, None, std::time::Duration::from_secs(60), NOW).await.map(drop),
             Change::Recover => match desk.recover(actor, &AccountName::parse("li").unwrap(), at(NOW)).await {
                 Err(AdminError::NotToBeRecovered) => Ok(()),
                 other => other.map(drop),

@@ -160,6 +160,8 @@ fn no_function_of_the_desk_is_without_its_line() {
         "set_staff_addresses",
         "has_security_administrator",
         "load_managers",
+        "restore_lockdowns",
+        "closing",
         "manages_unit",
         "ask_for_terminal",
         "terminal_state",

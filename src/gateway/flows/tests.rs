@@ -39,7 +39,7 @@ roles = ["member"]
 
 fn map(generation: u64, change: impl FnOnce(&str) -> String) -> Map {
     let settings = config::parse(&change(CONFIG), "test.toml", Path::new(".")).unwrap_or_else(|problems| panic!("{problems:?}"));
-    build::map(&settings, generation).unwrap()
+    build::map(&settings, generation, &Arc::default()).unwrap()
 }
 
 fn as_it_is(text: &str) -> String {

@@ -123,6 +123,7 @@ def new_password(pair, desk, office, see, near, mia):
 def rejected(pair, office, annexe, near, mia):
     account_of(pair, office, mia)
     office.browser.submit("form#account-new-token")
+    office.browser.see("form#withdraw")
     change = office.browser.url
     office.use_key(pair.ada)
     office.browser.see("#change-half")

@@ -30,6 +30,7 @@ def test_whoever_lost_her_key_gets_a_new_one_by_two_and_her_password(town):
     office.sign_in(town.ada, town.url("portal", f"/console/accounts?q={mia.name}"))
     office.browser.driver.find_element("link text", mia.name).click()
     office.browser.submit("form#account-new-token")
+    office.browser.see("form#withdraw")
     change = office.browser.url
     office.use_key(town.ada)
     half = office.browser.text("#change-half")
@@ -109,6 +110,7 @@ def test_what_is_rejected_is_over(town):
     office.sign_in(town.ada, town.url("portal", f"/console/accounts?q={mia.name}"))
     office.browser.driver.find_element("link text", mia.name).click()
     office.browser.submit("form#account-new-token")
+    office.browser.see("form#withdraw")
     change = office.browser.url
     office.use_key(town.ada)
     office.browser.see("#change-half")

@@ -110,7 +110,8 @@ pub async fn confirm(Path((serial, change)): Path<(String, String)>, asked: Aske
         _ => return show_token(&asked, &serial, None, "").await,
     };
     let sessions = count_sessions(&asked, &actor, &token)?;
-    asked.show(&ConfirmTokenView { frame: asked.frame(None), act, token: token_row(&asked, &token), sessions })
+    let own = token.holder.as_ref().is_some_and(|holder| asked.identity().is_ok_and(|own| own.account() == holder.account));
+    asked.show(&ConfirmTokenView { frame: asked.frame(None), act, token: token_row(&asked, &token), sessions, own })
 }
 
 /// Its holder stands beside whoever looks, and reads her codes out.
@@ -160,6 +161,7 @@ pub async fn change(Path((serial, change)): Path<(String, String)>, Posted { ask
     let alert = match done {
         Ok(alert) => alert,
         Err(AdminError::NoSuchAccount) => Alert::NoSuchAccount,
+        Err(AdminError::LastWayIn { .. }) => Alert::LastWayIn,
         Err(error) => super::changes::told(error)?,
     };
     let kept = if alert.is_error() { typed } else { "" };

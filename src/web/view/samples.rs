@@ -163,8 +163,13 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         actions: TokenActions::for_state(state),
         typed: typed.name.into(),
     };
-    let confirm_token =
-        |act| ConfirmTokenView { frame: staff("/console/tokens/FT-0042A/lost"), act, token: token(typed, TokenState::Active), sessions: 2 };
+    let confirm_token = |act| ConfirmTokenView {
+        frame: staff("/console/tokens/FT-0042A/lost"),
+        act,
+        token: token(typed, TokenState::Active),
+        sessions: 2,
+        own: act == TokenAct::Lost,
+    };
     let import = |text: &str, found| ImportView { frame: staff("/console/tokens/import"), text: text.into(), has_key: true, found };
     let problems = super::people_samples::delivery_problems(typed);
     let mut pages = vec![

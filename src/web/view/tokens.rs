@@ -139,6 +139,8 @@ pub struct ConfirmTokenView {
     pub token: TokenRow,
     /// How many sessions are open that it opened.
     pub sessions: u64,
+    /// It is the token of whoever looks.
+    pub own: bool,
 }
 
 impl ConfirmTokenView {

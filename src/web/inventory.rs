@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::admin::{Actor, AdminError, TokenEnd, TokenLine};
 use crate::model::{AccountName, Refusal, Serial, TokenKind, TokenState};
-use crate::oath::TransportKey;
+use crate::oath::{self, Kind, TransportKey};
 use crate::store::{StoredToken, TokenFilter};
 
 use super::call::{Answer, Asked, Posted, Refused};
@@ -198,7 +198,11 @@ pub async fn import(Posted { asked, form }: Posted) -> Answer {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let read = asked.portal.desk.import_seeds(&actor, text.as_bytes(), key.as_ref(), rehearse, asked.now).await;
     let problems: Vec<DeliveryProblem> = match read {
-        Ok(tokens) if rehearse => return page(None, Rehearsed::Fits { tokens: count(tokens) }),
+        Ok(_) if rehearse => {
+            let delivery = oath::read(text.as_bytes(), key.as_ref()).unwrap_or_default();
+            let (hotp, totp): (Vec<_>, Vec<_>) = delivery.iter().partition(|token| token.scheme.kind() == Kind::Hotp);
+            return page(None, Rehearsed::Fits { hotp: count(hotp.len()), totp: count(totp.len()) });
+        }
         Ok(tokens) => return list(&asked, Some(Alert::TokensImported { count: count(tokens) })).await,
         Err(AdminError::BadDelivery(problems)) => {
             problems.into_iter().map(|problem| DeliveryProblem::InLine { line: problem.line, reason: problem.reason }).collect()

@@ -157,7 +157,7 @@ fn the_options_reach_the_script_as_they_were() {
             }
         }
     }
-    assert_eq!(ceremonies, 19 * Language::ALL.len());
+    assert_eq!(ceremonies, 20 * Language::ALL.len());
 }
 
 #[test]

@@ -187,6 +187,7 @@ impl Desk {
     pub async fn revoke_certificate(&self, actor: &Actor, serial: &Serial, when: When) -> Result<usize, AdminError> {
         self.permit(actor, Change::RevokeCertificate)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
+        self.leaves_a_way_in(&token, when.now).await?;
         // Before anything that can fail or wait.
         let at_once = self.sessions.revoke_all_by(token.id);
         let event = Event::done(Action::CertificateRevoked).with("serial", serial).with("token", token.id);

@@ -135,6 +135,7 @@ impl Desk {
         self.permit(actor, Change::StopToken)?;
         let token = self.store.token(serial).await?.ok_or_else(|| AdminError::NoSuchToken(serial.clone()))?;
         let (action, state) = end.action_and_state();
+        self.leaves_a_way_in(&token, when.now).await?;
         // Before anything that can fail or wait.
         let at_once = self.sessions.revoke_all_by(token.id);
         let event = Event::done(action).with("serial", serial).with("token", token.id);
@@ -153,6 +154,15 @@ impl Desk {
         changed(change, serial).map(|()| ended).inspect_err(|error| {
             self.journal.note(Event { outcome: Outcome::Failed, ..actor.sign(event) }.with("why", error));
         })
+    }
+
+    /// Whoever stops the last token that lets a security administrator in might lock everybody out by a slip. One that was lost all the
+    /// same is reported by its holder, who is asked for a proof, or at the machine.
+    pub(super) async fn leaves_a_way_in(&self, token: &StoredToken, now: Time) -> Result<(), AdminError> {
+        if self.store.is_last_of_wardens(token.id, now).await? {
+            return Err(AdminError::LastWayIn { serial: token.serial.clone(), portal: self.portal.clone() });
+        }
+        Ok(())
     }
 }
 

@@ -74,6 +74,12 @@ pub enum AdminError {
     NoHolder,
     #[error("nobody may disable her own account, so that the last one is not lost by a slip")]
     Oneself,
+    #[error(
+        "the token {serial} is the last one with which a security administrator can sign in, so it is not stopped here, so that the last \
+         one is not lost by a slip. If it is really lost or stolen, its holder reports it at {portal}/keys, or `yumen recover` at the \
+         machine ends it"
+    )]
+    LastWayIn { serial: Serial, portal: String },
     #[error("{}", waits(.0))]
     Proposed(Box<Proposed>),
     #[error("there is no such change that waits")]

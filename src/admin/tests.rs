@@ -1,5 +1,6 @@
 mod certificates;
 mod drawer;
+mod last_way_in;
 mod people;
 mod petitions;
 mod roster;

@@ -197,6 +197,16 @@ mod tests {
     }
 
     #[test]
+    fn no_ending_stands_apart_from_a_name_that_was_put_in() {
+        let endings = ["غا", "قا", "گە", "كە", "نى", "نىڭ", "دا", "دە", "تا", "تە", "دىن", "تىن", "دىكى", "سى", "سىنى", "ىڭىز", "ىڭىزنى"];
+        let is_ending = |word: &str| endings.contains(&word.trim_end_matches(['.', '،', ':', '؛', '؟']));
+        for (key, (text, _)) in messages(Language::Uyghur) {
+            let apart = text.split("} ").skip(1).filter_map(|rest| rest.split_whitespace().next()).find(|word| is_ending(word));
+            assert_eq!(apart, None, "{key}: {text}");
+        }
+    }
+
+    #[test]
     fn what_is_missing_everywhere_is_its_key() {
         assert_eq!(text(Language::Uyghur, "no-such-key"), "no-such-key");
     }

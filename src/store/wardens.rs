@@ -9,12 +9,20 @@ use super::{Store, StoreError, Write};
 use crate::clock::Time;
 use crate::model::{Account, TokenId};
 
+/// A condition on `tokens`, true of those that an account of `accounts` can use as staff at `$1`.
+macro_rules! token_for_staff {
+    () => {
+        "tokens.account = accounts.id AND tokens.state = 'active'
+         AND (tokens.expires IS NULL OR tokens.expires > $1) AND (tokens.kind = 'webauthn' OR (tokens.kind = 'usb-key' AND EXISTS
+         (SELECT 1 FROM certificates WHERE certificates.token = tokens.id AND certificates.revoked IS NULL AND certificates.hardware)))"
+    };
+}
+pub(super) use token_for_staff;
+
 /// A condition on `accounts`, true of those who hold such a token at `$1`.
 macro_rules! holds_token_for_staff {
     () => {
-        "EXISTS (SELECT 1 FROM tokens WHERE tokens.account = accounts.id AND tokens.state = 'active'
-         AND (tokens.expires IS NULL OR tokens.expires > $1) AND (tokens.kind = 'webauthn' OR (tokens.kind = 'usb-key' AND EXISTS
-         (SELECT 1 FROM certificates WHERE certificates.token = tokens.id AND certificates.revoked IS NULL AND certificates.hardware))))"
+        concat!("EXISTS (SELECT 1 FROM tokens WHERE ", $crate::store::wardens::token_for_staff!(), ")")
     };
 }
 pub(super) use holds_token_for_staff;
@@ -30,6 +38,17 @@ impl Store {
             " ORDER BY name"
         ));
         rows.bind(now.millis()).fetch_all(&self.read).await?.iter().map(account).collect()
+    }
+
+    /// Whether nobody could any more without this token.
+    pub async fn is_last_of_wardens(&self, token: TokenId, now: Time) -> Result<bool, StoreError> {
+        let rows = sqlx::query_scalar::<_, String>(concat!(
+            "SELECT tokens.id FROM accounts JOIN tokens ON ",
+            token_for_staff!(),
+            " WHERE accounts.role = 'security-administrator' AND accounts.state = 'active' LIMIT 2"
+        ));
+        let opening = rows.bind(now.millis()).fetch_all(&self.read).await?;
+        Ok(opening == [token.to_string()])
     }
 
     /// Writes down who can now, for [`Store::wardens_within`].

@@ -9,7 +9,7 @@ use axum::extract::Path;
 use http::StatusCode;
 use url::form_urlencoded;
 
-use crate::admin::{Actor, AdminError, Lacks, NewAccount};
+use crate::admin::{Actor, AdminError, Change, Lacks, NewAccount};
 use crate::auth::{Identity, SessionRow};
 use crate::model::{Account, AccountId, AccountName, AccountState, Attestation, Refusal, Role, SessionId, UnitName, is_email};
 use crate::store::{AccountFilter, StoredKey, StoredToken};
@@ -25,6 +25,14 @@ use super::view::{
 
 const LIST: &str = "/console/accounts";
 const SESSIONS: &str = "/console/sessions";
+
+/// The address that people type. To others than staff it is none, as any other that the portal does not have.
+pub async fn home(asked: Asked) -> Answer {
+    match actor(&asked) {
+        Ok(actor) if asked.portal.desk.permit(&actor, Change::ReadAccounts).is_ok() => asked.redirect(LIST),
+        _ => Err(Refusal::NotFound.into()),
+    }
+}
 
 pub async fn accounts(asked: Asked) -> Answer {
     list(&asked, None, InviteForm::default()).await

@@ -6,12 +6,12 @@ use http::StatusCode;
 use crate::auth::{CeremonyError, CodeDenied, EnrolmentError, KeyError, NotAPassword, PasswordError, ShownFor, cookies};
 use crate::crypto::Token;
 use crate::limit::Wait;
-use crate::model::{Action, Event, Outcome, Refusal, Role};
+use crate::model::{AccountId, Action, Event, Outcome, Refusal, Role, Serial, TokenKind};
 use crate::store::Enrolment;
 
-use super::call::{Answer, Asked, Posted};
+use super::call::{Answer, Asked, Posted, Refused};
 use super::denial::{self, event, network};
-use super::own::record;
+use super::own::{broken, record};
 use super::own_tokens::note_stopped;
 use super::recover::link_in;
 use super::sign_in::{told_to_wait, wait_of};
@@ -110,7 +110,12 @@ async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
         added: added.clone(),
         last_used: None,
     };
+    let to_show_is_code_token = match &enrolment.to_show {
+        Some(serial) => is_code_token(asked, enrolment.account.id, serial).await?,
+        None => false,
+    };
     let view = EnrolKeyView {
+        to_show_is_code_token,
         frame: asked.frame_at("/enrol/key", alert.clone()),
         name: enrolment.account.name.to_string(),
         keys: enrolment.keys.iter().map(row).collect(),
@@ -122,6 +127,11 @@ async fn show_key(asked: &Asked, alert: Option<Alert>) -> Answer {
         ceremony,
     };
     told_to_wait(asked.show_with(status_of(&alert), &view)?, wait_of(alert.as_ref()))
+}
+
+async fn is_code_token(asked: &Asked, account: AccountId, serial: &Serial) -> Result<bool, Refused> {
+    let tokens = asked.portal.auth.keys.tokens(account).await.map_err(broken)?;
+    Ok(tokens.iter().any(|token| token.serial == *serial && token.kind == TokenKind::Oath))
 }
 
 async fn ceremony(asked: &Asked) -> Result<Ceremony, EnrolmentError> {

@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::admin::{Actor, AdminError, TokenEnd, TokenLine};
 use crate::model::{AccountName, Refusal, Serial, TokenKind, TokenState};
-use crate::oath::TransportKey;
+use crate::oath::{self, Kind, TransportKey};
 use crate::store::{StoredToken, TokenFilter};
 
 use super::call::{Answer, Asked, Posted, Refused};
@@ -110,7 +110,8 @@ pub async fn confirm(Path((serial, change)): Path<(String, String)>, asked: Aske
         _ => return show_token(&asked, &serial, None, "").await,
     };
     let sessions = count_sessions(&asked, &actor, &token)?;
-    asked.show(&ConfirmTokenView { frame: asked.frame(None), act, token: token_row(&asked, &token), sessions })
+    let own = token.holder.as_ref().is_some_and(|holder| asked.identity().is_ok_and(|own| own.account() == holder.account));
+    asked.show(&ConfirmTokenView { frame: asked.frame(None), act, token: token_row(&asked, &token), sessions, own })
 }
 
 /// Its holder stands beside whoever looks, and reads her codes out.
@@ -160,6 +161,7 @@ pub async fn change(Path((serial, change)): Path<(String, String)>, Posted { ask
     let alert = match done {
         Ok(alert) => alert,
         Err(AdminError::NoSuchAccount) => Alert::NoSuchAccount,
+        Err(AdminError::LastWayIn { .. }) => Alert::LastWayIn,
         Err(error) => super::changes::told(error)?,
     };
     let kept = if alert.is_error() { typed } else { "" };
@@ -196,7 +198,11 @@ pub async fn import(Posted { asked, form }: Posted) -> Answer {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let read = asked.portal.desk.import_seeds(&actor, text.as_bytes(), key.as_ref(), rehearse, asked.now).await;
     let problems: Vec<DeliveryProblem> = match read {
-        Ok(tokens) if rehearse => return page(None, Rehearsed::Fits { tokens: count(tokens) }),
+        Ok(_) if rehearse => {
+            let delivery = oath::read(text.as_bytes(), key.as_ref()).unwrap_or_default();
+            let (hotp, totp): (Vec<_>, Vec<_>) = delivery.iter().partition(|token| token.scheme.kind() == Kind::Hotp);
+            return page(None, Rehearsed::Fits { hotp: count(hotp.len()), totp: count(totp.len()) });
+        }
         Ok(tokens) => return list(&asked, Some(Alert::TokensImported { count: count(tokens) })).await,
         Err(AdminError::BadDelivery(problems)) => {
             problems.into_iter().map(|problem| DeliveryProblem::InLine { line: problem.line, reason: problem.reason }).collect()

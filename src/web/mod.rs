@@ -147,6 +147,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/keys/lost", get(keys::page))
         .route("/sessions", get(own::sessions))
         .route("/sessions/end", get(own::sessions))
+        .route("/console", get(console::home))
         .route("/console/accounts", get(console::accounts))
         .route("/console/accounts/invite", get(console::accounts))
         .route("/enrol/letter", get(letter::page))

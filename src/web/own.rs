@@ -3,11 +3,11 @@
 use axum::extract::Path;
 use futures_util::future;
 
-use crate::access::{self, App};
+use crate::access::{self, App, Demand, FactorDemand};
 use crate::auth::{IssueError, ReturnPath, SessionRow as Session, cookies};
 use crate::lang::Language;
-use crate::model::{Action, AppId, Event, Refusal, SessionId, capped};
-use crate::store::StoreError;
+use crate::model::{Action, AppId, Event, Factor, Refusal, Role, SessionId, TokenKind, TokenState, capped};
+use crate::store::{StoreError, StoredToken};
 
 use super::agent;
 use super::call::{Answer, Asked, Posted, Refused};
@@ -20,6 +20,18 @@ pub async fn portal(asked: Asked) -> Answer {
     let search = asked.query.text("q").trim().to_owned();
     let wanted = search.to_lowercase();
     let apps = asked.portal.apps.load();
+    let identity = asked.identity()?;
+    let tokens = asked.portal.auth.keys.tokens(identity.account()).await.map_err(broken)?;
+    let is_member = identity.who().role == Role::Member;
+    // A USB-KEY that she was handed opens something from its first use on.
+    let usable = |token: &&StoredToken| token.opens(asked.now) || (token.kind == TokenKind::UsbKey && token.state == TokenState::Issued);
+    let held: Vec<TokenKind> = tokens.iter().filter(usable).map(|token| token.kind).collect();
+    let needs_token = |app: &App| match entering(&asked, app).as_ref().map_err(Demand::unmet) {
+        // It may be one that nobody has registered yet.
+        Err(Some(Demand { factor: Some(FactorDemand::UsbKey), .. })) if asked.portal.key_host.is_some() => false,
+        Err(Some(demand)) => !is_enough(demand.factor.unwrap_or_default(), &held, is_member, |kind| app.admits(kind)),
+        _ => false,
+    };
     let card = |app: &App| {
         let words = format!("{} {} {} {} {}", app.names.zh, app.names.ug, app.names.en, app.id, app.host).to_lowercase();
         AppCard {
@@ -30,6 +42,7 @@ pub async fn portal(asked: Asked) -> Answer {
             link: format!("/open/{}", app.id),
             hidden: !wanted.split_whitespace().all(|word| words.contains(word)),
             words,
+            needs_token: needs_token(app),
             recent: recent.contains(&app.id),
         }
     };
@@ -53,11 +66,24 @@ pub async fn open(Path(id): Path<String>, mut asked: Asked) -> Answer {
 
 /// One that wants a newer sign-in, or another proof, is listed and opened: it asks for it when it is entered.
 fn may_open(asked: &Asked, app: &App) -> Result<(), Refusal> {
-    let wall = asked.portal.clock.wall();
-    match access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, wall) {
+    match entering(asked, app) {
         Ok(()) | Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. }) => Ok(()),
         Err(refusal) => Err(refusal),
     }
+}
+
+fn entering(asked: &Asked, app: &App) -> Result<(), Refusal> {
+    access::may_enter(&asked.visit.visitor, app, asked.visit.origin.address, asked.now, asked.portal.clock.wall())
+}
+
+/// Whether one of these kinds of tokens can be what is asked for; whether this very token is, shows only when it is shown.
+fn is_enough(demand: FactorDemand, held: &[TokenKind], is_member: bool, admits: impl Fn(TokenKind) -> bool) -> bool {
+    let proves = |kind: TokenKind| match kind {
+        TokenKind::WebAuthn => demand.is_met_by(Factor::SecurityKey),
+        TokenKind::UsbKey => demand.is_met_by(Factor::UsbKey),
+        TokenKind::Oath | TokenKind::PhoneApp => is_member && demand.is_met_by(Factor::by_code_of(kind)),
+    };
+    held.iter().any(|kind| admits(*kind) && proves(*kind))
 }
 
 fn recent_apps(asked: &Asked) -> Result<Vec<AppId>, Refused> {
@@ -185,4 +211,31 @@ async fn take_away<T>(asked: &Asked, event: Event, end: impl Future<Output = Res
 pub(super) fn broken(error: impl std::error::Error) -> Refused {
     tracing::error!(%error, "a page of the portal failed");
     Refusal::Broken { what: "a page of the portal failed" }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_needs_a_token_that_she_has_not_got_where_none_of_hers_can_be_what_it_asks_for() {
+        use FactorDemand::{Any, Hardware, PhishingResistant};
+        use TokenKind::{Oath, PhoneApp, UsbKey, WebAuthn};
+        let everything = |_| true;
+        for (demand, held, is_member, enough) in [
+            (PhishingResistant, &[Oath, PhoneApp][..], true, false),
+            (PhishingResistant, &[Oath, WebAuthn], true, true),
+            (PhishingResistant, &[UsbKey], true, true),
+            (Hardware, &[PhoneApp], true, false),
+            (Hardware, &[Oath], true, true),
+            (Hardware, &[Oath], false, false),
+            (Any, &[PhoneApp], true, true),
+            (Any, &[], true, false),
+            (FactorDemand::WebAuthn, &[UsbKey, Oath], true, false),
+            (FactorDemand::UsbKey, &[WebAuthn], true, false),
+        ] {
+            assert_eq!(is_enough(demand, held, is_member, everything), enough, "{demand:?} with {held:?}");
+        }
+        assert!(!is_enough(Any, &[PhoneApp], true, |kind| kind != PhoneApp), "where an app on a phone is not let in");
+    }
 }

@@ -48,7 +48,7 @@ async fn ask(asked: &Asked, return_to: ReturnTo, alert: Option<Alert>) -> Answer
     let view = StepUpView {
         frame: asked.frame_at(&return_to.at("/step-up"), alert),
         going_to,
-        factor: factor_text(factor),
+        factor: factor_text(factor, asked.portal.key_host.is_some()),
         makes: makes.iter().flat_map(|makes| makes.iter()).map(|make| make.to_string()).collect(),
         // Rounded down: who waits for longer than is said, waits in vain.
         fresh_minutes: demand.fresh.map(|fresh| fresh.as_secs().checked_div(60).unwrap_or(0).max(1)),
@@ -198,12 +198,34 @@ fn failed(asked: &Asked, return_to: &ReturnTo, error: KeyChangeError) -> Answer 
     }
 }
 
-const fn factor_text(factor: FactorDemand) -> &'static str {
-    match factor {
-        FactorDemand::Any => "step-up-any",
-        FactorDemand::Hardware => "step-up-hardware",
-        FactorDemand::PhishingResistant => "step-up-phishing-resistant",
-        FactorDemand::WebAuthn => "step-up-webauthn",
-        FactorDemand::UsbKey => "step-up-usb-key",
+/// Where no USB-KEYs are taken, none is named.
+const fn factor_text(factor: FactorDemand, takes_usb_keys: bool) -> &'static str {
+    match (factor, takes_usb_keys) {
+        (FactorDemand::Any, _) => "step-up-any",
+        (FactorDemand::Hardware, true) => "step-up-hardware",
+        (FactorDemand::Hardware, false) => "step-up-hardware-no-usb-key",
+        (FactorDemand::PhishingResistant, true) => "step-up-phishing-resistant",
+        (FactorDemand::PhishingResistant, false) => "step-up-phishing-resistant-no-usb-key",
+        (FactorDemand::WebAuthn, _) => "step-up-webauthn",
+        (FactorDemand::UsbKey, _) => "step-up-usb-key",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::{Language, text};
+
+    #[test]
+    fn the_page_names_a_usb_key_only_where_usb_keys_are_taken() {
+        for language in Language::ALL {
+            let names = |factor, taken| text(*language, factor_text(factor, taken)).replace('\u{2060}', "").contains("USB-KEY");
+            for factor in [FactorDemand::Hardware, FactorDemand::PhishingResistant] {
+                assert!(names(factor, true) && !names(factor, false), "{factor:?} in {language:?}");
+            }
+            for factor in [FactorDemand::Any, FactorDemand::WebAuthn] {
+                assert!(!names(factor, true) && !names(factor, false), "{factor:?} in {language:?}");
+            }
+        }
     }
 }

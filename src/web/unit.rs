@@ -9,7 +9,7 @@ use crate::store::AccountFilter;
 
 use super::call::{Answer, Asked, Posted};
 use super::console::{account_row, person, refused, with_query};
-use super::view::{Alert, ConfirmView, ConfirmedAct, InvitationView, InviteForm, Paging, UnitMember, UnitView};
+use super::view::{Alert, ConfirmView, ConfirmedAct, InvitationView, InviteForm, MANAGERS_ALONE, Paging, UnitMember, UnitView};
 
 const UNIT: &str = "/unit";
 
@@ -21,7 +21,7 @@ pub async fn members(asked: Asked) -> Answer {
 fn manager(asked: &Asked) -> Result<Actor, super::call::Refused> {
     let (actor, identity) = (person(asked)?, asked.identity()?);
     let manages = identity.who().role == Role::Member && asked.portal.desk.manages_unit(identity.account());
-    if manages { Ok(actor) } else { Err(refused(AdminError::NotAllowed)) }
+    if manages { Ok(actor) } else { Err(Refusal::NotAllowed { rule: MANAGERS_ALONE.to_owned() }.into()) }
 }
 
 async fn list(asked: &Asked, alert: Option<Alert>, form: InviteForm) -> Answer {

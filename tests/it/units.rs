@@ -115,3 +115,14 @@ async fn a_manager_who_signed_in_by_code_manages_nothing() {
     assert_eq!(open(&mut browser, "/unit").await.status, StatusCode::FORBIDDEN);
     house.close().await;
 }
+
+#[tokio::test]
+async fn the_consoles_own_address_leads_staff_to_the_accounts_and_is_none_for_others() {
+    let house = House::open().await;
+    let mut li = house.signed_in("li", Role::Member).await;
+    let mut shen = house.signed_in("shen", Role::SecurityAdministrator).await;
+    assert_eq!(open(&mut li, "/console").await.status, StatusCode::NOT_FOUND);
+    let page = open(&mut shen, "/console").await;
+    assert_eq!((page.status, page.url.path()), (StatusCode::OK, "/console/accounts"));
+    assert!(open(&mut li, "/unit").await.text().contains("manages a unit"), "whose page it is");
+}

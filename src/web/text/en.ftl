@@ -3,7 +3,7 @@
 product = Yumen access gateway
 skip-to-content = Skip to the content
 nav-label = Pages
-nav-portal = Systems
+nav-portal = Apps
 nav-keys = My tokens
 nav-sessions = My sessions
 nav-console = Console
@@ -15,7 +15,7 @@ none = None
 never = Never
 print = Print
 
-role-member = User
+role-member = Member
 role-system-administrator = System administrator
 role-security-administrator = Security administrator
 role-auditor = Auditor
@@ -59,7 +59,7 @@ sign-in-title = Sign in
 sign-in-going-to = Sign in to go on to { $app }.
 sign-in-continue = Continue
 sign-in-or = or
-sign-in-key-first = Use a key without a name
+sign-in-key-first = Use a security key without typing a name
 sign-in-key-first-hint = Works with security keys that keep the account in them.
 sign-in-key-title = Use your security key
 sign-in-back = Back to sign-in
@@ -78,8 +78,8 @@ key-help-plug = Plug the key straight into the computer, and try another port.
 key-help-pin = After too many wrong PINs a key locks itself. Ask your security administrator then.
 key-help-lost = If the key is lost, tell your security administrator at once.
 signed-out-title = You are signed out
-signed-out-here = You are signed out of this browser, and of every system that you entered from it.
-signed-out-everywhere = You are signed out on every device, and of every system.
+signed-out-here = You are signed out of this browser, and of every app that you entered from it.
+signed-out-everywhere = You are signed out on every device, and of every app.
 signed-out-advice = Take your security key with you.
 signed-out-sign-in-again = Sign in again
 
@@ -87,7 +87,9 @@ signed-out-sign-in-again = Sign in again
 step-up-title = Prove it once more
 step-up-any = { $app } asks you to show one of your tokens once more.
 step-up-hardware = { $app } asks you to show a token: a security key, a USB-KEY or a code token.
+step-up-hardware-no-usb-key = { $app } asks you to show a token: a security key or a code token.
 step-up-phishing-resistant = { $app } asks for a security key or a USB-KEY; a code is not enough there.
+step-up-phishing-resistant-no-usb-key = { $app } asks for a security key; a code is not enough there.
 step-up-webauthn = { $app } asks for your security key.
 step-up-usb-key = { $app } asks for your USB-KEY.
 step-up-fresh =
@@ -100,7 +102,7 @@ step-up-nothing = You have no token that is enough for this.
 step-up-nothing-next = Ask your security administrator for one, and register or activate it under “My tokens”.
 step-up-use-usb-key = Use USB-KEY
 step-up-use-code = Confirm with the code
-step-up-back = Back to your systems
+step-up-back = Back to your apps
 step-up-makes = Only these security keys are let in:
 kept-title = Your form is still here
 kept-intro = It has not been sent to { $app } yet. Look it over, then send it.
@@ -141,7 +143,7 @@ error-form-not-kept-link = Prove it in a new tab
 
 # Security keys in the browser
 webauthn-ready = Ready
-webauthn-ready-next = What happens with the key is said here.
+webauthn-ready-next = What to do with the key will be shown here.
 webauthn-waiting = Touch your key now
 webauthn-waiting-next = Follow what the browser says. If it asks for the PIN, enter it; when the key blinks, touch it.
 webauthn-sending = The key has answered
@@ -182,6 +184,7 @@ password-rule-length = At least { $least } characters; several words make a good
 password-rule-common = Not one of the common passwords that attackers try first.
 password-rule-composition = Digits and special characters are welcome but not demanded.
 enrol-key-title = Register your security key
+enrol-key-too = Register a security key too (optional)
 enrol-key-intro = Plug the key in, give it a name by which you will know it, and press the button. The browser asks for the key's PIN or your fingerprint.
 enrol-key-registered = Your key is registered
 enrol-key-second = Register a second key (recommended)
@@ -216,6 +219,8 @@ enrol-letter-intro = Type the code from your letter, and the serial number that 
 enrol-letter-code-hint = Five groups of four letters and digits. Capital or small letters are the same.
 enrol-letter-serial-hint = The whole number, as it is printed on the token.
 enrol-letter-show = The token { $serial } came with your letter. Before the account is ready you have to show it here.
+enrol-letter-code-title = Show your code token
+enrol-letter-show-code = The code token { $serial } came with your letter. Before the account is ready you have to show it here: type the code that it displays now.
 letter-title = Your account at the access gateway
 letter-serial = Serial number of the token
 letter-serial-end = Serial number of the token ends in
@@ -231,15 +236,16 @@ letter-ask-contact = If something does not work, or is not yours, ask: { $contac
 letter-warning = Never pass this letter and the token on together, and tell nobody the code. Nobody will ask you for it by telephone or e-mail. If one of the two is lost, report it at once.
 
 # Portal
-portal-title = Your systems
-portal-intro = These are the systems that you may enter now.
-portal-search = Search your systems
-portal-shown = Systems shown:
+portal-title = Your apps
+portal-intro = These are the apps that you may enter now.
+portal-search = Search your apps
+portal-shown = Apps shown:
 portal-recent = Opened lately
-portal-none = No system fits what you look for.
-portal-all = Show all systems
-portal-empty = There is no system that you may enter at the moment.
-portal-empty-next = Access may depend on your unit, the time of day and the network that you are in. If you need a system, ask your administrator.
+portal-needs-token = Needs a token that you do not have
+portal-none = No app fits what you are looking for.
+portal-all = Show all apps
+portal-empty = There is no app that you may enter at the moment.
+portal-empty-next = Access may depend on your unit, the time of day and the network that you are in. If you need an app, ask your administrator.
 
 # Keys
 keys-title = My tokens
@@ -288,9 +294,9 @@ own-token-lost = Report lost
 own-token-lost-named = Report lost: { $name }
 key-make = Make
 own-token-phone = Set up an app on a phone
-own-token-phone-hint = Such an app shows codes. It opens only systems that need no hardware token.
+own-token-phone-hint = Such an app shows codes. It opens only those of your apps that need no hardware token.
 keys-prove-phone = Before an app on a phone is set up, confirm with what you already have.
-keys-phone-intro = Scan this with the app that shows codes (an authenticator) on your phone. It is shown only now.
+keys-phone-intro = Scan this with the app that shows codes (an authenticator) on your phone. It is shown here until a first code has confirmed it, and never after that.
 keys-phone-qr = QR code with the secret for the app
 keys-phone-typed = Or type this secret into the app:
 keys-phone-then = Then type the code that the app shows.
@@ -308,7 +314,7 @@ session-address = Address
 session-browser = Browser
 session-browser-on = { $browser } on { $system }
 session-browser-unknown = Unknown browser
-session-apps = Systems entered
+session-apps = Apps entered
 session-no-apps = None yet
 session-end = End
 session-end-named = End the session in { $browser }
@@ -349,7 +355,8 @@ invitation-hint =
     { $minutes ->
         [one] The link is shown only now, works once, and expires in 1 minute.
        *[other] The link is shown only now, works once, and expires in { $minutes } minutes.
-    } Hand it over yourself or by a channel that you trust: whoever has it can set up the account.
+    } Hand it over yourself or by a channel that you trust.
+invitation-whole = Whoever has it can set up the account.
 invitation-until = The link works until { $time } ({ $zone }).
 copy = Copy
 copied = Copied.
@@ -369,8 +376,8 @@ confirm-disable-title = Disable the account { $name }?
 confirm-end-sessions-title = End all sessions of { $name }?
 confirm-end-session-title = End this session of { $name }?
 confirm-what-happens = What happens
-confirm-signed-out = The person is signed out at once, on every device and of every system. Work that is not saved there may be lost.
-confirm-one-signed-out = The person is signed out of this browser at once, and of every system entered from it.
+confirm-signed-out = The person is signed out at once, on every device and out of every app. Work that is not saved there may be lost.
+confirm-one-signed-out = The person is signed out of this browser at once, and out of every app entered from it.
 confirm-disabled = She cannot sign in until somebody enables the account again.
 confirm-kept = Password and keys are kept.
 confirm-may-return = She may sign in again.
@@ -421,13 +428,16 @@ token-revoke-hint = For a token that was given back or is broken: stops it for e
 token-confirm-suspend = Suspend the token { $serial }?
 token-confirm-lost = Report the token { $serial } as lost?
 token-confirm-revoke = Revoke the token { $serial }?
-token-confirm-sessions = The sessions that it opened end at once, with every system entered from them. Work that is not saved there may be lost.
+token-confirm-sessions = The sessions that it opened end at once, with every app entered from them. Work that is not saved there may be lost.
 token-confirm-may-return = It opens nothing until somebody lets it work again.
 token-confirm-for-ever = It never opens anything again, even if it is found.
+token-confirm-own = This is your own token. Once it has ended, you can no longer sign in with it.
 account-tokens = Tokens
 account-no-tokens = This account holds no token.
 import-title = Import a delivery
-import-intro = A maker’s file of seeds, as PSKC (RFC 6030) or CSV (serial, seed, type, digits, period, hash). It is looked through first; nothing is imported until you say so, and then the whole file.
+import-intro = A maker’s file of seeds, as PSKC (RFC 6030) or CSV. It is checked first; nothing is imported until you say so, and then the whole file.
+import-columns = The columns of a CSV file are, in this order: serial number, seed, type (HOTP or TOTP), digits (6 to 8), period (30 or 60 seconds), hash (SHA1, SHA256 or SHA512). What is left out after the seed counts as HOTP, 6, 30 and SHA1; so a row for a token whose code changes with the time has to say TOTP.
+import-kinds = HOTP (a new code at each press): { $hotp }. TOTP (a new code as time passes): { $totp }. A row of CSV without a type counts as HOTP: compare this with the tokens before you import them.
 import-file = Choose a file
 import-text = Contents of the file
 import-text-hint = Choosing a file fills this in; you can also paste its text.
@@ -435,8 +445,8 @@ import-size-hint = A form holds at most 64 KiB, which is about 500 rows of CSV. 
 import-key = Transport key (if the seeds are encrypted)
 import-key-hint = The pre-shared AES key, in 32, 48 or 64 hexadecimal digits.
 import-key-again = Enter the transport key once more; it is not sent back to the browser.
-import-rehearse = Look it through
-import-rehearse-again = Look it through again
+import-rehearse = Check the file
+import-rehearse-again = Check it again
 import-fits =
     { $count ->
         [one] 1 token can be imported. Nothing was imported yet.
@@ -492,7 +502,7 @@ problem-damaged = What is encrypted has a length that cannot be.
 
 # Lists of people and letters in the console
 people-title = Import a list of people
-people-intro = A file of comma-separated values with a heading: name, unit, role, email, token (serial number), in any order; name and unit are needed. It takes members alone. It is looked through first; with anything wrong in it nothing is imported.
+people-intro = A file of comma-separated values with a heading: name, unit, role, email, token (serial number), in any order; name and unit are needed. It takes members alone. It is checked first; with anything wrong in it nothing is imported.
 people-size-hint = A form holds at most 1 MiB, which is some thousands of people. For more, ask the machine’s operator for this command:
 people-new =
     { $count ->
@@ -534,14 +544,14 @@ nav-unit = My unit
 unit-manager = Unit manager
 unit-title = Unit: { $unit }
 unit-back = Back to my unit
-unit-invite-intro = She will be a user of your unit. You get a link that works once; behind it she chooses a password and registers a security key.
+unit-invite-intro = She will be a member of your unit. You get a link that works once; behind it she chooses a password and registers a security key.
 unit-invite-again = Invite again: { $name }
 unit-disable = Disable: { $name }
 unit-enable-elsewhere = The security administrator can switch it on again.
 account-appoint = Make unit manager
-account-appoint-hint = She may invite users into her unit and switch them off.
+account-appoint-hint = She may invite members into her unit and switch them off.
 account-dismiss = Unit manager no longer
-account-dismiss-hint = She stays a user as before.
+account-dismiss-hint = She stays a member as before.
 
 # A terminal on the machine
 terminal-title = Allow a terminal?
@@ -611,6 +621,7 @@ alert-unit-invalid = The unit needs 1 to 64 visible characters.
 alert-email-invalid = This is not an e-mail address.
 alert-role-invalid = Choose one of the roles.
 alert-not-yourself = You cannot do this to your own account. Ask another security administrator.
+alert-last-way-in = This is the last token with which a security administrator can sign in, so it is not ended here by a slip. If it is really lost or stolen, its holder reports it under “My tokens”; failing that, the operator runs “yumen recover” at the machine.
 alert-last-administrator = This is the last security administrator who can sign in. Set up another one first.
 alert-gone = It is no longer there; perhaps somebody else was quicker.
 alert-not-in-this-state = The account's state does not allow this. Look at it again.
@@ -631,7 +642,7 @@ alert-tokens-imported =
     }
 alert-letter-refused = The code and the serial number do not open a letter together. Check both. A letter works once and for some days; after several wrong tries, ask your security administrator for a new one.
 alert-people-refused = Nothing was imported. Every problem of the file is listed below.
-alert-people-changed = Something changed while the list was being imported. What was imported stays; look the file through again to go on.
+alert-people-changed = Something changed while the list was being imported. What was imported stays; check the file again to go on.
 alert-people-imported =
     { $count ->
         [one] 1 person is imported.
@@ -647,7 +658,7 @@ changes-waiting =
        *[other] { $count } waiting
     }
 changes-intro = What gives somebody power takes two security administrators: one proposes it, another confirms it, each with her own token.
-changes-none = No change waits.
+changes-none = No changes are waiting.
 changes-closed = Ended lately
 changes-untrusted = Authorities that wait
 changes-untrusted-intro = The config names them, but nobody who shows their certificates gets in until security administrators have confirmed them.
@@ -714,7 +725,7 @@ recovery-link-hint =
         [one] The link is shown only now, works once, and expires in 1 minute.
        *[other] The link is shown only now, works once, and expires in { $minutes } minutes.
     } Hand it to the person herself.
-invitation-halved = It works only together with the code that whoever proposed this was given for the person.
+invitation-halved = The link works only together with the code that whoever proposed this was given for the person.
 half = Code for this link
 half-hint = The ten letters and digits that the other security administrator gave you.
 recover-title = Back into your account
@@ -753,24 +764,26 @@ error-retry-after =
         [one] You can try again in 1 second.
        *[other] You can try again in { $seconds } seconds.
     }
-error-to-portal = To your systems
+error-to-portal = To your apps
 error-reference = Reference number:
 error-reference-hint = Give this number when you ask for help. The same number stands in the log.
 error-not-allowed-title = You may not do this
 error-not-allowed-happened = You are signed in, but no rule allows you this access now. Access can depend on your unit, the time, the network and what is asked for.
 error-not-allowed-next = If you need it for your work, give your administrator the reference number.
+error-managers-alone-happened = Only whoever manages a unit has this page, and you manage none.
+error-managers-alone-next = If you are to look after the people of your unit, ask a security administrator to make you its manager.
 error-sign-in-again-title = Please sign in again
 error-sign-in-again-happened = Nobody is signed in here, or the session has ended, so the request was not carried out.
 error-sign-in-again-next = Sign in, then repeat what you were doing. What you typed into a form may have to be typed again.
 error-malformed-title = The request cannot be read
 error-malformed-happened = The request has a form that can be understood in more than one way, or in none. It was not passed on.
-error-malformed-next = Check the address. If you followed a link, tell whoever looks after the system that it comes from.
+error-malformed-next = Check the address. If you followed a link, tell whoever looks after the app that it comes from.
 error-not-found-title = There is no such page
 error-not-found-happened = Nothing stands at this address.
-error-not-found-next = Check the address, or go to your systems and start from there.
+error-not-found-next = Check the address, or go to your apps and start from there.
 error-foreign-origin-title = The request came from another site
 error-foreign-origin-happened = Another site tried to change something here in your name. It was not carried out.
-error-foreign-origin-next = If you did this yourself, open the system directly and do it there. If not, tell your security administrator.
+error-foreign-origin-next = If you did this yourself, open the app directly and do it there. If not, tell your security administrator.
 error-form-expired-title = The form has expired
 error-form-expired-happened = The page was open for too long, or you have signed in or out since. Nothing was changed.
 error-form-expired-next = Go back, load the page again, and send the form once more.
@@ -786,30 +799,30 @@ error-unavailable-next = Try again in a few minutes. If it lasts, tell the opera
 error-done-unrecorded-title = It was done, but not recorded
 error-done-unrecorded-happened = What you asked to end has been ended. The log is not working and could not record it.
 error-done-unrecorded-next = There is nothing more for you to do. Tell the operator of the gateway that the log has failed.
-error-upstream-unreachable-title = The system cannot be reached
-error-upstream-unreachable-happened = You may enter, but the system behind the gateway does not answer.
-error-upstream-unreachable-next = Try again in a few minutes. If it lasts, tell whoever looks after the system.
-error-upstream-timeout-title = The system did not answer in time
-error-upstream-timeout-happened = The request was passed on, but no answer came. The system may have carried it out nevertheless.
+error-upstream-unreachable-title = The app cannot be reached
+error-upstream-unreachable-happened = You may enter, but the app behind the gateway does not answer.
+error-upstream-unreachable-next = Try again in a few minutes. If it lasts, tell whoever looks after the app.
+error-upstream-timeout-title = The app did not answer in time
+error-upstream-timeout-happened = The request was passed on, but no answer came. The app may have carried it out nevertheless.
 error-upstream-timeout-next = Before you repeat it, check whether it took effect.
 error-body-too-large-title = The upload is too large
-error-body-too-large-happened = More was sent than this system accepts in one request.
+error-body-too-large-happened = More was sent than this app accepts in one request.
 error-body-too-large-next = Make the file smaller or divide it. If it must be that large, ask your administrator.
 error-body-too-slow-title = The upload was too slow
 error-body-too-slow-happened = The data came more slowly than the least rate, so the connection was closed.
 error-body-too-slow-next = Check your network and try again.
 error-upgrade-not-allowed-title = This kind of connection is not allowed
-error-upgrade-not-allowed-happened = The page asked for a lasting connection, a WebSocket for example, which is not allowed for this system.
-error-upgrade-not-allowed-next = If the system needs it, give your administrator the reference number.
+error-upgrade-not-allowed-happened = The page asked for a lasting connection, a WebSocket for example, which is not allowed for this app.
+error-upgrade-not-allowed-next = If the app needs it, give your administrator the reference number.
 error-misdirected-title = This address does not belong here
-error-misdirected-happened = The gateway knows no system of this name, or the connection was made for another one.
+error-misdirected-happened = The gateway knows no app of this name, or the connection was made for another one.
 error-misdirected-next = Check the address. If it is right, close the browser's window and open the address again.
 
 # USB-KEY
 error-try-again = Try again
 error-certificate-title = The USB-KEY did not let you in
 error-certificate-missing-happened = The browser showed no certificate.
-error-certificate-missing-next = Plug the USB-KEY in, close all windows of the browser, open it again and sign in once more: a browser remembers that there was no certificate until it is closed. If it still shows none, the program that came with the USB-KEY may not be installed.
+error-certificate-missing-next = Plug the USB-KEY in, close all windows of the browser, open it again and begin again: a browser remembers that there was no certificate until it is closed. If it still shows none, the program that came with the USB-KEY may not be installed.
 error-certificate-not-hers-happened = The certificate is good, but it does not open this account.
 error-certificate-not-hers-next = Take your own USB-KEY. If the browser goes on showing another certificate, close all its windows and open it again. If this is your own USB-KEY, give your administrator the reference number.
 error-certificate-expired-happened = The certificate on the USB-KEY is not valid at this time: it has expired, or it is not valid yet.

@@ -109,6 +109,8 @@ alerts! {
     EmailInvalid Error "alert-email-invalid",
     RoleInvalid Error "alert-role-invalid",
     NotYourself Error "alert-not-yourself",
+    /// Nobody could give tokens any more.
+    LastWayIn Error "alert-last-way-in",
     LastAdministrator Error "alert-last-administrator",
     /// What was to be changed is no longer there.
     Gone Error "alert-gone",

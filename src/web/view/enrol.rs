@@ -39,6 +39,8 @@ pub struct EnrolKeyView {
     pub takes_usb_key: bool,
     /// The token that came with her letter, which she has to show before she can finish.
     pub to_show: Option<String>,
+    /// It shows codes.
+    pub to_show_is_code_token: bool,
     /// There is a code token that she can show.
     pub takes_code: bool,
     /// `None`: no further key can be registered.
@@ -50,8 +52,16 @@ impl EnrolKeyView {
         self.to_show.is_none() && !(self.keys.is_empty() && self.shown.is_empty() && self.usb_key.is_none())
     }
 
+    /// The code token of her letter comes before whatever else she may register.
+    fn shows_code_first(&self) -> bool {
+        self.to_show.is_some() && self.to_show_is_code_token && self.takes_code
+    }
+
     /// What is asked for.
     fn title(&self) -> &'static str {
+        if self.shows_code_first() {
+            return "enrol-letter-code-title";
+        }
         match (self.takes_usb_key, self.takes_code) {
             (true, _) => "enrol-any-title",
             (false, true) => "enrol-token-title",

@@ -7,6 +7,9 @@ use askama::Template;
 use super::Frame;
 use crate::model::{CertificateTrouble, Refusal};
 
+/// By which rule the page of a unit's manager is refused, as the log has it.
+pub const MANAGERS_ALONE: &str = "only a unit's manager has this page";
+
 #[derive(Clone, Debug, Template)]
 #[template(path = "error.html")]
 pub struct ErrorView {
@@ -28,6 +31,8 @@ pub struct ErrorView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     NotAllowed,
+    /// The page of a unit's manager, for anybody else.
+    ManagersAlone,
     SignInAgain,
     Malformed,
     NotFound,
@@ -50,6 +55,7 @@ pub enum ErrorKind {
 impl ErrorKind {
     pub const ALL: &[ErrorKind] = &[
         Self::NotAllowed,
+        Self::ManagersAlone,
         Self::SignInAgain,
         Self::Malformed,
         Self::NotFound,
@@ -84,6 +90,7 @@ impl ErrorKind {
             Refusal::FormExpired | Refusal::HandOverFailed { .. } => Self::FormExpired,
             Refusal::SignInNeeded | Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Revoked => Self::SignInAgain,
             Refusal::Certificate(trouble) => Self::Certificate(*trouble),
+            Refusal::NotAllowed { rule } if rule == MANAGERS_ALONE => Self::ManagersAlone,
             Refusal::NotAllowed { .. } => Self::NotAllowed,
             Refusal::ForeignOrigin => Self::ForeignOrigin,
             Refusal::UpgradeNotAllowed => Self::UpgradeNotAllowed,
@@ -101,7 +108,7 @@ impl ErrorKind {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::NotAllowed => "error-not-allowed-title",
+            Self::NotAllowed | Self::ManagersAlone => "error-not-allowed-title",
             Self::SignInAgain => "error-sign-in-again-title",
             Self::Malformed => "error-malformed-title",
             Self::NotFound => "error-not-found-title",
@@ -125,6 +132,7 @@ impl ErrorKind {
     pub const fn happened(self) -> &'static str {
         match self {
             Self::NotAllowed => "error-not-allowed-happened",
+            Self::ManagersAlone => "error-managers-alone-happened",
             Self::SignInAgain => "error-sign-in-again-happened",
             Self::Malformed => "error-malformed-happened",
             Self::NotFound => "error-not-found-happened",
@@ -157,6 +165,7 @@ impl ErrorKind {
     const fn next(self) -> &'static str {
         match self {
             Self::NotAllowed => "error-not-allowed-next",
+            Self::ManagersAlone => "error-managers-alone-next",
             Self::SignInAgain => "error-sign-in-again-next",
             Self::Malformed => "error-malformed-next",
             Self::NotFound => "error-not-found-next",
@@ -188,6 +197,11 @@ impl ErrorKind {
 }
 
 impl ErrorView {
+    /// To try again at once is of no use where the browser has to be closed first.
+    fn closes_first(&self) -> bool {
+        self.again.is_some() && self.kind == ErrorKind::Certificate(CertificateTrouble::Missing)
+    }
+
     pub(super) fn title(&self) -> Cow<'static, str> {
         self.frame.t(self.kind.title())
     }

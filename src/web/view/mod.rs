@@ -40,7 +40,7 @@ pub use console::{
     InviteForm, ManagesUnit, SessionsFilter, UnitRow, UnitsView,
 };
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, SignsInBy, UsbKeyRow};
-pub use error::{ErrorKind, ErrorView};
+pub use error::{ErrorKind, ErrorView, MANAGERS_ALONE};
 pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
     ProvePurpose, WhyOver,

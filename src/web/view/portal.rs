@@ -36,6 +36,8 @@ pub struct AppCard {
     pub words: String,
     /// It does not fit what she looked for.
     pub hidden: bool,
+    /// She holds no token that would be enough there.
+    pub needs_token: bool,
     /// She entered it from this browser lately.
     pub recent: bool,
 }

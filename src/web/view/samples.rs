@@ -121,6 +121,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         link: "/open/sites".into(),
         words: typed.app.to_lowercase(),
         hidden: false,
+        needs_token: label == Label::Sensitive,
         recent: label == Label::Internal,
     };
     let error = |frame, kind, portal: Option<&str>| ErrorView {
@@ -163,8 +164,13 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         actions: TokenActions::for_state(state),
         typed: typed.name.into(),
     };
-    let confirm_token =
-        |act| ConfirmTokenView { frame: staff("/console/tokens/FT-0042A/lost"), act, token: token(typed, TokenState::Active), sessions: 2 };
+    let confirm_token = |act| ConfirmTokenView {
+        frame: staff("/console/tokens/FT-0042A/lost"),
+        act,
+        token: token(typed, TokenState::Active),
+        sessions: 2,
+        own: act == TokenAct::Lost,
+    };
     let import = |text: &str, found| ImportView { frame: staff("/console/tokens/import"), text: text.into(), has_key: true, found };
     let problems = super::people_samples::delivery_problems(typed);
     let mut pages = vec![
@@ -334,7 +340,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("console-confirm-token-lost", confirm_token(TokenAct::Lost).render()),
         ("console-confirm-token-revoke", confirm_token(TokenAct::Revoke).render()),
         ("console-import", import("", Rehearsed::NotYet).render()),
-        ("console-import-fits", import(typed.key, Rehearsed::Fits { tokens: 30 }).render()),
+        ("console-import-fits", import(typed.key, Rehearsed::Fits { hotp: 1, totp: 29 }).render()),
         ("console-import-problems", import(typed.key, Rehearsed::Problems { shown: problems, all: 1_000 }).render()),
         ("console-units", UnitsView { frame: staff("/console/units"), units: vec![unit(typed)] }.render()),
         ("console-units-none", UnitsView { frame: staff("/console/units"), units: vec![] }.render()),

@@ -139,6 +139,8 @@ pub struct ConfirmTokenView {
     pub token: TokenRow,
     /// How many sessions are open that it opened.
     pub sessions: u64,
+    /// It is the token of whoever looks.
+    pub own: bool,
 }
 
 impl ConfirmTokenView {
@@ -192,7 +194,10 @@ pub enum Rehearsed {
     #[default]
     NotYet,
     Fits {
-        tokens: u64,
+        /// Those whose code changes at each press.
+        hotp: u64,
+        /// Those whose code changes with the time.
+        totp: u64,
     },
     Problems {
         /// The first of them.
@@ -232,6 +237,15 @@ impl DeliveryProblem {
 impl ImportView {
     fn fits(&self) -> bool {
         matches!(self.found, Rehearsed::Fits { .. })
+    }
+
+    fn may_come(&self, hotp: &u64, totp: &u64) -> Cow<'static, str> {
+        self.frame.t_count("import-fits", "count", &hotp.saturating_add(*totp))
+    }
+
+    /// Nobody notices otherwise that a row without a type became one that counts presses.
+    fn kinds(&self, hotp: &u64, totp: &u64) -> Cow<'static, str> {
+        lang::text_with(self.frame.language, "import-kinds", &[("hotp", Value::Count(*hotp)), ("totp", Value::Count(*totp))])
     }
 
     fn shown_of(&self, shown: &[DeliveryProblem], all: &u64) -> Cow<'static, str> {

@@ -17,6 +17,7 @@ pub(super) fn pages(language: Language, typed: Typed, ceremony: &Ceremony) -> Ve
         usb_key: None,
         takes_usb_key: false,
         to_show: None,
+        to_show_is_code_token: false,
         takes_code: false,
         ceremony: Some(ceremony.clone()),
     };
@@ -26,7 +27,11 @@ pub(super) fn pages(language: Language, typed: Typed, ceremony: &Ceremony) -> Ve
         ("enrol-open", EnrolOpenView { frame: frame(), half: false, token: String::new() }.render()),
         ("enrol-password", EnrolPasswordView { frame: frame(), name: typed.name.into(), least: 12 }.render()),
         ("enrol-key", empty().render()),
-        ("enrol-key-or-code", EnrolKeyView { takes_code: true, to_show: Some(SERIAL.into()), ..empty() }.render()),
+        ("enrol-key-or-code", EnrolKeyView { takes_code: true, ..empty() }.render()),
+        (
+            "enrol-code-of-the-letter",
+            EnrolKeyView { takes_code: true, to_show: Some(SERIAL.into()), to_show_is_code_token: true, ..empty() }.render(),
+        ),
         ("enrol-key-or-usb-key", EnrolKeyView { takes_usb_key: true, ..empty() }.render()),
         ("enrol-code", EnrolKeyView { shown: vec![SERIAL.into()], ..empty() }.render()),
         ("enrol-usb-key", EnrolKeyView { takes_usb_key: true, usb_key: usb_key(), ..empty() }.render()),

@@ -10,18 +10,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 
-use crate::admin::{Actor, AdminError, CertificateLine, Change, Disabled, NewAccount, TokenLine};
+use crate::admin::{Actor, CertificateLine, Change, Disabled, NewAccount, TokenLine};
 use crate::crypto::Token;
-use crate::model::{AccountName, Role, TokenKind, TokenState, UnitName};
+use crate::model::{Role, TokenKind, TokenState, UnitName};
 use crate::store::{AccountFilter, TokenFilter};
 
 use super::house::House;
 use super::reload::Reloader;
 use super::status::Status;
+use names::{account_name, unknown};
 
 mod causes;
 mod certificates;
 mod lockdown;
+mod names;
 mod people;
 mod socket;
 mod terminals;
@@ -384,18 +386,6 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
 
 fn done(message: String) -> ControlAnswer {
     ControlAnswer::Done { message }
-}
-
-/// Why an account could not be looked up; a name that none has may be a slip.
-fn unknown(name: &AccountName, error: &AdminError) -> String {
-    match error {
-        AdminError::NoSuchAccount => format!("there is no account \"{name}\"; `yumen account list` names all that there are"),
-        error => told(error),
-    }
-}
-
-fn account_name(text: &str) -> Result<AccountName, String> {
-    AccountName::parse(text).map_err(|why| format!("the account name {text:?} {why}"))
 }
 
 #[cfg(test)]

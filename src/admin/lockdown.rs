@@ -27,7 +27,11 @@ impl Desk {
     /// Opens it again. `false`: it was not closed.
     pub async fn lift_lockdown(&self, actor: &Actor, app: Option<&AppId>, now: Time) -> Result<bool, AdminError> {
         self.permit(actor, Change::LockDown)?;
-        let left: Vec<_> = self.lockdown.closed(now).into_iter().filter(|(known, _)| app.is_some() && known.as_ref() != app).collect();
+        let opens = |known: &Option<AppId>| app.is_none() || known.as_ref() == app;
+        let (opened, left): (Vec<_>, Vec<_>) = self.lockdown.closed(now).into_iter().partition(|(known, _)| opens(known));
+        if opened.is_empty() {
+            return Ok(false);
+        }
         let event = Event::done(Action::LockdownLifted).with("app", named(app));
         self.recorded(actor, event, self.store.keep_lockdowns(&left)).await?;
         Ok(self.lockdown.open(app))

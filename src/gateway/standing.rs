@@ -108,10 +108,7 @@ impl House {
         let now = self.clock.now();
         let closed = self.lockdown.closed(now).into_iter().map(|(app, until)| {
             let what = app.map_or_else(|| "all apps are".to_owned(), |app| format!("the app {app} is"));
-            format!(
-                "{what} closed to everybody for {} min more: `yumen lockdown --lift` opens again",
-                until.since(now).as_secs().div_ceil(60)
-            )
+            format!("{what} closed to everybody for {} min more", until.since(now).as_secs().div_ceil(60))
         });
         self.space.warning().into_iter().chain(trust).chain(closed).collect()
     }

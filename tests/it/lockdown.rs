@@ -42,7 +42,9 @@ async fn what_is_closed_ends_within_five_seconds_and_stays_closed_until_it_is_op
 
     let unknown = house.ask(close(Some("nosuch")), None).await;
     assert!(matches!(&unknown, ControlAnswer::Refused { why } if why.contains("there are: ")), "{unknown:?}");
-    assert!(done(&house, Ask::LiftLockdown { app: Some("sites".to_owned()) }).await.contains("open again"));
+    let lift = || Ask::LiftLockdown { app: Some("sites".to_owned()) };
+    assert!(done(&house, lift()).await.contains("open again"));
+    assert!(done(&house, lift()).await.contains("not closed"));
     assert_eq!(browser.open(&sites("/")).await.status, StatusCode::OK);
     let log = house.close().await;
     for action in [Action::LockedDown, Action::LockdownLifted] {

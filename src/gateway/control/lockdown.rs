@@ -13,8 +13,8 @@ pub(super) async fn close(house: &House, actor: &Actor, app: Option<&str>, minut
     let length = Duration::from_secs(minutes.saturating_mul(60));
     let until = house.desk.lock_down(actor, app.as_ref(), length, now).await.map_err(|error| told(&error))?;
     let minutes = until.since(now).as_secs().div_ceil(60);
-    let what = what(app.as_ref());
-    Ok(done(format!("{what} closed to everybody for {minutes} min; `yumen lockdown --lift` opens again")))
+    let (what, which) = (what(app.as_ref()), which(app.as_ref()));
+    Ok(done(format!("{what} closed to everybody for {minutes} min; `yumen lockdown --lift {which}` opens again")))
 }
 
 pub(super) async fn lift(house: &House, actor: &Actor, app: Option<&str>) -> Result<ControlAnswer, String> {
@@ -22,11 +22,17 @@ pub(super) async fn lift(house: &House, actor: &Actor, app: Option<&str>) -> Res
     let app = app.map(|text| AppId::parse(text).ok_or_else(|| no_such(house, text))).transpose()?;
     let was = house.desk.lift_lockdown(actor, app.as_ref(), house.clock.now()).await.map_err(|error| told(&error))?;
     let what = what(app.as_ref());
-    Ok(done(if was { format!("{what} open again") } else { format!("{what} not closed by this; nothing was done") }))
+    let nothing = || app.as_ref().map_or_else(|| "nothing is closed".to_owned(), |app| format!("the app {app} is not closed by itself"));
+    Ok(done(if was { format!("{what} open again") } else { nothing() }))
 }
 
 fn what(app: Option<&AppId>) -> String {
     app.map_or_else(|| "all apps are".to_owned(), |app| format!("the app {app} is"))
+}
+
+/// As the verb is told.
+fn which(app: Option<&AppId>) -> String {
+    app.map_or_else(|| "--all".to_owned(), |app| format!("--app {app}"))
 }
 
 fn known(house: &House, app: Option<&str>) -> Result<Option<AppId>, String> {

@@ -11,7 +11,7 @@ use crate::clock::Time;
 use crate::model::{Action, AppId, Event};
 
 /// So long at most; who needs more closes it again.
-pub const LONGEST_LOCKDOWN: Duration = Duration::from_hours(1);
+const LONGEST_LOCKDOWN: Duration = Duration::from_hours(1);
 
 impl Desk {
     /// Closes an app, or all with `None`. What is open ends within seconds. Returns until when.

@@ -30,7 +30,6 @@ pub use drawer::TokenEnd;
 pub use error::AdminError;
 pub use inventory::TokenLine;
 pub use letters::{Letter, LetterSettings};
-pub use lockdown::LONGEST_LOCKDOWN;
 pub use people::{PeopleFound, PeopleImported};
 pub use permission::{Actor, Capacity, Change};
 pub use petitions::{Carried, Petition, Proposed, Proposing};

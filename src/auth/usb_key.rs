@@ -207,6 +207,10 @@ impl UsbKeys {
             ShownFor::Enrolment => self.enrolled(request, certificate, stored, now).await?,
             _ => self.holder(certificate, stored, now).await?,
         };
+        // What she still has is what she has used: one administrator alone can issue another one, and could take her place by it.
+        if *request.shown_for() == ShownFor::Recovery && !matches!(token, Held::Registered { first_use: false, .. }) {
+            return Err(NotHers::Token { account: Some(account), state: TokenState::Issued });
+        }
         if !certificate.speaks_for(&account.unit) {
             return Err(NotHers::OtherUnit);
         }

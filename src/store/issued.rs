@@ -125,7 +125,8 @@ impl Store {
         Ok(CertificateChange::Done { token, ended: Vec::new() })
     }
 
-    /// Puts another certificate in the place of the token's, which counts no more from now on.
+    /// Puts another certificate in the place of the token's, which counts no more from now on. One of another key opens nothing until its holder
+    /// has shown it.
     pub async fn renew_certificate(
         &self,
         serial: &Serial,
@@ -141,9 +142,20 @@ impl Store {
         if !matches!(known.state, TokenState::Issued | TokenState::Active) {
             return Ok(CertificateChange::Not(known.state));
         }
+        let key: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT key FROM certificates WHERE token = $1 AND own ORDER BY registered DESC LIMIT 1")
+                .bind(known.id.to_string())
+                .fetch_optional(&mut *write)
+                .await?
+                .flatten();
         supersede(&mut write, known.id, now).await?;
         if !insert(&mut write, known.id, new, own, now).await? {
             return Ok(CertificateChange::Taken);
+        }
+        // Nobody has shown that key yet, so it is as if the token had just been issued.
+        if key.as_deref() != Some(own.key) {
+            let issued = sqlx::query("UPDATE tokens SET state = 'issued' WHERE id = $1 AND state = 'active'");
+            issued.bind(known.id.to_string()).execute(&mut *write).await?;
         }
         write.commit().await?;
         Ok(CertificateChange::Done { token: known.id, ended: Vec::new() })

@@ -183,7 +183,9 @@ async fn a_forgotten_password_is_replaced_by_one_administrator_and_her_own_usb_k
     let city = City::new();
     let house = house_that_believes(&city, HARDWARE, "").await;
     let mut ada = house.signed_in("ada", Role::SecurityAdministrator).await;
-    with_card_in_use(&house, &city, "mia", Role::Member, 7).await;
+    let card = city.card("mia", 7);
+    let mut mia = with_card(&house, "mia", &card).await;
+    assert_eq!(sign_in_with_card(&mut mia, &portal("/")).await.status, StatusCode::OK);
     without_security_key(&house, "mia").await;
     let draft = ask(&house, &mut ada, "mia", "new-password").await;
     let link = link_on(&ada.use_key(&draft).await);
@@ -196,8 +198,12 @@ async fn a_forgotten_password_is_replaced_by_one_administrator_and_her_own_usb_k
 
     house.clock.advance(std::time::Duration::from_secs(60));
     let mut her = house.browser();
-    her.plug_in(city.card("mia", 7).in_client(&house.tls));
+    her.plug_in(city.card("mia", 8).in_client(&house.tls));
     let page = behind(&mut her, &link, None).await;
+    assert_eq!(show_card(&mut her, &page).await.status, StatusCode::FORBIDDEN, "a card of hers that she has never used");
+    house.clock.advance(std::time::Duration::from_secs(60));
+    her.plug_in(card.in_client(&house.tls));
+    let page = her.open(&portal("/recover/token")).await;
     let page = by_card(&mut her, &page).await;
     assert_eq!(page.url.path(), "/recover/password", "{}", page.text());
     let form = page.form("recover-choose").with("password", OTHER_PASSWORD).with("again", OTHER_PASSWORD);

@@ -218,3 +218,30 @@ async fn what_is_wrong_in_an_enrolment_names_the_account_and_suspends_nobody() {
     }
     assert_eq!(world.store.account(wang.id).await.unwrap().unwrap().state, AccountState::Invited);
 }
+
+#[tokio::test]
+async fn a_usb_key_that_its_holder_has_never_used_proves_nothing_about_a_forgotten_password() {
+    let (world, city) = (World::new().await, City::hardware_only());
+    let li = world.enrol("li", &mut Device::new()).await;
+    let (used, issued) = (city.card(&world, "li"), city.card(&world, "li"));
+    let new = |card: &TrustedCertificate| NewCertificate {
+        token: crate::model::TokenId::fresh(),
+        fingerprint: card.fingerprint(),
+        number: card.serial().into(),
+        subject: card.subject().into(),
+        issuer: card.issuer().into(),
+        not_after: card.not_after(),
+        chain: None,
+    };
+    assert!(world.store.register_certificate(&new(&used), li.id, world.now()).await.unwrap());
+    let (serial, own) = (Serial::parse("UK-1").unwrap(), OwnCertificate { key: b"key", pem: "" });
+    world.store.issue_certificate(&serial, li.id, &new(&issued), own, world.now()).await.unwrap();
+    let (keys, browser) = (&world.auth.usb_keys, Token::random().unwrap());
+    for (card, proves) in [(&used, true), (&issued, false)] {
+        let id = keys.ask(browser.hash(), Some(li.id), ShownFor::Recovery, BACK, "en", world.now()).await.unwrap();
+        let request = keys.request(&id, world.now()).await.unwrap().unwrap();
+        let found = keys.whose(&request, card, world.now()).await;
+        assert_eq!(found.is_ok(), proves, "{found:?}");
+    }
+    assert_eq!(world.store.token(&serial).await.unwrap().unwrap().state, TokenState::Issued, "and it is not activated by the attempt");
+}

@@ -80,7 +80,10 @@ async fn a_certificate_that_was_superseded_or_revoked_counts_no_more_and_never_c
     let CertificateChange::Done { token, .. } = issue(&store, "UK-1", wang.id, 1).await else { panic!() };
     assert!(store.use_usb_key(&shown(token, 1, b"chain"), NOW).await.unwrap());
     assert!(matches!(store.renew_certificate(&serial("uk-1"), &new(2), own(&[2]), NOW).await.unwrap(), CertificateChange::Done { .. }));
-    assert!(!opens(&stored(&store, 1).await) && opens(&stored(&store, 2).await));
+    assert_eq!(stored(&store, 1).await, None);
+    assert_eq!(stored(&store, 2).await.unwrap().state, TokenState::Issued, "nobody has shown its other key yet");
+    assert!(store.use_usb_key(&shown(token, 2, b"chain"), NOW).await.unwrap());
+    assert!(opens(&stored(&store, 2).await));
     assert!(!store.register_certificate(&new(1), wang.id, NOW).await.unwrap(), "it was superseded");
     assert_eq!(store.renew_certificate(&serial("UK-1"), &new(1), own(&[1]), NOW).await.unwrap(), CertificateChange::Taken);
     assert!(opens(&stored(&store, 2).await), "a renewal that fails changes nothing");
@@ -94,6 +97,16 @@ async fn a_certificate_that_was_superseded_or_revoked_counts_no_more_and_never_c
     assert_eq!(store.certified_key(&serial("UK-2")).await.unwrap(), None);
     let listed = store.certificates().await.unwrap();
     assert!(listed.iter().all(|one| one.own && one.revoked.is_some() && one.holder.as_ref().is_some_and(|(id, _)| *id == wang.id)));
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_same_key_goes_on_where_the_one_before_it_ended() {
+    let (_directory, store) = store().await;
+    let (wang, _) = enrolled(&store, "wang", 1).await;
+    let CertificateChange::Done { token, .. } = issue(&store, "UK-1", wang.id, 1).await else { panic!() };
+    assert!(store.use_usb_key(&shown(token, 1, b"chain"), NOW).await.unwrap());
+    store.renew_certificate(&serial("UK-1"), &new(2), own(&[1]), NOW).await.unwrap();
+    assert!(opens(&stored(&store, 2).await));
 }
 
 #[tokio::test]

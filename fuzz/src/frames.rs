@@ -22,7 +22,7 @@ fn is_within_budget(mut stream: &[u8]) -> bool {
     while let Some((&[high, middle, low, kind, flags, ..], rest)) = stream.split_first_chunk::<9>() {
         let length = u32::from_be_bytes([0, high, middle, low]) as usize;
         match kind {
-            0 if length < 32 && flags & 1 == 0 => control += 1,
+            0 if (length < 32 || flags & 8 != 0) && flags & 1 == 0 => control += 1,
             0 | 1 => {}
             3 => resets += 1,
             4 => control += 10,

@@ -232,6 +232,7 @@ mod tests {
         {
             assert_eq!(taken(&mut connection(), &frame(kind, 0, length), START), most, "frame type {kind}");
         }
+        assert_eq!(taken(&mut connection(), &frame(0, 8, 200), START), 1_000, "padding");
         assert_eq!(taken(&mut connection(), &frame(0, 0, 200), START), 5_000);
         assert_eq!(taken(&mut connection(), &frame(0, 1, 1), START), 5_000, "the last piece of a body");
         assert_eq!(taken(&mut connection(), &frame(1, 5, 40), START), 5_000);

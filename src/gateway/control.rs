@@ -11,7 +11,7 @@ use tokio::net::UnixListener;
 
 use crate::admin::{Actor, Change, Disabled, NewAccount};
 use crate::crypto::Token;
-use crate::model::UnitName;
+use crate::model::{Action, Event, UnitName};
 use crate::store::{AccountFilter, TokenFilter};
 
 use super::house::House;
@@ -147,6 +147,12 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         Ask::Status => {
             desk.permit(actor, Change::ReadStatus).map_err(|error| told(&error))?;
             Ok(ControlAnswer::Status { status: Box::new(house.status().await) })
+        }
+        Ask::RotateLogKey => {
+            desk.permit(actor, Change::RotateLogKey).map_err(|error| told(&error))?;
+            let event = actor.sign(Event::done(Action::LogKeyRotated));
+            let key = house.sealer.rotate_key(&house.journal, event).await.map_err(|why| why.to_string())?;
+            Ok(done(format!("the log is signed with a new key; give auditors its verifier key: {key}")))
         }
         Ask::Reload => {
             desk.permit(actor, Change::Reload).map_err(|error| told(&error))?;

@@ -106,6 +106,7 @@ pub enum Ask {
     Certificate {
         serial: String,
     },
+    RotateLogKey,
     Reload,
     Status,
     /// Asks for a terminal.
@@ -142,6 +143,7 @@ impl Ask {
             Self::LettersDue | Self::MakeLetters { .. } => Change::MakeLetters,
             Self::Recover { .. } => Change::Recover,
             Self::LockDown { .. } | Self::LiftLockdown { .. } => Change::LockDown,
+            Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
             Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,

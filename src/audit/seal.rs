@@ -41,6 +41,8 @@ pub(super) struct Seal {
     /// Directories of partial tiles that a full one has replaced.
     replaced: Vec<String>,
     unsynced: usize,
+    /// How many records the newest head is over; its tiles are never written again.
+    published: u64,
 }
 
 impl Seal {
@@ -77,7 +79,7 @@ impl Seal {
                 bytes
             }
         };
-        Ok(Self { frontier, entries, replaced: Vec::new(), unsynced: 0 })
+        Ok(Self { frontier, entries, replaced: Vec::new(), unsynced: 0, published: size })
     }
 
     /// How many records it has taken.
@@ -104,6 +106,9 @@ impl Seal {
     /// Writes what is not full yet, makes all of it durable, and publishes the signed head.
     pub(super) fn publish<S: Shelf>(&mut self, shelf: &mut S, signer: &Signer) -> Result<Checkpoint, SealFailure> {
         for partial in self.frontier.partial() {
+            if Tile::partial(partial.tile.level, self.published) == Some(partial.tile) {
+                continue;
+            }
             if partial.tile.level == 0 {
                 let entries = std::mem::take(&mut self.entries);
                 let put = self.put(shelf, entry_path(&partial.tile), &entries);
@@ -116,6 +121,7 @@ impl Seal {
         self.unsynced = 0;
         let checkpoint = Checkpoint { origin: signer.verifier().name().to_owned(), size: self.size(), root: self.frontier.root() };
         publish(shelf, CHECKPOINT, &head(&checkpoint, signer).to_string())?;
+        self.published = checkpoint.size;
         for directory in self.replaced.drain(..) {
             // It only takes room; what is full is there, and the next start finds it so too.
             let _ = shelf.clear(&directory);

@@ -6,6 +6,7 @@ mod opening;
 mod reading;
 mod real;
 mod sealing;
+mod shelves;
 
 use std::sync::{Arc, Mutex};
 

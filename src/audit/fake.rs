@@ -56,7 +56,7 @@ impl Dice {
 #[derive(Clone, Default)]
 pub(super) struct FakeDisk(Arc<(Mutex<State>, Condvar)>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     files: BTreeMap<String, Content>,
     failure: Option<(Operation, Errno)>,
@@ -148,6 +148,11 @@ impl State {
 }
 
 impl FakeDisk {
+    /// Another disk with the same on it, for nobody who holds this one.
+    pub(super) fn copy(&self) -> Self {
+        Self(Arc::new((Mutex::new(self.state().clone()), Condvar::new())))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.0.lock().unwrap()
     }

@@ -23,7 +23,8 @@ pub async fn keep_house(house: Arc<House>) {
     for second in 0_u64.. {
         tick.tick().await;
         each_second(&house).await;
-        if let Some(why) = house.journal.failure().filter(|_| !told) {
+        // A log that is only full says so itself, and when it goes on.
+        if let Some(why) = house.journal.failure().filter(|_| !told && !house.journal.is_full()) {
             tracing::error!("nobody is let in any more, because the audit log failed: {why}");
             told = true;
         }

@@ -58,7 +58,7 @@ impl Fullness {
 #[derive(Default)]
 pub(super) struct Backlog {
     /// When it last looked for room.
-    pub(super) looked: Option<Time>,
+    pub(super) looked: Time,
     ends: Vec<Record>,
     notes: Vec<Record>,
     lost: u64,

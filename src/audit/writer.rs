@@ -172,7 +172,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             match job {
                 Job::Awaited { record, urgency, durable } => {
                     batch.waiting.push(durable);
-                    if self.append(time, record, urgency)?.is_some() {
+                    if self.append(batch, time, record, urgency)?.is_some() {
                         self.shared.fullness.denied();
                         // Whoever is denied finds the log full.
                         drop(batch.waiting.pop());
@@ -196,7 +196,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
     }
 
     /// Gives back what found no room. When that begins, it is on view before anybody is denied, and on record.
-    fn append(&mut self, time: Time, record: Record, urgency: Urgency) -> Result<Option<Record>, Failure> {
+    fn append(&mut self, batch: &mut Batch, time: Time, record: Record, urgency: Urgency) -> Result<Option<Record>, Failure> {
         let given_back = self.appender.append(time, record, urgency)?;
         if let Some(why) = self.appender.no_room().filter(|_| !self.shared.fullness.is_full()) {
             let sentence = format!(
@@ -205,6 +205,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
                 self.shared.directory.display()
             );
             tracing::error!("{sentence}");
+            batch.backlog.looked = self.clock.now();
             let began = full::began(why);
             self.shared.fullness.begin(sentence);
             self.appender.append(time, began, Urgency::Emergency)?;
@@ -219,7 +220,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             Record::Event(event) => Urgency::of(event),
             _ => Urgency::Ordinary,
         };
-        if let Some(record) = self.append(time, record, urgency)? {
+        if let Some(record) = self.append(batch, time, record, urgency)? {
             batch.backlog.keep(record);
         }
         Ok(())
@@ -231,10 +232,10 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             return Ok(());
         }
         let now = self.clock.now();
-        if now.since(*batch.backlog.looked.get_or_insert(now)) < RETRY {
+        if now.since(batch.backlog.looked) < RETRY {
             return Ok(());
         }
-        batch.backlog.looked = Some(now);
+        batch.backlog.looked = now;
         self.go_on(batch)
     }
 
@@ -245,7 +246,6 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             return Ok(());
         }
         let (kept, lost) = batch.backlog.take();
-        batch.backlog.looked = None;
         let denied = self.shared.fullness.end();
         tracing::warn!("the audit log has room again and goes on; {denied} records were denied meanwhile");
         self.append_or_keep(batch, time, full::ended(denied, kept.len(), lost))?;

@@ -8,6 +8,7 @@ mod killed;
 mod opening;
 mod reading;
 mod real;
+mod sealing;
 
 use std::sync::{Arc, Mutex};
 

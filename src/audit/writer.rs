@@ -271,6 +271,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         let watch = self.clock.stopwatch();
         self.appender.sync()?;
         self.shared.tally.synced(self.clock.wall(), watch.elapsed());
+        self.shared.tally.made_durable(self.appender.last());
         batch.unsynced_since = None;
         for durable in batch.waiting.drain(..) {
             // Whoever went away meanwhile need not know.
@@ -297,7 +298,9 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             self.appender.append(time, record, Urgency::Last)?;
         }
         self.appender.flush()?;
-        self.appender.finish()
+        self.appender.finish()?;
+        self.shared.tally.made_durable(self.appender.last());
+        Ok(())
     }
 
     /// What was kept and finds no room even now: of an access, the next start writes the end; the rest is counted.

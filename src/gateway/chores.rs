@@ -90,6 +90,10 @@ pub fn drained_to_the_end(house: &House) -> Vec<Event> {
 /// One sync for many; and waiting for it keeps what strangers cause from piling up in the queue.
 async fn record_together(house: &House, counts: Vec<Event>) {
     const AT_ONCE: usize = 256;
+    if house.journal.is_full() {
+        // They wait for room with the rest that nobody waits for.
+        return counts.into_iter().for_each(|event| house.journal.note(event));
+    }
     for group in counts.chunks(AT_ONCE) {
         let recorded = join_all(group.iter().map(|event| house.journal.event(event.clone()))).await;
         if recorded.iter().any(Result::is_err) {

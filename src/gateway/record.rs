@@ -115,7 +115,8 @@ impl House {
     ) -> Result<Option<Receipt>, NoRecord> {
         let endless = matches!(visitor, Visitor::Stranger) || matches!(verdict, Err(Refusal::TooMany { .. }));
         if endless && !self.strangers.admit(Network::of(facts.origin.address), self.clock.wall()) {
-            return if self.journal.is_ready() { Ok(None) } else { Err(NoRecord) };
+            let is_shown = self.journal.is_ready() || self.journal.is_full() && urgency != Urgency::Ordinary;
+            return if is_shown { Ok(None) } else { Err(NoRecord) };
         }
         let opened = opened(facts, known(visitor), verdict);
         self.journal.open_access_as(urgency, opened).await.map(Some)

@@ -23,6 +23,9 @@ pub(super) trait Disk: Send + 'static {
     fn create(&self, name: &str) -> io::Result<Self::File>;
     /// Opens a file for writing.
     fn open(&self, name: &str) -> io::Result<Self::File>;
+    /// Gives a file another name, which no file may have.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes the names of new files durable.
     fn sync_directory(&self) -> io::Result<()>;
 }
@@ -35,6 +38,9 @@ pub(super) trait SegmentFile: Send + 'static {
     /// fdatasync: when it has returned, all that was written before outlives the power.
     fn sync(&mut self) -> io::Result<()>;
 }
+
+/// What the next segment is called while its room is being taken.
+pub(super) const NEXT: &str = "next";
 
 /// The name of the segment whose first entry has this sequence.
 pub(super) fn segment_name(first: u64) -> String {
@@ -118,6 +124,14 @@ impl Disk for RealDisk {
 
     fn open(&self, name: &str) -> io::Result<RealFile> {
         Ok(RealFile(OpenOptions::new().write(true).open(self.directory.join(name))?))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.directory.join(from), self.directory.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.directory.join(name))
     }
 
     fn sync_directory(&self) -> io::Result<()> {
@@ -217,6 +231,10 @@ mod tests {
         assert_eq!(disk.read("x").unwrap(), b"\0\0abc\0\0");
         assert_eq!(disk.read_end("x", 3).unwrap(), b"c\0\0");
         assert_eq!(disk.read_end("x", 100).unwrap().len(), 7);
+        disk.rename("x", "y").unwrap();
+        assert_eq!(disk.list().unwrap(), ["y"]);
+        disk.remove("y").unwrap();
+        assert!(disk.list().unwrap().is_empty() && disk.remove("y").is_err());
     }
 
     #[test]

@@ -16,13 +16,24 @@ pub(super) enum Operation {
     Allocate,
     Write,
     Truncate,
+    Rename,
+    Remove,
     Sync,
     SyncDirectory,
 }
 
 impl Operation {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Create, Self::Open, Self::Allocate, Self::Write, Self::Truncate, Self::Sync, Self::SyncDirectory];
+    pub(super) const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Open,
+        Self::Allocate,
+        Self::Write,
+        Self::Truncate,
+        Self::Rename,
+        Self::Remove,
+        Self::Sync,
+        Self::SyncDirectory,
+    ];
 }
 
 /// A small generator (xorshift), so that a seed names a test's every choice.
@@ -45,10 +56,17 @@ impl Dice {
 #[derive(Clone, Default)]
 pub(super) struct FakeDisk(Arc<(Mutex<State>, Condvar)>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     files: BTreeMap<String, Content>,
     failure: Option<(Operation, Errno)>,
+    /// One operation fails after so many more.
+    fault: Option<(u64, Errno)>,
+    /// The one that did.
+    faulted: Option<Operation>,
+    operations: u64,
+    /// Bytes that all files together may have; `None`: no bound.
+    room: Option<usize>,
     /// Operations until the power goes; `None`: it stays.
     power_for: Option<u64>,
     /// Handles of an earlier boot are dead.
@@ -60,11 +78,15 @@ struct State {
 
 #[derive(Clone, Default)]
 struct Content {
+    /// What a handle knows it by, whatever its name is by now.
+    number: u64,
     /// What a reader sees.
     bytes: Vec<u8>,
     /// What outlives the power.
     durable: Vec<u8>,
     name_is_durable: bool,
+    /// The name that it had before; it may have it again when the power comes back.
+    former: Option<String>,
     unsynced: Vec<Change>,
 }
 
@@ -90,6 +112,14 @@ impl Change {
 }
 
 impl State {
+    fn file(&mut self, number: u64) -> &mut Content {
+        self.files.values_mut().find(|file| file.number == number).expect("a file that is there")
+    }
+
+    fn used(&self) -> usize {
+        self.files.values().map(|file| file.bytes.len()).sum()
+    }
+
     fn perform(&mut self, boot: u64, operation: Operation) -> io::Result<()> {
         if let Some(left) = &mut self.power_for {
             match left.checked_sub(1) {
@@ -100,6 +130,16 @@ impl State {
         if boot != self.boot {
             return Err(Errno::IO.into());
         }
+        self.operations += 1;
+        match &mut self.fault {
+            Some((0, errno)) => {
+                let errno = *errno;
+                (self.fault, self.faulted) = (None, Some(operation));
+                return Err(errno.into());
+            }
+            Some((left, _)) => *left -= 1,
+            None => {}
+        }
         match self.failure {
             Some((which, errno)) if which == operation => Err(errno.into()),
             _ => Ok(()),
@@ -108,6 +148,11 @@ impl State {
 }
 
 impl FakeDisk {
+    /// Another disk with the same on it, for nobody who holds this one.
+    pub(super) fn copy(&self) -> Self {
+        Self(Arc::new((Mutex::new(self.state().clone()), Condvar::new())))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.0.lock().unwrap()
     }
@@ -115,6 +160,37 @@ impl FakeDisk {
     /// From now on every such operation fails.
     pub(super) fn fail(&self, operation: Operation, errno: Errno) {
         self.state().failure = Some((operation, errno));
+    }
+
+    /// One operation fails after so many more, whatever it is.
+    pub(super) fn fail_after(&self, operations: u64, errno: Errno) {
+        self.state().fault = Some((operations, errno));
+    }
+
+    /// The operation that failed so.
+    pub(super) fn faulted(&self) -> Option<Operation> {
+        self.state().faulted
+    }
+
+    /// Operations so far.
+    pub(super) fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// Bytes that all files together may have from now on; `None`: as many as they like.
+    pub(super) fn leave_room(&self, bytes: Option<usize>) {
+        self.state().room = bytes;
+    }
+
+    /// Bytes that all files have.
+    pub(super) fn size(&self) -> usize {
+        self.state().used()
+    }
+
+    /// Nothing fails any more.
+    pub(super) fn mend(&self) {
+        let mut state = self.state();
+        (state.failure, state.fault) = (None, None);
     }
 
     /// The power goes after so many more operations.
@@ -128,8 +204,17 @@ impl FakeDisk {
         let mut state = self.state();
         state.boot += 1;
         state.power_for = None;
-        state.failure = None;
-        state.files.retain(|_, file| file.name_is_durable || dice.as_mut().is_some_and(|dice| dice.below(2) == 0));
+        (state.failure, state.fault) = (None, None);
+        for (name, mut file) in std::mem::take(&mut state.files) {
+            let former = file.former.take();
+            let name = match dice.as_mut().map_or(0, |dice| dice.below(3)) {
+                _ if file.name_is_durable => Some(name),
+                0 => None,
+                1 => former.or(Some(name)),
+                _ => Some(name),
+            };
+            state.files.extend(name.map(|name| (name, file)));
+        }
         for file in state.files.values_mut() {
             for change in std::mem::take(&mut file.unsynced) {
                 match (dice.as_mut().map_or(0, |dice| dice.below(3)), change) {
@@ -210,30 +295,50 @@ impl Disk for FakeDisk {
         let mut state = self.state();
         let boot = state.boot;
         state.perform(boot, Operation::Create)?;
-        assert!(state.files.insert(name.to_owned(), Content::default()).is_none(), "{name} was there");
-        Ok(FakeFile { disk: self.clone(), name: name.to_owned(), boot })
+        let number = state.operations;
+        assert!(state.files.insert(name.to_owned(), Content { number, ..Content::default() }).is_none(), "{name} was there");
+        Ok(FakeFile { disk: self.clone(), number, boot })
     }
 
     fn open(&self, name: &str) -> io::Result<FakeFile> {
         let mut state = self.state();
         let boot = state.boot;
         state.perform(boot, Operation::Open)?;
-        assert!(state.files.contains_key(name), "{name} was not there");
-        Ok(FakeFile { disk: self.clone(), name: name.to_owned(), boot })
+        let number = state.operations;
+        state.files.get_mut(name).unwrap_or_else(|| panic!("{name} was not there")).number = number;
+        Ok(FakeFile { disk: self.clone(), number, boot })
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state();
+        let boot = state.boot;
+        state.perform(boot, Operation::Rename)?;
+        let mut file = state.files.remove(from).unwrap();
+        (file.name_is_durable, file.former) = (false, Some(from.to_owned()));
+        assert!(state.files.insert(to.to_owned(), file).is_none(), "{to} was there");
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.state();
+        let boot = state.boot;
+        state.perform(boot, Operation::Remove)?;
+        assert!(state.files.remove(name).is_some(), "{name} was not there");
+        Ok(())
     }
 
     fn sync_directory(&self) -> io::Result<()> {
         let mut state = self.state();
         let boot = state.boot;
         state.perform(boot, Operation::SyncDirectory)?;
-        state.files.values_mut().for_each(|file| file.name_is_durable = true);
+        state.files.values_mut().for_each(|file| (file.name_is_durable, file.former) = (true, None));
         Ok(())
     }
 }
 
 pub(super) struct FakeFile {
     disk: FakeDisk,
-    name: String,
+    number: u64,
     boot: u64,
 }
 
@@ -241,7 +346,15 @@ impl FakeFile {
     fn change(&self, operation: Operation, change: Change) -> io::Result<()> {
         let mut state = self.disk.state();
         state.perform(self.boot, operation)?;
-        let file = state.files.get_mut(&self.name).unwrap();
+        let (used, room) = (state.used(), state.room);
+        let file = state.file(self.number);
+        let length = match &change {
+            Change::Length(length) => *length,
+            Change::Write(offset, bytes) => file.bytes.len().max(offset + bytes.len()),
+        };
+        if length > file.bytes.len() && room.is_some_and(|room| used - file.bytes.len() + length > room) {
+            return Err(Errno::NOSPC.into());
+        }
         change.apply(&mut file.bytes);
         file.unsynced.push(change);
         Ok(())
@@ -265,12 +378,12 @@ impl SegmentFile for FakeFile {
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.disk.state();
         // What is written while the sync is held is not covered by it.
-        let covered = state.files.get(&self.name).cloned().unwrap_or_default();
+        let covered = state.files.values().find(|file| file.number == self.number).cloned().unwrap_or_default();
         state.syncs_begun += 1;
         self.disk.0.1.notify_all();
         state = self.disk.0.1.wait_while(state, |state| state.syncs_held).unwrap();
         state.perform(self.boot, Operation::Sync)?;
-        let file = state.files.get_mut(&self.name).unwrap();
+        let file = state.file(self.number);
         file.durable = covered.bytes;
         file.unsynced.drain(..covered.unsynced.len());
         state.syncs_done += 1;

@@ -6,11 +6,13 @@
 //! tree whose heads are signed.
 //!
 //! Invariants: sequences count from 1 without a gap; an acknowledged record outlives the power; after a failed write
-//! every access is denied until the next start, and a failed sync ends the process; an opened access is closed exactly
+//! every access is denied until the next start, and a failed sync ends the process; without room for the next segment all
+//! that is not urgent is denied until there is room again, and that is on record (`full`, `urgency`); an opened access is closed exactly
 //! once, by its receipt or, if the process did not live to do so, at the next start.
 
 mod courtesy;
 mod disk;
+mod full;
 mod held;
 mod json;
 mod line;
@@ -28,6 +30,7 @@ mod segment;
 mod shelf;
 mod strangers;
 mod tally;
+mod urgency;
 mod writer;
 
 #[cfg(test)]
@@ -51,8 +54,10 @@ pub use self::sealed::{Leaf, Sealed, SealedError};
 pub use self::sealer::{SealError, SealSettings, Sealer};
 pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
+pub use self::urgency::Urgency;
 
 use self::disk::{Disk, RealDisk};
+use self::full::Fullness;
 use self::held::Held;
 use self::segment::{Appender, Failure};
 use self::tally::Tally;
@@ -79,7 +84,7 @@ impl Settings {
     }
 }
 
-/// The log takes no record: it has failed, or was shut down. Whatever wanted one must be denied.
+/// The log takes no record: it has failed, has no room, or was shut down. Whatever wanted one must be denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the audit log cannot take a record")]
 pub struct NoRecord;
@@ -111,7 +116,9 @@ impl Journal {
 
         let (jobs, queue) = mpsc::channel();
         let room = Semaphore::new(settings.queue.clamp(1, Semaphore::MAX_PERMITS));
-        let shared = Arc::new(Shared { room, held: Held::default(), failure: OnceLock::new(), tally: Tally::new()? });
+        let directory = settings.directory.clone();
+        let (held, failure, fullness) = (Held::default(), OnceLock::new(), Fullness::default());
+        let shared = Arc::new(Shared { room, directory, held, failure, fullness, tally: Tally::new()? });
         shared.tally.wrote(0, appender.last());
         shared.tally.made_durable(appender.last());
         let writer = Writer { appender, queue, shared: Arc::clone(&shared), clock: clock.clone(), last_words };
@@ -122,15 +129,21 @@ impl Journal {
 
     /// Puts the opened record into the queue; waits only for room there.
     pub async fn open_access(&self, opened: Opened) -> Result<Receipt, NoRecord> {
+        self.open_access_as(Urgency::Ordinary, opened).await
+    }
+
+    /// The same for an access that may be as urgent, should the log have no room.
+    pub async fn open_access_as(&self, urgency: Urgency, opened: Opened) -> Result<Receipt, NoRecord> {
         let reference = opened.reference.clone();
-        let durable = self.enqueue(Record::Opened(opened)).await?;
+        let durable = self.enqueue(Record::Opened(opened), urgency).await?;
         let opened_at = self.0.clock.now();
         Ok(Receipt { journal: self.clone(), reference, opened_at, state: State::Waiting(durable), is_closed: false })
     }
 
     /// Records an event; resolves when it is on the disk.
     pub async fn event(&self, event: Event) -> Result<(), NoRecord> {
-        self.enqueue(Record::Event(event)).await?.await.map_err(|_| NoRecord)
+        let urgency = Urgency::of(&event);
+        self.enqueue(Record::Event(event), urgency).await?.await.map_err(|_| NoRecord)
     }
 
     /// Records an event without waiting: for where nothing can wait, such as `Drop`. It has no bound, so not for
@@ -140,14 +153,19 @@ impl Journal {
         let _ = self.send(Job::Unawaited(Record::Event(event)));
     }
 
-    /// Whether records are taken: false once the writer has failed or stopped.
+    /// Whether all records are taken: false once the writer has failed or stopped, and as long as it has no room.
     pub fn is_ready(&self) -> bool {
-        !self.0.shared.room.is_closed()
+        !self.0.shared.room.is_closed() && !self.is_full()
     }
 
-    /// Why records are no longer taken, for the operator.
+    /// Whether only what is urgent is taken, because there is no room on the disk.
+    pub fn is_full(&self) -> bool {
+        self.0.shared.fullness.is_full()
+    }
+
+    /// Why records are not taken, for the operator.
     pub fn failure(&self) -> Option<String> {
-        self.0.shared.failure.get().cloned()
+        self.0.shared.failure.get().cloned().or_else(|| self.0.shared.fullness.sentence())
     }
 
     pub fn counts(&self) -> Counts {
@@ -181,11 +199,15 @@ impl Journal {
         Ok(Reference::new(crypto::random()?))
     }
 
-    async fn enqueue(&self, record: Record) -> Result<oneshot::Receiver<()>, NoRecord> {
+    async fn enqueue(&self, record: Record, urgency: Urgency) -> Result<oneshot::Receiver<()>, NoRecord> {
+        if urgency == Urgency::Ordinary && self.is_full() {
+            self.0.shared.fullness.denied();
+            return Err(NoRecord);
+        }
         // The writer gives the place back when it takes the record out of the queue.
         self.0.shared.room.acquire().await.map_err(|_| NoRecord)?.forget();
         let (durable, waiting) = oneshot::channel();
-        self.send(Job::Awaited { record, durable })?;
+        self.send(Job::Awaited { record, urgency, durable })?;
         Ok(waiting)
     }
 
@@ -216,17 +238,20 @@ fn record_repair<D: Disk>(appender: &mut Appender<D>, repair: &Repair, open: Vec
     if repair == &Repair::default() {
         return Ok(());
     }
+    let mut append = |record| match appender.append(time, record, Urgency::Ordinary)? {
+        None => Ok(()),
+        Some(_) => Err(Failure::NoRoom(appender.no_room().unwrap_or_default().to_owned())),
+    };
     if let Some(torn) = &repair.torn {
         let event = Event::done(Action::LogRepaired)
             .with("segment", &torn.segment)
             .with("byte", torn.byte)
             .with("bytes", torn.bytes)
             .with("kept-in", &torn.kept_in);
-        appender.append(time, Record::Event(event))?;
+        append(Record::Event(event))?;
     }
     for reference in open {
-        let closed = Closed { reference, status: 0, bytes_up: 0, bytes_down: 0, duration_ms: 0, end: End::CutOff };
-        appender.append(time, Record::Closed(closed))?;
+        append(Record::Closed(Closed { reference, status: 0, bytes_up: 0, bytes_down: 0, duration_ms: 0, end: End::CutOff }))?;
     }
     appender.flush()?;
     appender.sync()

@@ -1,10 +1,12 @@
 //! Receipts whose record is written by a test: for the floors above, which must wait for it and close it.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, oneshot};
 
+use super::full::Fullness;
 use super::held::Held;
 use super::tally::Tally;
 use super::writer::{Job, Shared};
@@ -24,8 +26,9 @@ impl Receipt {
         let (jobs, written) = mpsc::channel();
         let (durable, waiting) = oneshot::channel();
         let clock = Clock::manual(Time::from_millis(0));
-        let shared =
-            Arc::new(Shared { room: Semaphore::new(1), held: Held::default(), failure: OnceLock::new(), tally: Tally::new().unwrap() });
+        let (held, failure, fullness) = (Held::default(), OnceLock::new(), Fullness::default());
+        let shared = Shared { room: Semaphore::new(1), directory: PathBuf::new(), held, failure, fullness, tally: Tally::new().unwrap() };
+        let shared = Arc::new(shared);
         let journal = Journal(Arc::new(Handle { jobs, shared: Arc::clone(&shared), clock: clock.clone() }));
         let state = State::Waiting(waiting);
         let receipt = Receipt { journal, reference: Reference::new([7; 10]), opened_at: clock.now(), state, is_closed: false };

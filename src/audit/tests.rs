@@ -2,6 +2,9 @@
 
 mod crash;
 mod failures;
+mod faults;
+mod full;
+mod killed;
 mod opening;
 mod reading;
 mod real;
@@ -84,6 +87,11 @@ fn segments(disk: &impl Disk) -> Vec<String> {
     let mut firsts: Vec<u64> = disk.list().unwrap().iter().filter_map(|name| first_sequence(name)).collect();
     firsts.sort_unstable();
     firsts.into_iter().map(segment_name).collect()
+}
+
+/// So many rounds of a test that is given seeds or chances; the environment may ask for more.
+fn rounds(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{variable} is a number of rounds")))
 }
 
 /// All entries of all segments, which must be without a gap.

@@ -1,10 +1,12 @@
 //! The journal's thread: takes all that waits, writes it at once, syncs once for all who wait, then tells them.
 //!
 //! Invariant: nobody is told that a record is durable before a sync that began after the record was written has
-//! returned; after a failure nothing more is written.
+//! returned; after a failure nothing more is written. Without room for the next segment what is not urgent is denied, until
+//! there is room again.
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,9 +15,11 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::courtesy::Courtesy;
 use super::disk::Disk;
+use super::full::{self, Backlog, Fullness, RETRY};
 use super::held::Held;
 use super::segment::{Appender, Failure};
 use super::tally::Tally;
+use super::urgency::Urgency;
 use crate::clock::{Clock, Time};
 use crate::model::Record;
 
@@ -28,7 +32,7 @@ const LONGEST_UNSYNCED: Duration = Duration::from_secs(1);
 
 pub(super) enum Job {
     /// From the bounded lane: it holds a place in the queue, which the writer gives back.
-    Awaited { record: Record, durable: oneshot::Sender<()> },
+    Awaited { record: Record, urgency: Urgency, durable: oneshot::Sender<()> },
     /// Nobody waits for it.
     Unawaited(Record),
     /// Something is held, and the writer was asleep.
@@ -41,9 +45,12 @@ pub(super) enum Job {
 pub(super) struct Shared {
     /// Places in the queue; closed when the thread has ended.
     pub(super) room: Semaphore,
+    /// For the operator: where room is wanted.
+    pub(super) directory: PathBuf,
     /// Ends of accesses; there are never more than opened ones.
     pub(super) held: Held,
     pub(super) failure: OnceLock<String>,
+    pub(super) fullness: Fullness,
     pub(super) tally: Tally,
 }
 
@@ -88,6 +95,7 @@ struct Batch {
     /// Something was written in the last round, so more may come soon.
     is_busy: bool,
     courtesy: Courtesy,
+    backlog: Backlog,
 }
 
 impl<D: Disk, L: LastWords> Writer<D, L> {
@@ -115,6 +123,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
                 Err(RecvTimeoutError::Timeout) => self.look(batch)?,
                 Err(RecvTimeoutError::Disconnected) => return self.finish(batch),
             }
+            self.look_for_room(batch)?;
             if !batch.stops.is_empty() {
                 return self.finish(batch);
             }
@@ -124,7 +133,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
     /// Sleeps only when nothing is left to be done by the clock.
     fn wait(&self, batch: &Batch) -> Result<Job, RecvTimeoutError> {
         match batch.unsynced_since {
-            None if !batch.is_busy && self.shared.held.may_sleep() => {
+            None if !batch.is_busy && self.appender.no_room().is_none() && self.shared.held.may_sleep() => {
                 let job = self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected);
                 self.shared.held.awake();
                 job
@@ -161,11 +170,15 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         // What a failure leaves in the batch is dropped, and so denied, after the failure is on view.
         while let Some(job) = batch.jobs.pop_front() {
             match job {
-                Job::Awaited { record, durable } => {
+                Job::Awaited { record, urgency, durable } => {
                     batch.waiting.push(durable);
-                    self.appender.append(time, record)?;
+                    if self.append(batch, time, record, urgency)?.is_some() {
+                        self.shared.fullness.denied();
+                        // Whoever is denied finds the log full.
+                        drop(batch.waiting.pop());
+                    }
                 }
-                Job::Unawaited(record) => self.appender.append(time, record)?,
+                Job::Unawaited(record) => self.append_or_keep(batch, time, record)?,
                 Job::Look => {}
                 Job::Stop { last, done } => {
                     batch.last.extend(last);
@@ -174,10 +187,70 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             }
         }
         if may_end {
-            for record in batch.ends.drain(..) {
+            for record in std::mem::take(&mut batch.ends) {
                 self.shared.tally.taken(1);
-                self.appender.append(time, record)?;
+                self.append_or_keep(batch, time, record)?;
             }
+        }
+        self.flush(batch, before)
+    }
+
+    /// Gives back what found no room. When that begins, it is on view before anybody is denied, and on record.
+    fn append(&mut self, batch: &mut Batch, time: Time, record: Record, urgency: Urgency) -> Result<Option<Record>, Failure> {
+        let given_back = self.appender.append(time, record, urgency)?;
+        if let Some(why) = self.appender.no_room().filter(|_| !self.shared.fullness.is_full()) {
+            let sentence = format!(
+                "the audit log has no room for its next file in {}: {why}; nobody is let through until there is, but sign-outs and lockdowns are \
+                 still recorded. Make room: it goes on by itself",
+                self.shared.directory.display()
+            );
+            tracing::error!("{sentence}");
+            batch.backlog.looked = self.clock.now();
+            let began = full::began(why);
+            self.shared.fullness.begin(sentence);
+            self.appender.append(time, began, Urgency::Emergency)?;
+        }
+        Ok(given_back)
+    }
+
+    /// For what nobody waits for: without room it is kept. An end whose beginning was denied is none.
+    fn append_or_keep(&mut self, batch: &mut Batch, time: Time, record: Record) -> Result<(), Failure> {
+        let urgency = match &record {
+            Record::Closed(closed) if !self.appender.is_open(&closed.reference) => return Ok(()),
+            Record::Event(event) => Urgency::of(event),
+            _ => Urgency::Ordinary,
+        };
+        if let Some(record) = self.append(batch, time, record, urgency)? {
+            batch.backlog.keep(record);
+        }
+        Ok(())
+    }
+
+    /// Once in a while, as long as there is no room.
+    fn look_for_room(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        if self.appender.no_room().is_none() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        if now.since(batch.backlog.looked) < RETRY {
+            return Ok(());
+        }
+        batch.backlog.looked = now;
+        self.go_on(batch)
+    }
+
+    /// If there is room again, that is on record, and behind it what was kept.
+    fn go_on(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        let (before, time) = (self.appender.last(), self.clock.wall());
+        if !self.appender.find_room(time)? {
+            return Ok(());
+        }
+        let (kept, lost) = batch.backlog.take();
+        let denied = self.shared.fullness.end();
+        tracing::warn!("the audit log has room again and goes on; {denied} records were denied meanwhile");
+        self.append_or_keep(batch, time, full::ended(denied, kept.len(), lost))?;
+        for record in kept {
+            self.append_or_keep(batch, time, record)?;
         }
         self.flush(batch, before)
     }
@@ -216,12 +289,32 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         // Once for the ends that were taken, and once for those that came since.
         self.write(batch)?;
         self.write(batch)?;
+        if self.appender.no_room().is_some() {
+            self.go_on(batch)?;
+        }
+        let time = self.clock.wall();
+        self.use_reserve(batch, time)?;
         for record in batch.last.drain(..) {
-            self.appender.append(self.clock.wall(), record)?;
+            self.appender.append(time, record, Urgency::Last)?;
         }
         self.appender.flush()?;
         self.appender.finish()?;
         self.shared.tally.made_durable(self.appender.last());
+        Ok(())
+    }
+
+    /// What was kept and finds no room even now: of an access, the next start writes the end; the rest is counted.
+    fn use_reserve(&mut self, batch: &mut Batch, time: Time) -> Result<(), Failure> {
+        let (kept, mut lost) = batch.backlog.take();
+        for record in kept {
+            match self.appender.append(time, record, Urgency::TakesAway)? {
+                None | Some(Record::Closed(_)) => {}
+                Some(_) => lost = lost.saturating_add(1),
+            }
+        }
+        if lost > 0 {
+            self.appender.append(time, full::lost(lost), Urgency::Emergency)?;
+        }
         Ok(())
     }
 
@@ -233,7 +326,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
                     "the audit log {failure}; the gateway ends, because what is on the disk is no longer certain. Check the disk, then start it again"
                 )
             }
-            Failure::Disk { .. } | Failure::NoRandomness(_) | Failure::Serialise(_) => {
+            Failure::Disk { .. } | Failure::NoRoom(_) | Failure::NoRandomness(_) | Failure::Serialise(_) => {
                 format!("the audit log {failure}; nobody is let through until that is mended and the gateway was started again")
             }
         };

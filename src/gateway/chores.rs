@@ -23,7 +23,8 @@ pub async fn keep_house(house: Arc<House>) {
     for second in 0_u64.. {
         tick.tick().await;
         each_second(&house).await;
-        if let Some(why) = house.journal.failure().filter(|_| !told) {
+        // A log that is only full says so itself, and when it goes on.
+        if let Some(why) = house.journal.failure().filter(|_| !told && !house.journal.is_full()) {
             tracing::error!("nobody is let in any more, because the audit log failed: {why}");
             told = true;
         }
@@ -89,6 +90,10 @@ pub fn drained_to_the_end(house: &House) -> Vec<Event> {
 /// One sync for many; and waiting for it keeps what strangers cause from piling up in the queue.
 async fn record_together(house: &House, counts: Vec<Event>) {
     const AT_ONCE: usize = 256;
+    if house.journal.is_full() {
+        // They wait for room with the rest that nobody waits for.
+        return counts.into_iter().for_each(|event| house.journal.note(event));
+    }
     for group in counts.chunks(AT_ONCE) {
         let recorded = join_all(group.iter().map(|event| house.journal.event(event.clone()))).await;
         if recorded.iter().any(Result::is_err) {

@@ -8,7 +8,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use crate::audit::{NoRecord, Receipt};
+use crate::audit::{NoRecord, Receipt, Urgency};
 use crate::auth::Visitor;
 use crate::clock::Time;
 use crate::limit::{Held, Pass};
@@ -67,7 +67,7 @@ impl Worker {
     /// A page changes nothing, so it may be made first: then its record says what was decided.
     async fn serve_page(&self, map: &Map, inbound: Inbound, visitor: Visitor, facts: &Facts) -> Response<Body> {
         match self.page(inbound, visitor.clone(), facts).await {
-            (Ok(response), _) => match self.house.open(facts, &visitor, Ok("portal")).await {
+            (Ok(response), _) => match self.house.open_as(urgency(facts, &visitor), facts, &visitor, Ok("portal")).await {
                 Ok(receipt) => self.deliver(map, facts, response, receipt, End::Complete).await,
                 Err(_) => self.house.answer(map, facts, Refusal::NoRecord, None),
             },
@@ -96,7 +96,7 @@ impl Worker {
 
     /// Opens the access and waits until that is on disk. `None`: a stranger past the quota.
     async fn on_record(&self, facts: &Facts, visitor: &Visitor) -> Result<Option<Receipt>, NoRecord> {
-        let mut receipt = self.house.open(facts, visitor, Ok("portal")).await?;
+        let mut receipt = self.house.open_as(urgency(facts, visitor), facts, visitor, Ok("portal")).await?;
         if let Some(receipt) = &mut receipt {
             receipt.durable().await?;
         }
@@ -196,6 +196,16 @@ where
         form.extend_from_slice(&data);
     }
     Ok(form.into())
+}
+
+/// Strangers have nothing to take away: what they cause never uses up what was kept for the urgent, but for the last page of who was known.
+fn urgency(facts: &Facts, visitor: &Visitor) -> Urgency {
+    match visitor {
+        Visitor::Known(_) if web::only_takes_away(&facts.path) => Urgency::TakesAway,
+        Visitor::Known(_) if web::is_way_out(&facts.path) => Urgency::WayOut,
+        Visitor::Stranger if facts.path == "/signed-out" => Urgency::WayOut,
+        _ => Urgency::Ordinary,
+    }
 }
 
 /// On the way to an app nobody is at the portal: if passing through counted as activity, the tighter idle limit of an app would never hold.

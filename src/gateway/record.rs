@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::access::App;
-use crate::audit::{NoRecord, Receipt};
+use crate::audit::{NoRecord, Receipt, Urgency};
 use crate::auth::{Identity, Visitor};
 use crate::lang::Language;
 use crate::model::{Action, Decision, Event, Host, Inbound, Network, Opened, Origin, Reference, Refusal, capped};
@@ -102,12 +102,24 @@ impl House {
 
     /// Puts an access on record. `None`: past the quota a stranger, or somebody who asks past her rate, is counted instead.
     pub async fn open(&self, facts: &Facts, visitor: &Visitor, verdict: Result<&str, &Refusal>) -> Result<Option<Receipt>, NoRecord> {
+        self.open_as(Urgency::Ordinary, facts, visitor, verdict).await
+    }
+
+    /// The same for what may be as urgent, should the log have no room.
+    pub async fn open_as(
+        &self,
+        urgency: Urgency,
+        facts: &Facts,
+        visitor: &Visitor,
+        verdict: Result<&str, &Refusal>,
+    ) -> Result<Option<Receipt>, NoRecord> {
         let endless = matches!(visitor, Visitor::Stranger) || matches!(verdict, Err(Refusal::TooMany { .. }));
         if endless && !self.strangers.admit(Network::of(facts.origin.address), self.clock.wall()) {
-            return if self.journal.is_ready() { Ok(None) } else { Err(NoRecord) };
+            let is_shown = self.journal.is_ready() || self.journal.is_full() && urgency != Urgency::Ordinary;
+            return if is_shown { Ok(None) } else { Err(NoRecord) };
         }
         let opened = opened(facts, known(visitor), verdict);
-        self.journal.open_access(opened).await.map(Some)
+        self.journal.open_access_as(urgency, opened).await.map(Some)
     }
 }
 

@@ -225,6 +225,8 @@ pub enum Action {
     Malformed,
     /// A form of the portal was refused.
     FormRefused,
+    /// There was no room on the disk for the log's next file, so what was not urgent was denied (failed), or there is again (done).
+    LogFull,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -263,6 +263,11 @@ pub fn only_takes_away(path: &str) -> bool {
     }
 }
 
+/// Pages from which such a form is sent, and where one leads: they are shown from the log's reserve while it has no room.
+pub fn is_way_out(path: &str) -> bool {
+    matches!(path, "/" | "/sessions" | "/signed-out" | "/unit") || path == "/console" || path.starts_with("/console/")
+}
+
 impl Portal {
     /// How far the zone in which times are shown is from UTC.
     fn zone_name(&self, now: Time) -> String {

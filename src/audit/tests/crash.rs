@@ -5,18 +5,23 @@ use std::sync::{Arc, Mutex};
 
 use super::super::fake::{Dice, FakeDisk};
 use super::super::{Journal, OpenError};
-use super::{Heard, access, clock, entries, opened_and_closed_once, small_segments, start};
+use super::{Heard, SMALLEST_SEGMENT, access, clock, entries, opened_and_closed_once, rounds, segments, small_segments, start};
+use crate::clock::Clock;
 use crate::model::{Action, End, Event, Record, Reference};
 
 /// What somebody was told is on the disk.
 #[derive(Clone, Default)]
 struct Acknowledged(Arc<Mutex<(HashSet<Reference>, HashSet<u64>)>>);
 
-/// Some tasks open accesses, wait for the record and close them, with events between, until the power goes.
-async fn work(journal: &Journal, dice: &mut Dice, numbers: &mut u64, acknowledged: &Acknowledged) {
+/// Sign-outs are told apart from sign-ins by that.
+const SIGN_OUTS: u64 = 1 << 40;
+
+/// Some tasks open accesses, wait for the record and close them, with events between, until the power goes. Who is denied signs out;
+/// and somebody makes room now and then.
+async fn work(disk: &FakeDisk, clock: &Clock, journal: &Journal, dice: &mut Dice, numbers: &mut u64, acknowledged: &Acknowledged) {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..8 {
-        let (journal, acknowledged) = (journal.clone(), acknowledged.clone());
+        let (disk, clock, journal, acknowledged) = (disk.clone(), clock.clone(), journal.clone(), acknowledged.clone());
         let (first, mut dice) = (*numbers, Dice::new(dice.below(u64::MAX)));
         *numbers += 1_000;
         tasks.spawn(async move {
@@ -24,7 +29,17 @@ async fn work(journal: &Journal, dice: &mut Dice, numbers: &mut u64, acknowledge
             for number in first..first + 60 {
                 let mut record = access(number);
                 record.path = "/long".repeat(dice.below(300) as usize);
-                let Ok(mut receipt) = journal.open_access(record).await else { break };
+                let Ok(mut receipt) = journal.open_access(record).await else {
+                    let number = SIGN_OUTS + number;
+                    if journal.event(Event::done(Action::SignOut).with("number", number)).await.is_ok() {
+                        acknowledged.0.lock().unwrap().1.insert(number);
+                    }
+                    if dice.below(20) == 0 {
+                        disk.leave_room(None);
+                    }
+                    clock.advance(std::time::Duration::from_millis(dice.below(500)));
+                    continue;
+                };
                 if receipt.durable().await.is_ok() {
                     acknowledged.0.lock().unwrap().0.insert(receipt.reference().clone());
                 }
@@ -46,8 +61,17 @@ async fn work(journal: &Journal, dice: &mut Dice, numbers: &mut u64, acknowledge
     }
 }
 
+/// What a run of seeds came by, so that a test can tell whether it tried what it is for.
+#[derive(Default)]
+struct Seen {
+    segments: usize,
+    torn: usize,
+    full: usize,
+    sign_outs: usize,
+}
+
 /// Several crashes in a row, some while the journal is being recovered; all that was acknowledged must be there.
-async fn crash_again_and_again(seed: u64, loses_everything: bool) {
+async fn crash_again_and_again(seed: u64, loses_everything: bool, seen: &mut Seen) {
     let mut dice = Dice::new(seed);
     let disk = FakeDisk::default();
     let acknowledged = Acknowledged::default();
@@ -55,9 +79,13 @@ async fn crash_again_and_again(seed: u64, loses_everything: bool) {
     for _ in 0..4 {
         let bound = if dice.below(3) == 0 { 12 } else { 250 };
         disk.pull_the_plug_after(dice.below(bound));
-        match Journal::start(disk.clone(), &small_segments(), clock(), Heard::default()) {
-            Ok((journal, _)) => {
-                work(&journal, &mut dice, &mut numbers, &acknowledged).await;
+        let room = disk.size() + SMALLEST_SEGMENT + dice.below(2 * SMALLEST_SEGMENT as u64) as usize;
+        disk.leave_room((dice.below(3) == 0).then_some(room));
+        let clock = clock();
+        match Journal::start(disk.clone(), &small_segments(), clock.clone(), Heard::default()) {
+            Ok((journal, repair)) => {
+                seen.torn += usize::from(repair.torn.is_some());
+                work(&disk, &clock, &journal, &mut dice, &mut numbers, &acknowledged).await;
                 journal.shut_down().await;
             }
             Err(OpenError::Write(_) | OpenError::Keep { .. }) => {}
@@ -65,34 +93,46 @@ async fn crash_again_and_again(seed: u64, loses_everything: bool) {
         }
         disk.reboot((!loses_everything).then_some(&mut dice));
     }
+    disk.leave_room(None);
     let (journal, ..) = start(&disk);
     journal.shut_down().await;
     let entries = entries(&disk);
     let references: HashSet<Reference> = opened_and_closed_once(&entries).into_iter().collect();
     let (accesses, events) = &*acknowledged.0.lock().unwrap();
     assert!(accesses.is_subset(&references), "seed {seed} lost an acknowledged access");
-    let recorded: HashSet<u64> = entries
-        .iter()
-        .filter_map(|entry| match &entry.record {
-            Record::Event(event) => event.details.get("number").map(|number| number.parse().unwrap()),
-            _ => None,
-        })
-        .collect();
+    let mut recorded = HashSet::new();
+    for entry in &entries {
+        if let Record::Event(event) = &entry.record {
+            seen.full += usize::from(event.action == Action::LogFull);
+            recorded.extend(event.details.get("number").map(|number| number.parse::<u64>().unwrap()));
+        }
+    }
     assert!(events.is_subset(&recorded), "seed {seed} lost an acknowledged event");
+    seen.segments += segments(&disk).len();
+    seen.sign_outs += events.iter().filter(|number| **number >= SIGN_OUTS).count();
+}
+
+/// `YUMEN_SEEDS` asks for more.
+async fn crash_with_seeds(loses_everything: bool) {
+    let mut seen = Seen::default();
+    let seeds = rounds("YUMEN_SEEDS", 200);
+    for seed in 0..seeds {
+        crash_again_and_again(seed, loses_everything, &mut seen).await;
+    }
+    let Seen { segments, torn, full, sign_outs } = seen;
+    println!("{seeds} seeds: {segments} segments, {torn} torn tails, {full} records of a full log, {sign_outs} sign-outs meanwhile");
+    assert!(segments as u64 > seeds && full > 0 && sign_outs > 0, "rotations and full disks were tried");
+    assert!(loses_everything || torn > 0, "torn tails were tried");
 }
 
 #[tokio::test]
 async fn no_acknowledged_record_is_lost_when_all_that_was_not_synced_is() {
-    for seed in 0..30 {
-        crash_again_and_again(seed, true).await;
-    }
+    crash_with_seeds(true).await;
 }
 
 #[tokio::test]
 async fn no_acknowledged_record_is_lost_when_some_of_what_was_not_synced_is() {
-    for seed in 0..60 {
-        crash_again_and_again(seed, false).await;
-    }
+    crash_with_seeds(false).await;
 }
 
 #[tokio::test]

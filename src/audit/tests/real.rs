@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::super::disk::RealDisk;
+use super::super::disk::{NEXT, RealDisk};
 use super::super::{Journal, OpenError, Settings};
 use super::{access, entries, opened_and_closed_once};
 use crate::clock::Clock;
@@ -67,7 +67,8 @@ async fn a_copy_taken_at_any_instant_has_all_that_was_acknowledged_before() {
         tokio::task::yield_now().await;
         let before = acknowledged.lock().unwrap().clone();
         let copy = tempfile::tempdir().unwrap();
-        let mut names: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut names: Vec<_> =
+            fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).filter(|name| name != NEXT).collect();
         names.sort();
         for name in names {
             fs::copy(directory.path().join(&name), copy.path().join(&name)).unwrap();

@@ -793,6 +793,7 @@ error-too-many-next = Wait a moment, then load the page again.
 error-locked-down-title = This app is closed for now
 error-locked-down-happened = It was closed to everybody because of an incident. It is not your fault, and nothing was passed on.
 error-locked-down-next = Wait for word from your administrator. What you had not saved there is lost; other apps may be open.
+log-full = The audit log has no room on the disk: nobody is let through until there is. Sign-outs, switching off and lockdowns still work and are recorded. Once somebody makes room on the machine, it goes on by itself.
 error-unavailable-title = The gateway cannot let anybody through just now
 error-unavailable-happened = Something that every access needs is not working, the log for example. Without a record there is no access. Nothing was passed on.
 error-unavailable-next = Try again in a few minutes. If it lasts, tell the operator of the gateway.

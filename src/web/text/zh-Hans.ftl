@@ -721,6 +721,7 @@ error-too-many-next = 请稍候片刻，然后刷新页面。
 error-locked-down-title = 该系统已临时关闭
 error-locked-down-happened = 因发生安全事件，该系统暂时对所有人关闭。这不是您的问题，请求未转发。
 error-locked-down-next = 请等待管理员通知。未保存的内容可能丢失；其他系统可能仍可使用。
+log-full = 审计日志所在磁盘已无空间：腾出空间之前不放行任何访问。退出登录、停用和紧急关闭仍可进行并留有记录。在服务器上腾出空间后会自动恢复。
 error-unavailable-title = 网关暂时无法提供访问
 error-unavailable-happened = 访问所必需的组件（例如日志）出现故障。无法记录日志时，一律不予放行。请求未转发。
 error-unavailable-next = 请几分钟后重试。如持续出现，请告知网关运维人员。

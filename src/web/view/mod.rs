@@ -85,6 +85,8 @@ pub struct Frame {
     pub assets: AssetPrefix,
     /// How many changes wait for a second security administrator; told to security administrators alone.
     pub waiting: u64,
+    /// The audit log has no room; told to staff alone.
+    pub log_full: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -137,6 +139,7 @@ impl Frame {
             zone: None,
             assets: AssetPrefix::AppHost,
             waiting: 0,
+            log_full: false,
         }
     }
 
@@ -169,6 +172,12 @@ impl Frame {
     #[must_use]
     pub fn waiting(mut self, waiting: u64) -> Self {
         self.waiting = waiting;
+        self
+    }
+
+    #[must_use]
+    pub fn log_full(mut self, full: bool) -> Self {
+        self.log_full = full;
         self
     }
 

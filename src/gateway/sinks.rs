@@ -1,16 +1,15 @@
 //! The log's way to those who keep a copy of it: what `outbound` reads, which sinks run, and how they stand.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prometheus::proto::MetricFamily;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
-use crate::audit::{Filter, Tail};
+use crate::audit::{Leaf, Sealed, SealedError, Sealer};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::outbound::{Checkpoint, Leaf, Log, NotRead, Ready, SinkError, Sinks, Standing};
+use crate::outbound::{Checkpoint, Log, NotRead, Ready, SinkError, Sinks, Standing};
+use crate::tlog;
 
 use super::exposition::{counter, gauge, sample};
 use super::house::House;
@@ -31,6 +30,31 @@ pub struct SinkStatus {
     pub reconnects: u64,
     /// What keeps it from sending, a sentence.
     pub trouble: Option<String>,
+}
+
+/// The sealed log, for sinks.
+struct SealedLog(Sealed);
+
+impl Log for SealedLog {
+    fn checkpoint(&self) -> Result<Option<Checkpoint>, NotRead> {
+        let Some(note) = self.0.signed_checkpoint().map_err(not_read)? else { return Ok(None) };
+        let head = tlog::Checkpoint::parse(&note.text).map_err(|error| NotRead(error.to_string()))?;
+        Ok(Some(Checkpoint { origin: head.origin, size: head.size, note: note.to_string() }))
+    }
+
+    fn read(&self, from: u64, most: usize) -> Result<Vec<Leaf>, NotRead> {
+        self.0.read(from, most).map_err(not_read)
+    }
+}
+
+fn not_read(error: SealedError) -> NotRead {
+    NotRead(error.to_string())
+}
+
+/// None of them runs yet.
+pub fn sinks(settings: &Settings, sealer: &Sealer, clock: Clock) -> Sinks {
+    let log = Arc::new(SealedLog(sealer.sealed()));
+    Sinks::new(log, sealer.size(), settings.data.join("sinks"), clock, settings.portal.host.to_string())
 }
 
 /// Reads the files that the config names for its sinks.

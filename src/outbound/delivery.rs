@@ -16,7 +16,8 @@ use super::cursor::{Cursor, Place};
 use super::lines::Lines;
 use super::progress::Progress;
 use super::window::{Ending, Window};
-use super::{Checkpoint, Leaf, Log, SinkSettings};
+use super::{Checkpoint, Log, SinkSettings};
+use crate::audit::Leaf;
 use crate::clock::{Clock, Time};
 
 const AT_ONCE: usize = 256;
@@ -257,7 +258,7 @@ async fn told_to_stop(stop: &mut watch::Receiver<Stop>) {
 }
 
 fn place_of(leaf: &Leaf) -> Place {
-    Place { sequence: leaf.sequence, leaf: leaf.hash() }
+    Place { sequence: leaf.sequence, leaf: leaf.hash().0 }
 }
 
 /// Not the receiver's fault.

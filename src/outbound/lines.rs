@@ -2,13 +2,13 @@
 //!
 //! Invariant: every record makes one line, also one that this version cannot read: its bytes go as they are.
 
-use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
 use super::ocsf::{self, Around, word};
 use super::severity::Severity;
 use super::syslog::{self, Message};
-use super::{Checkpoint, Format, Kind, Leaf};
+use super::{Checkpoint, Format, Kind};
+use crate::audit::Leaf;
 use crate::model::{Entry, Record};
 
 /// Writes the lines of one sink.
@@ -34,7 +34,7 @@ impl Lines {
     /// Appends a record; gives its time, where it can be read.
     pub fn record(&self, buffer: &mut Vec<u8>, leaf: &Leaf, origin: &str) -> Option<String> {
         let entry = serde_json::from_slice::<Entry>(&leaf.json).ok();
-        let (sequence, hash) = (leaf.sequence.to_string(), HEXLOWER.encode(&leaf.hash()));
+        let (sequence, hash) = (leaf.sequence.to_string(), leaf.hash().hex());
         let around = Around { origin, host: &self.host, leaf: &hash };
         let told = match (self.format, &entry) {
             (Format::Ocsf, Some(entry)) => Some(ocsf::record(entry, &around).to_string()),
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(parsed.fields, ["1970-01-01T00:00:00.000Z", "gate.city.example", "yumen", "42", "event/key-counter-went-back"]);
         assert_eq!((parsed.value("sequence"), parsed.value("origin")), ("7", "city/log"));
         let by_hand = crate::crypto::sha256(&[&[0][..], &leaf().json].concat());
-        assert_eq!(parsed.value("leaf"), HEXLOWER.encode(&by_hand));
+        assert_eq!(parsed.value("leaf"), data_encoding::HEXLOWER.encode(&by_hand));
         assert_eq!(parsed.body, leaf().json);
     }
 

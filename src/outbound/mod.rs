@@ -22,7 +22,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use crate::crypto::sha256;
+use crate::audit::Leaf;
 
 pub use progress::Standing;
 pub use sinks::{Ready, SinkError, Sinks};
@@ -80,23 +80,6 @@ impl std::fmt::Display for Destination {
             Self::Tcp { host, port } => write!(f, "tcp://{}:{port}", brackets(host)),
             Self::File(path) => write!(f, "file:{}", path.display()),
         }
-    }
-}
-
-/// A sealed record, exactly as it stands in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leaf {
-    pub sequence: u64,
-    pub json: Vec<u8>,
-}
-
-impl Leaf {
-    /// Of the leaf in the Merkle tree (RFC 6962, section 2.1).
-    pub fn hash(&self) -> [u8; 32] {
-        let mut leaf = Vec::with_capacity(self.json.len().saturating_add(1));
-        leaf.push(0);
-        leaf.extend_from_slice(&self.json);
-        sha256(&leaf)
     }
 }
 

@@ -9,6 +9,7 @@ use clap::Subcommand;
 
 use crate::audit::{Filter, Tail};
 use crate::clock::{Clock, Time};
+use crate::gateway::{Ask, ControlAnswer};
 use crate::model::{AccountName, AppId, Closed, Entry, Event, Opened, Record, Who, visible};
 
 use super::control::Which;
@@ -45,6 +46,11 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Replace the key that signs the log's heads, on record; auditors need the new verifier key then
+    RotateKey {
+        #[command(flatten)]
+        which: Which,
+    },
 }
 
 fn count(text: &str) -> Result<usize, &'static str> {
@@ -61,7 +67,10 @@ fn since(text: &str) -> Result<Time, String> {
 }
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Verb::Tail { app, account, since, json, lines, follow, which } = arguments.verb;
+    let (app, account, since, json, lines, follow, which) = match arguments.verb {
+        Verb::RotateKey { which } => return rotate_key(&which),
+        Verb::Tail { app, account, since, json, lines, follow, which } => (app, account, since, json, lines, follow, which),
+    };
     let directory = which.data()?.join("audit/journal");
     let account = account.map(|typed| AccountName::parse(&typed).map_or(typed, |name| name.to_string()));
     let filter = Filter { app, account, since };
@@ -78,6 +87,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         std::thread::sleep(Duration::from_millis(300));
         print_new(&mut tail, &mut out, json)?;
     }
+}
+
+fn rotate_key(which: &Which) -> anyhow::Result<ExitCode> {
+    if let ControlAnswer::Done { message } = which.ask(Ask::RotateLogKey)? {
+        print::result(message)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Reads all that there is and prints the last of it.

@@ -84,6 +84,7 @@ pub async fn house(
         clock.clone(),
     )?;
     let sealer = Sealer::start(&sealing, &journal)?;
+    sealer.end_rotation(&journal, &sealing).await.map_err(audit::SealError::from)?;
     let sealing = SealingKey::new(&secret.tag("seeds of tokens", b"")).map_err(|why| StartError::Tls(why.to_string()))?;
     let auth = Arc::new(auth(settings, &store, sealing, &clock).await?);
     auth.list_makes(makes(settings)?).await?;

@@ -124,4 +124,5 @@ table! {
     StrangersRefused => HttpActivity OTHER,
     Malformed => HttpActivity OTHER,
     FormRefused => HttpActivity OTHER,
+    LogKeyRotated => ApplicationLifecycle OTHER,
 }

@@ -65,7 +65,20 @@ enum Ended {
     Gone(Gone),
 }
 
+/// Why something was not sent.
+enum Fault {
+    /// The log cannot be read now, which is not the receiver's fault; a sentence.
+    Log(String),
+    Gone(Gone),
+}
+
 impl From<Gone> for Ended {
+    fn from(gone: Gone) -> Self {
+        Self::Gone(gone)
+    }
+}
+
+impl From<Gone> for Fault {
     fn from(gone: Gone) -> Self {
         Self::Gone(gone)
     }
@@ -97,7 +110,8 @@ impl Delivery {
     async fn converse(&mut self, wait: &mut Duration) -> Ended {
         let from = match self.place().await {
             Ok(place) => place,
-            Err(gone) => return gone.into(),
+            Err(Fault::Gone(gone)) => return gone.into(),
+            Err(Fault::Log(why)) => return Gone { ending: Ending::Broken, why }.into(),
         };
         let connection = tokio::select! {
             biased;
@@ -128,8 +142,18 @@ impl Delivery {
     async fn talk(&mut self, talk: &mut Talk, wait: &mut Duration) -> Ended {
         loop {
             let is_caught_up = match self.send(talk).await {
-                Ok(is_caught_up) => is_caught_up,
-                Err(gone) => return gone.into(),
+                Ok(is_caught_up) => {
+                    self.progress.well();
+                    is_caught_up
+                }
+                // The receiver is there: it is tried again when more is sealed, or at the next tick.
+                Err(Fault::Log(why)) => {
+                    if self.progress.troubled(&why) {
+                        tracing::warn!(sink = %self.settings.name, "the log cannot be read, so nothing is sent: {why}");
+                    }
+                    true
+                }
+                Err(Fault::Gone(gone)) => return gone.into(),
             };
             match *self.stop.borrow_and_update() {
                 Stop::Now => return Ended::Stopped,
@@ -157,19 +181,19 @@ impl Delivery {
     }
 
     /// Sends the next records, and the checkpoint over them when it is due; whether nothing more is there.
-    async fn send(&mut self, talk: &mut Talk) -> Result<bool, Gone> {
+    async fn send(&mut self, talk: &mut Talk) -> Result<bool, Fault> {
         let Some(checkpoint) = self.read(|log| log.checkpoint()).await? else { return Ok(true) };
         let next = talk.at.sequence.saturating_add(1);
         let leaves = if next > checkpoint.size { Vec::new() } else { self.read(move |log| log.read(next, AT_ONCE)).await? };
         if leaves.is_empty() && next <= checkpoint.size {
-            return Err(trouble(format!("the log does not give record {next} of {}", checkpoint.size)));
+            return Err(Fault::Log(format!("the log does not give record {next} of {}", checkpoint.size)));
         }
         let mut bytes = Vec::new();
         let mut last = talk.at;
         let mut count: usize = 0;
         for leaf in leaves.iter().take_while(|leaf| leaf.sequence <= checkpoint.size) {
             if leaf.sequence != last.sequence.saturating_add(1) {
-                return Err(trouble(format!("the log gave record {} after {}", leaf.sequence, last.sequence)));
+                return Err(Fault::Log(format!("the log gave record {} after {}", leaf.sequence, last.sequence)));
             }
             let time = self.lines.record(&mut bytes, leaf, &checkpoint.origin);
             if count == 0 {
@@ -209,7 +233,7 @@ impl Delivery {
     }
 
     /// Where to go on; there the log must hold the record that was sent.
-    async fn place(&mut self) -> Result<Place, Gone> {
+    async fn place(&mut self) -> Result<Place, Fault> {
         let place = self.cursor.as_ref().map(Cursor::place).unwrap_or_default();
         self.progress.begins_at(place.sequence);
         if let Some(next) = self.read(move |log| log.read(place.sequence.saturating_add(1), 1)).await?.first() {
@@ -221,7 +245,7 @@ impl Delivery {
         }
         match self.read(move |log| log.read(place.sequence, 1)).await?.first() {
             Some(leaf) if place_of(leaf) == place => Ok(place),
-            found => Err(trouble(format!(
+            found => Err(Fault::Log(format!(
                 "the log {} record {}, which this receiver has: it was cut or changed; keep what the receiver has and compare, \
                  then give the sink another name to send the log from its beginning",
                 if found.is_some() { "holds something else than" } else { "does not hold" },
@@ -234,8 +258,8 @@ impl Delivery {
         let log = self.log.clone();
         match spawn_blocking(move || what(&*log)).await {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => Err(trouble(error.to_string())),
-            Err(error) => Err(trouble(error.to_string())),
+            Ok(Err(error)) => Err(Fault::Log(error.to_string())),
+            Err(error) => Err(Fault::Log(error.to_string())),
         }
     }
 
@@ -259,11 +283,6 @@ async fn told_to_stop(stop: &mut watch::Receiver<Stop>) {
 
 fn place_of(leaf: &Leaf) -> Place {
     Place { sequence: leaf.sequence, leaf: leaf.hash().0 }
-}
-
-/// Not the receiver's fault.
-fn trouble(why: String) -> Gone {
-    Gone { ending: Ending::Broken, why }
 }
 
 fn instant(time: &str) -> Option<Time> {

@@ -59,8 +59,17 @@ impl Progress {
     /// Whether the trouble is a new one.
     pub fn broke(&self, why: &str) -> bool {
         self.is_connected.store(false, Ordering::Relaxed);
+        self.troubled(why)
+    }
+
+    /// The log cannot be read, though the receiver is there; whether that is new.
+    pub fn troubled(&self, why: &str) -> bool {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         trouble.replace(why.to_owned()).as_deref() != Some(why)
+    }
+
+    pub fn well(&self) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub fn waits_since(&self, time: Option<Time>) {

@@ -103,7 +103,7 @@ fn sink(sink: &SinkStatus) -> Vec<Cell> {
     let (word, tint) = if sink.connected { ("connected", Tint::Good) } else { ("not connected", Tint::Bad) };
     let late = match sink.lag_records {
         0 => "nothing waits".to_owned(),
-        waiting => format!("{} waiting since {}", counted(waiting, "record", "records"), length(sink.lag_seconds)),
+        waiting => format!("{} waiting, the oldest for {}", counted(waiting, "record", "records"), length(sink.lag_seconds)),
     };
     let trouble = sink.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let sent = format!("sent up to {}, {late}{trouble}", sink.sequence);
@@ -243,11 +243,11 @@ mod tests {
             "  since        2026-11-22 01:02:03 UTC (3 h 12 min)",
             "  sessions     3 open; 1 account signed in",
             "  memory       150.0 MiB of 1.5 GiB; 1 connection turned away and 0 ended because it was short",
-            "  log          takes records; sequence 42, never synced, 0 waiting, room for 5.0 GiB",
+            "  log          takes records; sequence 42, 41 sealed, never synced, 0 waiting, room for 5.0 GiB",
             "  sites  政务网站群系统  internal  http://10.1.0.11:8080  up       7 answered",
             "                                   http://10.1.0.12:8080  failing  7 answered, 2 failed, the last 2026-11-22 03:04:05 UTC",
             "  siem     tls://logs.city.example:6514  connected      sent up to 40, nothing waits",
-            "  shipper  tls://logs.city.example:6514  not connected  sent up to 40, 2 records waiting since 1 min 5 s: it cannot be reached",
+            "  shipper  tls://logs.city.example:6514  not connected  sent up to 40, 2 records waiting, the oldest for 1 min 5 s: it cannot be reached",
             "  gate.city.example   until 2027-01-01 00:00:00 UTC  90 days left",
             "  sites.city.example  until 2027-01-01 00:00:00 UTC  20 days left: renew it soon",
             "  ug.city.example     until 2027-01-01 00:00:00 UTC  ended 1 day ago: renew it",

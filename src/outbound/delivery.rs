@@ -254,7 +254,7 @@ impl Delivery {
         }
     }
 
-    async fn read<T: Send + 'static>(&self, what: impl FnOnce(&dyn Log) -> Result<T, super::NotRead> + Send + 'static) -> Result<T, Gone> {
+    async fn read<T: Send + 'static>(&self, what: impl FnOnce(&dyn Log) -> Result<T, super::NotRead> + Send + 'static) -> Result<T, Fault> {
         let log = self.log.clone();
         match spawn_blocking(move || what(&*log)).await {
             Ok(Ok(found)) => Ok(found),

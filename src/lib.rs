@@ -39,6 +39,7 @@ pub mod auth;
 pub mod access;
 // Floor 6
 pub mod admin;
+pub mod outbound;
 pub mod proxy;
 // Floor 7
 pub mod edge;

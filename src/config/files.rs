@@ -15,6 +15,7 @@ use rustls::sign::CertifiedKey;
 use super::problem::{Problem, Problems, line_of};
 use super::read::Span;
 use super::settings::{CertificateFiles, Settings};
+use super::sinks;
 use super::trusted::{self, Trusted};
 use super::validity;
 use crate::clock::Time;
@@ -33,6 +34,8 @@ pub struct Files {
     /// Whose certificates of people are believed.
     pub trusted: Vec<Trusted>,
     pub hosts: Vec<(Host, Span)>,
+    /// To which the log is sent.
+    pub sinks: Vec<(PathBuf, Span)>,
     /// What of the text is worth a warning.
     pub doubtful: Vec<Problem>,
     file_name: String,
@@ -96,6 +99,7 @@ impl Files {
         }
         problems.extend(self.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()));
         problems.extend(self.makers.iter().filter_map(|(path, span)| check_maker(path, span).err()));
+        problems.extend(sinks::check(&self.sinks));
         problems.extend(trusted::errors(&self.trusted, |span| line_of(&self.text, span.start).unwrap_or(0)));
         problems
     }

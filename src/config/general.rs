@@ -42,6 +42,7 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
     let makes = makes::read(&root.section("webauthn"), base, files);
     let (labels, phone_apps) = labels(&root.section("labels"), session.limits, &makes);
     let rates = root.section("rates");
+    let log_section = root.section("log");
     let surroundings = Surroundings {
         base,
         public_port,
@@ -71,7 +72,8 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         kept_forms: kept_forms(&root.section("kept_forms")),
         per_person: rate_of(&rates, "per_person_per_second", Rate::PER_PERSON),
         per_person_at_once: rates.or("per_person_at_once", 100, |value| value.whole(1..=100_000)),
-        log: log(&root.section("log")),
+        sinks: super::sinks::read(&log_section, base, files),
+        log: log(&log_section),
         monitoring: super::monitoring::read(&root.section("monitoring")),
         apps,
         usb_keys,

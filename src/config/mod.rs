@@ -12,6 +12,7 @@ mod problem;
 mod read;
 mod rule;
 mod settings;
+mod sinks;
 mod syntax;
 mod trusted;
 mod usb_keys;

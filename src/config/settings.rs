@@ -14,6 +14,7 @@ use super::usb_keys::UsbKeys;
 use crate::access::{App, Names};
 use crate::lang::{self, Language};
 use crate::model::{Host, Label};
+use crate::outbound::SinkSettings;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -46,6 +47,8 @@ pub struct Settings {
     /// Requests of one person under way together.
     pub per_person_at_once: u32,
     pub log: LogSettings,
+    /// Who keeps a copy of the log.
+    pub sinks: Vec<SinkSettings>,
     /// Where metrics and health are told, if anywhere.
     pub monitoring: Option<SocketAddr>,
     pub apps: Vec<AppSettings>,

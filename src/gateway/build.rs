@@ -31,6 +31,7 @@ use super::house::{AppSite, House, Map, PortalSite, StartError};
 use super::key_host::KeySite;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::sinks;
 use super::space::Space;
 use super::standing::Standing;
 use super::trust::Trusting;
@@ -135,6 +136,7 @@ pub async fn house(
         standing: Standing::begin(clock.now()),
         memory: Memory::begin(settings.caps.memory),
         space: Space::begin(settings.data.clone(), settings.log.reserve),
+        sinks: sinks::sinks(settings, &sealer, clock.clone()),
         clock,
         store,
         journal,

@@ -13,6 +13,7 @@ use crate::config::{Activity, KeptForms, Upstream};
 use crate::edge::{BindError, Front};
 use crate::limit::Limits;
 use crate::model::{AppId, Host};
+use crate::outbound::{SinkError, Sinks};
 use crate::pki::PkiError;
 use crate::proxy::Backend;
 use crate::store::{Store, StoreError};
@@ -34,6 +35,8 @@ pub struct House {
     pub journal: Journal,
     /// Has what the journal holds under a signed head within a second.
     pub sealer: Sealer,
+    /// Who keeps a copy of it.
+    pub sinks: Sinks,
     pub strangers: Arc<Strangers>,
     pub auth: Arc<Auth>,
     pub limits: Arc<Limits>,
@@ -130,6 +133,8 @@ pub enum StartError {
     Journal(#[from] crate::audit::OpenError),
     #[error(transparent)]
     Seal(#[from] crate::audit::SealError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     #[error("whose certificates are trusted is not known: {0}")]
     Trust(#[from] crate::admin::AdminError),
     #[error(transparent)]

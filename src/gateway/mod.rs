@@ -27,6 +27,7 @@ mod record;
 mod reload;
 mod run;
 mod sending;
+mod sinks;
 mod space;
 mod standing;
 mod status;
@@ -37,6 +38,7 @@ pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESS
 pub use house::{Site, StartError};
 pub use reload::{Reloaded, Reloader};
 pub use run::{DataLock, Gateway, Options, lock};
+pub use sinks::SinkStatus;
 pub use status::{
     AppStatus, CertificateStatus, ConnectionStatus, LogStatus, MemoryStatus, SessionStatus, Status, UpstreamState, UpstreamStatus,
 };

@@ -13,10 +13,12 @@ use crate::auth::Makes;
 use crate::config::{Settings, UsbKeys};
 use crate::edge::Certificates;
 use crate::model::{Action, Event, Host};
+use crate::outbound::Ready;
 use crate::pki::ClientTrust;
 
 use super::build;
 use super::house::{House, Map};
+use super::sinks;
 
 /// Reads the config from where it was read before.
 pub type Read = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
@@ -52,6 +54,7 @@ struct Built {
     certificates: Certificates,
     makes: Makes,
     trust: ClientTrust,
+    sinks: Vec<Ready>,
 }
 
 impl Reloader {
@@ -72,7 +75,7 @@ impl Reloader {
         let generation = house.map.load().generation.saturating_add(1);
         let built =
             read.and_then(|(warnings, settings)| Ok((warnings, self.build(settings, house, generation, portal_certificate.as_ref())?)));
-        let (warnings, Built { settings, waiting, map, certificates, makes, trust }) = match built {
+        let (warnings, Built { settings, waiting, map, certificates, makes, trust, sinks }) = match built {
             Ok(built) => built,
             Err(why) => {
                 house.journal.note(signed(Event::failed(Action::ConfigRefused)));
@@ -93,6 +96,7 @@ impl Reloader {
         house.trusting.replace(&trust, &left_out);
         house.ask_for_certificates(&map);
         house.map.store(Arc::new(map));
+        house.sinks.apply(sinks).await;
         house.standing.set_waiting(&waiting);
         let done = match waiting.as_slice() {
             [] => "the config was read again and is in force".to_owned(),
@@ -125,7 +129,8 @@ impl Reloader {
         let certificates = build::certificates(&settings, portal).map_err(|error| error.to_string())?;
         let makes = build::makes(&settings).map_err(|error| error.to_string())?;
         let trust = build::trust(&settings);
-        Ok(Built { settings, waiting, map, certificates, makes, trust })
+        let sinks = sinks::ready(&settings).map_err(|error| error.to_string())?;
+        Ok(Built { settings, waiting, map, certificates, makes, trust, sinks })
     }
 }
 

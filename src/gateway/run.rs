@@ -27,7 +27,7 @@ use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
 use super::trust::Checks;
-use super::{build, chores, control, memory, monitoring};
+use super::{build, chores, control, memory, monitoring, sinks};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -77,6 +77,7 @@ impl Gateway {
             tracing::warn!("the log of an earlier run was mended: {repair}");
         }
         tracing::info!("the log's verifier key is {}", house.sealer.verifier_key());
+        back.block_on(house.sinks.apply(sinks::ready(&settings)?));
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
         back.block_on(house.journal.event(start))?;
         // Before anybody comes.
@@ -147,6 +148,7 @@ impl Gateway {
             self.strangers.finish().await;
             self.house.journal.shut_down_with(Event::done(Action::Stop)).await;
             self.house.sealer.shut_down().await;
+            self.house.sinks.finish().await;
             self.house.store.close().await;
         });
         self.back.shutdown_timeout(Duration::from_secs(2));

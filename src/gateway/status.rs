@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 
 use super::house::{AppSite, House};
+use super::sinks::SinkStatus;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -27,6 +28,9 @@ pub struct Status {
     pub connections: ConnectionStatus,
     pub memory: MemoryStatus,
     pub log: LogStatus,
+    /// Who keeps a copy of the log.
+    #[serde(default)]
+    pub sinks: Vec<SinkStatus>,
     pub certificates: Vec<CertificateStatus>,
     /// Keys of the config that were changed, but wait for a restart.
     pub waiting_for_restart: Vec<String>,
@@ -149,6 +153,7 @@ impl House {
                 free: self.space.free(),
                 reserve: self.space.reserve,
             },
+            sinks: self.sink_statuses(),
             certificates: self
                 .certificate_ends()
                 .into_iter()

@@ -1,7 +1,7 @@
 //! A status as a person reads it. Pure: a status and whether to colour in, text out.
 
 use crate::cli::paint::{Cell, Paint, Tint, columns};
-use crate::gateway::{AppStatus, CertificateStatus, Status, UpstreamState, UpstreamStatus};
+use crate::gateway::{AppStatus, CertificateStatus, SinkStatus, Status, UpstreamState, UpstreamStatus};
 
 /// A certificate that ends sooner should be renewed now.
 const RENEW_WITHIN_DAYS: i64 = 21;
@@ -17,6 +17,7 @@ pub fn told(status: &Status, paint: Paint) -> String {
     }
     text.push_str(&columns(&facts(status), paint));
     section(&mut text, paint, "Apps", &status.apps.iter().flat_map(app).collect::<Vec<_>>());
+    section(&mut text, paint, "Copies of the log", &status.sinks.iter().map(sink).collect::<Vec<_>>());
     section(&mut text, paint, "Certificates", &status.certificates.iter().map(certificate).collect::<Vec<_>>());
     if !status.waiting_for_restart.is_empty() {
         let keys = status.waiting_for_restart.join(", ");
@@ -98,6 +99,17 @@ fn app(app: &AppStatus) -> Vec<Vec<Cell>> {
     app.upstreams.iter().enumerate().map(line).collect()
 }
 
+fn sink(sink: &SinkStatus) -> Vec<Cell> {
+    let (word, tint) = if sink.connected { ("connected", Tint::Good) } else { ("not connected", Tint::Bad) };
+    let late = match sink.lag_records {
+        0 => "nothing waits".to_owned(),
+        waiting => format!("{} waiting, the oldest for {}", counted(waiting, "record", "records"), length(sink.lag_seconds)),
+    };
+    let trouble = sink.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let sent = format!("sent up to {}, {late}{trouble}", sink.sequence);
+    vec![Cell::plain(&sink.name), Cell::plain(&sink.to), Cell::new(tint, word), Cell::plain(sent)]
+}
+
 fn certificate(certificate: &CertificateStatus) -> Vec<Cell> {
     let (left, tint) = match certificate.days_left {
         days @ i64::MIN..0 => (format!("ended {} ago: renew it", counted(days.unsigned_abs(), "day", "days")), Tint::Bad),
@@ -160,6 +172,18 @@ mod tests {
             upstream("http://10.1.0.11:8080", UpstreamState::Up, 0, None),
             upstream("http://10.1.0.12:8080", UpstreamState::Failing, 2, Some("2026-11-22T03:04:05.678Z")),
         ];
+        let sink = |name: &str, connected: bool| SinkStatus {
+            name: name.to_owned(),
+            to: "tls://logs.city.example:6514".to_owned(),
+            connected,
+            sent: 40,
+            sequence: 40,
+            safe: 12,
+            lag_records: if connected { 0 } else { 2 },
+            lag_seconds: 65,
+            reconnects: 0,
+            trouble: (!connected).then(|| "it cannot be reached".to_owned()),
+        };
         let certificate =
             |host: &str, days_left| CertificateStatus { host: host.to_owned(), expires: "2027-01-01T00:00:00.000Z".to_owned(), days_left };
         Status {
@@ -190,6 +214,7 @@ mod tests {
                 relieved: 0,
             },
             memory: MemoryStatus { resident: 150 << 20, cap: 3 << 29, short: false },
+            sinks: vec![sink("siem", true), sink("shipper", false)],
             log: LogStatus {
                 ready: true,
                 sequence: 42,
@@ -218,9 +243,11 @@ mod tests {
             "  since        2026-11-22 01:02:03 UTC (3 h 12 min)",
             "  sessions     3 open; 1 account signed in",
             "  memory       150.0 MiB of 1.5 GiB; 1 connection turned away and 0 ended because it was short",
-            "  log          takes records; sequence 42, never synced, 0 waiting, room for 5.0 GiB",
+            "  log          takes records; sequence 42, 41 sealed, never synced, 0 waiting, room for 5.0 GiB",
             "  sites  政务网站群系统  internal  http://10.1.0.11:8080  up       7 answered",
             "                                   http://10.1.0.12:8080  failing  7 answered, 2 failed, the last 2026-11-22 03:04:05 UTC",
+            "  siem     tls://logs.city.example:6514  connected      sent up to 40, nothing waits",
+            "  shipper  tls://logs.city.example:6514  not connected  sent up to 40, 2 records waiting, the oldest for 1 min 5 s: it cannot be reached",
             "  gate.city.example   until 2027-01-01 00:00:00 UTC  90 days left",
             "  sites.city.example  until 2027-01-01 00:00:00 UTC  20 days left: renew it soon",
             "  ug.city.example     until 2027-01-01 00:00:00 UTC  ended 1 day ago: renew it",

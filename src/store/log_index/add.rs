@@ -206,13 +206,13 @@ impl Batch {
         });
         let more = " ON CONFLICT DO UPDATE SET count = count + excluded.count";
         let closes = " ON CONFLICT DO UPDATE SET closed = excluded.closed, terms = excluded.terms";
-        insert(write, "INSERT INTO postings (term, sequence) VALUES ", " ON CONFLICT DO NOTHING", postings).await?;
-        insert(write, "INSERT INTO entries (sequence, closed, at, terms) VALUES ", closes, entries).await?;
+        insert(write, "INSERT INTO postings (term, sequence) ", " ON CONFLICT DO NOTHING", postings).await?;
+        insert(write, "INSERT INTO entries (sequence, closed, at, terms) ", closes, entries).await?;
         let mentions = std::mem::take(&mut self.mentions);
-        insert(write, "INSERT INTO mentions (reference, sequence, opened) VALUES ", " ON CONFLICT DO NOTHING", mentions).await?;
-        insert(write, "INSERT INTO counts (term, count) VALUES ", more, counts).await?;
-        insert(write, "INSERT INTO tallies (hour, app, reason, count) VALUES ", more, tallies.collect()).await?;
-        insert(write, "INSERT INTO marks (tick, sequence) VALUES ", " ON CONFLICT DO NOTHING", std::mem::take(&mut self.marks)).await
+        insert(write, "INSERT INTO mentions (reference, sequence, opened) ", " ON CONFLICT DO NOTHING", mentions).await?;
+        insert(write, "INSERT INTO counts (term, count) ", more, counts).await?;
+        insert(write, "INSERT INTO tallies (hour, app, reason, count) ", more, tallies.collect()).await?;
+        insert(write, "INSERT INTO marks (tick, sequence) ", " ON CONFLICT DO NOTHING", std::mem::take(&mut self.marks)).await
     }
 }
 

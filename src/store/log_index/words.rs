@@ -56,8 +56,8 @@ impl Words {
             next = next.saturating_add(1);
         }
         self.next = Some(next);
-        insert(connection, "INSERT INTO words (id, kind, value) VALUES ", "", new).await?;
-        insert(connection, "INSERT INTO grams (rowid, pairs) VALUES ", "", grams).await
+        insert(connection, "INSERT INTO words (id, kind, value) ", "", new).await?;
+        insert(connection, "INSERT INTO grams (rowid, pairs) ", "", grams).await
     }
 
     /// The number of a word that was learnt.

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a [`Token`] never prints itself; only its hash is stored or logged.
 
+pub mod ed25519;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use ring::{digest, hmac};
 use rustls::crypto::CryptoProvider;
 
 /// The operating system gave no random bytes. Whatever needed them must be denied.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system gave no random bytes")]
 pub struct NoRandomness;
 

@@ -26,6 +26,7 @@ pub mod crypto;
 pub mod lang;
 pub mod model;
 pub mod pki;
+pub mod tlog;
 // Floor 2
 pub mod oath;
 pub mod store;

@@ -42,6 +42,7 @@ pub const FLOORS: &[(&str, u8)] = &[
     ("pki", 2),
     ("model", 1),
     ("lang", 1),
+    ("tlog", 1),
     ("crypto", 0),
     ("clock", 0),
 ];

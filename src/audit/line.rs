@@ -95,29 +95,56 @@ fn shorten_who(who: &mut Option<Arc<Who>>, longest: usize) {
     }
 }
 
+/// A line whose JSON was not looked at.
+pub(super) enum Raw<'a> {
+    Line { json: &'a [u8], length: usize },
+    Blank,
+    Incomplete,
+    Damaged,
+}
+
 /// Reads the first line of `bytes`.
 pub(super) fn first(bytes: &[u8]) -> Next {
+    match raw(bytes) {
+        Raw::Line { json, length } => match serde_json::from_slice(json) {
+            Ok(entry) => Next::Entry { entry: Box::new(entry), length },
+            Err(_) => Next::Foreign,
+        },
+        Raw::Blank => Next::Blank,
+        Raw::Incomplete => Next::Incomplete,
+        Raw::Damaged => Next::Damaged,
+    }
+}
+
+/// The same, for whoever wants the bytes.
+pub(super) fn raw(bytes: &[u8]) -> Raw<'_> {
     if matches!(bytes.first(), None | Some(0)) {
-        return Next::Blank;
+        return Raw::Blank;
     }
     let end = bytes.iter().take(LONGEST_LINE).position(|byte| matches!(byte, b'\n' | 0));
     let Some((line, rest)) = end.and_then(|end| bytes.split_at_checked(end)) else {
-        return if bytes.len() < LONGEST_LINE { Next::Incomplete } else { Next::Damaged };
+        return if bytes.len() < LONGEST_LINE { Raw::Incomplete } else { Raw::Damaged };
     };
     if rest.first() != Some(&b'\n') {
-        return Next::Incomplete;
+        return Raw::Incomplete;
     }
-    let Some(json) = checked(line) else { return Next::Damaged };
-    match serde_json::from_slice(json) {
-        Ok(entry) => Next::Entry { entry: Box::new(entry), length: line.len().saturating_add(1) },
-        Err(_) => Next::Foreign,
+    match checked(line) {
+        Some(json) => Raw::Line { json, length: line.len().saturating_add(1) },
+        None => Raw::Damaged,
     }
+}
+
+/// The sequence that an entry's JSON begins with.
+pub(super) fn sequence(json: &[u8]) -> Option<u64> {
+    let rest = json.strip_prefix(b"{\"sequence\":")?;
+    let digits = rest.split(|byte| *byte == b',').next()?;
+    str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// The JSON of a line whose checksum is right.
 fn checked(line: &[u8]) -> Option<&[u8]> {
     let (head, json) = line.split_at_checked(HEAD)?;
-    let digits = std::str::from_utf8(head.strip_suffix(b" ")?).ok()?;
+    let digits = str::from_utf8(head.strip_suffix(b" ")?).ok()?;
     let canonical = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let checksum = u32::from_str_radix(digits, 16).ok()?;
     (canonical && checksum == crc32fast::hash(json)).then_some(json)

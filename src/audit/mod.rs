@@ -2,7 +2,8 @@
 //!
 //! A record is on its way once a [`Receipt`] exists, and on the disk once [`Receipt::durable`] has resolved. One thread
 //! writes; one sync serves all who wait. The journal is a directory of segments (`recover`, `segment`), each a text
-//! file with one JSON record a line (`line`).
+//! file with one JSON record a line (`line`). What is durable is sealed within a second (`sealer`): its records are the leaves of a Merkle
+//! tree whose heads are signed.
 //!
 //! Invariants: sequences count from 1 without a gap; an acknowledged record outlives the power; after a failed write
 //! every access is denied until the next start, and a failed sync ends the process; an opened access is closed exactly
@@ -13,11 +14,17 @@ mod disk;
 mod held;
 mod json;
 mod line;
+mod lines;
+mod log_key;
 mod read;
 mod recover;
 #[cfg(test)]
 mod scripted;
+mod seal;
+mod sealed;
+mod sealer;
 mod segment;
+mod shelf;
 mod strangers;
 mod tally;
 mod writer;
@@ -37,6 +44,9 @@ pub use self::read::{Filter, ReadError, Tail};
 pub use self::recover::{OpenError, Repair, Torn};
 #[cfg(test)]
 pub use self::scripted::Script;
+pub use self::seal::SealFailure;
+pub use self::sealed::{Leaf, Sealed, SealedError};
+pub use self::sealer::{SealError, SealSettings, Sealer};
 pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
 
@@ -57,11 +67,13 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// How many records may wait to be written; past that, those who bring one wait.
     pub queue: usize,
+    /// How many records were sealed: the journal has no fewer.
+    pub sealed: u64,
 }
 
 impl Settings {
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory, segment_bytes: 16 * 1024 * 1024, queue: 4096 }
+        Self { directory, segment_bytes: 16 * 1024 * 1024, queue: 4096, sealed: 0 }
     }
 }
 
@@ -90,7 +102,7 @@ impl Journal {
     }
 
     fn start<D: Disk>(disk: D, settings: &Settings, clock: Clock, last_words: impl LastWords) -> Result<(Journal, Repair), OpenError> {
-        let recovered = recover::recover(&disk)?;
+        let recovered = recover::recover(&disk, settings.sealed)?;
         let mut appender = Appender::begin(disk, settings.segment_bytes, &recovered, clock.wall())?;
         let repair = Repair { torn: recovered.torn, cut_off: recovered.open.len() };
         record_repair(&mut appender, &repair, recovered.open, clock.wall())?;
@@ -99,6 +111,7 @@ impl Journal {
         let room = Semaphore::new(settings.queue.clamp(1, Semaphore::MAX_PERMITS));
         let shared = Arc::new(Shared { room, held: Held::default(), failure: OnceLock::new(), tally: Tally::new()? });
         shared.tally.wrote(0, appender.last());
+        shared.tally.made_durable(appender.last());
         let writer = Writer { appender, queue, shared: Arc::clone(&shared), clock: clock.clone(), last_words };
         let thread = std::thread::Builder::new().name("yumen-journal".to_owned());
         thread.spawn(move || writer.run()).map_err(OpenError::Thread)?;

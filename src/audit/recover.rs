@@ -34,6 +34,11 @@ pub enum OpenError {
         "{file} in the audit journal has a record at byte {byte} that this version does not know; start the newer version that wrote it"
     )]
     NotUnderstood { file: String, byte: u64 },
+    #[error(
+        "the audit journal ends with record {last}, though {sealed} were signed for: somebody cut it off or put an older copy back; \
+         restore it from a copy, or keep the audit directory as evidence and move it aside to begin a new log"
+    )]
+    BelowSealed { last: u64, sealed: u64 },
     #[error("the audit journal {0}; it needs a disk that has room and works")]
     Write(String),
     #[error("cannot start the journal's thread: {0}")]
@@ -101,18 +106,21 @@ pub(super) struct Last {
     pub(super) is_headless: bool,
 }
 
-pub(super) fn recover<D: Disk>(disk: &D) -> Result<Recovered, OpenError> {
+/// Of the records, `sealed` were signed for: with fewer there is nothing to mend, only to restore.
+pub(super) fn recover<D: Disk>(disk: &D, sealed: u64) -> Result<Recovered, OpenError> {
     let names = disk.list().map_err(|source| OpenError::Read { file: "the directory".to_owned(), source })?;
     let mut segments: Vec<u64> = names.iter().filter_map(|name| first_sequence(name)).collect();
     segments.sort_unstable();
     judge_names(disk, &segments)?;
     let Some((last_first, earlier)) = segments.split_last() else {
+        must_reach(sealed, 0)?;
         return Ok(Recovered { next: 1, open: Vec::new(), last: None, torn: None });
     };
     let last = Scan::of(disk, *last_first)?;
     if last.ended_cleanly() {
         last.must_be_whole()?;
     }
+    must_reach(sealed, last.next.saturating_sub(1))?;
     let mut open = last.open.clone();
     if last.is_headless
         && let Some(previous) = earlier.last()
@@ -126,6 +134,10 @@ pub(super) fn recover<D: Disk>(disk: &D) -> Result<Recovered, OpenError> {
     let torn = keep_torn(disk, &last, &names)?;
     let length = last.length as u64;
     Ok(Recovered { next: last.next, open, last: Some(Last { name: last.name, length, is_headless: last.is_headless }), torn })
+}
+
+fn must_reach(sealed: u64, last: u64) -> Result<(), OpenError> {
+    if last < sealed { Err(OpenError::BelowSealed { last, sealed }) } else { Ok(()) }
 }
 
 /// Every segment must begin with the sequence after the last one of the segment before it.

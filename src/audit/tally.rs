@@ -16,6 +16,8 @@ pub(super) struct Tally {
     queued: AtomicI64,
     written: AtomicU64,
     sequence: AtomicU64,
+    /// Of the last record that is on the disk.
+    durable: AtomicU64,
     /// Milliseconds since 1970; 0 before the first sync.
     synced: AtomicI64,
     sync_seconds: Histogram,
@@ -40,6 +42,7 @@ impl Tally {
             queued: AtomicI64::new(0),
             written: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
+            durable: AtomicU64::new(0),
             synced: AtomicI64::new(0),
             sync_seconds: Histogram::with_opts(options.buckets(SYNC_SECONDS.to_vec()))?,
         })
@@ -67,6 +70,14 @@ impl Tally {
     pub(super) fn synced(&self, now: Time, took: Duration) {
         self.synced.store(now.millis(), Ordering::Relaxed);
         self.sync_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn made_durable(&self, sequence: u64) {
+        self.durable.store(sequence, Ordering::Release);
+    }
+
+    pub(super) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
     }
 
     pub(super) fn counts(&self) -> Counts {

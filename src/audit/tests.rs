@@ -5,6 +5,7 @@ mod failures;
 mod opening;
 mod reading;
 mod real;
+mod sealing;
 
 use std::sync::{Arc, Mutex};
 

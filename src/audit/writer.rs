@@ -198,6 +198,7 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         let watch = self.clock.stopwatch();
         self.appender.sync()?;
         self.shared.tally.synced(self.clock.wall(), watch.elapsed());
+        self.shared.tally.made_durable(self.appender.last());
         batch.unsynced_since = None;
         for durable in batch.waiting.drain(..) {
             // Whoever went away meanwhile need not know.
@@ -219,7 +220,9 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
             self.appender.append(self.clock.wall(), record)?;
         }
         self.appender.flush()?;
-        self.appender.finish()
+        self.appender.finish()?;
+        self.shared.tally.made_durable(self.appender.last());
+        Ok(())
     }
 
     /// Puts the failure on view. Those who wait learn of it when their senders are dropped, after this.

@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::access::{App, Lockdown};
 use crate::admin::{Desk, LetterSettings};
-use crate::audit::{self, Journal, Quota, Strangers};
+use crate::audit::{self, Journal, Quota, SealSettings, Sealer, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Make, Makes, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
 use crate::config::{AppSettings, KeyMake, Settings, Upstream, UpstreamHost};
@@ -77,10 +77,12 @@ pub async fn house(
         ),
     }
     let secret = secret(&key)?;
+    let sealing = SealSettings::within(&settings.data, settings.portal.host.as_str());
     let (journal, repair) = Journal::open(
-        audit::Settings { segment_bytes: settings.log.segment, ..audit::Settings::new(settings.data.join("audit/journal")) },
+        audit::Settings { segment_bytes: settings.log.segment, sealed: sealing.sealed()?, ..audit::Settings::new(sealing.journal.clone()) },
         clock.clone(),
     )?;
+    let sealer = Sealer::start(&sealing, &journal)?;
     let sealing = SealingKey::new(&secret.tag("seeds of tokens", b"")).map_err(|why| StartError::Tls(why.to_string()))?;
     let auth = Arc::new(auth(settings, &store, sealing, &clock).await?);
     auth.list_makes(makes(settings)?).await?;
@@ -135,6 +137,7 @@ pub async fn house(
         clock,
         store,
         journal,
+        sealer,
         strangers,
         auth,
         limits,

@@ -103,6 +103,7 @@ impl House {
             gauge("yumen_log_queue", "Records that wait to be written.", [one(counts.queued)]),
             counter("yumen_log_records_total", "Records written since the start.", [one(counts.written)]),
             gauge("yumen_log_sequence", "The sequence of the last record.", [one(counts.sequence)]),
+            gauge("yumen_log_sealed", "Records under a signed head of the log's tree.", [one(*self.sealer.size().borrow())]),
         ];
         families.extend(self.journal.sync_seconds().collect());
         families

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::access::{App, Lockdown, Names};
 use crate::admin::Desk;
-use crate::audit::{Journal, Strangers};
+use crate::audit::{Journal, Sealer, Strangers};
 use crate::auth::{Auth, Csrf, KeyError, PasswordError};
 use crate::clock::Clock;
 use crate::config::{Activity, KeptForms, Upstream};
@@ -32,6 +32,8 @@ pub struct House {
     pub clock: Clock,
     pub store: Store,
     pub journal: Journal,
+    /// Has what the journal holds under a signed head within a second.
+    pub sealer: Sealer,
     pub strangers: Arc<Strangers>,
     pub auth: Arc<Auth>,
     pub limits: Arc<Limits>,
@@ -126,6 +128,8 @@ pub enum StartError {
     Passwords(#[from] PasswordError),
     #[error(transparent)]
     Journal(#[from] crate::audit::OpenError),
+    #[error(transparent)]
+    Seal(#[from] crate::audit::SealError),
     #[error("whose certificates are trusted is not known: {0}")]
     Trust(#[from] crate::admin::AdminError),
     #[error(transparent)]

@@ -76,6 +76,7 @@ impl Gateway {
         if !repair.is_empty() {
             tracing::warn!("the log of an earlier run was mended: {repair}");
         }
+        tracing::info!("the log's verifier key is {}", house.sealer.verifier_key());
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
         back.block_on(house.journal.event(start))?;
         // Before anybody comes.
@@ -145,6 +146,7 @@ impl Gateway {
             }
             self.strangers.finish().await;
             self.house.journal.shut_down_with(Event::done(Action::Stop)).await;
+            self.house.sealer.shut_down().await;
             self.house.store.close().await;
         });
         self.back.shutdown_timeout(Duration::from_secs(2));
@@ -253,6 +255,7 @@ async fn hurry(house: Arc<House>) {
         house.journal.note(counted);
     }
     house.journal.shut_down_with(Event::done(Action::Stop).with("hurried", true)).await;
+    house.sealer.shut_down().await;
     std::process::exit(130);
 }
 

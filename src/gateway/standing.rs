@@ -1,6 +1,6 @@
 //! How the gateway stands: since when, where it listens, whether it takes requests, and why not.
 //!
-//! Invariant: it is ready only if every worker accepts, the store answers, the log takes records, memory is not
+//! Invariant: it is ready only if every worker accepts, the store answers, the log takes records and is sealed, memory is not
 //! short, and nobody has told it to stop.
 
 use std::net::SocketAddr;
@@ -94,6 +94,7 @@ impl House {
         if !self.journal.is_ready() {
             reasons.push(self.journal.failure().unwrap_or_else(|| "the audit log is closed, so nobody is let through".to_owned()));
         }
+        reasons.extend(self.sealer.failure());
         match tokio::time::timeout(STORE_PATIENCE, self.store.ping()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => reasons.push(one_line(&error.to_string())),

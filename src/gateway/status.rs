@@ -90,6 +90,10 @@ pub struct MemoryStatus {
 pub struct LogStatus {
     pub ready: bool,
     pub sequence: u64,
+    /// Records under a signed head.
+    pub sealed: u64,
+    /// What auditors check heads with.
+    pub verifier_key: String,
     pub last_sync: Option<String>,
     pub queued: u64,
     /// Bytes that are free where the data is, and below which refusals of strangers are only counted.
@@ -138,6 +142,8 @@ impl House {
             log: LogStatus {
                 ready: self.journal.is_ready(),
                 sequence: log.sequence,
+                sealed: *self.sealer.size().borrow(),
+                verifier_key: self.sealer.verifier_key().to_owned(),
                 last_sync: log.last_sync.map(|time| time.to_string()),
                 queued: log.queued,
                 free: self.space.free(),

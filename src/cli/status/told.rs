@@ -61,9 +61,16 @@ fn facts(status: &Status) -> Vec<Vec<Cell>> {
             Cell::new(Tint::Faint, "log"),
             Cell::new(
                 log_tint,
-                format!("{log_word}; sequence {}, {synced}, {} waiting, room for {}", log.sequence, log.queued, size(log.free)),
+                format!(
+                    "{log_word}; sequence {}, {} sealed, {synced}, {} waiting, room for {}",
+                    log.sequence,
+                    log.sealed,
+                    log.queued,
+                    size(log.free)
+                ),
             ),
         ],
+        fact("log key", log.verifier_key.clone()),
     ]
 }
 
@@ -183,7 +190,16 @@ mod tests {
                 relieved: 0,
             },
             memory: MemoryStatus { resident: 150 << 20, cap: 3 << 29, short: false },
-            log: LogStatus { ready: true, sequence: 42, last_sync: None, queued: 0, free: 5 << 30, reserve: 1 << 30 },
+            log: LogStatus {
+                ready: true,
+                sequence: 42,
+                sealed: 41,
+                verifier_key: "gate.city.test/audit/k3f9x2ab+01020304+AQID".to_owned(),
+                last_sync: None,
+                queued: 0,
+                free: 5 << 30,
+                reserve: 1 << 30,
+            },
             certificates: vec![
                 certificate("gate.city.example", 90),
                 certificate("sites.city.example", 20),

@@ -1,0 +1,127 @@
+//! Reads the sealed log: tiles, entries and checkpoint as they lie in the directory (C2SP tlog-tiles).
+//!
+//! Invariant: nothing past the checkpoint is handed out. What is handed out was not compared with its hash: that is `verify`'s.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::{fs, str};
+
+use crate::model::Entry;
+use crate::tlog::{self, BundleError, Checkpoint, Hash, SignedNote, Tile, Tiles, WIDTH, entry_path};
+
+/// Where the newest signed head of the tree stands.
+pub(super) const CHECKPOINT: &str = "checkpoint";
+
+/// A log that was sealed, by the directory that holds it; cheap to clone. Its functions block while they read.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    directory: PathBuf,
+}
+
+/// A record as it stands in the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// From 1; its index in the tree is one less.
+    pub sequence: u64,
+    /// What was hashed.
+    pub json: Vec<u8>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SealedError {
+    #[error("cannot read {}: {source}; name the audit directory of a gateway, and read it as the gateway's user", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is no checkpoint of a log: {why}", path.display())]
+    Checkpoint { path: PathBuf, why: String },
+    #[error("{} is damaged: {why}", path.display())]
+    Bundle { path: PathBuf, why: String },
+}
+
+impl Leaf {
+    pub fn entry(&self) -> Result<Entry, serde_json::Error> {
+        serde_json::from_slice(&self.json)
+    }
+
+    pub fn hash(&self) -> Hash {
+        Hash::leaf(&self.json)
+    }
+}
+
+impl Sealed {
+    /// The log in `directory`: `audit` in the data directory, or a copy of it.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into() }
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The newest head as it was signed; `None` before anything was sealed. Its signatures were not checked.
+    pub fn signed_checkpoint(&self) -> Result<Option<SignedNote>, SealedError> {
+        let path = self.directory.join(CHECKPOINT);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) if source.kind() == io::ErrorKind::NotFound && self.directory.is_dir() => return Ok(None),
+            Err(source) => return Err(SealedError::Read { path, source }),
+        };
+        SignedNote::parse(&text).map(Some).map_err(|why| SealedError::Checkpoint { path, why: why.to_string() })
+    }
+
+    /// What the newest head says.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, SealedError> {
+        let Some(note) = self.signed_checkpoint()? else { return Ok(None) };
+        let refused = |why: tlog::CheckpointError| SealedError::Checkpoint { path: self.directory.join(CHECKPOINT), why: why.to_string() };
+        Checkpoint::parse(&note.text).map(Some).map_err(refused)
+    }
+
+    /// The records from sequence `from` on, at most `most`, none past the checkpoint.
+    pub fn read(&self, from: u64, most: usize) -> Result<Vec<Leaf>, SealedError> {
+        let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
+        let mut leaves = Vec::new();
+        let mut next = from.max(1);
+        while leaves.len() < most && next <= size {
+            let index = next.saturating_sub(1);
+            let Some(tile) = Tile::within(0, index / WIDTH, size) else { break };
+            let before = leaves.len();
+            for (sequence, json) in (tile.index.saturating_mul(WIDTH).saturating_add(1)..).zip(self.entries(&tile)?) {
+                if sequence == next && leaves.len() < most {
+                    leaves.push(Leaf { sequence, json });
+                    next = next.saturating_add(1);
+                }
+            }
+            if leaves.len() == before {
+                break;
+            }
+        }
+        Ok(leaves)
+    }
+
+    /// The entries of a tile of level 0.
+    pub fn entries(&self, tile: &Tile) -> Result<Vec<Vec<u8>>, SealedError> {
+        let damaged = |why: String| SealedError::Bundle { path: self.directory.join(entry_path(tile)), why };
+        let bytes = self.narrow_or_full(&entry_path(tile), &entry_path(&tile.full()))?;
+        let entries = tlog::unbundle(&bytes).map_err(|why: BundleError| damaged(why.to_string()))?;
+        let width = usize::try_from(tile.width).unwrap_or(usize::MAX);
+        let kept = entries.get(..width).ok_or_else(|| damaged(format!("it has {} entries of {width}", entries.len())))?;
+        Ok(kept.iter().map(|entry| entry.to_vec()).collect())
+    }
+
+    /// A tile that has become full is kept as that alone.
+    fn narrow_or_full(&self, narrow: &str, full: &str) -> Result<Vec<u8>, SealedError> {
+        let read = |path: &str| fs::read(self.directory.join(path));
+        match read(narrow) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound && narrow != full => read(full).or(Err(source)),
+            result => result,
+        }
+        .map_err(|source| SealedError::Read { path: self.directory.join(narrow), source })
+    }
+}
+
+impl Tiles for Sealed {
+    type Error = SealedError;
+
+    fn tile(&self, tile: &Tile) -> Result<Vec<u8>, SealedError> {
+        self.narrow_or_full(&tile.to_string(), &tile.full().to_string())
+    }
+}

@@ -1,0 +1,227 @@
+//! The thread that seals: follows the journal and has each durable record under a signed head within a second.
+//!
+//! Invariant: only durable records are sealed, in their order, each once; a failure is told and tried again from what was published,
+//! but after a failed sync the process ends.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use super::lines::Lines;
+use super::log_key::{self, LogKeyError};
+use super::seal::{Seal, SealFailure};
+use super::sealed::Sealed;
+use super::shelf::{RealShelf, Shelf};
+use super::writer::{EndTheProcess, LastWords, Shared};
+use super::{Journal, sealed};
+use crate::tlog::{Checkpoint, Hash, Signer};
+
+/// How often it looks.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// A head is published after so many records at the latest, when there are many to catch up with.
+const MOST_AT_ONCE: u64 = 65_536;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealSettings {
+    /// What may be copied and served: `audit` in the data directory.
+    pub directory: PathBuf,
+    /// The journal's segments.
+    pub journal: PathBuf,
+    /// The file that keeps the private key.
+    pub key: PathBuf,
+    /// The gateway's host, for the origin of a log that begins.
+    pub host: String,
+}
+
+/// Why the log cannot be sealed from the start.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    #[error(transparent)]
+    Key(#[from] LogKeyError),
+    #[error("the sealed log: {0}")]
+    Seal(#[from] SealFailure),
+    #[error("the sealed log: {0}")]
+    Read(#[from] sealed::SealedError),
+    #[error("the journal and the sealed log differ in record {0}: one of them was changed; keep both as evidence and restore a copy")]
+    Differ(u64),
+    #[error("cannot start the thread that seals the log: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A handle to the thread, which ends when it is told to or no handle is left.
+#[derive(Clone)]
+pub struct Sealer(Arc<Handle>);
+
+struct Handle {
+    stop: mpsc::Sender<oneshot::Sender<()>>,
+    size: watch::Receiver<u64>,
+    failure: Arc<Mutex<Option<String>>>,
+    sealed: Sealed,
+    verifier_key: String,
+}
+
+impl SealSettings {
+    /// In the data directory `data`.
+    pub fn within(data: &std::path::Path, host: &str) -> Self {
+        let directory = data.join("audit");
+        Self { journal: directory.join("journal"), directory, key: data.join("log.key"), host: host.to_owned() }
+    }
+
+    /// For the journal that will be opened: how many of its records were signed for.
+    pub fn sealed(&self) -> Result<u64, SealError> {
+        let sealed = Sealed::new(&self.directory);
+        Ok(if self.directory.is_dir() { sealed.checkpoint()?.map_or(0, |checkpoint| checkpoint.size) } else { 0 })
+    }
+}
+
+impl Sealer {
+    /// Goes on where the last process stopped; blocks while it looks at the last tiles.
+    pub fn start(settings: &SealSettings, journal: &Journal) -> Result<Self, SealError> {
+        let open = |source| SealFailure::Write { path: settings.directory.display().to_string(), source };
+        Self::on(RealShelf::open(&settings.directory).map_err(open)?, settings, journal, EndTheProcess)
+    }
+
+    fn on<S: Shelf>(mut shelf: S, settings: &SealSettings, journal: &Journal, last_words: impl LastWords) -> Result<Self, SealError> {
+        let sealed = Sealed::new(&settings.directory);
+        let checkpoint = sealed.checkpoint()?;
+        let signer = log_key::open(&settings.key, &settings.host, checkpoint.is_some())?;
+        let mut seal = Seal::resume(&shelf, &signer)?;
+        if checkpoint.is_none() {
+            seal.publish(&mut shelf, &signer)?;
+        }
+        must_agree(&sealed, checkpoint.as_ref(), settings)?;
+
+        let (stop, stopping) = mpsc::channel();
+        let (size, watched) = watch::channel(seal.size());
+        let failure = Arc::new(Mutex::new(None));
+        let verifier_key = signer.verifier().to_string();
+        let worker = Worker {
+            shelf,
+            signer,
+            state: Some((seal, None)),
+            journal: settings.journal.clone(),
+            shared: Arc::clone(&journal.0.shared),
+            size,
+            failure: Arc::clone(&failure),
+            last_words,
+        };
+        let thread = std::thread::Builder::new().name("yumen-seal".to_owned());
+        thread.spawn(move || worker.run(&stopping)).map_err(SealError::Thread)?;
+        Ok(Self(Arc::new(Handle { stop, size: watched, failure, sealed, verifier_key })))
+    }
+
+    /// How many records are under a signed head; changes as more are.
+    pub fn size(&self) -> watch::Receiver<u64> {
+        self.0.size.clone()
+    }
+
+    pub fn sealed(&self) -> Sealed {
+        self.0.sealed.clone()
+    }
+
+    /// What auditors check heads with.
+    pub fn verifier_key(&self) -> &str {
+        &self.0.verifier_key
+    }
+
+    /// Why nothing is sealed at the moment, for the operator.
+    pub fn failure(&self) -> Option<String> {
+        self.0.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Seals what is durable and ends; for after the journal's end. Once is enough, more do no harm.
+    pub async fn shut_down(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.0.stop.send(done).is_ok() {
+            let _ = stopped.await;
+        }
+    }
+}
+
+/// The last record that was sealed must be the journal's record of that number.
+fn must_agree(sealed: &Sealed, checkpoint: Option<&Checkpoint>, settings: &SealSettings) -> Result<(), SealError> {
+    let Some(size) = checkpoint.map(|checkpoint| checkpoint.size).filter(|size| *size > 0) else { return Ok(()) };
+    let leaf = sealed.read(size, 1)?.pop().map(|leaf| leaf.hash());
+    let mut written = None;
+    let journal = |failed: super::lines::LinesError| SealFailure::Journal(failed.to_string());
+    Lines::from(&settings.journal, size).map_err(journal)?.read(size, |_, json| written = Some(Hash::leaf(json))).map_err(journal)?;
+    if leaf.is_some() && leaf == written { Ok(()) } else { Err(SealError::Differ(size)) }
+}
+
+struct Worker<S: Shelf, L: LastWords> {
+    shelf: S,
+    signer: Signer,
+    /// `None` after a failure: what was published is read again.
+    state: Option<(Seal, Option<Lines>)>,
+    journal: PathBuf,
+    shared: Arc<Shared>,
+    size: watch::Sender<u64>,
+    failure: Arc<Mutex<Option<String>>>,
+    last_words: L,
+}
+
+impl<S: Shelf, L: LastWords> Worker<S, L> {
+    fn run(mut self, stopping: &mpsc::Receiver<oneshot::Sender<()>>) {
+        loop {
+            let told = stopping.recv_timeout(INTERVAL);
+            self.look();
+            if !matches!(told, Err(RecvTimeoutError::Timeout)) {
+                // Whoever waits for the end is answered by the drop of `told`.
+                return;
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        let sealed = self.seal();
+        let sentence = sealed.err().map(|failure| {
+            self.state = None;
+            let sentence = format!("the audit log's records are on the disk, but not sealed: {failure}");
+            if matches!(failure, SealFailure::Sync(_)) {
+                self.last_words.sync_failed(&format!("{sentence}; the gateway ends. Check the disk, then start it again"));
+            }
+            sentence
+        });
+        let mut told = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sentence) = sentence.as_ref().filter(|_| told.is_none()) {
+            tracing::error!("{sentence}");
+        }
+        *told = sentence;
+    }
+
+    fn seal(&mut self) -> Result<(), SealFailure> {
+        let (mut seal, mut lines) = match self.state.take() {
+            Some(state) => state,
+            None => (Seal::resume(&self.shelf, &self.signer)?, None),
+        };
+        let durable = self.shared.tally.durable();
+        while seal.size() < durable {
+            let target = durable.min(seal.size().saturating_add(MOST_AT_ONCE));
+            let journal = |failed: super::lines::LinesError| SealFailure::Journal(failed.to_string());
+            let mut following = match lines.take() {
+                Some(lines) => lines,
+                None => Lines::from(&self.journal, seal.size().saturating_add(1)).map_err(journal)?,
+            };
+            while seal.size() < target {
+                let mut pushed = Ok(());
+                let shelf = &mut self.shelf;
+                following
+                    .read(target, |_, json| {
+                        if pushed.is_ok() {
+                            pushed = seal.push(shelf, json);
+                        }
+                    })
+                    .map_err(journal)?;
+                pushed?;
+            }
+            lines = Some(following);
+            seal.publish(&mut self.shelf, &self.signer)?;
+            self.size.send_replace(seal.size());
+        }
+        self.state = Some((seal, lines));
+        Ok(())
+    }
+}

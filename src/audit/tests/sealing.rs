@@ -1,0 +1,207 @@
+//! From the journal to the sealed log, over restarts, and with disks that fail.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::sealer::{SealError, SealSettings, Sealer};
+use super::super::{Journal, OpenError, Settings};
+use crate::clock::Clock;
+use crate::model::{Action, Event};
+use crate::tlog::{Checkpoint, Frontier, Hash, Tile, Verifier, entry_path, root};
+
+struct House {
+    directory: tempfile::TempDir,
+}
+
+impl House {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn settings(&self) -> SealSettings {
+        SealSettings::within(self.directory.path(), "gate.city.test")
+    }
+
+    fn at(&self, path: &str) -> std::path::PathBuf {
+        self.directory.path().join(path)
+    }
+
+    fn journal(&self) -> Result<Journal, OpenError> {
+        let seal = self.settings();
+        let settings = Settings { segment_bytes: 0, sealed: seal.sealed().unwrap(), ..Settings::new(seal.journal) };
+        Journal::open(settings, Clock::machine()).map(|(journal, _)| journal)
+    }
+
+    /// A run that writes so many records, then ends. Gives the verifier key.
+    async fn run(&self, records: usize) -> Result<String, SealError> {
+        let journal = self.journal().unwrap();
+        let sealer = Sealer::start(&self.settings(), &journal)?;
+        for _ in 0..records {
+            journal.note(Event::done(Action::SignIn));
+        }
+        journal.shut_down().await;
+        sealer.shut_down().await;
+        assert_eq!(sealer.failure(), None);
+        Ok(sealer.verifier_key().to_owned())
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        sealed(&self.at("audit")).checkpoint().unwrap().unwrap()
+    }
+}
+
+fn sealed(directory: &Path) -> super::super::Sealed {
+    super::super::Sealed::new(directory)
+}
+
+/// Everything that the checkpoint promises, computed anew from the entries.
+fn assert_whole(house: &House, size: u64) {
+    let (log, checkpoint) = (sealed(&house.at("audit")), house.checkpoint());
+    assert_eq!(checkpoint.size, size);
+    let leaves = log.read(1, usize::MAX).unwrap();
+    assert_eq!(leaves.len() as u64, size);
+    let mut frontier = Frontier::default();
+    for (sequence, leaf) in (1..).zip(&leaves) {
+        assert_eq!((leaf.sequence, leaf.entry().unwrap().sequence), (sequence, sequence));
+        frontier.push(leaf.hash());
+    }
+    assert_eq!(frontier.root(), checkpoint.root);
+    assert_eq!(root(size, &log).unwrap(), checkpoint.root, "the tiles say the same as the entries");
+}
+
+#[tokio::test]
+async fn every_record_is_under_a_signed_head_also_over_restarts() {
+    let house = House::new();
+    let mut size = 0;
+    for records in [0, 1, 254, 1, 1, 255, 600] {
+        let key = house.run(records).await.unwrap();
+        size += records as u64;
+        assert_whole(&house, size);
+        let note = sealed(&house.at("audit")).signed_checkpoint().unwrap().unwrap();
+        let verifier = Verifier::parse(&key).unwrap();
+        assert!(verifier.has_signed(&note) && verifier.name().starts_with("gate.city.test/audit/"));
+    }
+    assert!(!house.at("audit/tile/0/000.p").exists() && house.at("audit/tile/0/000").exists(), "a full tile has replaced its partial ones");
+    assert!(!house.at("audit/tile/entries/000.p").exists());
+}
+
+#[tokio::test]
+async fn records_are_sealed_while_the_gateway_runs() {
+    let house = House::new();
+    let journal = house.journal().unwrap();
+    let sealer = Sealer::start(&house.settings(), &journal).unwrap();
+    let mut size = sealer.size();
+    for number in 1..=3 {
+        journal.event(Event::done(Action::SignIn)).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), size.wait_for(|size| *size == number)).await.unwrap().unwrap();
+        assert_eq!(house.checkpoint().size, number);
+    }
+    assert_whole(&house, 3);
+}
+
+#[tokio::test]
+async fn the_key_and_the_entries_are_closed_to_others_and_the_hashes_need_not_be() {
+    let house = House::new();
+    house.run(300).await.unwrap();
+    let mode = |path: &str| fs::metadata(house.at(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("log.key"), mode("audit"), mode("audit/tile/entries"), mode("audit/tile/entries/000")), (0o600, 0o700, 0o700, 0o600));
+    assert_eq!((mode("audit/tile/0/000") & 0o444, mode("audit/checkpoint") & 0o444), (0o444, 0o444));
+
+    fs::set_permissions(house.at("log.key"), fs::Permissions::from_mode(0o640)).unwrap();
+    let refused = house.run(0).await.unwrap_err().to_string();
+    assert!(refused.contains("may be read by others (mode 640)"), "{refused}");
+}
+
+#[tokio::test]
+async fn two_logs_of_one_host_have_origins_of_their_own() {
+    let origins = [House::new(), House::new()].map(async |house| {
+        house.run(0).await.unwrap();
+        house.checkpoint().origin
+    });
+    let [one, two] = origins;
+    assert_ne!(one.await, two.await);
+}
+
+#[tokio::test]
+async fn a_sealed_log_that_was_changed_is_not_gone_on_with() {
+    type Change = fn(&House);
+    let changes: [(Change, &str); 8] = [
+        (|house| fs::remove_file(house.at("log.key")).unwrap(), "is gone, though the log was signed with it"),
+        (|house| fs::write(house.at("log.key"), "").unwrap(), "no private key"),
+        (
+            |house| {
+                let other = crate::tlog::Signer::generate("gate.city.test/audit/x").unwrap();
+                fs::write(house.at("log.key"), &*other.reveal()).unwrap();
+            },
+            "is not signed by the log's key",
+        ),
+        (|house| fs::remove_file(house.at("audit/checkpoint")).unwrap(), "tiles and no checkpoint"),
+        (
+            |house| {
+                let text = fs::read_to_string(house.at("audit/checkpoint")).unwrap();
+                fs::write(house.at("audit/checkpoint"), text.replace("\n300\n", "\n299\n")).unwrap();
+            },
+            "is not signed by the log's key",
+        ),
+        (|house| flip(house, &Tile { level: 0, index: 1, width: 44 }.to_string()), "does not belong to the checkpoint"),
+        (|house| flip(house, &Tile { level: 1, index: 0, width: 1 }.to_string()), "does not belong to the checkpoint"),
+        (|house| flip(house, &entry_path(&Tile { level: 0, index: 1, width: 44 })), "does not belong to the checkpoint"),
+    ];
+    for (number, (change, why)) in changes.into_iter().enumerate() {
+        let house = House::new();
+        house.run(300).await.unwrap();
+        change(&house);
+        let refused = house.run(0).await.unwrap_err().to_string();
+        assert!(refused.contains(why), "{number}: {refused}");
+    }
+}
+
+fn flip(house: &House, path: &str) {
+    let path = house.at("audit").join(path);
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_journal_with_fewer_records_than_were_signed_for_is_not_gone_on_with() {
+    let house = House::new();
+    house.run(10).await.unwrap();
+    let segment = fs::read_dir(house.at("audit/journal")).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&segment).unwrap();
+    let second_last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+    fs::write(&segment, &whole[..=second_last]).unwrap();
+    let refused = house.journal().err().unwrap();
+    assert!(matches!(refused, OpenError::BelowSealed { last: 9, sealed: 10 }), "{refused}");
+    fs::remove_file(&segment).unwrap();
+    assert!(matches!(house.journal().err().unwrap(), OpenError::BelowSealed { last: 0, sealed: 10 }));
+    fs::write(&segment, &whole).unwrap();
+    house.run(1).await.unwrap();
+    assert_whole(&house, 11);
+}
+
+#[tokio::test]
+async fn a_journal_that_tells_another_story_than_the_sealed_log_is_not_gone_on_with() {
+    let (house, other) = (House::new(), House::new());
+    house.run(5).await.unwrap();
+    other.run(5).await.unwrap();
+    fs::remove_dir_all(house.at("audit/journal")).unwrap();
+    fs::rename(other.at("audit/journal"), house.at("audit/journal")).unwrap();
+    assert!(matches!(house.run(0).await.unwrap_err(), SealError::Differ(5)));
+}
+
+#[tokio::test]
+async fn a_log_from_before_there_were_seals_is_sealed_from_its_first_record() {
+    let house = House::new();
+    let journal = house.journal().unwrap();
+    (0..700).for_each(|_| journal.note(Event::done(Action::SignIn)));
+    journal.shut_down().await;
+    house.run(0).await.unwrap();
+    assert_whole(&house, 700);
+    assert_eq!(sealed(&house.at("audit")).read(699, 10).unwrap().len(), 2);
+    assert_eq!(sealed(&house.at("audit")).read(701, 10).unwrap(), []);
+    assert_eq!(Hash::EMPTY, Frontier::default().root());
+}

@@ -98,6 +98,7 @@ table! {
     ImportPeople "import a list of people": SecurityAdministrator;
     MakeLetters "make enrolment letters": SecurityAdministrator;
     LockDown "close apps to everybody for an hour at most, and open them again (`yumen lockdown`)": SystemAdministrator Owner;
+    RotateLogKey "replace the key that signs the log (`yumen audit rotate-key`)": SystemAdministrator Owner;
     ReadStatus "see how the gateway stands": SystemAdministrator Owner;
     Reload "read the config again": SystemAdministrator Owner;
     OpenTerminal "allow a terminal (`yumen login`)": SystemAdministrator SecurityAdministrator Auditor;

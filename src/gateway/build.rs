@@ -23,7 +23,7 @@ use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
 use crate::model::{AppId, Host, Label, Network};
 use crate::pki::{self, ClientTrust};
 use crate::proxy::{self, Backend};
-use crate::store::Store;
+use crate::store::{LogIndex, Store};
 use crate::web;
 
 use super::descriptors;
@@ -85,6 +85,10 @@ pub async fn house(
     )?;
     let sealer = Sealer::start(&sealing, &journal)?;
     sealer.end_rotation(&journal, &sealing).await.map_err(audit::SealError::from)?;
+    let (index, why_anew) = LogIndex::open(&settings.data.join("log-index.db")).await?;
+    if let Some(why) = why_anew {
+        tracing::warn!("the index of the log could not be used ({why}) and is made anew from the log");
+    }
     let sealing = SealingKey::new(&secret.tag("seeds of tokens", b"")).map_err(|why| StartError::Tls(why.to_string()))?;
     let auth = Arc::new(auth(settings, &store, sealing, &clock).await?);
     auth.list_makes(makes(settings)?).await?;
@@ -141,6 +145,7 @@ pub async fn house(
         store,
         journal,
         sealer,
+        index,
         strangers,
         auth,
         limits,

@@ -24,6 +24,7 @@ mod certificates;
 mod lockdown;
 mod names;
 mod people;
+mod reading;
 mod socket;
 mod terminals;
 mod tokens;
@@ -141,6 +142,7 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         }
         Ask::LockDown { app, minutes } => lockdown::close(house, actor, app.as_deref(), minutes).await,
         Ask::LiftLockdown { app } => lockdown::lift(house, actor, app.as_deref()).await,
+        Ask::LogRead { asked } => reading::record(house, actor, &asked).await,
         Ask::Login => terminals::ask(house, uid),
         Ask::LoginState { terminal } => terminals::state(house, uid, &terminal),
         Ask::Logout { terminal } => terminals::close(house, uid, &terminal),

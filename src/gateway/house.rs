@@ -16,7 +16,7 @@ use crate::model::{AppId, Host};
 use crate::outbound::{SinkError, Sinks};
 use crate::pki::PkiError;
 use crate::proxy::Backend;
-use crate::store::{Store, StoreError};
+use crate::store::{LogIndex, LogIndexError, Store, StoreError};
 use crate::web;
 
 use super::kept::Kept;
@@ -37,6 +37,8 @@ pub struct House {
     pub sealer: Sealer,
     /// Who keeps a copy of it.
     pub sinks: Sinks,
+    /// Finds records; the log itself is read through `sealer`.
+    pub index: LogIndex,
     pub strangers: Arc<Strangers>,
     pub auth: Arc<Auth>,
     pub limits: Arc<Limits>,
@@ -127,6 +129,8 @@ pub enum StartError {
     InUse(PathBuf),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Index(#[from] LogIndexError),
     #[error(transparent)]
     Passwords(#[from] PasswordError),
     #[error(transparent)]

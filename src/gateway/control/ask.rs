@@ -107,6 +107,10 @@ pub enum Ask {
         serial: String,
     },
     RotateLogKey,
+    /// Says that whoever may read the files of the log did so, and what was asked of it.
+    LogRead {
+        asked: String,
+    },
     Reload,
     Status,
     /// Asks for a terminal.
@@ -146,7 +150,7 @@ impl Ask {
             Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
-            Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
+            Self::LogRead { .. } | Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
         })
     }
 

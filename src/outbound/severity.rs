@@ -27,6 +27,8 @@ impl Severity {
         match (event.action, event.outcome) {
             (Action::KeyCounterWentBack | Action::KeyAnswersMadeUp | Action::LockedDown, _) => Self::Alert,
             (Action::LogRepaired, _) | (Action::DiskSpace, Outcome::Failed) => Self::Error,
+            // Nobody is let through.
+            (Action::LogFull, Outcome::Failed) => Self::Alert,
             (Action::StrangersRefused | Action::Malformed | Action::FormRefused, _) | (_, Outcome::Failed) => Self::Warning,
             (_, Outcome::Done) => Self::Notice,
         }
@@ -56,6 +58,8 @@ mod tests {
         assert_eq!(of(Event::failed(Action::DiskSpace)), Severity::Error);
         assert_eq!(of(Event::done(Action::DiskSpace)), Severity::Notice);
         assert_eq!(of(Event::done(Action::LogRepaired)), Severity::Error);
+        assert_eq!(of(Event::failed(Action::LogFull)), Severity::Alert);
+        assert_eq!(of(Event::done(Action::LogFull)), Severity::Notice);
         assert_eq!(of(Event::failed(Action::SignIn)), Severity::Warning);
         assert_eq!(of(Event::done(Action::SignIn)), Severity::Notice);
         assert_eq!(Severity::of(&Record::StillOpen { references: Vec::new() }), Severity::Informational);

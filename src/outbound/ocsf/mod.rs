@@ -150,7 +150,7 @@ fn closed_access(closed: &Closed, around: &Around<'_>) -> Map<String, Value> {
 fn told_event(event: &Event, around: &Around<'_>, entry: &Entry) -> Map<String, Value> {
     let (class, activity) = match (event.action, event.outcome) {
         // There is enough room again.
-        (Action::DiskSpace, Outcome::Done) => (Class::IncidentFinding, 3),
+        (Action::DiskSpace | Action::LogFull, Outcome::Done) => (Class::IncidentFinding, 3),
         (action, _) => told(action),
     };
     let action = word(&event.action);

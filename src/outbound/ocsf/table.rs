@@ -125,4 +125,6 @@ table! {
     Malformed => HttpActivity OTHER,
     FormRefused => HttpActivity OTHER,
     LogKeyRotated => ApplicationLifecycle OTHER,
+    LogFull => IncidentFinding 1,
+    LogRead => ApplicationLifecycle OTHER,
 }

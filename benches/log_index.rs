@@ -152,7 +152,7 @@ fn reference(number: u64) -> Reference {
 /// Ten accesses a second by 500 people to six apps, on 5000 paths.
 fn access(number: u64, people: &[Arc<Who>]) -> [Entry; 2] {
     let draw = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-    let is_refused = draw % 50 == 0;
+    let is_refused = draw.is_multiple_of(50);
     let address = std::net::Ipv4Addr::new(10, 0, (draw % 8) as u8, (draw / 8 % 250) as u8);
     let page = draw % 5_000;
     let path = if page % 100 == 7 { format!("/信息公开/page/{page}.html") } else { format!("/page/{page}.html") };

@@ -56,8 +56,8 @@ fn main() {
 /// Median of the rounds with its spread, and durable against in memory in the same round.
 fn tell(clients: usize, found: &[Vec<Found>; 3]) {
     println!("\n{clients} at once | {} | durable / in memory", KINDS.join(" | "));
-    let values: [(&str, fn(&Found) -> f64); 3] =
-        [("CPU of an access, µs", |one| one.cpu_us), ("p50, µs", |one| one.p50_us), ("p99, µs", |one| one.p99_us)];
+    type Value = (&'static str, fn(&Found) -> f64);
+    let values: [Value; 3] = [("CPU of an access, µs", |one| one.cpu_us), ("p50, µs", |one| one.p50_us), ("p99, µs", |one| one.p99_us)];
     let [_, memory, disk] = found;
     for (name, value) in values {
         let amounts: Vec<String> = found.iter().map(|of_kind| format!("{:.1}", median(of_kind.iter().map(value)).1)).collect();

@@ -21,7 +21,7 @@ def small_disk(tmp_path):
     (tmp_path / "house" / "data").chmod(0o700)
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", str(log)], capture_output=True, text=True)
     if mounted.returncode != 0:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+        pytest.fail(f"a small disk cannot be mounted here; run the tests as root: {mounted.stderr.strip()}")
     yield log
     subprocess.run(["umount", "--lazy", str(log)], check=True)
 

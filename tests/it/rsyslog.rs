@@ -150,7 +150,7 @@ async fn a_real_rsyslog_that_is_killed_and_started_again_has_every_record() {
     let lines = server.lines();
     let start = lines.iter().find(|line| line.contains("event/start ")).unwrap();
     assert!(start.starts_with("109 gate.city.test yumen event/start [yumen@32473 sequence=\"1\" leaf=\""), "{start}");
-    let entry: serde_json::Value = serde_json::from_str(&start[start.find("] ").unwrap() + 2..].trim_start_matches('\u{feff}')).unwrap();
+    let entry: serde_json::Value = serde_json::from_str(start[start.find("] ").unwrap() + 2..].trim_start_matches('\u{feff}')).unwrap();
     assert_eq!((&entry["sequence"], &entry["action"]), (&1.into(), &"start".into()));
     assert!(lines.iter().any(|line| line.contains(" checkpoint [yumen@32473 size=\"")));
 }

@@ -12,7 +12,8 @@ use crate::model::{Closed, Decision, Event, LogApp, LogDecision, LogKind, Opened
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Kind {
-    Kind = 1,
+    /// An access, or which action an event is.
+    What = 1,
     Account = 2,
     /// The id of an account: nobody searches for a part of it.
     AccountId = 3,
@@ -60,7 +61,7 @@ pub(super) fn of_opened(opened: &Opened) -> Vec<Word> {
         Decision::Refused => LogDecision::Refused,
     };
     let mut words = vec![
-        word(Kind::Kind, LogKind::Access.word()),
+        word(Kind::What, LogKind::Access.word()),
         word(Kind::App, LogApp::of(opened.app.as_ref()).word()),
         address(opened.address),
         word(Kind::Decision, decision.word()),
@@ -76,7 +77,7 @@ pub(super) fn of_closed(closed: &Closed) -> Word {
 }
 
 pub(super) fn of_event(event: &Event) -> Vec<Word> {
-    let mut words = vec![word(Kind::Kind, LogKind::Event(event.action).word())];
+    let mut words = vec![word(Kind::What, LogKind::Event(event.action).word())];
     if event.outcome == Outcome::Failed {
         words.push(word(Kind::Decision, LogDecision::Failed.word()));
     }

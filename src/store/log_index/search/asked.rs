@@ -170,7 +170,7 @@ fn words_of(query: &LogQuery) -> Vec<(Kind, String)> {
         one(Kind::Unit, query.unit.as_ref().map(ToString::to_string)),
         one(Kind::App, query.app.as_ref().map(|app| app.word().to_owned())),
         one(Kind::Decision, query.decision.map(|decision| decision.word().to_owned())),
-        one(Kind::Kind, query.kind.map(crate::model::LogKind::word)),
+        one(Kind::What, query.kind.map(crate::model::LogKind::word)),
         one(Kind::Rule, query.rule.clone()),
         one(Kind::Status, query.status.map(|status| status.to_string())),
         one(Kind::Session, query.session.clone()),

@@ -9,6 +9,7 @@
 //! every access is denied until the next start, and a failed sync ends the process; an opened access is closed exactly
 //! once, by its receipt or, if the process did not live to do so, at the next start.
 
+mod cosign;
 mod courtesy;
 mod disk;
 mod held;
@@ -16,8 +17,10 @@ mod json;
 mod line;
 mod lines;
 mod log_key;
+mod prove;
 mod read;
 mod recover;
+mod remembered;
 #[cfg(test)]
 mod scripted;
 mod seal;
@@ -27,6 +30,8 @@ mod segment;
 mod shelf;
 mod strangers;
 mod tally;
+mod unsealed;
+mod verify;
 mod writer;
 
 #[cfg(test)]
@@ -40,6 +45,8 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use tokio::sync::{Semaphore, oneshot};
 
+pub use self::cosign::{CosignError, Cosigned, cosign};
+pub use self::prove::{ProveError, prove};
 pub use self::read::{Filter, ReadError, Tail};
 pub use self::recover::{OpenError, Repair, Torn};
 #[cfg(test)]
@@ -49,6 +56,8 @@ pub use self::sealed::{Leaf, Sealed, SealedError};
 pub use self::sealer::{SealError, SealSettings, Sealer};
 pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
+pub use self::unsealed::{Unsealed, UnsealedError};
+pub use self::verify::{Against, Verified, VerifyError, verify};
 
 use self::disk::{Disk, RealDisk};
 use self::held::Held;

@@ -70,9 +70,12 @@ impl Sealed {
 
     /// What the newest head says.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, SealedError> {
-        let Some(note) = self.signed_checkpoint()? else { return Ok(None) };
+        self.signed_checkpoint()?.map(|note| self.read_head(&note)).transpose()
+    }
+
+    pub(super) fn read_head(&self, note: &SignedNote) -> Result<Checkpoint, SealedError> {
         let refused = |why: tlog::CheckpointError| SealedError::Checkpoint { path: self.directory.join(CHECKPOINT), why: why.to_string() };
-        Checkpoint::parse(&note.text).map(Some).map_err(refused)
+        Checkpoint::parse(&note.text).map_err(refused)
     }
 
     /// The records from sequence `from` on, at most `most`, none past the checkpoint.

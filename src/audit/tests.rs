@@ -3,9 +3,11 @@
 mod crash;
 mod failures;
 mod opening;
+mod proving;
 mod reading;
 mod real;
 mod sealing;
+mod verifying;
 
 use std::sync::{Arc, Mutex};
 

@@ -14,6 +14,10 @@ use crate::model::{AccountName, AppId, Closed, Entry, Event, Opened, Record, Who
 use super::control::Which;
 use super::print;
 
+mod cosign;
+mod prove;
+mod verify;
+
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -45,6 +49,16 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Check a log as it lies on disk, or a copy of it: every record, every hash, the signature
+    Verify(verify::Arguments),
+    /// Write the proof that a record is in the log
+    Prove(prove::Arguments),
+    /// Check what `prove` wrote, with nothing but the log's verifier key
+    VerifyProof(prove::CheckArguments),
+    /// As a witness, sign that the log only grew since the last time
+    Cosign(cosign::Arguments),
+    /// Make the key of a witness
+    WitnessKey(cosign::KeyArguments),
 }
 
 fn count(text: &str) -> Result<usize, &'static str> {
@@ -61,7 +75,14 @@ fn since(text: &str) -> Result<Time, String> {
 }
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Verb::Tail { app, account, since, json, lines, follow, which } = arguments.verb;
+    let (app, account, since, json, lines, follow, which) = match arguments.verb {
+        Verb::Tail { app, account, since, json, lines, follow, which } => (app, account, since, json, lines, follow, which),
+        Verb::Verify(arguments) => return verify::run(&arguments),
+        Verb::Prove(arguments) => return prove::run(&arguments),
+        Verb::VerifyProof(arguments) => return prove::check(&arguments),
+        Verb::Cosign(arguments) => return cosign::run(&arguments),
+        Verb::WitnessKey(arguments) => return cosign::make_key(&arguments),
+    };
     let directory = which.data()?.join("audit/journal");
     let account = account.map(|typed| AccountName::parse(&typed).map_or(typed, |name| name.to_string()));
     let filter = Filter { app, account, since };

@@ -13,13 +13,14 @@ pub mod people;
 pub mod proxy_protocol;
 pub mod return_to;
 pub mod seeds;
+pub mod transparency;
 pub mod webauthn;
 
 /// Panics where something does not hold for the bytes.
 pub type Target = fn(&[u8]);
 
 /// By name, which is also that of the corpus and of the program.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("client_names", client_names::run),
     ("config", config::run),
     ("cookies", cookies::run),
@@ -31,5 +32,6 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("proxy_protocol", proxy_protocol::run),
     ("return_to", return_to::run),
     ("seeds", seeds::run),
+    ("transparency", transparency::run),
     ("webauthn", webauthn::run),
 ];

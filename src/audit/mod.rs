@@ -10,6 +10,7 @@
 //! that is not urgent is denied until there is room again, and that is on record (`full`, `urgency`); an opened access is closed exactly
 //! once, by its receipt or, if the process did not live to do so, at the next start.
 
+mod cosign;
 mod courtesy;
 mod disk;
 mod full;
@@ -18,8 +19,10 @@ mod json;
 mod line;
 mod lines;
 mod log_key;
+mod prove;
 mod read;
 mod recover;
+mod remembered;
 mod rotation;
 #[cfg(test)]
 mod scripted;
@@ -30,7 +33,9 @@ mod segment;
 mod shelf;
 mod strangers;
 mod tally;
+mod unsealed;
 mod urgency;
+mod verify;
 mod writer;
 
 #[cfg(test)]
@@ -44,6 +49,8 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use tokio::sync::{Semaphore, oneshot};
 
+pub use self::cosign::{CosignError, Cosigned, cosign};
+pub use self::prove::{ProveError, prove};
 pub use self::read::{Filter, ReadError, Tail};
 pub use self::recover::{OpenError, Repair, Torn};
 pub use self::rotation::{Rotation, RotationError};
@@ -54,7 +61,9 @@ pub use self::sealed::{Leaf, Sealed, SealedError};
 pub use self::sealer::{SealError, SealSettings, Sealer};
 pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
+pub use self::unsealed::{Unsealed, UnsealedError};
 pub use self::urgency::Urgency;
+pub use self::verify::{Against, Verified, VerifyError, verify};
 
 use self::disk::{Disk, RealDisk};
 use self::full::Fullness;

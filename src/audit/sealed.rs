@@ -8,7 +8,7 @@ use std::{fs, str};
 
 use super::rotation::{self, ROTATIONS, Rotation};
 use crate::model::Entry;
-use crate::tlog::{self, BundleError, Checkpoint, Hash, SignedNote, Tile, Tiles, WIDTH, entry_path};
+use crate::tlog::{self, BundleError, Checkpoint, Hash, SignedNote, Tile, Tiles, Verifier, WIDTH, entry_path};
 
 /// Where the newest signed head of the tree stands.
 pub(super) const CHECKPOINT: &str = "checkpoint";
@@ -71,9 +71,12 @@ impl Sealed {
 
     /// What the newest head says.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, SealedError> {
-        let Some(note) = self.signed_checkpoint()? else { return Ok(None) };
+        self.signed_checkpoint()?.map(|note| self.read_head(&note)).transpose()
+    }
+
+    pub(super) fn read_head(&self, note: &SignedNote) -> Result<Checkpoint, SealedError> {
         let refused = |why: tlog::CheckpointError| SealedError::Checkpoint { path: self.directory.join(CHECKPOINT), why: why.to_string() };
-        Checkpoint::parse(&note.text).map(Some).map_err(refused)
+        Checkpoint::parse(&note.text).map_err(refused)
     }
 
     /// Which key followed which, the oldest first; each step is signed by the key that went.
@@ -86,6 +89,17 @@ impl Sealed {
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(source) => Err(SealedError::Read { path, source }),
         }
+    }
+
+    /// The key, and those that followed it, each named by the one before.
+    pub fn keys_from(&self, key: &Verifier) -> Result<Vec<Verifier>, SealedError> {
+        let mut keys = vec![key.clone()];
+        for step in self.rotations()? {
+            if keys.last().is_some_and(|last| last.to_string() == step.old) {
+                keys.extend(Verifier::parse(&step.new));
+            }
+        }
+        Ok(keys)
     }
 
     /// The records from sequence `from` on, at most `most`, none past the checkpoint.

@@ -6,10 +6,12 @@ mod faults;
 mod full;
 mod killed;
 mod opening;
+mod proving;
 mod reading;
 mod real;
 mod sealing;
 mod shelves;
+mod verifying;
 
 use std::sync::{Arc, Mutex};
 

@@ -20,6 +20,13 @@ pub struct FullTile {
     pub bytes: Vec<u8>,
 }
 
+impl FullTile {
+    /// Of all that the tile covers: what the level above has of it.
+    pub fn hash(&self) -> Hash {
+        Hash(tile::Tile::subtree_hash(&self.bytes).0)
+    }
+}
+
 impl Frontier {
     /// Of a tree of `size` records, from its partial tiles: what [`Frontier::partial`] gave, level by level.
     pub fn resume(size: u64, mut partial: impl FnMut(Tile) -> Option<Vec<u8>>) -> Option<Self> {
@@ -40,11 +47,23 @@ impl Frontier {
     /// Takes the next record's hash; gives the tiles that it fills, the lowest first.
     pub fn push(&mut self, leaf: Hash) -> Vec<FullTile> {
         self.size = self.size.saturating_add(1);
+        self.put(0, leaf)
+    }
+
+    /// Takes as many records as a tile has by the hash of all of them; `None` where a tile has begun.
+    pub fn push_tile(&mut self, hash: Hash) -> Option<Vec<FullTile>> {
+        if self.levels.first().is_some_and(|leaves| !leaves.is_empty()) {
+            return None;
+        }
+        self.size = self.size.saturating_add(WIDTH);
+        Some(self.put(1, hash))
+    }
+
+    fn put(&mut self, mut level: u8, hash: Hash) -> Vec<FullTile> {
         let mut full = Vec::new();
-        let mut next = Some(leaf);
-        let mut level: u8 = 0;
+        let mut next = Some(hash);
         while let Some(hash) = next.take() {
-            if self.levels.len() <= usize::from(level) {
+            while self.levels.len() <= usize::from(level) {
                 self.levels.push(Vec::new());
             }
             let Some(hashes) = self.levels.get_mut(usize::from(level)) else { break };

@@ -14,6 +14,8 @@ use crate::crypto::{self, NoRandomness};
 pub(super) enum Kind {
     /// The note's text.
     Note = 1,
+    /// A time and the note's text (C2SP tlog-cosignature).
+    Cosignature = 4,
 }
 
 /// What checks signatures of one key; its text is what auditors are given.
@@ -31,7 +33,7 @@ pub enum KeyError {
     Malformed,
     #[error("the key's name and its number do not belong together: a character was lost or changed on the way")]
     WrongId,
-    #[error("it is a key of a kind that this version does not know; it wants an Ed25519 key of a log")]
+    #[error("it is a key of another kind: a log's begins with A after its number, a witness's with B, and both are Ed25519")]
     UnknownKind,
     #[error("it is no private key of a log: one begins with PRIVATE+KEY+")]
     NotPrivate,
@@ -40,20 +42,25 @@ pub enum KeyError {
 }
 
 impl Verifier {
-    fn new(name: &str, kind: Kind, public: [u8; 32]) -> Self {
+    pub(super) fn new(name: &str, kind: Kind, public: [u8; 32]) -> Self {
         let hashed = crypto::sha256(&[name.as_bytes(), b"\n", &[kind as u8], &public].concat());
         let mut id = [0; 4];
         id.iter_mut().zip(hashed).for_each(|(place, byte)| *place = byte);
         Self { name: name.to_owned(), id, kind, public }
     }
 
+    /// A log's key.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
+        Self::parse_as(text, Kind::Note)
+    }
+
+    pub(super) fn parse_as(text: &str, wanted: Kind) -> Result<Self, KeyError> {
         let (name, id, key) = parts(text.trim()).ok_or(KeyError::Malformed)?;
         let (kind, public) = key.split_first().ok_or(KeyError::Malformed)?;
-        if *kind != Kind::Note as u8 {
+        if *kind != wanted as u8 {
             return Err(KeyError::UnknownKind);
         }
-        let verifier = Self::new(name, Kind::Note, public.try_into().map_err(|_| KeyError::Malformed)?);
+        let verifier = Self::new(name, wanted, public.try_into().map_err(|_| KeyError::Malformed)?);
         if verifier.id != id { Err(KeyError::WrongId) } else { Ok(verifier) }
     }
 
@@ -63,8 +70,16 @@ impl Verifier {
 
     /// Whether the note bears a right signature of this key. One with its name and number that is wrong is none.
     pub fn has_signed(&self, note: &SignedNote) -> bool {
-        let ours = |signature: &&Signature| signature.name == self.name && signature.id == self.id;
-        note.signatures.iter().find(ours).is_some_and(|signature| ed25519::is_signed(&self.public, note.text.as_bytes(), &signature.bytes))
+        self.find(note).is_some_and(|signature| self.is_signed(note.text.as_bytes(), &signature.bytes))
+    }
+
+    /// The first signature that says it is of this key.
+    pub(super) fn find<'a>(&self, note: &'a SignedNote) -> Option<&'a Signature> {
+        note.signatures.iter().find(|signature| signature.name == self.name && signature.id == self.id)
+    }
+
+    pub(super) fn is_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        ed25519::is_signed(&self.public, message, signature)
     }
 }
 
@@ -81,34 +96,39 @@ pub struct Signer {
 }
 
 impl Signer {
+    /// Of a log.
     pub fn generate(name: &str) -> Result<Self, KeyError> {
-        Self::new(name, SigningKey::random()?)
+        Self::new(name, Kind::Note, SigningKey::random()?)
     }
 
-    fn new(name: &str, key: SigningKey) -> Result<Self, KeyError> {
+    pub(super) fn new(name: &str, kind: Kind, key: SigningKey) -> Result<Self, KeyError> {
         if !is_name(name) {
             return Err(KeyError::Malformed);
         }
-        let verifier = Verifier::new(name, Kind::Note, key.public());
+        let verifier = Verifier::new(name, kind, key.public());
         Ok(Self { key, verifier })
     }
 
     /// What [`Signer::reveal`] gave.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
+        Self::parse_as(text, Kind::Note)
+    }
+
+    pub(super) fn parse_as(text: &str, wanted: Kind) -> Result<Self, KeyError> {
         let rest = text.trim().strip_prefix("PRIVATE+KEY+").ok_or(KeyError::NotPrivate)?;
         let (name, id, key) = parts(rest).ok_or(KeyError::NotPrivate)?;
         let key = Zeroizing::new(key);
         let (kind, seed) = key.split_first().ok_or(KeyError::NotPrivate)?;
-        if *kind != Kind::Note as u8 {
+        if *kind != wanted as u8 {
             return Err(KeyError::UnknownKind);
         }
-        let signer = Self::new(name, SigningKey::from_seed(seed.try_into().map_err(|_| KeyError::NotPrivate)?)?)?;
+        let signer = Self::new(name, wanted, SigningKey::from_seed(seed.try_into().map_err(|_| KeyError::NotPrivate)?)?)?;
         if signer.verifier.id != id { Err(KeyError::WrongId) } else { Ok(signer) }
     }
 
     /// The private key as text, for the file that keeps it.
     pub fn reveal(&self) -> Zeroizing<String> {
-        let key = Zeroizing::new([&[Kind::Note as u8][..], self.key.seed()].concat());
+        let key = Zeroizing::new([&[self.verifier.kind as u8][..], self.key.seed()].concat());
         let id = HEXLOWER.encode(&self.verifier.id);
         Zeroizing::new(format!("PRIVATE+KEY+{}+{id}+{}", self.verifier.name, BASE64.encode(&key)))
     }
@@ -119,7 +139,16 @@ impl Signer {
 
     /// `text` must end with a newline.
     pub fn sign(&self, text: &str) -> Signature {
-        Signature { name: self.verifier.name.clone(), id: self.verifier.id, bytes: self.key.sign(text.as_bytes()) }
+        self.signature(self.key.sign(text.as_bytes()))
+    }
+
+    pub(super) fn sign_bytes(&self, message: &[u8]) -> Vec<u8> {
+        self.key.sign(message)
+    }
+
+    /// A line of this key with these bytes.
+    pub(super) fn signature(&self, bytes: Vec<u8>) -> Signature {
+        Signature { name: self.verifier.name.clone(), id: self.verifier.id, bytes }
     }
 }
 

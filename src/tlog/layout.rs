@@ -37,6 +37,20 @@ impl Tile {
         (width > 0).then_some(Self { level, index, width })
     }
 
+    /// The tile of the level above that has this one's hash once it is full, and the hash's place in it.
+    pub fn above(&self, size: u64) -> Option<(Self, u64)> {
+        let place = self.index.checked_rem(WIDTH)?;
+        let above = Self::within(self.level.saturating_add(1), self.index.checked_div(WIDTH)?, size)?;
+        (place < above.width).then_some((above, place))
+    }
+
+    /// The sequences, from 1, of the first and the last record below the hash in this place.
+    pub fn covered_by(&self, place: u64) -> (u64, u64) {
+        let each = 1_u64.checked_shl(u32::from(self.level).saturating_mul(8)).unwrap_or(u64::MAX);
+        let before = self.index.saturating_mul(WIDTH).saturating_add(place).saturating_mul(each);
+        (before.saturating_add(1), before.saturating_add(each))
+    }
+
     pub fn is_full(&self) -> bool {
         self.width >= WIDTH
     }

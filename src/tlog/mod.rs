@@ -6,11 +6,13 @@
 //! Invariant: what comes from outside (notes, keys, proofs, tiles) is refused with a reason, and never believed before it was checked.
 
 mod checkpoint;
+mod cosignature;
 mod frontier;
 mod key;
 mod layout;
 mod note;
 mod proof;
+mod proof_file;
 
 use std::fmt;
 
@@ -18,11 +20,13 @@ use data_encoding::{BASE64, HEXLOWER};
 use tlog_tiles::tlog;
 
 pub use self::checkpoint::{Checkpoint, CheckpointError};
+pub use self::cosignature::{Cosigner, Witness};
 pub use self::frontier::{Frontier, FullTile};
 pub use self::key::{KeyError, Signer, Verifier};
 pub use self::layout::{BundleError, Tile, bundle, entry_path, unbundle};
 pub use self::note::{NoteError, Signature, SignedNote};
 pub use self::proof::{ProofError, Tiles, WrongProof, check_consistency, check_inclusion, consistency, inclusion, root};
+pub use self::proof_file::{ProofFile, ProofFileError};
 
 /// Hashes in a tile that is full, and entries in a bundle.
 pub const WIDTH: u64 = 256;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::sealer::{SealError, SealSettings, Sealer};
-use super::super::{Journal, OpenError, Settings};
+use super::super::{Against, Journal, OpenError, Settings, verify};
 use crate::clock::Clock;
 use crate::model::{Action, Event, Record};
 use crate::tlog::{Checkpoint, Frontier, Hash, Tile, Verifier, entry_path, root};
@@ -283,4 +283,46 @@ async fn a_log_from_before_there_were_seals_is_sealed_from_its_first_record() {
     assert_eq!(sealed(&house.at("audit")).read(699, 10).unwrap().len(), 2);
     assert_eq!(sealed(&house.at("audit")).read(701, 10).unwrap(), []);
     assert_eq!(Hash::EMPTY, Frontier::default().root());
+}
+
+#[tokio::test]
+async fn verify_looks_at_what_the_journal_has_beyond_the_checkpoint() {
+    let house = House::new();
+    let unsealed = || {
+        let found = verify(&sealed(&house.at("audit")), Against::default(), |_, _| ());
+        found.map(|found| found.unsealed.map(|unsealed| (unsealed.records, unsealed.is_torn))).map_err(|error| error.to_string())
+    };
+    house.run(0).await.unwrap();
+    assert_eq!(unsealed(), Ok(Some((0, false))));
+    house.run(300).await.unwrap();
+    assert_eq!(unsealed(), Ok(Some((0, false))));
+    let journal = house.journal().unwrap();
+    (0..3).for_each(|_| journal.note(Event::done(Action::SignIn)));
+    journal.shut_down().await;
+    assert_eq!(unsealed(), Ok(Some((3, false))));
+
+    let mut segments: Vec<_> = fs::read_dir(house.at("audit/journal")).unwrap().map(|found| found.unwrap().path()).collect();
+    segments.sort();
+    let segment = segments.pop().unwrap();
+    let whole = fs::read(&segment).unwrap();
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    let [one, two, three] = lines[lines.len() - 3..] else { panic!() };
+    let before = lines[..lines.len() - 3].concat();
+    let with = |end: &[&[u8]]| {
+        fs::write(&segment, [&before, &end.concat()[..]].concat()).unwrap();
+        unsealed()
+    };
+    assert_eq!(with(&[one, two, &three[..20]]), Ok(Some((2, true))));
+    assert_eq!(with(&[one, two, three, &[0; 100]]), Ok(Some((3, false))), "what was preallocated");
+    for damaged in [&[one, three][..], &[one, one, two, three], &[two, one, three], &[one, &two[1..], three]] {
+        let refused = with(damaged).unwrap_err();
+        assert!(refused.contains("where it must stand"), "{refused}");
+    }
+    let sealed_last = before[..before.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    if sealed_last > 0 {
+        fs::write(&segment, &before[..sealed_last]).unwrap();
+        assert!(unsealed().unwrap_err().contains("ends before record 300"));
+    }
+    fs::remove_dir_all(house.at("audit/journal")).unwrap();
+    assert_eq!(unsealed(), Ok(None));
 }

@@ -1,11 +1,14 @@
 //! `yumen audit`: reads the log as it lies on disk, whether the gateway is running or not. One file a verb.
 
+mod cosign;
+mod prove;
 mod rotate_key;
 mod search;
 mod tail;
 #[cfg(test)]
 mod tests;
 mod told;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,6 +30,16 @@ enum Verb {
     Tail(tail::Arguments),
     /// Find records with the index of the log, print them or export them
     Search(Box<search::Arguments>),
+    /// Check a log as it lies on disk, or a copy of it: every record, every hash, the signature
+    Verify(verify::Arguments),
+    /// Write the proof that a record is in the log
+    Prove(prove::Arguments),
+    /// Check what `prove` wrote, with nothing but the log's verifier key
+    VerifyProof(prove::CheckArguments),
+    /// As a witness, sign that the log only grew since the last time
+    Cosign(cosign::Arguments),
+    /// Make the key of a witness
+    WitnessKey(cosign::KeyArguments),
     /// Replace the key that signs the log's heads, on record; auditors need the new verifier key then
     RotateKey {
         #[command(flatten)]
@@ -38,6 +51,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.verb {
         Verb::Tail(arguments) => tail::run(arguments),
         Verb::Search(arguments) => search::run(*arguments),
+        Verb::Verify(arguments) => verify::run(&arguments),
+        Verb::Prove(arguments) => prove::run(&arguments),
+        Verb::VerifyProof(arguments) => prove::check(&arguments),
+        Verb::Cosign(arguments) => cosign::run(&arguments),
+        Verb::WitnessKey(arguments) => cosign::make_key(&arguments),
         Verb::RotateKey { which } => rotate_key::run(&which),
     }
 }

@@ -1,0 +1,394 @@
+//! Checks a sealed log as it lies in a directory: every record, every tile, the root, the signature, and what is not sealed yet.
+//!
+//! Invariant: it holds one tile a level and one bundle of entries at a time, however long the log is; it believes nothing that does not
+//! lead to the signed root, and stops at the first thing that is wrong.
+
+use std::fs;
+use std::io;
+
+use super::remembered::Remembered;
+use super::sealed::{Sealed, SealedError};
+use super::unsealed::{Unsealed, UnsealedError, unsealed};
+use crate::model::Entry;
+use crate::tlog::{Checkpoint, Frontier, FullTile, Hash, SignedNote, Tile, Verifier, WIDTH, entry_path, unbundle};
+
+/// What was found right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    pub checkpoint: Checkpoint,
+    /// The first records, which cannot be looked at any more: their entries are gone, their hashes are not.
+    pub gone: u64,
+    /// What the journal has beyond the checkpoint; `None`: there is no journal, as in a copy.
+    pub unsealed: Option<Unsealed>,
+}
+
+/// The first thing that was found wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error(transparent)]
+    Sealed(#[from] SealedError),
+    #[error("cannot read {path}: {source}; read the directory as the gateway's user, or copy it anew")]
+    Read { path: String, source: io::Error },
+    #[error("there is no checkpoint: this is no audit directory, or the file `checkpoint` was removed or left out of the copy")]
+    NoCheckpoint,
+    #[error(
+        "the checkpoint is not signed with the key that you gave: it was changed or made by somebody else, or the key is of another log"
+    )]
+    NotSigned,
+    #[error("the checkpoint is of the log {found}, the key is of {wanted}: each log has a key of its own")]
+    OtherLog { found: String, wanted: String },
+    #[error("{path} is missing: records {first} to {last} cannot be checked; they were removed, or the copy is not whole")]
+    Missing { path: String, first: u64, last: u64 },
+    #[error("record {sequence} in {path} is not the one that was sealed: it was changed, dropped, doubled or moved")]
+    Record { sequence: u64, path: String },
+    #[error("{path} ends in the middle of record {sequence}, or has lost it: it was cut or changed")]
+    Cut { sequence: u64, path: String },
+    #[error("{path} holds more than its records, of which {last} is the last: something was added")]
+    Longer { last: u64, path: String },
+    #[error("the hash of record {sequence} in {path} was changed; the record itself is the one that was sealed")]
+    Leaf { sequence: u64, path: String },
+    #[error("record {sequence} and its hash do not belong together ({path}), and the tiles above fit neither")]
+    RecordOrLeaf { sequence: u64, path: String },
+    #[error(
+        "the hash of records {first} to {last} in {path} is not theirs: these records were changed together with their hashes, or {path} was"
+    )]
+    Tile { path: String, first: u64, last: u64 },
+    #[error("{path} is not as long as it must be: it was cut, or something was added")]
+    Length { path: String },
+    #[error(
+        "the records and tiles fit each other, but not the checkpoint's root hash: the log was rewritten as a whole, or the checkpoint was"
+    )]
+    Root,
+    #[error("record {sequence} in {path} was sealed so, but is none that this version knows ({why}); check with the gateway's version")]
+    NotRecord { sequence: u64, path: String, why: String },
+    #[error("the record in the place of {sequence} in {path} says that it is number {found}: the gateway did not number it so")]
+    Sequence { sequence: u64, found: u64, path: String },
+    #[error("the remembered checkpoint is not signed with the key that you gave: it was changed, or it is of another log")]
+    RememberedNotSigned,
+    #[error("the remembered checkpoint is of the log {found}, this one is {wanted}: remember one for each log")]
+    RememberedOtherLog { found: String, wanted: String },
+    #[error(
+        "the log has {size} records, and the remembered checkpoint was signed for {remembered}: the newest were cut off, or an older state was put back"
+    )]
+    RolledBack { size: u64, remembered: u64 },
+    #[error(
+        "the log does not begin with the {remembered} records that the remembered checkpoint was signed for: its past was rewritten, or it is a second log under the same key (a fork)"
+    )]
+    Forked { remembered: u64 },
+    #[error(
+        "the hashes of the records around {remembered} are gone, so that the remembered checkpoint cannot be compared; take a newer one"
+    )]
+    NotComparable { remembered: u64 },
+    #[error(transparent)]
+    Unsealed(#[from] UnsealedError),
+}
+
+impl VerifyError {
+    /// Whether it is the log that is wrong, and not what it was read or compared with.
+    pub fn is_of_the_log(&self) -> bool {
+        match self {
+            Self::Sealed(SealedError::Read { .. })
+            | Self::Read { .. }
+            | Self::Unsealed(UnsealedError::Read { .. } | UnsealedError::Sealed(SealedError::Read { .. }))
+            | Self::OtherLog { .. }
+            | Self::NotRecord { .. }
+            | Self::RememberedNotSigned
+            | Self::RememberedOtherLog { .. }
+            | Self::NotComparable { .. } => false,
+            Self::Sealed(_)
+            | Self::Unsealed(_)
+            | Self::NoCheckpoint
+            | Self::NotSigned
+            | Self::Missing { .. }
+            | Self::Record { .. }
+            | Self::Cut { .. }
+            | Self::Longer { .. }
+            | Self::Leaf { .. }
+            | Self::RecordOrLeaf { .. }
+            | Self::Tile { .. }
+            | Self::Length { .. }
+            | Self::Root
+            | Self::Sequence { .. }
+            | Self::RolledBack { .. }
+            | Self::Forked { .. } => true,
+        }
+    }
+}
+
+/// What is to be checked besides the records and hashes themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Against<'a> {
+    /// The log's key, from elsewhere, or one that it followed; without it, whoever wrote the directory may have signed it too.
+    pub key: Option<&'a Verifier>,
+    /// A head that was seen before.
+    pub since: Option<&'a SignedNote>,
+}
+
+/// Checks it all; `progress` is told how many records were looked at, and how many there are.
+pub fn verify(sealed: &Sealed, against: Against<'_>, mut progress: impl FnMut(u64, u64)) -> Result<Verified, VerifyError> {
+    let note = sealed.signed_checkpoint()?.ok_or(VerifyError::NoCheckpoint)?;
+    let checkpoint = sealed.read_head(&note)?;
+    let keys = against.key.map(|key| sealed.keys_from(key)).transpose()?;
+    if let (Some(key), Some(keys)) = (against.key, &keys) {
+        if !keys.iter().any(|key| key.has_signed(&note)) {
+            return Err(VerifyError::NotSigned);
+        }
+        if checkpoint.origin != key.name() {
+            return Err(VerifyError::OtherLog { found: checkpoint.origin, wanted: key.name().to_owned() });
+        }
+    }
+    let mut remembered = Remembered::new(against.since, keys.as_deref(), &checkpoint)?;
+    let mut walk = Walk { sealed, size: checkpoint.size, frontier: Frontier::default(), above: Vec::new(), gone: 0 };
+    remembered.compare(&walk.frontier)?;
+    while walk.frontier.size() < checkpoint.size {
+        walk.step(&checkpoint, &mut remembered)?;
+        progress(walk.frontier.size(), checkpoint.size);
+    }
+    walk.end(&checkpoint)?;
+    let unsealed = unsealed(sealed, checkpoint.size)?;
+    Ok(Verified { gone: walk.gone, checkpoint, unsealed })
+}
+
+struct Walk<'a> {
+    sealed: &'a Sealed,
+    size: u64,
+    frontier: Frontier,
+    /// The tile of each level above the lowest that the walk is in, as it lies on the disk.
+    above: Vec<(Tile, Vec<Hash>)>,
+    gone: u64,
+}
+
+impl Walk<'_> {
+    /// The next tile of records.
+    fn step(&mut self, checkpoint: &Checkpoint, remembered: &mut Remembered) -> Result<(), VerifyError> {
+        let index = self.frontier.size().checked_div(WIDTH).unwrap_or(0);
+        let Some(tile) = Tile::within(0, index, self.size) else { return Err(VerifyError::Root) };
+        let (first, last) = covers(&tile);
+        let hashes = self.tile(&tile)?;
+        let entries = self.file(&entry_path(&tile), &entry_path(&tile.full()))?;
+        // Retention drops whole tiles from the beginning, and never what is not old.
+        let may_be_gone = tile.is_full() && self.gone.saturating_add(1) == first;
+        match (entries, hashes) {
+            (Some((path, bytes)), Some((hash_path, hashes))) => {
+                let looked = Looked { sealed_hashes: &hashes, bytes: &bytes, tile, path: &path };
+                let unlike = looked.compare();
+                if let Some(Unlike { sequence, found }) = unlike {
+                    return Err(self.blame(checkpoint, &tile, (sequence, found), (path, hash_path), &hashes));
+                }
+                for leaf in &hashes {
+                    self.push(*leaf, remembered)?;
+                }
+                looked.entries_are_records()
+            }
+            (None, Some((_, hashes))) if may_be_gone => {
+                self.gone = last;
+                hashes.into_iter().try_for_each(|leaf| self.push(leaf, remembered))
+            }
+            (None, None) if may_be_gone => {
+                self.gone = last;
+                let hash = self.above(&tile)?.ok_or_else(|| missing(&tile))?;
+                remembered.skip(first, last)?;
+                let full = self.frontier.push_tile(hash).ok_or_else(|| missing(&tile))?;
+                self.fits(&full)?;
+                remembered.compare(&self.frontier)
+            }
+            (None, _) => Err(VerifyError::Missing { path: entry_path(&tile), first, last }),
+            (_, None) => Err(missing(&tile)),
+        }
+    }
+
+    fn push(&mut self, leaf: Hash, remembered: &mut Remembered) -> Result<(), VerifyError> {
+        let full = self.frontier.push(leaf);
+        self.fits(&full)?;
+        remembered.compare(&self.frontier)
+    }
+
+    /// Tiles that have become full against the hashes that the levels above have of them.
+    fn fits(&mut self, full: &[FullTile]) -> Result<(), VerifyError> {
+        for done in full {
+            let (first, last) = covers(&done.tile);
+            self.same(done)?;
+            if self.above(&done.tile)? != Some(done.hash()) {
+                let path = done.tile.above(self.size).map_or_else(|| done.tile.to_string(), |(tile, _)| tile.to_string());
+                return Err(VerifyError::Tile { path, first, last });
+            }
+        }
+        Ok(())
+    }
+
+    /// The tile on the disk is the one that was computed.
+    fn same(&self, computed: &FullTile) -> Result<(), VerifyError> {
+        // The lowest level was compared with its records, or is gone with them.
+        if computed.tile.level == 0 {
+            return Ok(());
+        }
+        let (path, hashes) = self.tile(&computed.tile)?.ok_or_else(|| missing(&computed.tile))?;
+        let unlike = (0..).zip(hashes.iter().zip(computed.bytes.as_chunks::<32>().0)).find(|(_, (found, computed))| found.0 != **computed);
+        match unlike {
+            Some((place, _)) => {
+                let (first, last) = computed.tile.covered_by(place);
+                Err(VerifyError::Tile { path, first, last })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What is not full, and the root.
+    fn end(&self, checkpoint: &Checkpoint) -> Result<(), VerifyError> {
+        self.frontier.partial().iter().try_for_each(|partial| self.same(partial))?;
+        if self.frontier.root() == checkpoint.root { Ok(()) } else { Err(VerifyError::Root) }
+    }
+
+    /// The hash that the level above has of a full tile.
+    fn above(&mut self, tile: &Tile) -> Result<Option<Hash>, VerifyError> {
+        let Some((above, place)) = tile.above(self.size) else { return Ok(None) };
+        let level = usize::from(tile.level);
+        if self.above.get(level).is_none_or(|(kept, _)| *kept != above) {
+            let (_, hashes) = self.tile(&above)?.ok_or_else(|| missing(&above))?;
+            self.above.truncate(level);
+            self.above.push((above, hashes));
+        }
+        let hashes = self.above.get(level).map(|(_, hashes)| hashes);
+        Ok(hashes.and_then(|hashes| hashes.get(usize::try_from(place).ok()?)).copied())
+    }
+
+    /// A tile's hashes and the file that they stand in, which is as long as it must be.
+    fn tile(&self, tile: &Tile) -> Result<Option<(String, Vec<Hash>)>, VerifyError> {
+        let Some((path, bytes)) = self.file(&tile.to_string(), &tile.full().to_string())? else { return Ok(None) };
+        let wide = if path == tile.to_string() { tile.width } else { WIDTH };
+        if bytes.len() as u64 != wide.saturating_mul(32) {
+            return Err(VerifyError::Length { path });
+        }
+        let hashes = bytes.as_chunks::<32>().0.iter().map(|hash| Hash(*hash));
+        Ok(Some((path, hashes.take(usize::try_from(tile.width).unwrap_or(usize::MAX)).collect())))
+    }
+
+    /// A file, or the full one that has replaced it since the checkpoint was read, and which of them it was.
+    fn file(&self, narrow: &str, full: &str) -> Result<Option<(String, Vec<u8>)>, VerifyError> {
+        for path in [narrow, full] {
+            match fs::read(self.sealed.directory().join(path)) {
+                Ok(bytes) => return Ok(Some((path.to_owned(), bytes))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(VerifyError::Read { path: path.to_owned(), source }),
+            }
+        }
+        Ok(None)
+    }
+
+    /// A record and its hash differ: which of them leads to the level above, or to the root?
+    fn blame(
+        &mut self,
+        checkpoint: &Checkpoint,
+        tile: &Tile,
+        unlike: (u64, Found),
+        paths: (String, String),
+        hashes: &[Hash],
+    ) -> VerifyError {
+        let (sequence, found) = unlike;
+        let (path, hash_path) = paths;
+        let fits = |hashes: &[Hash]| {
+            let (mut frontier, mut hash) = (self.frontier.clone(), None);
+            for leaf in hashes {
+                hash = frontier.push(*leaf).first().map(FullTile::hash).or(hash);
+            }
+            (hash, frontier.root())
+        };
+        let expected =
+            |(hash, root): (Option<Hash>, Hash), above: Option<Hash>| if tile.is_full() { hash == above } else { root == checkpoint.root };
+        let sealed = fits(hashes);
+        let computed = match &found {
+            Found::Hashes(computed) => Some(fits(computed)),
+            Found::Cut | Found::Longer => None,
+        };
+        let above = if tile.is_full() { self.above(tile).unwrap_or(None) } else { None };
+        if computed.is_some_and(|computed| expected(computed, above)) {
+            return VerifyError::Leaf { sequence, path: hash_path };
+        }
+        match found {
+            Found::Cut => VerifyError::Cut { sequence, path },
+            Found::Longer => VerifyError::Longer { last: sequence, path },
+            Found::Hashes(_) if expected(sealed, above) => VerifyError::Record { sequence, path },
+            Found::Hashes(_) => VerifyError::RecordOrLeaf { sequence, path },
+        }
+    }
+}
+
+/// Entries and the hashes that they should have.
+struct Looked<'a> {
+    sealed_hashes: &'a [Hash],
+    bytes: &'a [u8],
+    tile: Tile,
+    path: &'a str,
+}
+
+struct Unlike {
+    sequence: u64,
+    found: Found,
+}
+
+enum Found {
+    /// Of all the tile's records, of which one is not as it was sealed.
+    Hashes(Vec<Hash>),
+    Cut,
+    Longer,
+}
+
+impl Looked<'_> {
+    /// The first record that is not as it was sealed.
+    fn compare(&self) -> Option<Unlike> {
+        let (first, last) = covers(&self.tile);
+        let mut found = Vec::new();
+        let mut rest = self.bytes;
+        let mut unlike = None;
+        for (sequence, sealed) in (first..).zip(self.sealed_hashes) {
+            let Some((entry, behind)) = split_entry(rest) else {
+                let (sequence, found) = unlike.map_or((sequence, Found::Cut), |sequence| (sequence, Found::Hashes(found)));
+                return Some(Unlike { sequence, found });
+            };
+            let hash = Hash::leaf(entry);
+            if hash != *sealed && unlike.is_none() {
+                unlike = Some(sequence);
+            }
+            found.push(hash);
+            rest = behind;
+        }
+        // One that has become full meanwhile holds what the checkpoint does not know yet.
+        let is_wider = !self.tile.is_full() && self.path == entry_path(&self.tile.full());
+        match unlike {
+            Some(sequence) => Some(Unlike { sequence, found: Found::Hashes(found) }),
+            None if rest.is_empty() || is_wider && unbundle(rest).is_ok() => None,
+            None => Some(Unlike { sequence: last, found: Found::Longer }),
+        }
+    }
+
+    fn entries_are_records(&self) -> Result<(), VerifyError> {
+        let (first, last) = covers(&self.tile);
+        let mut rest = self.bytes;
+        for sequence in first..=last {
+            let path = || self.path.to_owned();
+            let Some((json, behind)) = split_entry(rest) else { return Err(VerifyError::Cut { sequence, path: path() }) };
+            let not_record = |error: serde_json::Error| VerifyError::NotRecord { sequence, path: path(), why: error.to_string() };
+            let entry: Entry = serde_json::from_slice(json).map_err(not_record)?;
+            if entry.sequence != sequence {
+                return Err(VerifyError::Sequence { sequence, found: entry.sequence, path: path() });
+            }
+            rest = behind;
+        }
+        Ok(())
+    }
+}
+
+fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, behind) = bytes.split_first_chunk::<2>()?;
+    behind.split_at_checked(usize::from(u16::from_be_bytes(*length)))
+}
+
+fn missing(tile: &Tile) -> VerifyError {
+    let (first, last) = covers(tile);
+    VerifyError::Missing { path: tile.to_string(), first, last }
+}
+
+/// The sequences of the first and the last record below a tile.
+fn covers(tile: &Tile) -> (u64, u64) {
+    (tile.covered_by(0).0, tile.covered_by(tile.width.saturating_sub(1)).1)
+}

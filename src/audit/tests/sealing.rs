@@ -138,8 +138,16 @@ async fn a_key_is_replaced_on_record_and_named_by_the_one_that_goes() {
     assert!(Verifier::parse(&keys[2]).unwrap().has_signed(&note) && !Verifier::parse(&keys[1]).unwrap().has_signed(&note));
     assert_eq!(house.run(1).await.unwrap(), keys[2]);
 
+    let first = Verifier::parse(&keys[0]).unwrap();
+    let verified = |key: &Verifier| super::super::verify(&log, Against { key: Some(key), since: None }, |_, _| ());
+    assert_eq!(verified(&first).unwrap().checkpoint.size, 3, "whoever knows the first key follows it to the present one");
+    assert!(verified(&Verifier::parse(&keys[2]).unwrap()).is_ok());
+    let stranger = crate::tlog::Signer::generate(first.name()).unwrap();
+    assert!(verified(stranger.verifier()).is_err());
+
     let text = fs::read_to_string(house.at("audit/rotations")).unwrap();
     fs::write(house.at("audit/rotations"), text.replacen("log key", "Log key", 1)).unwrap();
+    assert!(verified(&first).is_err());
     assert!(log.rotations().is_err(), "a note that nobody signed");
 }
 

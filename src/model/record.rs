@@ -24,6 +24,12 @@ impl Reference {
         Self(BASE32_NOPAD.encode(&random).into())
     }
 
+    /// As somebody read it off an error page, in any case.
+    pub fn parse(typed: &str) -> Option<Self> {
+        let typed = typed.trim().to_ascii_uppercase();
+        BASE32_NOPAD.decode(typed.as_bytes()).is_ok_and(|random| random.len() == 10).then(|| Self(typed.into()))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -223,6 +229,8 @@ pub enum Action {
     Malformed,
     /// A form of the portal was refused.
     FormRefused,
+    /// Somebody read the log, or took a part of it away.
+    LogRead,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,7 +33,7 @@ pub struct LogQuery {
     pub from: Option<Time>,
     /// Before then.
     pub to: Option<Time>,
-    /// A part of the path, the host, the rule, a detail or a name, at least two characters long, in any case.
+    /// A part of a path, a rule, a detail or a name, at least two characters long, in any case.
     pub text: Option<String>,
     /// Where an earlier answer ended ([`LogPage::next`]): only records before that sequence.
     pub before: Option<u64>,
@@ -116,6 +116,8 @@ impl LogAccount {
 impl LogApp {
     /// What stands for the portal. No id of an app has a parenthesis.
     pub const PORTAL: &str = "(portal)";
+    /// What stands, in counts, for wherever strangers went who were only counted.
+    pub const STRANGERS: &str = "(strangers)";
 
     pub fn parse(typed: &str) -> Option<Self> {
         match typed {

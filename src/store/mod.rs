@@ -51,7 +51,7 @@ pub use enrolments::{Completion, Enrolment, EnrolmentKey};
 pub use issued::{CertificateChange, CertificateInForce, ListedCertificate, OwnCertificate, RevokedCertificate};
 pub use keys::{KeyAddition, KeyRemoval, NewKey, StoredKey};
 pub use letters::{LetterDue, LetterOpening, NewLetter};
-pub use log_index::{LogIndex, LogIndexError, LogSpan};
+pub use log_index::{Indexed, LogBatch, LogIndex, LogIndexError, LogSpan};
 pub use people::{KnownPeople, KnownToken, Newcomer};
 pub use petitions::{NewPetition, StoredPetition};
 pub use places::FamiliarPlace;

@@ -3,19 +3,35 @@
 //! Invariant: it is never the truth. It lies in a file of its own, holds sequences and what is searched by, and can be made anew from the log
 //! at any time; what was added is what the log has up to a cursor that is kept in the same transaction.
 
+mod add;
+mod charts;
+mod open;
+mod schema;
+mod search;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod words;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::{Row, SqliteConnection};
+use tokio::sync::{Mutex, RwLock};
 
 use crate::clock::Time;
-use crate::model::{Entry, LogApp, LogCount, LogPage, LogQuery};
+use crate::model::{Entry, LogApp};
+use open::Pools;
+use words::Words;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LogIndexError {
     /// Whoever adds to it makes it anew ([`LogIndex::begin_anew`]).
     #[error(
-        "{path}: the index of the log cannot be used ({why}); stop the gateway and remove the file, or let `yumen audit search --rebuild` do it"
+        "{path}: the index of the log cannot be used ({why}); a gateway that starts makes it anew, and so does `yumen audit search --rebuild`"
     )]
     Unusable { path: PathBuf, why: String },
-    #[error("there is no index of the log at {0}: a gateway that runs makes one, and so does `yumen audit search --rebuild`")]
+    #[error("there is no index of the log at {0}; a gateway that runs makes one, and so does `yumen audit search --rebuild`")]
     Missing(PathBuf),
     #[error("a text to search for has at least two characters")]
     TextTooShort,
@@ -29,11 +45,34 @@ pub enum LogIndexError {
 
 /// The index of the log. Clones share it.
 #[derive(Clone, Debug)]
-pub struct LogIndex {
+pub struct LogIndex(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     path: PathBuf,
+    pools: RwLock<Pools>,
+    words: Mutex<Words>,
 }
 
-/// Which accesses a chart counts; whole hours.
+/// Records that come after what is in the index.
+#[derive(Clone, Copy, Debug)]
+pub struct LogBatch<'e> {
+    /// In order; those that nobody understands are left out.
+    pub entries: &'e [Entry],
+    /// The sequence of the last record, also of one that was left out, and the hash of its leaf.
+    pub up_to: u64,
+    pub leaf: [u8; 32],
+}
+
+/// How far the index has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Indexed {
+    pub up_to: u64,
+    /// Of that record, so that the index of another log is known as such; empty before the first.
+    pub leaf: Vec<u8>,
+}
+
+/// Which accesses a chart counts: those of all hours that the span touches.
 #[derive(Clone, Debug, Default)]
 pub struct LogSpan {
     pub from: Option<Time>,
@@ -43,53 +82,68 @@ pub struct LogSpan {
 }
 
 impl LogIndex {
-    /// Opens the index to add to it. One that is not there or cannot be used is begun anew; the second says why.
+    /// Opens the index to add to it. One that cannot be used is begun anew; the second says why.
     pub async fn open(path: &Path) -> Result<(Self, Option<String>), LogIndexError> {
-        Ok((Self { path: path.to_owned() }, None))
+        let (pools, why) = match Pools::open(path).await {
+            Ok(pools) => (pools, None),
+            Err(LogIndexError::Unusable { why, .. }) => {
+                open::remove(path)?;
+                (Pools::open(path).await?, Some(why))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((Self::of(path, pools), why))
     }
 
     /// Opens the index to search in it, beside the gateway.
     pub async fn open_read_only(path: &Path) -> Result<Self, LogIndexError> {
-        Ok(Self { path: path.to_owned() })
+        Ok(Self::of(path, Pools::open_read_only(path).await?))
     }
 
-    /// What fits, the newest first.
-    pub async fn search(&self, query: &LogQuery) -> Result<LogPage, LogIndexError> {
-        let _ = query;
-        Ok(LogPage::default())
-    }
-
-    /// Accesses and refusals by the hour (its first instant), the oldest first; hours without any are left out.
-    pub async fn count_by_hour(&self, span: &LogSpan) -> Result<Vec<LogCount<Time>>, LogIndexError> {
-        let _ = span;
-        Ok(Vec::new())
-    }
-
-    /// By the app ([`LogApp::word`]), those with most first.
-    pub async fn count_by_app(&self, span: &LogSpan) -> Result<Vec<LogCount<String>>, LogIndexError> {
-        let _ = span;
-        Ok(Vec::new())
-    }
-
-    /// Refusals by their reason, those with most first.
-    pub async fn count_by_reason(&self, span: &LogSpan) -> Result<Vec<LogCount<String>>, LogIndexError> {
-        let _ = span;
-        Ok(Vec::new())
+    /// How far it has come.
+    pub async fn indexed(&self) -> Result<Indexed, LogIndexError> {
+        let pools = self.0.pools.read().await;
+        let mut read = pools.read.acquire().await.map_err(|error| self.failed(error))?;
+        indexed(&mut read).await.map_err(|error| self.failed(error))
     }
 
     /// The last sequence that is in the index.
     pub async fn indexed_up_to(&self) -> Result<u64, LogIndexError> {
-        Ok(0)
-    }
-
-    /// Adds what comes after [`LogIndex::indexed_up_to`], in order; all of it or nothing.
-    pub async fn add(&self, entries: &[Entry]) -> Result<(), LogIndexError> {
-        let _ = entries;
-        Ok(())
+        Ok(self.indexed().await?.up_to)
     }
 
     /// Throws all of it away.
     pub async fn begin_anew(&self) -> Result<(), LogIndexError> {
+        let (mut pools, mut words) = (self.0.pools.write().await, self.0.words.lock().await);
+        pools.close().await;
+        open::remove(&self.0.path)?;
+        *pools = Pools::open(&self.0.path).await?;
+        *words = Words::default();
         Ok(())
     }
+
+    pub async fn close(&self) {
+        self.0.pools.read().await.close().await;
+    }
+
+    fn of(path: &Path, pools: Pools) -> Self {
+        Self(Arc::new(Inner { path: path.to_owned(), pools: RwLock::new(pools), words: Mutex::default() }))
+    }
+
+    fn failed(&self, error: sqlx::Error) -> LogIndexError {
+        open::error(&self.0.path, error)
+    }
+}
+
+async fn indexed(connection: &mut SqliteConnection) -> Result<Indexed, sqlx::Error> {
+    let row = sqlx::query("SELECT up_to, leaf FROM state").fetch_one(connection).await?;
+    Ok(Indexed { up_to: unsigned(row.try_get("up_to")?), leaf: row.try_get("leaf")? })
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }

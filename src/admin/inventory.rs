@@ -77,7 +77,7 @@ impl TokenLine {
 }
 
 /// An apostrophe before what spreadsheets would calculate; they do not show it, and take the rest as text.
-fn defused(cell: &str) -> Cow<'_, str> {
+pub(super) fn defused(cell: &str) -> Cow<'_, str> {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{cell}").into() } else { cell.into() }
 }
 

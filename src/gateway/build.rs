@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 
 use crate::access::{App, Lockdown};
-use crate::admin::{Desk, LetterSettings};
+use crate::admin::{Desk, LetterSettings, LogBooks};
 use crate::audit::{self, Journal, Quota, SealSettings, Sealer, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Make, Makes, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
@@ -23,7 +23,7 @@ use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
 use crate::model::{AppId, Host, Label, Network};
 use crate::pki::{self, ClientTrust};
 use crate::proxy::{self, Backend};
-use crate::store::Store;
+use crate::store::{LogIndex, Store};
 use crate::web;
 
 use super::descriptors;
@@ -83,6 +83,10 @@ pub async fn house(
         clock.clone(),
     )?;
     let sealer = Sealer::start(&sealing, &journal)?;
+    let (index, why_anew) = LogIndex::open(&settings.data.join("log-index.db")).await?;
+    if let Some(why) = why_anew {
+        tracing::warn!("the index of the log could not be used ({why}) and is made anew from the log");
+    }
     let sealing = SealingKey::new(&secret.tag("seeds of tokens", b"")).map_err(|why| StartError::Tls(why.to_string()))?;
     let auth = Arc::new(auth(settings, &store, sealing, &clock).await?);
     auth.list_makes(makes(settings)?).await?;
@@ -105,7 +109,8 @@ pub async fn house(
         Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
             .issuing_from(pki::IssuingFiles::new(&settings.data))
             .with_letters(letters)
-            .closing(Arc::clone(&lockdown)),
+            .closing(Arc::clone(&lockdown))
+            .reading(LogBooks { sealed: sealer.sealed(), index: index.clone(), verifier_key: sealer.verifier_key().to_owned() }),
     );
     desk.count_waiting(clock.now()).await;
     let declared = trust(settings);
@@ -138,6 +143,7 @@ pub async fn house(
         store,
         journal,
         sealer,
+        index,
         strangers,
         auth,
         limits,

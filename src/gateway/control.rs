@@ -25,6 +25,7 @@ mod certificates;
 mod lockdown;
 mod names;
 mod people;
+mod reading;
 mod socket;
 mod terminals;
 mod tokens;
@@ -135,6 +136,10 @@ pub enum Ask {
     Certificate {
         serial: String,
     },
+    /// Says that whoever may read the files of the log did so, and what was asked of it.
+    LogRead {
+        asked: String,
+    },
     Reload,
     Status,
     /// Asks for a terminal.
@@ -173,7 +178,7 @@ impl Ask {
             Self::LockDown { .. } | Self::LiftLockdown { .. } => Change::LockDown,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
-            Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
+            Self::LogRead { .. } | Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
         })
     }
 
@@ -370,6 +375,7 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         }
         Ask::LockDown { app, minutes } => lockdown::close(house, actor, app.as_deref(), minutes).await,
         Ask::LiftLockdown { app } => lockdown::lift(house, actor, app.as_deref()).await,
+        Ask::LogRead { asked } => reading::record(house, actor, &asked).await,
         Ask::Login => terminals::ask(house, uid),
         Ask::LoginState { terminal } => terminals::state(house, uid, &terminal),
         Ask::Logout { terminal } => terminals::close(house, uid, &terminal),

@@ -104,6 +104,7 @@ impl House {
             counter("yumen_log_records_total", "Records written since the start.", [one(counts.written)]),
             gauge("yumen_log_sequence", "The sequence of the last record.", [one(counts.sequence)]),
             gauge("yumen_log_sealed", "Records under a signed head of the log's tree.", [one(*self.sealer.size().borrow())]),
+            gauge("yumen_log_index_lag", "Sealed records that searches do not find yet.", [one(self.index_lag())]),
         ];
         families.extend(self.journal.sync_seconds().collect());
         families

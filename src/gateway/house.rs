@@ -15,7 +15,7 @@ use crate::limit::Limits;
 use crate::model::{AppId, Host};
 use crate::pki::PkiError;
 use crate::proxy::Backend;
-use crate::store::{Store, StoreError};
+use crate::store::{LogIndex, LogIndexError, Store, StoreError};
 use crate::web;
 
 use super::kept::Kept;
@@ -34,6 +34,8 @@ pub struct House {
     pub journal: Journal,
     /// Has what the journal holds under a signed head within a second.
     pub sealer: Sealer,
+    /// Finds records; the log itself is read through `sealer`.
+    pub index: LogIndex,
     pub strangers: Arc<Strangers>,
     pub auth: Arc<Auth>,
     pub limits: Arc<Limits>,
@@ -124,6 +126,8 @@ pub enum StartError {
     InUse(PathBuf),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Index(#[from] LogIndexError),
     #[error(transparent)]
     Passwords(#[from] PasswordError),
     #[error(transparent)]

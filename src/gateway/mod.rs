@@ -13,6 +13,7 @@ mod entrance;
 mod exposition;
 mod flows;
 mod house;
+mod indexing;
 mod keeping;
 mod kept;
 mod key_host;
@@ -35,6 +36,7 @@ mod vouching;
 
 pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine, TokenVerb, told};
 pub use house::{Site, StartError};
+pub use indexing::{IndexingError, catch_up};
 pub use reload::{Reloaded, Reloader};
 pub use run::{DataLock, Gateway, Options, lock};
 pub use status::{

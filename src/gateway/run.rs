@@ -27,7 +27,7 @@ use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
 use super::trust::Checks;
-use super::{build, chores, control, memory, monitoring};
+use super::{build, chores, control, indexing, memory, monitoring};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -147,6 +147,7 @@ impl Gateway {
             self.strangers.finish().await;
             self.house.journal.shut_down_with(Event::done(Action::Stop)).await;
             self.house.sealer.shut_down().await;
+            self.house.index.close().await;
             self.house.store.close().await;
         });
         self.back.shutdown_timeout(Duration::from_secs(2));
@@ -159,6 +160,7 @@ impl Gateway {
         self.back.spawn(control::listen(socket, self.house.clone(), self.reloader.clone()));
         self.back.spawn(chores::keep_house(self.house.clone()));
         self.back.spawn(memory::watch(self.house.clone()));
+        self.back.spawn(indexing::follow(self.house.clone()));
         if let Some(listener) = monitoring {
             let listener = tokio::net::TcpListener::from_std(listener)
                 .map_err(|why| StartError::System { what: "cannot listen for monitoring", why })?;

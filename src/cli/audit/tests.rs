@@ -1,8 +1,13 @@
 use std::sync::Arc;
 
+use super::tail::{print_last, print_new};
+use super::told::told;
 use super::*;
-use crate::audit::{Journal, Settings};
-use crate::model::{AccountId, Action, Decision, End, Factor, Label, Outcome, Reference, Role, UnitName};
+use crate::audit::{Filter, Journal, Settings, Tail};
+use crate::model::{
+    AccountId, AccountName, Action, AppId, Closed, Decision, End, Entry, Event, Factor, Label, Opened, Outcome, Record, Reference, Role,
+    UnitName, Who,
+};
 
 const NOW: Time = Time::from_millis(1_795_316_645_678);
 

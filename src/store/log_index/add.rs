@@ -3,6 +3,7 @@
 //! Invariant: what the index holds depends on the records alone, not on how they came in batches.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
@@ -27,17 +28,18 @@ impl LogIndex {
     /// Adds what comes after [`LogIndex::indexed_up_to`]; all of it or nothing. What is in the index already is passed over.
     pub async fn add(&self, batch: LogBatch<'_>) -> Result<(), LogIndexError> {
         let pools = self.0.pools.read().await;
-        let mut words = self.0.words.lock().await;
+        let mut kept = self.0.words.lock().await;
+        // Kept only once they are stored: given up half-way, this forgets them.
+        let mut words = std::mem::take(&mut *kept);
         let added = async {
             let mut write = pools.write.begin_with("BEGIN IMMEDIATE").await?;
             add(&mut write, &mut words, batch).await?;
             write.commit().await
         };
-        let added = added.await;
-        if added.is_err() {
-            *words = Words::default();
-        }
-        added.map_err(|error| self.failed(error))
+        added.await.map_err(|error| self.failed(error))?;
+        *kept = words;
+        self.0.reached.fetch_max(batch.up_to, Ordering::Relaxed);
+        Ok(())
     }
 }
 

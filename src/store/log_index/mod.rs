@@ -15,6 +15,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{Row, SqliteConnection};
 use tokio::sync::{Mutex, RwLock};
@@ -52,6 +53,8 @@ struct Inner {
     path: PathBuf,
     pools: RwLock<Pools>,
     words: Mutex<Words>,
+    /// As far as this process knows.
+    reached: AtomicU64,
 }
 
 /// Records that come after what is in the index.
@@ -104,7 +107,14 @@ impl LogIndex {
     pub async fn indexed(&self) -> Result<Indexed, LogIndexError> {
         let pools = self.0.pools.read().await;
         let mut read = pools.read.acquire().await.map_err(|error| self.failed(error))?;
-        indexed(&mut read).await.map_err(|error| self.failed(error))
+        let indexed = indexed(&mut read).await.map_err(|error| self.failed(error))?;
+        self.0.reached.fetch_max(indexed.up_to, Ordering::Relaxed);
+        Ok(indexed)
+    }
+
+    /// The last sequence of which this process knows that it is in the index: for figures.
+    pub fn reached(&self) -> u64 {
+        self.0.reached.load(Ordering::Relaxed)
     }
 
     /// The last sequence that is in the index.
@@ -119,6 +129,7 @@ impl LogIndex {
         open::remove(&self.0.path)?;
         *pools = Pools::open(&self.0.path).await?;
         *words = Words::default();
+        self.0.reached.store(0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -127,7 +138,7 @@ impl LogIndex {
     }
 
     fn of(path: &Path, pools: Pools) -> Self {
-        Self(Arc::new(Inner { path: path.to_owned(), pools: RwLock::new(pools), words: Mutex::default() }))
+        Self(Arc::new(Inner { path: path.to_owned(), pools: RwLock::new(pools), words: Mutex::default(), reached: AtomicU64::new(0) }))
     }
 
     fn failed(&self, error: sqlx::Error) -> LogIndexError {

@@ -1,0 +1,193 @@
+//! Keeps the index of the log up to date: follows what is sealed by the cursor that the index keeps.
+//!
+//! Invariant: nothing waits for the index. On a slow disk it falls behind, and what it holds in memory is one batch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::{Leaf, Sealed, SealedError};
+use crate::model::Entry;
+use crate::store::{LogBatch, LogIndex, LogIndexError};
+
+use super::house::House;
+
+/// So many records at once, each a few hundred bytes.
+const BATCH: usize = 2_048;
+/// What is written within this comes in one batch while the index keeps up.
+const BREATH: Duration = Duration::from_secs(1);
+/// After something went wrong.
+const PAUSE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum IndexingError {
+    #[error(transparent)]
+    Index(#[from] LogIndexError),
+    #[error("the log cannot be read for its index: {0}")]
+    Log(#[from] SealedError),
+    #[error("the log could not be read for its index: {0}")]
+    Ended(#[from] tokio::task::JoinError),
+}
+
+/// Follows the log until the process ends.
+pub async fn follow(house: Arc<House>) {
+    let mut size = house.sealer.size();
+    let sealed = house.sealer.sealed();
+    let mut told = false;
+    loop {
+        match mended(&house.index, &sealed).await {
+            Ok(()) => told = false,
+            Err(error) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!("{}; it is tried again, and searches do not find what is newer meanwhile", super::told(&error));
+                }
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        }
+        if size.changed().await.is_err() {
+            return;
+        }
+        tokio::time::sleep(BREATH).await;
+    }
+}
+
+impl House {
+    /// Sealed records that are not in the index yet.
+    pub fn index_lag(&self) -> u64 {
+        self.sealer.size().borrow().saturating_sub(self.index.reached())
+    }
+}
+
+/// An index that turns out to be unusable is begun anew, once.
+async fn mended(index: &LogIndex, sealed: &Sealed) -> Result<(), IndexingError> {
+    match catch_up(index, sealed, |_| {}).await {
+        Err(IndexingError::Index(LogIndexError::Unusable { why, .. })) => {
+            tracing::warn!("the index of the log cannot be used ({why}) and is made anew from the log");
+            index.begin_anew().await?;
+            catch_up(index, sealed, |_| {}).await
+        }
+        other => other,
+    }
+}
+
+/// Adds everything that is sealed and not yet in the index, and begins it anew if it is the index of another log. `done` hears how far it is.
+pub async fn catch_up(index: &LogIndex, sealed: &Sealed, mut done: impl FnMut(u64)) -> Result<(), IndexingError> {
+    if !belongs(index, sealed).await? {
+        tracing::warn!("the index of the log is that of another log, or of another state of it, and is made anew");
+        index.begin_anew().await?;
+    }
+    let mut up_to = index.indexed_up_to().await?;
+    loop {
+        let leaves = read(sealed, up_to.saturating_add(1), BATCH).await?;
+        let Some(last) = leaves.last() else { return Ok(()) };
+        up_to = last.sequence;
+        let batch = LogBatch { entries: &understood(&leaves), up_to, leaf: last.hash().0 };
+        index.add(batch).await?;
+        done(up_to);
+        if leaves.len() < BATCH {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether the last record that was indexed is the one that stands there in the log.
+async fn belongs(index: &LogIndex, sealed: &Sealed) -> Result<bool, IndexingError> {
+    let indexed = index.indexed().await?;
+    if indexed.up_to == 0 {
+        return Ok(true);
+    }
+    let leaves = read(sealed, indexed.up_to, 1).await?;
+    Ok(leaves.first().is_some_and(|leaf| leaf.sequence == indexed.up_to && leaf.hash().0.as_slice() == indexed.leaf))
+}
+
+/// A record of another version is no reason to find nothing after it.
+fn understood(leaves: &[Leaf]) -> Vec<Entry> {
+    let entry = |leaf: &Leaf| match leaf.entry() {
+        Ok(entry) => Some(entry),
+        Err(error) => {
+            tracing::warn!(sequence = leaf.sequence, %error, "a record is not understood and will not be found by searching");
+            None
+        }
+    };
+    leaves.iter().filter_map(entry).collect()
+}
+
+async fn read(sealed: &Sealed, from: u64, most: usize) -> Result<Vec<Leaf>, IndexingError> {
+    let sealed = sealed.clone();
+    Ok(tokio::task::spawn_blocking(move || sealed.read(from, most)).await??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{Journal, SealSettings, Sealer, Settings};
+    use crate::clock::{Clock, Time};
+    use crate::model::{Action, Event, LogQuery};
+
+    const NOW: Time = Time::from_millis(1_800_000_000_000);
+
+    struct Log {
+        directory: tempfile::TempDir,
+        journal: Journal,
+        sealer: Sealer,
+    }
+
+    impl Log {
+        async fn of(records: u32) -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let settings = Settings::new(directory.path().join("audit/journal"));
+            let (journal, _) = Journal::open(settings, Clock::manual(NOW)).unwrap();
+            let sealer = Sealer::start(&SealSettings::within(directory.path(), "gate.test"), &journal).unwrap();
+            let log = Self { directory, journal, sealer };
+            log.write(records).await;
+            log
+        }
+
+        /// Until they are sealed.
+        async fn write(&self, records: u32) {
+            let goal = *self.sealer.size().borrow() + u64::from(records);
+            for number in 0..records {
+                self.journal.event(Event::done(Action::SessionEnded).with("number", number)).await.unwrap();
+            }
+            self.sealer.size().wait_for(|size| *size >= goal).await.unwrap();
+        }
+
+        async fn index(&self) -> LogIndex {
+            LogIndex::open(&self.directory.path().join("log-index.db")).await.unwrap().0
+        }
+    }
+
+    async fn found(index: &LogIndex) -> usize {
+        index.search(&LogQuery { limit: 1_000, ..LogQuery::default() }).await.unwrap().rows.len()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_index_catches_up_with_what_is_sealed_and_goes_on_from_there() {
+        let log = Log::of(300).await;
+        let index = log.index().await;
+        catch_up(&index, &log.sealer.sealed(), |_| {}).await.unwrap();
+        assert_eq!((index.reached(), found(&index).await), (300, 300));
+        log.write(3).await;
+        index.close().await;
+        let index = log.index().await;
+        let mut steps = Vec::new();
+        catch_up(&index, &log.sealer.sealed(), |up_to| steps.push(up_to)).await.unwrap();
+        assert_eq!((steps, found(&index).await), (vec![303], 303), "only what is new was read");
+        catch_up(&index, &log.sealer.sealed(), |_| panic!("there is nothing more")).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_index_of_another_log_and_a_broken_one_are_made_anew() {
+        let (log, other) = (Log::of(3).await, Log::of(5).await);
+        let index = log.index().await;
+        catch_up(&index, &other.sealer.sealed(), |_| {}).await.unwrap();
+        assert_eq!(found(&index).await, 5);
+        mended(&index, &log.sealer.sealed()).await.unwrap();
+        assert_eq!((found(&index).await, index.indexed_up_to().await.unwrap()), (3, 3), "it was ahead of this log");
+        log.write(5).await;
+        let index = other.index().await;
+        catch_up(&index, &other.sealer.sealed(), |_| {}).await.unwrap();
+        mended(&index, &log.sealer.sealed()).await.unwrap();
+        assert_eq!(found(&index).await, 8, "the same length does not make it this log's");
+    }
+}

@@ -55,6 +55,11 @@ pub(super) fn write(path: &Path, signer: &Signer) -> io::Result<()> {
     file.write_all(signer.reveal().as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
-    fs::rename(&fresh, path)?;
+    replace(&fresh, path)
+}
+
+/// Puts one file in the place of another, durably.
+pub(super) fn replace(fresh: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(fresh, path)?;
     fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -18,6 +18,7 @@ mod lines;
 mod log_key;
 mod read;
 mod recover;
+mod rotation;
 #[cfg(test)]
 mod scripted;
 mod seal;
@@ -42,6 +43,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 pub use self::read::{Filter, ReadError, Tail};
 pub use self::recover::{OpenError, Repair, Torn};
+pub use self::rotation::{Rotation, RotationError};
 #[cfg(test)]
 pub use self::scripted::Script;
 pub use self::seal::SealFailure;

@@ -4,6 +4,7 @@
 
 use std::io;
 
+use super::rotation::Keys;
 use super::sealed::CHECKPOINT;
 use super::shelf::{PublishError, Shelf, is_much};
 use crate::tlog::{Checkpoint, Frontier, Hash, SignedNote, Signer, Tile, bundle, entry_path, unbundle};
@@ -44,12 +45,12 @@ pub(super) struct Seal {
 
 impl Seal {
     /// Goes on from what lies on the shelf, which must be what the key's holder signed.
-    pub(super) fn resume<S: Shelf>(shelf: &S, signer: &Signer) -> Result<Self, SealFailure> {
+    pub(super) fn resume<S: Shelf>(shelf: &S, keys: &Keys) -> Result<Self, SealFailure> {
         let Some(note) = read(shelf, CHECKPOINT)? else {
             // The head of the empty tree was published before there was any tile.
             return if shelf.exists("tile") { Err(SealFailure::NoCheckpoint) } else { Ok(Self::default()) };
         };
-        let checkpoint = checkpoint(&note, signer).ok_or_else(|| SealFailure::NotOurs { key: signer.verifier().to_string() })?;
+        let checkpoint = checkpoint(&note, keys).ok_or_else(|| SealFailure::NotOurs { key: keys.signer.verifier().to_string() })?;
         let size = checkpoint.size;
         let mut failed = None;
         let frontier = Frontier::resume(size, |tile| match read(shelf, &tile.to_string()) {
@@ -145,11 +146,13 @@ fn head(checkpoint: &Checkpoint, signer: &Signer) -> SignedNote {
     SignedNote { text, signatures: vec![signature] }
 }
 
-/// What the note says, if the key signed it for its own log.
-fn checkpoint(note: &[u8], signer: &Signer) -> Option<Checkpoint> {
+/// What the note says, if the key signed it for its own log, or the one that it followed.
+fn checkpoint(note: &[u8], keys: &Keys) -> Option<Checkpoint> {
     let note = SignedNote::parse(str::from_utf8(note).ok()?).ok()?;
     let checkpoint = Checkpoint::parse(&note.text).ok()?;
-    (signer.verifier().has_signed(&note) && checkpoint.origin == signer.verifier().name()).then_some(checkpoint)
+    let key = keys.signer.verifier();
+    let is_ours = [Some(key), keys.former.as_ref()].into_iter().flatten().any(|key| key.has_signed(&note));
+    (is_ours && checkpoint.origin == key.name()).then_some(checkpoint)
 }
 
 fn read<S: Shelf>(shelf: &S, path: &str) -> Result<Option<Vec<u8>>, SealFailure> {

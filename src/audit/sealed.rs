@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::{fs, str};
 
+use super::rotation::{self, ROTATIONS, Rotation};
 use crate::model::Entry;
 use crate::tlog::{self, BundleError, Checkpoint, Hash, SignedNote, Tile, Tiles, WIDTH, entry_path};
 
@@ -31,7 +32,7 @@ pub struct Leaf {
 pub enum SealedError {
     #[error("cannot read {}: {source}; name the audit directory of a gateway, and read it as the gateway's user", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} is no checkpoint of a log: {why}", path.display())]
+    #[error("{} is not what a log signs: {why}", path.display())]
     Checkpoint { path: PathBuf, why: String },
     #[error("{} is damaged: {why}", path.display())]
     Bundle { path: PathBuf, why: String },
@@ -73,6 +74,18 @@ impl Sealed {
         let Some(note) = self.signed_checkpoint()? else { return Ok(None) };
         let refused = |why: tlog::CheckpointError| SealedError::Checkpoint { path: self.directory.join(CHECKPOINT), why: why.to_string() };
         Checkpoint::parse(&note.text).map(Some).map_err(refused)
+    }
+
+    /// Which key followed which, the oldest first; each step is signed by the key that went.
+    pub fn rotations(&self) -> Result<Vec<Rotation>, SealedError> {
+        let path = self.directory.join(ROTATIONS);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                rotation::parse(&text).ok_or_else(|| SealedError::Checkpoint { path, why: "a note of a rotation is wrong".to_owned() })
+            }
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(SealedError::Read { path, source }),
+        }
     }
 
     /// The records from sequence `from` on, at most `most`, none past the checkpoint.

@@ -12,12 +12,14 @@ use tokio::sync::{oneshot, watch};
 
 use super::lines::Lines;
 use super::log_key::{self, LogKeyError};
+use super::rotation::{Keys, Rotation, RotationError};
 use super::seal::{Seal, SealFailure};
 use super::sealed::Sealed;
 use super::shelf::{RealShelf, Shelf};
 use super::writer::{EndTheProcess, LastWords, Shared};
 use super::{Journal, sealed};
-use crate::tlog::{Checkpoint, Hash, Signer};
+use crate::model::{Action, Event};
+use crate::tlog::{Checkpoint, Hash};
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -47,6 +49,8 @@ pub enum SealError {
     Read(#[from] sealed::SealedError),
     #[error("the journal and the sealed log differ in record {0}: one of them was changed; keep both as evidence and restore a copy")]
     Differ(u64),
+    #[error(transparent)]
+    Rotation(#[from] RotationError),
     #[error("cannot start the thread that seals the log: {0}")]
     Thread(std::io::Error),
 }
@@ -56,11 +60,22 @@ pub enum SealError {
 pub struct Sealer(Arc<Handle>);
 
 struct Handle {
-    stop: mpsc::Sender<oneshot::Sender<()>>,
+    jobs: mpsc::Sender<Job>,
     size: watch::Receiver<u64>,
     failure: Arc<Mutex<Option<String>>>,
     sealed: Sealed,
-    verifier_key: String,
+    verifier_key: Arc<Mutex<String>>,
+    /// One at a time replaces the key.
+    rotating: tokio::sync::Mutex<()>,
+}
+
+pub(super) enum Job {
+    /// Makes the next key, and has the present one name it.
+    NextKey(oneshot::Sender<Result<Rotation, RotationError>>),
+    /// The rotation is on record: from now on the next key signs.
+    TakeNextKey(oneshot::Sender<Result<(), RotationError>>),
+    /// Dropped, and so answered, at the end.
+    Stop { _done: oneshot::Sender<()> },
 }
 
 impl SealSettings {
@@ -88,19 +103,20 @@ impl Sealer {
         let sealed = Sealed::new(&settings.directory);
         let checkpoint = sealed.checkpoint()?;
         let signer = log_key::open(&settings.key, &settings.host, checkpoint.is_some())?;
-        let mut seal = Seal::resume(&shelf, &signer)?;
-        if checkpoint.is_none() {
-            seal.publish(&mut shelf, &signer)?;
+        let keys = Keys::new(&settings.key, signer, &sealed.rotations()?);
+        let mut seal = Seal::resume(&shelf, &keys)?;
+        if !sealed.signed_checkpoint()?.is_some_and(|note| keys.signer.verifier().has_signed(&note)) {
+            seal.publish(&mut shelf, &keys.signer)?;
         }
         must_agree(&sealed, checkpoint.as_ref(), settings)?;
 
-        let (stop, stopping) = mpsc::channel();
+        let (jobs, queue) = mpsc::channel();
         let (size, watched) = watch::channel(seal.size());
         let failure = Arc::new(Mutex::new(None));
-        let verifier_key = signer.verifier().to_string();
+        let verifier_key = Arc::clone(&keys.shown);
         let worker = Worker {
             shelf,
-            signer,
+            keys,
             state: Some((seal, None)),
             journal: settings.journal.clone(),
             shared: Arc::clone(&journal.0.shared),
@@ -109,8 +125,8 @@ impl Sealer {
             last_words,
         };
         let thread = std::thread::Builder::new().name("yumen-seal".to_owned());
-        thread.spawn(move || worker.run(&stopping)).map_err(SealError::Thread)?;
-        Ok(Self(Arc::new(Handle { stop, size: watched, failure, sealed, verifier_key })))
+        thread.spawn(move || worker.run(&queue)).map_err(SealError::Thread)?;
+        Ok(Self(Arc::new(Handle { jobs, size: watched, failure, sealed, verifier_key, rotating: tokio::sync::Mutex::default() })))
     }
 
     /// How many records are under a signed head; changes as more are.
@@ -123,8 +139,36 @@ impl Sealer {
     }
 
     /// What auditors check heads with.
-    pub fn verifier_key(&self) -> &str {
-        &self.0.verifier_key
+    pub fn verifier_key(&self) -> String {
+        self.0.verifier_key.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the key, on record as `event`; from then on the new one signs. Gives its verifier key.
+    pub async fn rotate_key(&self, journal: &Journal, event: Event) -> Result<String, RotationError> {
+        let _alone = self.0.rotating.lock().await;
+        let rotation = self.ask(Job::NextKey).await?;
+        self.take_next_key(journal, event, rotation).await
+    }
+
+    /// Brings a rotation to its end that a crash interrupted. To be called at the start.
+    pub async fn end_rotation(&self, journal: &Journal, settings: &SealSettings) -> Result<(), RotationError> {
+        match Rotation::unfinished(&settings.key, &self.sealed())? {
+            Some(rotation) => self.take_next_key(journal, Event::done(Action::LogKeyRotated), rotation).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn take_next_key(&self, journal: &Journal, event: Event, rotation: Rotation) -> Result<String, RotationError> {
+        let event = event.with("old", &rotation.old).with("new", &rotation.new);
+        journal.event(event).await.map_err(|_| RotationError::NoRecord)?;
+        self.ask(Job::TakeNextKey).await?;
+        Ok(rotation.new)
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, RotationError>>) -> Job) -> Result<T, RotationError> {
+        let (answer, answered) = oneshot::channel();
+        self.0.jobs.send(job(answer)).map_err(|_| RotationError::Ended)?;
+        answered.await.map_err(|_| RotationError::Ended)?
     }
 
     /// Why nothing is sealed at the moment, for the operator.
@@ -135,7 +179,7 @@ impl Sealer {
     /// Seals what is durable and ends; for after the journal's end. Once is enough, more do no harm.
     pub async fn shut_down(&self) {
         let (done, stopped) = oneshot::channel();
-        if self.0.stop.send(done).is_ok() {
+        if self.0.jobs.send(Job::Stop { _done: done }).is_ok() {
             let _ = stopped.await;
         }
     }
@@ -153,7 +197,7 @@ fn must_agree(sealed: &Sealed, checkpoint: Option<&Checkpoint>, settings: &SealS
 
 struct Worker<S: Shelf, L: LastWords> {
     shelf: S,
-    signer: Signer,
+    keys: Keys,
     /// `None` after a failure: what was published is read again.
     state: Option<(Seal, Option<Lines>)>,
     journal: PathBuf,
@@ -164,15 +208,27 @@ struct Worker<S: Shelf, L: LastWords> {
 }
 
 impl<S: Shelf, L: LastWords> Worker<S, L> {
-    fn run(mut self, stopping: &mpsc::Receiver<oneshot::Sender<()>>) {
+    fn run(mut self, queue: &mpsc::Receiver<Job>) {
         loop {
-            let told = stopping.recv_timeout(INTERVAL);
+            let told = queue.recv_timeout(INTERVAL);
             self.look();
-            if !matches!(told, Err(RecvTimeoutError::Timeout)) {
-                // Whoever waits for the end is answered by the drop of `told`.
-                return;
+            match told {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Job::NextKey(answer)) => drop(answer.send(self.keys.prepare(&mut self.shelf))),
+                Ok(Job::TakeNextKey(answer)) => drop(answer.send(self.take_next_key())),
+                // Whoever waits for the end is answered by the drop of the job.
+                Ok(Job::Stop { .. }) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// What is sealed so far, the record of the rotation with it, is signed once more by the key that goes, and then by the one that comes.
+    fn take_next_key(&mut self) -> Result<(), RotationError> {
+        self.keys.take_next()?;
+        if let Some((seal, _)) = &mut self.state {
+            seal.publish(&mut self.shelf, &self.keys.signer)?;
+        }
+        Ok(())
     }
 
     fn look(&mut self) {
@@ -195,7 +251,7 @@ impl<S: Shelf, L: LastWords> Worker<S, L> {
     fn seal(&mut self) -> Result<(), SealFailure> {
         let (mut seal, mut lines) = match self.state.take() {
             Some(state) => state,
-            None => (Seal::resume(&self.shelf, &self.signer)?, None),
+            None => (Seal::resume(&self.shelf, &self.keys)?, None),
         };
         let durable = self.shared.tally.durable();
         while seal.size() < durable {
@@ -218,7 +274,7 @@ impl<S: Shelf, L: LastWords> Worker<S, L> {
                 pushed?;
             }
             lines = Some(following);
-            seal.publish(&mut self.shelf, &self.signer)?;
+            seal.publish(&mut self.shelf, &self.keys.signer)?;
             self.size.send_replace(seal.size());
         }
         self.state = Some((seal, lines));

@@ -83,6 +83,7 @@ pub async fn house(
         clock.clone(),
     )?;
     let sealer = Sealer::start(&sealing, &journal)?;
+    sealer.end_rotation(&journal, &sealing).await.map_err(audit::SealError::from)?;
     let (index, why_anew) = LogIndex::open(&settings.data.join("log-index.db")).await?;
     if let Some(why) = why_anew {
         tracing::warn!("the index of the log could not be used ({why}) and is made anew from the log");

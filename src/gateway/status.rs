@@ -143,7 +143,7 @@ impl House {
                 ready: self.journal.is_ready(),
                 sequence: log.sequence,
                 sealed: *self.sealer.size().borrow(),
-                verifier_key: self.sealer.verifier_key().to_owned(),
+                verifier_key: self.sealer.verifier_key(),
                 last_sync: log.last_sync.map(|time| time.to_string()),
                 queued: log.queued,
                 free: self.space.free(),

@@ -222,6 +222,8 @@ pub enum Action {
     Recovered,
     /// An authority, or a rule by which certificates find their accounts, is trusted from now on.
     AuthorityTrusted,
+    /// The key that signs the log's heads was replaced.
+    LogKeyRotated,
     /// There was less room on the disk than the reserve (failed), or enough again (done).
     DiskSpace,
     /// Refusals of strangers past their quota, counted together per network and minute.

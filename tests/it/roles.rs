@@ -48,6 +48,7 @@ fn asks() -> Vec<Ask> {
         Ask::Certificate { serial: serial() },
         Ask::LockDown { app: Some("sites".to_owned()), minutes: 1 },
         Ask::LiftLockdown { app: None },
+        Ask::RotateLogKey,
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -83,6 +84,7 @@ fn kind(ask: &Ask) -> usize {
         Ask::Certificate { .. } => 24,
         Ask::LockDown { .. } => 25,
         Ask::LiftLockdown { .. } => 26,
+        Ask::RotateLogKey => 27,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `yumen audit`: reads the log as it lies on disk, whether the gateway is running or not. One file a verb.
 
+mod rotate_key;
 mod search;
 mod tail;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
+use super::control::Which;
 use crate::clock::{Clock, Time};
 
 #[derive(clap::Args)]
@@ -25,12 +27,18 @@ enum Verb {
     Tail(tail::Arguments),
     /// Find records with the index of the log, print them or export them
     Search(Box<search::Arguments>),
+    /// Replace the key that signs the log's heads, on record; auditors need the new verifier key then
+    RotateKey {
+        #[command(flatten)]
+        which: Which,
+    },
 }
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.verb {
         Verb::Tail(arguments) => tail::run(arguments),
         Verb::Search(arguments) => search::run(*arguments),
+        Verb::RotateKey { which } => rotate_key::run(&which),
     }
 }
 

@@ -1,12 +1,12 @@
 //! What the desk answers where it does not do what it was asked, in the words that a terminal shows.
 
 use crate::audit::NoRecord;
+use crate::audit::SealedError;
 use crate::auth::CodeError;
 use crate::crypto::NoRandomness;
 use crate::model::{AccountName, AccountState, PetitionState, Serial, TokenKind, TokenState};
 use crate::oath::Problem;
 use crate::pki::PkiError;
-use crate::audit::SealedError;
 use crate::store::{InviteError, LogIndexError, StoreError};
 
 use super::petitions::Proposed;

@@ -8,19 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::desk::Desk;
 use super::error::AdminError;
 use super::permission::{Actor, Change};
-use crate::audit::{Leaf, Sealed, SealedError};
+use crate::audit::{Leaf, Sealed, SealedError, Sealer};
+use crate::clock::Time;
 use crate::model::{Action, Entry, Event, LogCount, LogPage, LogQuery, LogRow, Record, Reference};
 use crate::store::{LogIndex, LogSpan};
-use crate::clock::Time;
 use crate::tlog::{self, Checkpoint, Hash, ProofError, SignedNote};
 
 /// The log as it can be read here.
 #[derive(Clone)]
 pub struct LogBooks {
-    pub sealed: Sealed,
+    pub sealer: Sealer,
     pub index: LogIndex,
-    /// What its heads are checked with.
-    pub verifier_key: String,
 }
 
 /// What somebody does with the log, as its record has it.
@@ -98,13 +96,8 @@ impl Desk {
     }
 
     /// What heads of the log are checked with.
-    pub fn log_key(&self, actor: &Actor) -> Result<&str, AdminError> {
-        Ok(&self.books(actor, Change::ReadLog)?.verifier_key)
-    }
-
-    /// Whether she may still read; for what goes on for a while.
-    pub fn may_read_log(&self, actor: &Actor) -> bool {
-        self.permit(actor, Change::ReadLog).is_ok()
+    pub fn log_key(&self, actor: &Actor) -> Result<String, AdminError> {
+        Ok(self.books(actor, Change::ReadLog)?.sealer.verifier_key())
     }
 
     pub async fn search_log(&self, actor: &Actor, asked: &Reference, query: &LogQuery) -> Result<LogFound, AdminError> {
@@ -117,7 +110,7 @@ impl Desk {
     pub async fn find_in_log(&self, actor: &Actor, query: &LogQuery) -> Result<LogFound, AdminError> {
         let books = self.books(actor, Change::ReadLog)?;
         let LogPage { rows, next, up_to } = books.index.search(query).await?;
-        let sealed = books.sealed.clone();
+        let sealed = books.sealer.sealed();
         blocking(move || found(&sealed, &rows, next, up_to)).await
     }
 
@@ -127,7 +120,7 @@ impl Desk {
         let app = span.app.clone();
         let query = LogQuery { app, from: span.from, to: span.to, ..LogQuery::default() };
         self.record_reading(actor, asked, LogReading::Charts, &query).await?;
-        let (index, sealed) = (&books.index, books.sealed.clone());
+        let (index, sealed) = (&books.index, books.sealer.sealed());
         let up_to = index.indexed_up_to().await?;
         Ok(LogFigures {
             by_hour: index.count_by_hour(span).await?,
@@ -142,7 +135,7 @@ impl Desk {
         let books = self.books(actor, Change::ReadLog)?;
         let event = Event::done(Action::LogRead).with("what", "record").with("number", sequence);
         self.journal.event(actor.sign(Event { reference: Some(asked.clone()), ..event })).await?;
-        let sealed = books.sealed.clone();
+        let sealed = books.sealer.sealed();
         let (leaf, proof, checkpoint, note) = blocking(move || proven(&sealed, sequence)).await?;
         let related = match leaf.entry().ok().and_then(|entry| reference_of(&entry)) {
             Some(reference) => self.related(books, &reference, sequence).await?,
@@ -156,14 +149,14 @@ impl Desk {
         let query = LogQuery { reference: Some(reference.clone()), limit: MOST, ..LogQuery::default() };
         let rows = books.index.search(&query).await?.rows;
         let sequences: BTreeSet<u64> = rows.iter().flat_map(|row| [Some(row.sequence), row.closed]).flatten().collect();
-        let sealed = books.sealed.clone();
+        let sealed = books.sealer.sealed();
         let leaves = blocking(move || leaves(&sealed, &sequences).map_err(AdminError::from)).await?;
         Ok(leaves.into_values().filter(|leaf| leaf.sequence != but).collect())
     }
 
     /// The newest head, for whoever exports a part of the log; asking for it is what an export begins with.
     pub async fn begin_log_export(&self, actor: &Actor, asked: &Reference, query: &LogQuery) -> Result<Checkpoint, AdminError> {
-        let sealed = self.books(actor, Change::ExportLog)?.sealed.clone();
+        let sealed = self.books(actor, Change::ExportLog)?.sealer.sealed();
         self.record_reading(actor, asked, LogReading::Export, query).await?;
         blocking(move || sealed.checkpoint()?.ok_or(AdminError::NoSuchRecord)).await
     }
@@ -175,17 +168,11 @@ impl Desk {
         self.journal.note(actor.sign(Event { reference: Some(asked.clone()), ..event }));
     }
 
-    pub async fn record_reading(
-        &self,
-        actor: &Actor,
-        asked: &Reference,
-        reading: LogReading,
-        query: &LogQuery,
-    ) -> Result<(), AdminError> {
+    pub async fn record_reading(&self, actor: &Actor, asked: &Reference, reading: LogReading, query: &LogQuery) -> Result<(), AdminError> {
         self.permit(actor, Change::ReadLog)?;
-        let event = asked_for(query).into_iter().fold(Event::done(Action::LogRead).with("what", reading.word()), |event, (name, value)| {
-            event.with(name, value)
-        });
+        let event = asked_for(query)
+            .into_iter()
+            .fold(Event::done(Action::LogRead).with("what", reading.word()), |event, (name, value)| event.with(name, value));
         Ok(self.journal.event(actor.sign(Event { reference: Some(asked.clone()), ..event })).await?)
     }
 

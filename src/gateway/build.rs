@@ -111,7 +111,7 @@ pub async fn house(
             .issuing_from(pki::IssuingFiles::new(&settings.data))
             .with_letters(letters)
             .closing(Arc::clone(&lockdown))
-            .reading(LogBooks { sealed: sealer.sealed(), index: index.clone(), verifier_key: sealer.verifier_key().to_owned() }),
+            .reading(LogBooks { sealer: sealer.clone(), index: index.clone() }),
     );
     desk.count_waiting(clock.now()).await;
     let declared = trust(settings);

@@ -30,6 +30,7 @@ const SESSIONS: &str = "/console/sessions";
 pub async fn home(asked: Asked) -> Answer {
     match actor(&asked) {
         Ok(actor) if asked.portal.desk.permit(&actor, Change::ReadAccounts).is_ok() => asked.redirect(LIST),
+        Ok(actor) if asked.portal.desk.permit(&actor, Change::ReadLog).is_ok() => asked.redirect(super::log::LIST),
         _ => Err(Refusal::NotFound.into()),
     }
 }

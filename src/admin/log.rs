@@ -108,8 +108,19 @@ impl Desk {
 
     /// The same for what was asked for and is on record already: what is new while somebody follows the log, the next part of an export.
     pub async fn find_in_log(&self, actor: &Actor, query: &LogQuery) -> Result<LogFound, AdminError> {
+        self.find_in_log_where(actor, query, |_| true).await
+    }
+
+    /// Of that, only what is wanted is read.
+    pub async fn find_in_log_where(
+        &self,
+        actor: &Actor,
+        query: &LogQuery,
+        is_wanted: impl Fn(&LogRow) -> bool,
+    ) -> Result<LogFound, AdminError> {
         let books = self.books(actor, Change::ReadLog)?;
-        let LogPage { rows, next, up_to } = books.index.search(query).await?;
+        let LogPage { mut rows, next, up_to } = books.index.search(query).await?;
+        rows.retain(is_wanted);
         let sealed = books.sealer.sealed();
         blocking(move || found(&sealed, &rows, next, up_to)).await
     }

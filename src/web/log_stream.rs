@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::admin::{Actor, AdminError, LogExport, LogReading};
 use crate::audit::Leaf;
-use crate::model::LogQuery;
+use crate::model::{LogQuery, LogRow};
 
 use super::call::{Answer, Asked};
 use super::console::{actor, refused};
@@ -52,14 +52,18 @@ pub async fn live(asked: Asked) -> Answer {
 async fn follow(asked: &Asked, actor: &Actor, query: &LogQuery, mut after: u64, sender: &mpsc::Sender<Piece>) {
     let Some(identity) = asked.visit.visitor.known() else { return };
     let (mut open, mut silent) = (BTreeSet::new(), 0_u32);
+    // What the page shows already may have been open when it was made.
+    let Ok(shown) = asked.portal.desk.find_in_log(actor, query).await else { return };
+    let shown = shown.records.iter().filter(|record| record.leaf.sequence <= after && is_access(&record.leaf));
+    open.extend(shown.map(|record| record.leaf.sequence));
     loop {
+        let is_new = |row: &LogRow| row.sequence > after || (row.closed.is_some() && open.contains(&row.sequence));
         // A failure ends it; the browser asks again, and is told.
-        let Ok(found) = asked.portal.desk.find_in_log(actor, query).await else { return };
-        let is_new = |sequence: u64, is_closed: bool| sequence > after || (is_closed && open.contains(&sequence));
-        let new: Vec<_> = found.records.iter().filter(|record| is_new(record.leaf.sequence, record.closed.is_some())).collect();
+        let Ok(found) = asked.portal.desk.find_in_log_where(actor, query, is_new).await else { return };
+        let new = &found.records;
         silent = if new.is_empty() { silent.saturating_add(1) } else { 0 };
         let text = if !new.is_empty() {
-            for record in &new {
+            for record in new {
                 let sequence = record.leaf.sequence;
                 let is_whole = record.closed.is_some() || !is_access(&record.leaf);
                 let _ = if is_whole { open.remove(&sequence) } else { open.insert(sequence) };

@@ -97,17 +97,20 @@ impl Desk {
 
     /// What heads of the log are checked with.
     pub fn log_key(&self, actor: &Actor) -> Result<String, AdminError> {
-        Ok(self.books(actor, Change::ReadLog)?.sealer.verifier_key())
+        self.permit(actor, Change::ReadLog)?;
+        Ok(self.log_books()?.sealer.verifier_key())
     }
 
     pub async fn search_log(&self, actor: &Actor, asked: &Reference, query: &LogQuery) -> Result<LogFound, AdminError> {
-        self.books(actor, Change::ReadLog)?;
+        self.permit(actor, Change::ReadLog)?;
+        self.log_books()?;
         self.record_reading(actor, asked, LogReading::Search, query).await?;
         self.find_in_log(actor, query).await
     }
 
     /// The same for what was asked for and is on record already: what is new while somebody follows the log, the next part of an export.
     pub async fn find_in_log(&self, actor: &Actor, query: &LogQuery) -> Result<LogFound, AdminError> {
+        self.permit(actor, Change::ReadLog)?;
         self.find_in_log_where(actor, query, |_| true).await
     }
 
@@ -118,7 +121,8 @@ impl Desk {
         query: &LogQuery,
         is_wanted: impl Fn(&LogRow) -> bool,
     ) -> Result<LogFound, AdminError> {
-        let books = self.books(actor, Change::ReadLog)?;
+        self.permit(actor, Change::ReadLog)?;
+        let books = self.log_books()?;
         let LogPage { mut rows, next, up_to } = books.index.search(query).await?;
         rows.retain(is_wanted);
         let sealed = books.sealer.sealed();
@@ -127,7 +131,8 @@ impl Desk {
 
     /// How much there was of what, as charts show it.
     pub async fn log_figures(&self, actor: &Actor, asked: &Reference, span: &LogSpan) -> Result<LogFigures, AdminError> {
-        let books = self.books(actor, Change::ReadLog)?;
+        self.permit(actor, Change::ReadLog)?;
+        let books = self.log_books()?;
         let app = span.app.clone();
         let query = LogQuery { app, from: span.from, to: span.to, ..LogQuery::default() };
         self.record_reading(actor, asked, LogReading::Charts, &query).await?;
@@ -143,7 +148,8 @@ impl Desk {
 
     /// One record, with the proof that it is in the tree of the newest head.
     pub async fn log_record(&self, actor: &Actor, asked: &Reference, sequence: u64) -> Result<ProvenRecord, AdminError> {
-        let books = self.books(actor, Change::ReadLog)?;
+        self.permit(actor, Change::ReadLog)?;
+        let books = self.log_books()?;
         let event = Event::done(Action::LogRead).with("what", "record").with("number", sequence);
         self.journal.event(actor.sign(Event { reference: Some(asked.clone()), ..event })).await?;
         let sealed = books.sealer.sealed();
@@ -167,16 +173,17 @@ impl Desk {
 
     /// The newest head, for whoever exports a part of the log; asking for it is what an export begins with.
     pub async fn begin_log_export(&self, actor: &Actor, asked: &Reference, query: &LogQuery) -> Result<Checkpoint, AdminError> {
-        let sealed = self.books(actor, Change::ExportLog)?.sealer.sealed();
+        self.permit(actor, Change::ExportLog)?;
+        let sealed = self.log_books()?.sealer.sealed();
         self.record_reading(actor, asked, LogReading::Export, query).await?;
         blocking(move || sealed.checkpoint()?.ok_or(AdminError::NoSuchRecord)).await
     }
 
-    /// How many records an export came to in the end.
-    pub fn note_log_export(&self, actor: &Actor, asked: &Reference, rows: u64, is_whole: bool) {
+    /// How many records an export came to in the end; also where whoever asked for it may do nothing any more.
+    pub fn note_log_export(&self, reader: &Actor, asked: &Reference, rows: u64, is_whole: bool) {
         let event = if is_whole { Event::done(Action::LogRead) } else { Event::failed(Action::LogRead) };
         let event = event.with("what", "exported").with("rows", rows);
-        self.journal.note(actor.sign(Event { reference: Some(asked.clone()), ..event }));
+        self.journal.note(reader.sign(Event { reference: Some(asked.clone()), ..event }));
     }
 
     pub async fn record_reading(&self, actor: &Actor, asked: &Reference, reading: LogReading, query: &LogQuery) -> Result<(), AdminError> {
@@ -187,8 +194,7 @@ impl Desk {
         Ok(self.journal.event(actor.sign(Event { reference: Some(asked.clone()), ..event })).await?)
     }
 
-    fn books(&self, actor: &Actor, change: Change) -> Result<&LogBooks, AdminError> {
-        self.permit(actor, change)?;
+    fn log_books(&self) -> Result<&LogBooks, AdminError> {
         self.books.as_ref().ok_or(AdminError::NoLog)
     }
 }

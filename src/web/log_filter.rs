@@ -104,8 +104,8 @@ mod tests {
         assert_eq!(query.decision, Some(LogDecision::Refused));
         assert_eq!(query.kind.map(LogKind::word).as_deref(), Some("sign-in"));
         assert_eq!((query.rule.as_deref(), query.text.as_deref(), query.before), (Some("not-found"), Some("ab"), Some(9)));
-        assert_eq!(query.from.unwrap().to_string(), "2026-11-22T00:00:00Z");
-        assert_eq!(query.to.unwrap().to_string(), "2026-11-22T16:00:00Z");
+        assert_eq!(query.from.unwrap().to_string(), "2026-11-22T00:00:00.000Z");
+        assert_eq!(query.to.unwrap().to_string(), "2026-11-22T16:00:00.000Z");
         assert_eq!(query.reference.unwrap().as_str(), "AAAAAAAAAAAAAAAA");
     }
 

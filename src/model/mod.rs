@@ -21,7 +21,7 @@ pub use account::{
 };
 pub use host::{Host, NotAHost};
 pub use inbound::{Inbound, Line};
-pub use log_query::{LogAccount, LogApp, LogCount, LogDecision, LogKind, LogPage, LogQuery, LogRow, parse_network, sortable};
+pub use log_query::{LogAccount, LogApp, LogCount, LogDecision, LogKind, LogPage, LogQuery, LogRow, parse_network};
 pub use name::{AccountName, NotAName, UnitName};
 pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};
 pub use path::{CanonicalPath, NotCanonical, PathAllowance};

@@ -49,6 +49,7 @@ fn asks() -> Vec<Ask> {
         Ask::LockDown { app: Some("sites".to_owned()), minutes: 1 },
         Ask::LiftLockdown { app: None },
         Ask::RotateLogKey,
+        Ask::LogRead { asked: "everything".to_owned() },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -85,6 +86,7 @@ fn kind(ask: &Ask) -> usize {
         Ask::LockDown { .. } => 25,
         Ask::LiftLockdown { .. } => 26,
         Ask::RotateLogKey => 27,
+        Ask::LogRead { .. } => 28,
     }
 }
 

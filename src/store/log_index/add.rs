@@ -102,12 +102,14 @@ impl Batch {
                 let status = terms::of_closed(closed);
                 self.words.push(status.clone());
                 match opened_here.get(&closed.reference).and_then(|opened| self.rows.get_mut(opened)) {
+                    // What is closed stays as it was closed first.
+                    Some(line) if line.closed.is_some() => {}
                     Some(line) => {
                         line.closed = Some(entry.sequence);
                         line.words.push(status);
                     }
                     None => {
-                        self.late.insert(random_of(&closed.reference), (entry.sequence, status));
+                        self.late.entry(random_of(&closed.reference)).or_insert((entry.sequence, status));
                     }
                 }
             }
@@ -171,7 +173,7 @@ impl Batch {
         let found = sqlx::query(
             "SELECT mentions.reference, entries.sequence, entries.at, entries.terms FROM json_each($1) AS asked
              CROSS JOIN mentions ON mentions.reference = unhex(asked.value) AND mentions.opened = 1
-             CROSS JOIN entries ON entries.sequence = mentions.sequence",
+             CROSS JOIN entries ON entries.sequence = mentions.sequence AND entries.closed IS NULL",
         )
         .bind(asked)
         .fetch_all(write)

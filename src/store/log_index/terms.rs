@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
+use data_encoding::HEXLOWER;
 use ipnet::IpNet;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::model::{Closed, Decision, Event, LogApp, LogDecision, LogKind, Opened, Outcome, Who, sortable};
+use crate::model::{Closed, Decision, Event, LogApp, LogDecision, LogKind, Opened, Outcome, Who};
 
 /// Under what a word counts. The numbers stand in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -134,8 +135,12 @@ pub(super) fn bounds(network: &IpNet) -> (String, String) {
     (hexadecimal(network.network()), hexadecimal(network.broadcast()))
 }
 
+/// The families stand apart, so that no network of IPv6 has addresses of IPv4.
 fn hexadecimal(address: IpAddr) -> String {
-    data_encoding::HEXLOWER.encode(&sortable(address.to_canonical()))
+    match address.to_canonical() {
+        IpAddr::V4(v4) => format!("4{}", HEXLOWER.encode(&v4.octets())),
+        IpAddr::V6(v6) => format!("6{}", HEXLOWER.encode(&v6.octets())),
+    }
 }
 
 /// What is the same in any case and width, and without control characters.
@@ -193,6 +198,15 @@ mod tests {
         let terms = [1, 127, 128, 300, 16_384, i64::from(u32::MAX), 1 << 40];
         assert_eq!(unpacked(&packed(&terms)), terms);
         assert_eq!(unpacked(&[]), [0_i64; 0]);
+    }
+
+    #[test]
+    fn addresses_sort_within_their_networks_and_apart_from_the_other_family() {
+        let of = |text: &str| address(text.parse().unwrap()).value;
+        assert!(of("9.0.0.1") < of("10.0.0.0") && of("10.255.0.0") < of("2001:db8::1"));
+        assert_eq!(of("::ffff:192.0.2.7"), of("192.0.2.7"));
+        let (first, last) = bounds(&"::/0".parse().unwrap());
+        assert!(of("192.0.2.7") < first && of("2001:db8::1") < last);
     }
 
     #[test]

@@ -186,7 +186,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn an_index_that_grew_is_the_one_that_is_made_anew(log in any_log(), sizes in proptest::collection::vec(1_usize..9, 1..5)) {

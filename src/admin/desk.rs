@@ -15,6 +15,7 @@ use crate::store::{AccountFilter, Store, StoreError, StoredKey};
 use super::certificates::Issuing;
 use super::error::AdminError;
 use super::letters::LetterSettings;
+use super::log::LogBooks;
 use super::permission::{Actor, Change, Permissions, Scope};
 use super::petitions::{Authority, Waiting};
 use super::proposal::Wish;
@@ -69,6 +70,8 @@ pub struct Desk {
     /// The gateway's own authority for certificates; where the desk has none, none can be issued.
     pub(super) issuing: Option<Issuing>,
     pub(super) lockdown: Arc<Lockdown>,
+    /// Where the desk has none, the log cannot be read there.
+    pub(super) books: Option<LogBooks>,
 }
 
 impl Desk {
@@ -86,6 +89,7 @@ impl Desk {
             letters: LetterSettings::default(),
             issuing: None,
             lockdown: Arc::default(),
+            books: None,
         }
     }
 

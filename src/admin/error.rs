@@ -1,12 +1,13 @@
 //! What the desk answers where it does not do what it was asked, in the words that a terminal shows.
 
 use crate::audit::NoRecord;
+use crate::audit::SealedError;
 use crate::auth::CodeError;
 use crate::crypto::NoRandomness;
 use crate::model::{AccountName, AccountState, PetitionState, Serial, TokenKind, TokenState};
 use crate::oath::Problem;
 use crate::pki::PkiError;
-use crate::store::{InviteError, StoreError};
+use crate::store::{InviteError, LogIndexError, StoreError};
 
 use super::petitions::Proposed;
 use super::roster::RowProblem;
@@ -109,6 +110,16 @@ pub enum AdminError {
     NoCertificateInForce(Serial),
     #[error("the config declares no such authority")]
     NoSuchAuthority,
+    #[error("the log cannot be read here")]
+    NoLog,
+    #[error("the log has no such record")]
+    NoSuchRecord,
+    #[error("the log is damaged: {0}; keep it as it is, and run `yumen audit verify`")]
+    LogDamaged(String),
+    #[error(transparent)]
+    LogIndex(#[from] LogIndexError),
+    #[error(transparent)]
+    Sealed(#[from] SealedError),
     #[error(transparent)]
     NoRecord(#[from] NoRecord),
     #[error(transparent)]

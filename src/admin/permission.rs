@@ -97,6 +97,8 @@ table! {
     TrustAuthority "propose that an authority for USB-KEYs is trusted": SecurityAdministrator;
     ImportPeople "import a list of people": SecurityAdministrator;
     MakeLetters "make enrolment letters": SecurityAdministrator;
+    ReadLog "read the log": Auditor;
+    ExportLog "export the log": Auditor;
     LockDown "close apps to everybody for an hour at most, and open them again (`yumen lockdown`)": SystemAdministrator Owner;
     RotateLogKey "replace the key that signs the log (`yumen audit rotate-key`)": SystemAdministrator Owner;
     ReadStatus "see how the gateway stands": SystemAdministrator Owner;

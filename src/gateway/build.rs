@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 
 use crate::access::{App, Lockdown};
-use crate::admin::{Desk, LetterSettings};
+use crate::admin::{Desk, LetterSettings, LogBooks};
 use crate::audit::{self, Journal, Quota, SealSettings, Sealer, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Make, Makes, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
@@ -111,7 +111,8 @@ pub async fn house(
         Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
             .issuing_from(pki::IssuingFiles::new(&settings.data))
             .with_letters(letters)
-            .closing(Arc::clone(&lockdown)),
+            .closing(Arc::clone(&lockdown))
+            .reading(LogBooks { sealer: sealer.clone(), index: index.clone() }),
     );
     desk.count_waiting(clock.now()).await;
     let declared = trust(settings);

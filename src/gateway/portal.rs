@@ -37,7 +37,7 @@ impl Worker {
         if inbound.is_unsafe() && inbound.sole(http::header::ORIGIN) != Some(map.portal.origin.as_str()) {
             return self.house.refuse(map, &facts, &visitor, Refusal::ForeignOrigin).await;
         }
-        let _pass = match self.portal_pass(&visitor, &facts, now) {
+        let pass = match self.portal_pass(&visitor, &facts, now) {
             Ok(pass) => pass,
             Err(refusal) => return self.house.refuse(map, &facts, &visitor, refusal).await,
         };
@@ -50,7 +50,7 @@ impl Worker {
         if inbound.is_unsafe() {
             self.serve_form(map, inbound, visitor, &facts).await
         } else {
-            self.serve_page(map, inbound, visitor, &facts).await
+            self.serve_page(map, inbound, visitor, &facts, pass).await
         }
     }
 
@@ -65,13 +65,22 @@ impl Worker {
     }
 
     /// A page changes nothing, so it may be made first: then its record says what was decided.
-    async fn serve_page(&self, map: &Map, inbound: Inbound, visitor: Visitor, facts: &Facts) -> Response<Body> {
-        match self.page(inbound, visitor.clone(), facts).await {
-            (Ok(response), _) => match self.house.open_as(urgency(facts, &visitor), facts, &visitor, Ok("portal")).await {
-                Ok(receipt) => self.deliver(map, facts, response, receipt, End::Complete).await,
-                Err(_) => self.house.answer(map, facts, Refusal::NoRecord, None),
-            },
-            (Err(refusal), _) => self.house.refuse(map, facts, &visitor, refusal).await,
+    async fn serve_page(&self, map: &Map, inbound: Inbound, visitor: Visitor, facts: &Facts, pass: Option<Pass>) -> Response<Body> {
+        let line = inbound.line.clone();
+        let page = match self.page(inbound, visitor.clone(), facts).await {
+            (Ok(page), _) => page,
+            (Err(refusal), _) => return self.house.refuse(map, facts, &visitor, refusal).await,
+        };
+        match (self.house.open_as(urgency(facts, &visitor), facts, &visitor, Ok("portal")).await, page, &visitor) {
+            (Ok(receipt), Page::Whole(response), _) => self.deliver(map, facts, response, receipt, End::Complete).await,
+            (Ok(Some(mut receipt)), Page::AsItComes(response), Visitor::Known(identity)) => {
+                if receipt.durable().await.is_err() {
+                    return self.house.answer(map, facts, Refusal::NoRecord, None);
+                }
+                let closing = Closing { receipt, status: response.status().as_u16(), bytes_up: 0, end: End::Complete };
+                response.map(|body| Body::as_it_comes(body, closing, identity, line, pass))
+            }
+            _ => self.house.answer(map, facts, Refusal::NoRecord, None),
         }
     }
 
@@ -108,15 +117,16 @@ impl Worker {
         map: &Map,
         facts: &Facts,
         visitor: &Visitor,
-        (made, bytes_up): (Result<Response<Bytes>, Refusal>, u64),
+        (made, bytes_up): (Result<Page, Refusal>, u64),
         receipt: Option<Receipt>,
     ) -> Response<Body> {
         match made {
-            Ok(response) => {
+            Ok(Page::Whole(response)) => {
                 let status = response.status().as_u16();
                 whole(response, receipt.map(|receipt| Closing { receipt, status, bytes_up, end: End::Complete }))
             }
-            Err(refusal) => {
+            made => {
+                let refusal = made.err().unwrap_or(Refusal::Broken { what: "a form was answered with a stream" });
                 if receipt.is_some() {
                     self.house.note_refused(facts, visitor, &refusal);
                 }
@@ -132,7 +142,7 @@ impl Worker {
     }
 
     /// What a page answers, and how many bytes of a form it was given.
-    async fn page(&self, mut inbound: Inbound, visitor: Visitor, facts: &Facts) -> (Result<Response<Bytes>, Refusal>, u64) {
+    async fn page(&self, mut inbound: Inbound, visitor: Visitor, facts: &Facts) -> (Result<Page, Refusal>, u64) {
         // Whoever is signed in has so many requests under way and no more; of all others together only the bytes are bounded.
         let network = Network::of(inbound.origin.address);
         let mut held = visitor.known().is_none().then(|| self.house.limits.body(network, self.house.clock.now()));
@@ -147,7 +157,7 @@ impl Worker {
         }
     }
 
-    async fn ask_pages(&self, inbound: Inbound, form: Bytes, visitor: Visitor, facts: &Facts) -> Result<Response<Bytes>, Refusal> {
+    async fn ask_pages(&self, inbound: Inbound, form: Bytes, visitor: Visitor, facts: &Facts) -> Result<Page, Refusal> {
         let mut request = Request::new(axum::body::Body::from(form));
         *request.method_mut() = inbound.method;
         // The path as it was judged and recorded is the path that is routed.
@@ -162,17 +172,26 @@ impl Worker {
         let pages = self.house.pages.router();
         let answer = self.house.back.spawn(async move {
             let response = pages.oneshot(request).await.unwrap_or_else(|never| match never {});
+            // A page that refuses leaves its looks to the one file that chooses them.
+            if let Some(refusal) = response.extensions().get::<Refusal>() {
+                return Err(refusal.clone());
+            }
+            if response.extensions().get::<web::AsItComes>().is_some() {
+                return Ok(Page::AsItComes(response));
+            }
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-            Response::from_parts(parts, bytes)
+            Ok(Page::Whole(Response::from_parts(parts, bytes)))
         });
-        let response = answer.await.map_err(|_| Refusal::Broken { what: "a page of the portal failed" })?;
-        match response.extensions().get::<Refusal>() {
-            // A page that refuses leaves its looks to the one file that chooses them.
-            Some(refusal) => Err(refusal.clone()),
-            None => Ok(response),
-        }
+        answer.await.unwrap_or(Err(Refusal::Broken { what: "a page of the portal failed" }))
     }
+}
+
+/// What the pages answered.
+enum Page {
+    Whole(Response<Bytes>),
+    /// Too long to be held, or without an end.
+    AsItComes(Response<axum::body::Body>),
 }
 
 /// Copied together as it comes, so that a body in tiny pieces takes no more memory than it counts for.

@@ -189,10 +189,13 @@ mod tests {
 
     #[test]
     fn every_key_that_exists_is_asked_for() {
+        // Asked for by the words of the log, which are no literals.
+        let of_words = ["log-kind-", "log-reason-", "log-detail-"];
         let sources = sources_of_views();
+        let is_literal = |text: &str| sources.iter().any(|(_, source)| source.contains(&format!("\"{text}\"")));
         for key in messages(Language::English).keys() {
-            let literal = format!("\"{key}\"");
-            assert!(sources.iter().any(|(_, source)| source.contains(&literal)), "nothing says {key}");
+            let asked = of_words.iter().find(|start| key.starts_with(*start)).copied().unwrap_or(key);
+            assert!(is_literal(asked), "nothing says {key}");
         }
     }
 

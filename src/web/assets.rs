@@ -49,6 +49,7 @@ const STYLE: &[&str] = &[
     include_str!("style/forms.css"),
     include_str!("style/key.css"),
     include_str!("style/tables.css"),
+    include_str!("style/log.css"),
     include_str!("style/print.css"),
 ];
 

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::sync::mpsc;
 use url::form_urlencoded;
 
 use crate::admin::When;
@@ -34,6 +36,10 @@ pub struct Visit {
     pub reference: Reference,
     pub language: Language,
 }
+
+/// Marks an answer whose body is to be passed on as it comes.
+#[derive(Clone, Copy, Debug)]
+pub struct AsItComes;
 
 /// Fields of a query or a form, as they were sent.
 #[derive(Debug, Default)]
@@ -245,6 +251,21 @@ impl Asked {
         let disposition = HeaderValue::from_str(&disposition).map_err(|_| Refusal::Broken { what: "a file's name" })?;
         let kind = HeaderValue::from_static(kind);
         let mut response = ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, disposition)], body).into_response();
+        self.finish(&mut response);
+        Ok(response)
+    }
+
+    /// What is made bit by bit, as long as somebody takes it. With a name it is a file to keep.
+    pub fn stream(&self, kind: &'static str, name: Option<&str>, pieces: mpsc::Receiver<Result<Bytes, std::io::Error>>) -> Answer {
+        let pieces = futures_util::stream::unfold(pieces, async |mut pieces| pieces.recv().await.map(|piece| (piece, pieces)));
+        let mut response = axum::body::Body::from_stream(pieces).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        if let Some(name) = name {
+            let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
+            let disposition = disposition.map_err(|_| Refusal::Broken { what: "a file's name" })?;
+            response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+        }
+        response.extensions_mut().insert(AsItComes);
         self.finish(&mut response);
         Ok(response)
     }

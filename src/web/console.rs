@@ -30,6 +30,7 @@ const SESSIONS: &str = "/console/sessions";
 pub async fn home(asked: Asked) -> Answer {
     match actor(&asked) {
         Ok(actor) if asked.portal.desk.permit(&actor, Change::ReadAccounts).is_ok() => asked.redirect(LIST),
+        Ok(actor) if asked.portal.desk.permit(&actor, Change::ReadLog).is_ok() => asked.redirect(super::log::LIST),
         _ => Err(Refusal::NotFound.into()),
     }
 }
@@ -306,7 +307,7 @@ pub(super) fn refused(error: AdminError) -> Refused {
         AdminError::NotFromHere => Refusal::NotAllowed { rule: error.to_string() },
         // It takes another one: whoever asked goes on to where she proposes it.
         AdminError::Proposed(proposed) => return Refused::Elsewhere(format!("/console/changes/{}", proposed.id)),
-        AdminError::NoSuchAccount | AdminError::NoSuchToken(_) | AdminError::NoSuchPetition => Refusal::NotFound,
+        AdminError::NoSuchAccount | AdminError::NoSuchToken(_) | AdminError::NoSuchPetition | AdminError::NoSuchRecord => Refusal::NotFound,
         AdminError::NoRecord(_) => Refusal::NoRecord,
         AdminError::Unrecorded => Refusal::DoneUnrecorded,
         error => {

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const TOKENS: &str = include_str!("style/tokens.css");
 const PRINT: &str = include_str!("style/print.css");
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     include_str!("style/type.css"),
     include_str!("style/frame.css"),
     include_str!("style/blocks.css"),
     include_str!("style/forms.css"),
     include_str!("style/key.css"),
     include_str!("style/tables.css"),
+    include_str!("style/log.css"),
 ];
 
 /// What the media queries of the tokens ask for, from the first rule to the one that goes furthest.

@@ -18,6 +18,10 @@ mod kept;
 mod keys;
 mod language;
 mod letter;
+mod log;
+mod log_filter;
+mod log_rows;
+mod log_stream;
 mod own;
 mod own_tokens;
 mod people;
@@ -41,7 +45,7 @@ use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 use http::{HeaderMap, HeaderValue, header};
 
-pub use call::{Fields, Visit};
+pub use call::{AsItComes, Fields, Visit};
 pub use files::asset_answer;
 pub use kept::{KeptPage, KeptPageState, form_kept_page, kept_page};
 pub use language::LANGUAGE_COOKIE;
@@ -169,6 +173,12 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/changes/{id}/{step}", get(changes::of_step))
         .route("/console/changes/{id}/{step}/usb-key", get(changes::of_step))
         .route("/console/changes/{id}/{step}/usb-key/finish", get(usb_key_proof::petition_finish))
+        .route("/console/log", get(log::page))
+        .route("/console/log/live", get(log_stream::live))
+        .route("/console/log/charts", get(log::charts))
+        .route("/console/log/export.csv", get(log_stream::csv))
+        .route("/console/log/export.jsonl", get(log_stream::json_lines))
+        .route("/console/log/{sequence}", get(log::record))
         .route("/recover", get(recover::page))
         .route("/recover/open", get(recover::page))
         .route("/recover/password", get(recover::password_page))
@@ -275,6 +285,12 @@ impl Portal {
             utc if utc == "UTC+00:00" => "UTC".to_owned(),
             away => away,
         }
+    }
+
+    /// As [`Portal::moment`], to the second.
+    fn instant(&self, time: Time) -> Moment {
+        let zoned = time.timestamp().to_zoned(self.zone.clone());
+        Moment { shown: zoned.strftime("%Y-%m-%d %H:%M:%S").to_string(), iso: time.to_string() }
     }
 
     fn moment(&self, time: Time) -> Moment {

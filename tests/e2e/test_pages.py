@@ -303,6 +303,37 @@ def test_the_pages_of_the_inventory(house, chief, shots, language, direction):
 
 
 @WORDS
+def test_the_pages_of_an_auditor(house, town, shots, language, direction):
+    desk = house.hands("audit")
+    browser = desk.browser
+    see = eyes(house, browser, shots, language, direction)
+    auditor = house.person(role="auditor", unit="审计局", place="audit", name=f"log.{language.lower()}")
+    with asking_for(browser, language):
+        desk.sign_in(auditor, house.url("portal", "/console/log"))
+        browser.see("table#log")
+        see.look("console-log")
+        see.in_forced_colours("console-log")
+        see.on_paper("console-log", "table#log")
+        browser.click("a#older")
+        browser.see("a#newest")
+        see.look("console-log-older")
+        browser.open(house.url("portal", "/console/log?account=nobody")).see("#no-records")
+        see.look("console-log-none")
+        browser.open(house.url("portal", "/console/log?address=x&from=y&kind=z")).see("#log-wrong")
+        see.look("console-log-wrong")
+        browser.open(house.url("portal", "/console/log/2")).see("#proof")
+        see.look("console-log-record")
+        see.on_paper("console-log-record", "#raw", "#note")
+        browser.open(house.url("portal", "/console/log/charts")).see("svg#chart")
+        browser.click("#figures-open")
+        see.look("console-log-charts")
+        see.in_forced_colours("console-log-charts")
+        see.on_paper("console-log-charts", "svg#chart", "table#apps")
+    assert len(see.seen) == len(set(see.seen)) == 6
+    see.tell("auditor")
+
+
+@WORDS
 def test_the_pages_of_terminals_and_of_a_units_manager(house, chief, shots, language, direction):
     office = house.hands("office")
     browser = office.browser

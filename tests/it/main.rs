@@ -28,6 +28,7 @@ mod kept_forms;
 mod kept_unsent;
 mod lockdown;
 mod log;
+mod log_pages;
 mod logs;
 mod makes;
 mod memory;

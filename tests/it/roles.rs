@@ -188,6 +188,10 @@ async fn every_page_of_the_console_is_for_the_role_that_the_table_names_and_for_
         for path in &pages {
             assert_eq!(open(browser, path).await, if may { StatusCode::OK } else { StatusCode::FORBIDDEN }, "{role} {path}");
         }
+        for path in ["/console/log", "/console/log/charts", "/console/log/1", "/console/log/export.csv", "/console/log/export.jsonl"] {
+            let expected = if *role == Role::Auditor { StatusCode::OK } else { StatusCode::FORBIDDEN };
+            assert_eq!(open(browser, path).await, expected, "{role} {path}");
+        }
         let page = browser.open(&format!("https://{PORTAL}/sessions")).await;
         for form in &forms {
             let status =

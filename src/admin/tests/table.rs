@@ -177,6 +177,8 @@ fn no_function_of_the_desk_is_without_its_line() {
         "declare_trust",
         "trust_has_changed",
         "ask_trust_again",
+        "reading",
+        "note_log_export",
     ];
     // Each asks in another function of the desk, before it does anything.
     const BY_ANOTHER: &[(&str, &str)] = &[("invite", "self.may_invite(actor"), ("open_terminal", "self.terminal_request(actor")];

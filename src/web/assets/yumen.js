@@ -1,5 +1,5 @@
 // The one script of the gateway's pages: it speaks with security keys, opens enrolment links, filters the portal as one types,
-// reads files into fields, copies and prints. Every page but those two is whole without it.
+// follows the log, reads files into fields, copies and prints. Every page but those two is whole without it.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -194,6 +194,39 @@
     });
   };
 
+  // The log as it grows: rows come ready from the gateway, and an access that has ended takes the place of the one that was open.
+  const followLog = (notice) => {
+    const most = 300;
+    const rows = byId("log-rows");
+    const source = new EventSource(notice.dataset.live);
+    source.addEventListener("rows", (event) => {
+      const made = document.createElement("template");
+      made.innerHTML = event.data;
+      for (const row of Array.from(made.content.children).reverse()) {
+        const known = byId(row.id);
+        if (known) {
+          known.replaceWith(row);
+        } else {
+          rows.prepend(row);
+        }
+      }
+      while (rows.children.length > most) {
+        rows.lastElementChild.remove();
+      }
+    });
+    source.addEventListener("reach", (event) => {
+      byId("log-reach").textContent = event.data;
+    });
+    // A browser tries again by itself, unless the answer was no: then the session is over.
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED) {
+        notice.firstElementChild.textContent = notice.dataset.over;
+        notice.dataset.state = "over";
+      }
+    });
+    window.addEventListener("pagehide", () => source.close());
+  };
+
   const webauthn = byId("webauthn");
   if (webauthn) {
     askKey(webauthn, byId("use-key"), byId("webauthn-status"));
@@ -235,6 +268,10 @@
   // Browsers bring the line with the caret into sight, but not the whole of a field with many.
   for (const field of document.querySelectorAll("textarea")) {
     field.addEventListener("focus", () => field.scrollIntoView({ block: "nearest" }));
+  }
+  const live = document.querySelector("[data-live]");
+  if (live) {
+    followLog(live);
   }
   for (const button of document.querySelectorAll("[data-prints]")) {
     button.addEventListener("click", () => window.print());

@@ -37,6 +37,7 @@ pub fn icon(name: &str) -> String {
             r#"<path d="M7 9V4h10v5M7 17H4.5A1.5 1.5 0 0 1 3 15.5v-5A1.5 1.5 0 0 1 4.5 9h15a1.5 1.5 0 0 1 1.5 1.5v5a1.5 1.5 0 0 1-1.5 1.5H17"/><path d="M7 14h10v6H7z"/>"#,
         ),
         "record" => (true, r#"<path d="M6 3.5h8.5L19 8v12.5H6zM14 3.5V8.5h5M9 13h7M9 16.5h5"/>"#),
+        "chart" => (true, r#"<path d="M4 4v16h16M8.5 16v-5M13 16V7M17.5 16v-3"/>"#),
         "plus" => (false, r#"<path d="M12 5v14M5 12h14"/>"#),
         _ => return String::new(),
     };

@@ -79,13 +79,32 @@ fn tokens(language: Language, wanted: &str) -> String {
     view.render().unwrap()
 }
 
+fn log(language: Language) -> String {
+    let typed = Typed { key: "信息公开目录 2026", ..OFFICIAL };
+    let rows = (0..40).map(|number| log_samples::row(typed, 1_000_000 + number)).collect();
+    let frame = frame(language, "/console/log").signed_in(OFFICIAL.name, Role::Auditor);
+    log_samples::log(frame, typed, log_samples::form(&[], &[]), rows).render().unwrap()
+}
+
+fn charts(language: Language) -> String {
+    let frame = frame(language, "/console/log/charts").signed_in(OFFICIAL.name, Role::Auditor);
+    let mut view = log_samples::charts(frame, OFFICIAL, ChartSpan::Week, 1_234);
+    view.by_app = vec![view.by_app[0].clone(); 40];
+    view.by_reason = vec![view.by_reason[0].clone(); 40];
+    view.render().unwrap()
+}
+
 #[test]
 fn a_page_of_a_long_list_weighs_less_than_100_kb_with_all_that_it_asks_for() {
     let assets: usize = ["style.css", "yumen.js", "favicon.svg"].iter().map(|name| asset(name, None).unwrap().body.len()).sum();
     for language in Language::ALL {
-        for (list, page) in
-            [("accounts", accounts(*language, "2")), ("sessions", sessions(*language, "2")), ("tokens", tokens(*language, "2"))]
-        {
+        for (list, page) in [
+            ("accounts", accounts(*language, "2")),
+            ("sessions", sessions(*language, "2")),
+            ("tokens", tokens(*language, "2")),
+            ("log", log(*language)),
+            ("charts", charts(*language)),
+        ] {
             let whole = page.len() + assets;
             assert!(whole < 100_000, "{list} in {language:?}: {whole}, of which {} are the page", page.len());
         }

@@ -10,6 +10,12 @@ mod error;
 mod icon;
 mod keys;
 mod letters;
+mod log;
+mod log_charts;
+mod log_record;
+#[cfg(test)]
+mod log_samples;
+mod log_words;
 #[cfg(test)]
 mod long_lists;
 mod paging;
@@ -46,6 +52,9 @@ pub use keys::{
     ProvePurpose, WhyOver,
 };
 pub use letters::{LETTERS_END, LetterFacts, LetterPage, LettersHead};
+pub use log::{LogDone, LogExports, LogField, LogForm, LogReachLine, LogReachView, LogRow, LogRowsView, LogVerdict, LogView, LogWho};
+pub use log_charts::{ChartBar, ChartOf, ChartSpan, LogChartsView};
+pub use log_record::{LogProof, LogRecordView, RecordFacts, RelatedRow};
 pub use paging::Paging;
 pub use people::{EnrolLetterView, LettersView, PeopleImportView, PeopleLooked, PersonProblem};
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};
@@ -227,6 +236,10 @@ impl Frame {
         self.assets == AssetPrefix::Portal
     }
 
+    fn is_auditors(&self) -> bool {
+        self.signed_in.as_ref().is_some_and(|person| person.role == Role::Auditor)
+    }
+
     fn is_at(&self, path: &str) -> bool {
         self.path.split('?').next() == Some(path)
     }
@@ -297,8 +310,13 @@ pub fn name_in(names: &Names, language: Language) -> &str {
 }
 
 impl SignedIn {
-    fn has_console(&self) -> bool {
-        self.role == Role::SecurityAdministrator
+    /// Where her console begins, if she has one.
+    fn console(&self) -> Option<&'static str> {
+        match self.role {
+            Role::SecurityAdministrator => Some("/console/accounts"),
+            Role::Auditor => Some("/console/log"),
+            Role::SystemAdministrator | Role::Member => None,
+        }
     }
 }
 

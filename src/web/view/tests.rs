@@ -133,6 +133,11 @@ fn what_people_typed_is_shown_and_never_obeyed() {
         "console-change-confirm",
         "recover-present",
         "console-confirm-disable",
+        "console-log",
+        "console-log-wrong",
+        "console-log-record",
+        "console-log-record-event",
+        "console-log-charts",
         "console-confirm-end-session",
         "error-app-host",
     ];
@@ -250,11 +255,14 @@ fn a_page_on_an_apps_host_asks_only_for_what_is_served_there() {
 }
 
 #[test]
-fn the_console_is_offered_to_security_administrators_alone() {
+fn a_console_is_offered_to_those_who_have_one_and_each_has_her_own() {
     for role in Role::ALL {
         let frame = Frame::portal(Language::English, "/", String::new()).signed_in("alice", *role);
         let page = PortalView { frame, apps: vec![], has_apps: false, search: String::new() }.render().unwrap();
-        assert_eq!(page.contains("to-console"), *role == Role::SecurityAdministrator, "{role}");
+        let begins = |at: &str| page.contains(&format!("<a id=\"to-console\" href=\"{at}\""));
+        assert_eq!(begins("/console/accounts"), *role == Role::SecurityAdministrator, "{role}");
+        assert_eq!(begins("/console/log"), *role == Role::Auditor, "{role}");
+        assert_eq!(page.contains("to-console"), begins("/console/accounts") || begins("/console/log"), "{role}");
     }
 }
 

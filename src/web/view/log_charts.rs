@@ -176,7 +176,7 @@ impl LogChartsView {
 
     fn path(&self, of: fn(&ChartBar) -> u64, most: u64, height: u64, sign: char) -> String {
         let count = u64::try_from(self.bars.len()).unwrap_or(1).max(1);
-        let step = WIDTH / count;
+        let step = WIDTH.checked_div(count).unwrap_or(WIDTH);
         let (wide, mut path) = (step.saturating_sub(1).max(1), String::new());
         for (number, bar) in (0_u64..).zip(&self.bars).filter(|(_, bar)| of(bar) > 0) {
             // What is there at all can be seen.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::desk::Desk;
 use super::error::AdminError;
 use super::permission::{Actor, Change};
-use crate::audit::{Leaf, Sealed, SealedError, Sealer};
+use crate::audit::{self, Leaf, ProveError, Sealed, SealedError, Sealer};
 use crate::clock::Time;
 use crate::model::{Action, Entry, Event, LogCount, LogPage, LogQuery, LogRow, Record, Reference};
 use crate::store::{LogIndex, LogSpan};
@@ -159,6 +159,20 @@ impl Desk {
             None => Vec::new(),
         };
         Ok(ProvenRecord { leaf, proof, checkpoint, note, related })
+    }
+
+    /// The same as a file, for whoever checks it elsewhere (`yumen audit verify-proof`).
+    pub async fn log_proof(&self, actor: &Actor, asked: &Reference, sequence: u64) -> Result<String, AdminError> {
+        self.permit(actor, Change::ReadLog)?;
+        let sealed = self.log_books()?.sealer.sealed();
+        let event = Event::done(Action::LogRead).with("what", "proof").with("number", sequence);
+        self.journal.event(actor.sign(Event { reference: Some(asked.clone()), ..event })).await?;
+        let proof = move || match audit::prove(&sealed, sequence) {
+            Ok(proof) => Ok(proof.to_string()),
+            Err(ProveError::NoRecord { .. } | ProveError::NothingSealed) => Err(AdminError::NoSuchRecord),
+            Err(error) => Err(AdminError::LogDamaged(error.to_string())),
+        };
+        blocking(proof).await
     }
 
     async fn related(&self, books: &LogBooks, reference: &Reference, but: u64) -> Result<Vec<Leaf>, AdminError> {

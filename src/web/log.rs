@@ -129,6 +129,14 @@ pub async fn record(Path(sequence): Path<String>, asked: Asked) -> Answer {
     asked.show(&view)
 }
 
+pub async fn proof(Path(sequence): Path<String>, asked: Asked) -> Answer {
+    let actor = actor(&asked)?;
+    asked.portal.desk.permit(&actor, Change::ReadLog).map_err(refused)?;
+    let sequence: u64 = sequence.parse().map_err(|_| Refusal::NotFound)?;
+    let proof = asked.portal.desk.log_proof(&actor, &asked.visit.reference, sequence).await.map_err(refused)?;
+    asked.attach(&format!("{sequence}.tlog-proof"), "application/octet-stream", proof.into_bytes())
+}
+
 pub async fn charts(asked: Asked) -> Answer {
     let actor = actor(&asked)?;
     let span = ChartSpan::parse(asked.query.text("span"));

@@ -179,6 +179,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/log/export.csv", get(log_stream::csv))
         .route("/console/log/export.jsonl", get(log_stream::json_lines))
         .route("/console/log/{sequence}", get(log::record))
+        .route("/console/log/{sequence}/proof", get(log::proof))
         .route("/recover", get(recover::page))
         .route("/recover/open", get(recover::page))
         .route("/recover/password", get(recover::password_page))

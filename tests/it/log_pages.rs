@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 use yumen::model::{Action, End, Event, Outcome, Record, Role};
-use yumen::tlog::{Checkpoint, Hash, SignedNote, Verifier, check_inclusion};
+use yumen::tlog::{Checkpoint, Hash, ProofFile, SignedNote, Verifier, check_inclusion};
 
 use crate::browser::{Browser, Reply};
 use crate::house::{House, LEDGER, PORTAL, SITES};
@@ -174,6 +174,12 @@ async fn a_record_is_shown_as_it_was_hashed_and_its_proof_convinces_whoever_has_
     assert_eq!((head.size.to_string(), head.root.to_string()), (within(&page, "size"), within(&page, "root")));
     let proof: Vec<Hash> = within(&page, "hashes").split_whitespace().map(|hash| Hash::parse_base64(hash).unwrap()).collect();
     check_inclusion(&proof, closed - 1, leaf, head.size, head.root).unwrap();
+    let file = open(&mut zhao, &format!("/console/log/{closed}/proof")).await;
+    assert_eq!(file.status, 200);
+    let file = ProofFile::parse(&file.text()).unwrap();
+    assert!(file.check(&Verifier::parse(&key).unwrap()).is_ok());
+    assert_eq!(file.record, json.as_bytes());
+    assert_eq!(open(&mut zhao, "/console/log/99999999/proof").await.status, 404);
     // Its other half, and what happened on its way, stand beside it.
     let related: Vec<u64> = log
         .iter()

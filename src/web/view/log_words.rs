@@ -72,6 +72,7 @@ pub(super) const ACTIONS: &[Action] = &[
     Action::LogKeyRotated,
     Action::LogRepaired,
     Action::DiskSpace,
+    Action::LogFull,
     Action::ConfigReloaded,
     Action::ConfigRefused,
     Action::Start,

@@ -22,10 +22,22 @@ pub enum LogKeyError {
     Gone { path: PathBuf },
 }
 
-/// Reads the key, or makes one for a log that begins: `host` names the gateway in the log's origin.
+/// Reads the key, or makes one for a log that begins: `host` names the gateway in the log's origin. A key that is there though its log is not
+/// is put aside: it may have signed another one, and two logs of one key would be two histories of one name.
 pub(super) fn open(path: &Path, host: &str, has_signed: bool) -> Result<Signer, LogKeyError> {
     let failed = |source| LogKeyError::File { path: path.to_owned(), source };
     let wrong = |why| LogKeyError::Wrong { path: path.to_owned(), why };
+    if !has_signed && path.exists() {
+        let aside = path.with_extension(format!(
+            "key.{}",
+            BASE32_NOPAD.encode(&crypto::random::<5>().map_err(|why| wrong(why.into()))?).to_lowercase()
+        ));
+        tracing::warn!(
+            "there is a key of a log and no log: it was put aside as {}, and a new log begins with a key of its own",
+            aside.display()
+        );
+        replace(path, &aside).map_err(failed)?;
+    }
     match fs::read_to_string(path) {
         Ok(text) => {
             let mode = fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;

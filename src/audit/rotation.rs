@@ -50,8 +50,8 @@ pub struct Rotation {
 pub(super) struct Keys {
     pub(super) path: PathBuf,
     pub(super) signer: Signer,
-    /// The one that it followed, which may have signed the newest head.
-    pub(super) former: Option<Verifier>,
+    /// Those that it followed, of which one may have signed the newest head.
+    pub(super) former: Vec<Verifier>,
     pub(super) shown: Arc<Mutex<String>>,
 }
 
@@ -85,12 +85,16 @@ impl Rotation {
 impl Keys {
     pub(super) fn new(path: &Path, signer: Signer, rotations: &[Rotation]) -> Self {
         let key = signer.verifier().to_string();
-        let former = rotations.last().filter(|rotation| rotation.new == key).and_then(|rotation| Verifier::parse(&rotation.old).ok());
+        let leads_here = rotations.last().is_some_and(|rotation| rotation.new == key);
+        let former = rotations.iter().filter(|_| leads_here).filter_map(|rotation| Verifier::parse(&rotation.old).ok()).collect();
         Self { path: path.to_owned(), signer, former, shown: Arc::new(Mutex::new(key)) }
     }
 
-    /// Makes the next key and publishes the note that names it.
+    /// Makes the next key and publishes the note that names it, unless that was done and only its record is missing.
     pub(super) fn prepare<S: Shelf>(&self, shelf: &mut S) -> Result<Rotation, RotationError> {
+        if let Some(begun) = self.begun(shelf)? {
+            return Ok(begun);
+        }
         let next = Signer::generate(self.signer.verifier().name())?;
         log_key::write(&next_to(&self.path), &next)?;
         let rotation = Rotation { old: self.signer.verifier().to_string(), new: next.verifier().to_string() };
@@ -105,11 +109,24 @@ impl Keys {
         Ok(rotation)
     }
 
+    /// The rotation whose note stands already.
+    fn begun<S: Shelf>(&self, shelf: &S) -> Result<Option<Rotation>, RotationError> {
+        let notes = match shelf.read(ROTATIONS) {
+            Ok(notes) => notes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let last = str::from_utf8(&notes).ok().and_then(parse).ok_or_else(|| RotationError::Damaged(ROTATIONS.into()))?.pop();
+        let Some(last) = last.filter(|last| last.old == self.signer.verifier().to_string()) else { return Ok(None) };
+        let next = Signer::parse(&fs::read_to_string(next_to(&self.path))?)?;
+        Ok((next.verifier().to_string() == last.new).then_some(last))
+    }
+
     pub(super) fn take_next(&mut self) -> Result<(), RotationError> {
         let next = Signer::parse(&fs::read_to_string(next_to(&self.path))?)?;
         log_key::replace(&next_to(&self.path), &self.path)?;
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = next.verifier().to_string();
-        self.former = Some(self.signer.verifier().clone());
+        self.former.push(self.signer.verifier().clone());
         self.signer = next;
         Ok(())
     }

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::rotation::Keys;
-use super::sealed::CHECKPOINT;
+use super::sealed::{CHECKPOINT, TILES};
 use super::shelf::{PublishError, Shelf, is_much};
 use crate::tlog::{Checkpoint, Frontier, Hash, SignedNote, Signer, Tile, bundle, entry_path, unbundle};
 
@@ -50,13 +50,14 @@ impl Seal {
     pub(super) fn resume<S: Shelf>(shelf: &S, keys: &Keys) -> Result<Self, SealFailure> {
         let Some(note) = read(shelf, CHECKPOINT)? else {
             // The head of the empty tree was published before there was any tile.
-            return if shelf.exists("tile") { Err(SealFailure::NoCheckpoint) } else { Ok(Self::default()) };
+            return if shelf.exists(TILES) { Err(SealFailure::NoCheckpoint) } else { Ok(Self::default()) };
         };
         let checkpoint = checkpoint(&note, keys).ok_or_else(|| SealFailure::NotOurs { key: keys.signer.verifier().to_string() })?;
         let size = checkpoint.size;
         let mut failed = None;
-        let frontier = Frontier::resume(size, |tile| match read(shelf, &tile.to_string()) {
-            Ok(bytes) => bytes,
+        // A copy may hold a head that is older than its tiles: what has become full holds what it held, and more.
+        let frontier = Frontier::resume(size, |tile| match read_either(shelf, &tile.to_string(), &tile.full().to_string()) {
+            Ok(bytes) => bytes.map(|bytes| first_hashes(bytes, tile.width)),
             Err(failure) => {
                 failed = Some(failure);
                 None
@@ -66,17 +67,22 @@ impl Seal {
             return Err(failure);
         }
         let damaged = |path: &str| SealFailure::Damaged { path: path.to_owned(), size };
-        let frontier = frontier.filter(|frontier| frontier.root() == checkpoint.root).ok_or_else(|| damaged("tile"))?;
+        let frontier = frontier.filter(|frontier| frontier.root() == checkpoint.root).ok_or_else(|| damaged(TILES))?;
         let entries = match Tile::partial(0, size) {
             None => Vec::new(),
             Some(tile) => {
                 let path = entry_path(&tile);
-                let bytes = read(shelf, &path)?.ok_or_else(|| damaged(&path))?;
-                let hashes: Vec<u8> = unbundle(&bytes).map_err(|_| damaged(&path))?.iter().flat_map(|entry| Hash::leaf(entry).0).collect();
+                let bytes = read_either(shelf, &path, &entry_path(&tile.full()))?.ok_or_else(|| damaged(&path))?;
+                let width = usize::try_from(tile.width).unwrap_or(usize::MAX);
+                let (mut kept, mut hashes) = (Vec::new(), Vec::new());
+                for entry in unbundle(&bytes).map_err(|_| damaged(&path))?.into_iter().take(width) {
+                    bundle(&mut kept, entry).map_err(|_| damaged(&path))?;
+                    hashes.extend(Hash::leaf(entry).0);
+                }
                 if frontier.partial().first().is_none_or(|partial| partial.bytes != hashes) {
                     return Err(damaged(&path));
                 }
-                bytes
+                kept
             }
         };
         Ok(Self { frontier, entries, replaced: Vec::new(), unsynced: 0, published: size })
@@ -157,7 +163,7 @@ fn checkpoint(note: &[u8], keys: &Keys) -> Option<Checkpoint> {
     let note = SignedNote::parse(str::from_utf8(note).ok()?).ok()?;
     let checkpoint = Checkpoint::parse(&note.text).ok()?;
     let key = keys.signer.verifier();
-    let is_ours = [Some(key), keys.former.as_ref()].into_iter().flatten().any(|key| key.has_signed(&note));
+    let is_ours = std::iter::once(key).chain(&keys.former).any(|key| key.has_signed(&note));
     (is_ours && checkpoint.origin == key.name()).then_some(checkpoint)
 }
 
@@ -167,4 +173,16 @@ fn read<S: Shelf>(shelf: &S, path: &str) -> Result<Option<Vec<u8>>, SealFailure>
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(SealFailure::Read { path: path.to_owned(), source }),
     }
+}
+
+fn read_either<S: Shelf>(shelf: &S, path: &str, other: &str) -> Result<Option<Vec<u8>>, SealFailure> {
+    match read(shelf, path)? {
+        Some(bytes) => Ok(Some(bytes)),
+        None => read(shelf, other),
+    }
+}
+
+fn first_hashes(mut bytes: Vec<u8>, width: u64) -> Vec<u8> {
+    bytes.truncate(usize::try_from(width.saturating_mul(32)).unwrap_or(usize::MAX));
+    bytes
 }

@@ -12,6 +12,7 @@ use crate::tlog::{self, BundleError, Checkpoint, Hash, SignedNote, Tile, Tiles, 
 
 /// Where the newest signed head of the tree stands.
 pub(super) const CHECKPOINT: &str = "checkpoint";
+pub(super) const TILES: &str = "tile";
 
 /// A log that was sealed, by the directory that holds it; cheap to clone. Its functions block while they read.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use super::lines::Lines;
 use super::log_key::{self, LogKeyError};
 use super::rotation::{Keys, Rotation, RotationError};
 use super::seal::{Seal, SealFailure};
-use super::sealed::Sealed;
+use super::sealed::{Sealed, TILES};
 use super::shelf::{RealShelf, Shelf};
 use super::writer::{EndTheProcess, LastWords, Shared};
 use super::{Journal, sealed};
@@ -102,6 +102,9 @@ impl Sealer {
     fn on<S: Shelf>(mut shelf: S, settings: &SealSettings, journal: &Journal, last_words: impl LastWords) -> Result<Self, SealError> {
         let sealed = Sealed::new(&settings.directory);
         let checkpoint = sealed.checkpoint()?;
+        if checkpoint.is_none() && shelf.exists(TILES) {
+            return Err(SealFailure::NoCheckpoint.into());
+        }
         let signer = log_key::open(&settings.key, &settings.host, checkpoint.is_some())?;
         let keys = Keys::new(&settings.key, signer, &sealed.rotations()?);
         let mut seal = Seal::resume(&shelf, &keys)?;
@@ -208,14 +211,31 @@ struct Worker<S: Shelf, L: LastWords> {
 }
 
 impl<S: Shelf, L: LastWords> Worker<S, L> {
+    fn end_after_a_failed_sync(&self, failed: Option<&RotationError>) {
+        if let Some(RotationError::Seal(failure @ SealFailure::Sync(_))) = failed {
+            self.last_words.sync_failed(&format!(
+                "the log's key could not be replaced: {failure}; the gateway ends. Check the disk, then start it again"
+            ));
+        }
+    }
+
     fn run(mut self, queue: &mpsc::Receiver<Job>) {
+        let _tells = TellsOfPanic(Arc::clone(&self.failure));
         loop {
             let told = queue.recv_timeout(INTERVAL);
             self.look();
             match told {
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(Job::NextKey(answer)) => drop(answer.send(self.keys.prepare(&mut self.shelf))),
-                Ok(Job::TakeNextKey(answer)) => drop(answer.send(self.take_next_key())),
+                Ok(Job::NextKey(answer)) => {
+                    let prepared = self.keys.prepare(&mut self.shelf);
+                    self.end_after_a_failed_sync(prepared.as_ref().err());
+                    drop(answer.send(prepared));
+                }
+                Ok(Job::TakeNextKey(answer)) => {
+                    let taken = self.take_next_key();
+                    self.end_after_a_failed_sync(taken.as_ref().err());
+                    drop(answer.send(taken));
+                }
                 // Whoever waits for the end is answered by the drop of the job.
                 Ok(Job::Stop { .. }) | Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -251,7 +271,10 @@ impl<S: Shelf, L: LastWords> Worker<S, L> {
     fn seal(&mut self) -> Result<(), SealFailure> {
         let (mut seal, mut lines) = match self.state.take() {
             Some(state) => state,
-            None => (Seal::resume(&self.shelf, &self.keys)?, None),
+            None => {
+                self.shelf.forget();
+                (Seal::resume(&self.shelf, &self.keys)?, None)
+            }
         };
         let durable = self.shared.tally.durable();
         while seal.size() < durable {
@@ -279,5 +302,17 @@ impl<S: Shelf, L: LastWords> Worker<S, L> {
         }
         self.state = Some((seal, lines));
         Ok(())
+    }
+}
+
+/// Nobody must believe that records are sealed when the thread has died.
+struct TellsOfPanic(Arc<Mutex<Option<String>>>);
+
+impl Drop for TellsOfPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let sentence = "the thread that seals the audit log has died of a defect; restart the gateway, and report it".to_owned();
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence);
+        }
     }
 }

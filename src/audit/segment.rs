@@ -193,9 +193,11 @@ impl<D: Disk> Appender<D> {
         self.file.sync().map_err(|source| Failure::Sync { file: self.name.clone(), source })
     }
 
-    /// Writes, cuts the preallocated tail off, syncs.
+    /// Writes, cuts the preallocated tail off, syncs. The lines first: a file that is cut already, with a hole in its lines, would not look torn but
+    /// damaged.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         self.flush()?;
+        self.sync()?;
         self.truncate()?;
         self.sync()
     }

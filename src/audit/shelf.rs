@@ -2,7 +2,7 @@
 //!
 //! Invariant: what was published was durable before, with all that was written before it; a failed sync is never retried.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -18,6 +18,8 @@ pub(super) trait Shelf: Send + 'static {
     fn sync(&mut self) -> io::Result<()>;
     /// Replaces a file in one step, durably.
     fn publish(&mut self, path: &str, bytes: &[u8]) -> Result<(), PublishError>;
+    /// Lets go of what was written and not synced: it will be written again.
+    fn forget(&mut self);
     /// Removes a directory with the files in it, if it is there.
     fn clear(&mut self, path: &str) -> io::Result<()>;
 }
@@ -35,14 +37,14 @@ const MOST_UNSYNCED: usize = 64;
 pub(super) struct RealShelf {
     root: PathBuf,
     unsynced: Vec<File>,
-    /// Directories that have new names in them.
-    changed: BTreeSet<PathBuf>,
+    /// Directories that have new names in them; open already, so that a sync needs no descriptor that may not be had.
+    changed: BTreeMap<PathBuf, File>,
 }
 
 impl RealShelf {
     pub(super) fn open(root: &Path) -> io::Result<Self> {
         make_directory(root, 0o700)?;
-        Ok(Self { root: root.to_owned(), unsynced: Vec::new(), changed: BTreeSet::new() })
+        Ok(Self { root: root.to_owned(), unsynced: Vec::new(), changed: BTreeMap::new() })
     }
 
     fn create(&mut self, path: &str) -> io::Result<File> {
@@ -51,7 +53,9 @@ impl RealShelf {
         let (file_mode, directory_mode) = if path.starts_with("tile/entries") { (0o600, 0o700) } else { (0o644, 0o755) };
         if let Some(parent) = whole.parent() {
             make_directory(parent, directory_mode)?;
-            self.changed.insert(parent.to_owned());
+            if !self.changed.contains_key(parent) {
+                self.changed.insert(parent.to_owned(), File::open(parent)?);
+            }
         }
         OpenOptions::new().write(true).create(true).truncate(true).mode(file_mode).open(whole)
     }
@@ -77,10 +81,14 @@ impl Shelf for RealShelf {
         for file in self.unsynced.drain(..) {
             file.sync_data()?;
         }
-        while let Some(directory) = self.changed.pop_first() {
-            File::open(directory)?.sync_all()?;
+        while let Some((_, directory)) = self.changed.pop_first() {
+            directory.sync_all()?;
         }
         Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.unsynced.clear();
     }
 
     fn publish(&mut self, path: &str, bytes: &[u8]) -> Result<(), PublishError> {

@@ -93,6 +93,8 @@ fn end(begins: &[u64], path: &Path, sequence: u64, byte: u64) -> Result<bool, Un
     match line::raw(rest.get(..length).unwrap_or_default()) {
         Raw::Blank => Ok(false),
         Raw::Incomplete => Ok(true),
+        // It was written since; who looks again finds it.
+        Raw::Line { json, .. } if line::sequence(json) == Some(sequence) => Ok(false),
         Raw::Line { .. } | Raw::Damaged => Err(damaged()),
     }
 }

@@ -30,10 +30,13 @@ impl Witness {
 
     /// When the witness cosigned the note, in seconds since 1970; `None`: it did not.
     pub fn cosigned_at(&self, note: &SignedNote) -> Option<u64> {
-        let (time, signature) = self.0.find(note)?.bytes.split_first_chunk::<8>()?;
-        let time_s = u64::from_be_bytes(*time);
-        // Seconds past this are nobody's (the specification's bound).
-        (i64::try_from(time_s).is_ok() && self.0.is_signed(&message(&note.text, time_s), signature)).then_some(time_s)
+        let right = |signature: &Signature| {
+            let (time, signature) = signature.bytes.split_first_chunk::<8>()?;
+            let time_s = u64::from_be_bytes(*time);
+            // Seconds past this are nobody's (the specification's bound).
+            (i64::try_from(time_s).is_ok() && self.0.is_signed(&message(&note.text, time_s), signature)).then_some(time_s)
+        };
+        self.0.find(note).filter_map(right).max()
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use data_encoding::{BASE64, HEXLOWER};
 use zeroize::Zeroizing;
 
-use super::{Signature, SignedNote};
+use super::{Signature, SignedNote, unbase64};
 use crate::crypto::ed25519::{self, SigningKey};
 use crate::crypto::{self, NoRandomness};
 
@@ -70,12 +70,12 @@ impl Verifier {
 
     /// Whether the note bears a right signature of this key. One with its name and number that is wrong is none.
     pub fn has_signed(&self, note: &SignedNote) -> bool {
-        self.find(note).is_some_and(|signature| self.is_signed(note.text.as_bytes(), &signature.bytes))
+        self.find(note).any(|signature| self.is_signed(note.text.as_bytes(), &signature.bytes))
     }
 
-    /// The first signature that says it is of this key.
-    pub(super) fn find<'a>(&self, note: &'a SignedNote) -> Option<&'a Signature> {
-        note.signatures.iter().find(|signature| signature.name == self.name && signature.id == self.id)
+    /// The signatures that say they are of this key; a wrong one beside a right one takes nothing from it.
+    pub(super) fn find<'a>(&self, note: &'a SignedNote) -> impl Iterator<Item = &'a Signature> {
+        note.signatures.iter().filter(|signature| signature.name == self.name && signature.id == self.id)
     }
 
     pub(super) fn is_signed(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -163,7 +163,7 @@ fn parts(text: &str) -> Option<(&str, [u8; 4], Vec<u8>)> {
     let (name, rest) = text.split_once('+')?;
     let (id, key) = rest.split_once('+')?;
     let id = HEXLOWER.decode(id.as_bytes()).ok()?.try_into().ok()?;
-    is_name(name).then_some((name, id, BASE64.decode(key.as_bytes()).ok()?))
+    is_name(name).then_some((name, id, unbase64(key)?))
 }
 
 /// What a key, and so a log, may be called.

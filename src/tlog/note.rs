@@ -5,6 +5,7 @@ use std::fmt;
 use data_encoding::BASE64;
 
 use super::key::is_name;
+use super::unbase64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedNote {
@@ -59,7 +60,7 @@ impl fmt::Display for SignedNote {
 impl Signature {
     fn parse(line: &str) -> Option<Self> {
         let (name, encoded) = line.strip_prefix("— ")?.split_once(' ')?;
-        let decoded = BASE64.decode(encoded.as_bytes()).ok()?;
+        let decoded = unbase64(encoded)?;
         let (id, bytes) = decoded.split_first_chunk::<4>()?;
         (is_name(name) && !bytes.is_empty()).then(|| Self { name: name.to_owned(), id: *id, bytes: bytes.to_vec() })
     }

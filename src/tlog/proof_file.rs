@@ -6,7 +6,7 @@ use std::fmt;
 
 use data_encoding::BASE64;
 
-use super::{Checkpoint, CheckpointError, Hash, NoteError, SignedNote, Verifier, check_inclusion};
+use super::{Checkpoint, CheckpointError, Hash, NoteError, SignedNote, Verifier, check_inclusion, unbase64};
 
 const FIRST: &str = "c2sp.org/tlog-proof@v1";
 /// Hashes on the longest way to a root.
@@ -49,7 +49,7 @@ impl ProofFile {
             return Err(ProofFileError::Malformed);
         }
         let extra = lines.next().and_then(|line| line.strip_prefix("extra ")).ok_or(ProofFileError::NoRecord)?;
-        let record = BASE64.decode(extra.as_bytes()).map_err(|_| ProofFileError::Malformed)?;
+        let record = unbase64(extra).ok_or(ProofFileError::Malformed)?;
         let index = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(number).ok_or(ProofFileError::Malformed)?;
         let hashes: Option<Vec<Hash>> = lines.take(MOST_HASHES.saturating_add(1)).map(Hash::parse_base64).collect();
         let hashes = hashes.filter(|hashes| hashes.len() <= MOST_HASHES).ok_or(ProofFileError::Malformed)?;

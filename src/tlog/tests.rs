@@ -134,6 +134,7 @@ fn a_note_that_was_changed_is_not_signed_and_others_signatures_do_no_harm() {
     assert!(!signer.verifier().has_signed(&SignedNote { text: "a\nc\n".to_owned(), ..both.clone() }));
     let mut forged = signer.sign(&text);
     forged.bytes[5] ^= 1;
+    assert!(signer.verifier().has_signed(&note(vec![forged.clone(), signer.sign(&text)])), "a wrong one hides no right one");
     assert!(!signer.verifier().has_signed(&note(vec![forged])));
 }
 
@@ -165,6 +166,7 @@ fn what_is_no_key_and_no_note_is_refused_with_a_reason() {
         assert!(SignedNote::parse(note).is_err(), "{note:?}");
     }
     assert!(SignedNote::parse("a\n\n— b AAAAAAAA\n").is_ok());
+    assert!(SignedNote::parse("a\n\n— b AAAAAA==AAAAAAAA\n").is_err(), "two padded parts behind one another");
     let many = |number| format!("a\n\n{}", "— b AAAAAAAA\n".repeat(number));
     assert!(SignedNote::parse(&many(100)).is_ok() && SignedNote::parse(&many(101)).is_err());
 }

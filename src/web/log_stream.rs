@@ -167,6 +167,10 @@ impl Writing {
     ) -> Result<Made, AdminError> {
         let mut piece = self.head()?;
         loop {
+            // Where nothing fits, nothing is sent, and so nothing tells that nobody listens.
+            if sender.is_closed() {
+                return Ok(Made::Left);
+            }
             let found = asked.portal.desk.find_in_log(actor, &query).await?;
             let mut cut = None;
             for record in &found.records {

@@ -242,6 +242,7 @@ async fn a_sealed_log_that_was_changed_is_not_gone_on_with() {
         change(&house);
         let refused = house.run(0).await.unwrap_err().to_string();
         assert!(refused.contains(why), "{number}: {refused}");
+        assert!(number == 0 || house.at("log.key").exists());
     }
 }
 
@@ -333,4 +334,63 @@ async fn verify_looks_at_what_the_journal_has_beyond_the_checkpoint() {
     }
     fs::remove_dir_all(house.at("audit/journal")).unwrap();
     assert_eq!(unsealed(), Ok(None));
+}
+
+#[tokio::test]
+async fn one_key_never_signs_two_logs() {
+    let house = House::new();
+    let first = house.run(300).await.unwrap();
+    let origin = house.checkpoint().origin;
+    // As an operator begins anew, or as somebody would who can write the directory and has not the key.
+    for path in ["audit/checkpoint", "audit/tile"] {
+        let path = house.at(path);
+        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+    }
+    let second = house.run(0).await.unwrap();
+    assert_ne!(second, first);
+    assert_ne!(house.checkpoint().origin, origin);
+    assert_whole(&house, 300);
+    let aside = fs::read_dir(house.directory.path()).unwrap().filter(|file| {
+        let name = file.as_ref().unwrap().file_name().into_string().unwrap();
+        name.starts_with("log.key.") && fs::read_to_string(house.at(&name)).unwrap().contains(&origin)
+    });
+    assert_eq!(aside.count(), 1, "the old key is kept");
+}
+
+#[tokio::test]
+async fn a_rotation_that_the_log_refused_is_taken_up_again_by_the_next_one() {
+    let house = House::new();
+    let journal = house.journal().unwrap();
+    let sealer = Sealer::start(&house.settings(), &journal).unwrap();
+    let first = Verifier::parse(&sealer.verifier_key()).unwrap();
+    journal.shut_down().await;
+    let refused = sealer.rotate_key(&journal, Event::done(Action::LogKeyRotated)).await.unwrap_err().to_string();
+    assert!(refused.contains("takes no record"), "{refused}");
+    let begun = sealed(&house.at("audit")).rotations().unwrap();
+    assert_eq!(begun.len(), 1);
+    let refused = sealer.rotate_key(&journal, Event::done(Action::LogKeyRotated)).await;
+    assert!(refused.is_err());
+    assert_eq!(sealed(&house.at("audit")).rotations().unwrap(), begun, "the same key is named, once");
+    sealer.shut_down().await;
+
+    let journal = house.journal().unwrap();
+    let sealer = Sealer::start(&house.settings(), &journal).unwrap();
+    let key = sealer.rotate_key(&journal, Event::done(Action::LogKeyRotated)).await.unwrap();
+    assert_eq!(key, begun[0].new);
+    journal.shut_down().await;
+    sealer.shut_down().await;
+    let log = sealed(&house.at("audit"));
+    assert!(super::super::verify(&log, Against { key: Some(&first), since: None }, |_, _| ()).is_ok());
+}
+
+#[tokio::test]
+async fn a_copy_whose_head_is_older_than_its_tiles_is_gone_on_with() {
+    let house = House::new();
+    house.run(200).await.unwrap();
+    let head = fs::read(house.at("audit/checkpoint")).unwrap();
+    house.run(400).await.unwrap();
+    assert!(!house.at("audit/tile/0/000.p").exists());
+    fs::write(house.at("audit/checkpoint"), head).unwrap();
+    house.run(1).await.unwrap();
+    assert_whole(&house, 601);
 }

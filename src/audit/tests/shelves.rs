@@ -113,6 +113,8 @@ impl Shelf for FakeShelf {
         files.sync_all().map_err(PublishError::Sync)
     }
 
+    fn forget(&mut self) {}
+
     fn clear(&mut self, path: &str) -> io::Result<()> {
         let mut files = self.files();
         files.perform()?;

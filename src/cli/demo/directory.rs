@@ -12,7 +12,22 @@ use crate::gateway::{self, DataLock};
 const LOCK: &str = "lock";
 
 /// What a demo leaves behind; only these are ever removed.
-const OURS: &[&str] = &["yumen.toml", "yumen.db", "yumen.db-shm", "yumen.db-wal", "control.sock", "secret.key", "certs", "audit", LOCK];
+const OURS: &[&str] = &[
+    "yumen.toml",
+    "yumen.db",
+    "yumen.db-shm",
+    "yumen.db-wal",
+    "log-index.db",
+    "log-index.db-shm",
+    "log-index.db-wal",
+    "control.sock",
+    "secret.key",
+    "log.key",
+    "log.key.next",
+    "certs",
+    "audit",
+    LOCK,
+];
 
 /// Makes the directory (mode 0700) and takes it for this process; refuses one that holds something else.
 pub fn take(directory: &Path) -> anyhow::Result<DataLock> {

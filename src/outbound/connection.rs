@@ -96,16 +96,20 @@ impl Connection {
         }
     }
 
-    /// Closes it, and says whether the receiver read everything before it closed too.
+    /// Closes it, and says whether the receiver read everything before it closed too: it learns of the gateway's end behind all that was
+    /// written, and answers with its own. Over TLS nobody else can say either.
     pub async fn finish(&mut self) -> Ending {
         match self {
             Self::File(_) => Ending::InOrder,
             Self::Stream(reader, writer) => {
                 let farewell = async {
-                    writer.shutdown().await.map_err(broken)?;
-                    Ok::<_, Gone>(listen(reader).await)
+                    writer.shutdown().await?;
+                    end_of(reader).await
                 };
-                timeout(FAREWELL, farewell).await.map_or(Ending::Broken, |ended| ended.unwrap_or_else(|gone| gone).ending)
+                match timeout(FAREWELL, farewell).await {
+                    Ok(Ok(())) => Ending::InOrder,
+                    Ok(Err(_)) | Err(_) => Ending::Broken,
+                }
             }
         }
     }
@@ -134,22 +138,26 @@ async fn write_all(writer: &mut WriteHalf<Box<dyn Stream>>, mut rest: &[u8]) -> 
     timeout(PATIENCE, writer.flush()).await.map_err(|_| stalled())?
 }
 
-/// What a receiver says means nothing, but that it ends does.
+/// Resolves when the receiver is gone. However it went, it may have left something unread: only the gateway's own end is behind all
+/// that was written.
 async fn listen(reader: &mut ReadHalf<Box<dyn Stream>>) -> Gone {
-    let mut said = [0; 512];
-    loop {
-        match reader.read(&mut said).await {
-            Ok(0) => return in_order(),
-            Ok(_) => {}
-            // Closed without the farewell of TLS, but closed.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return in_order(),
-            Err(error) => return broken(error),
-        }
+    match end_of(reader).await {
+        Ok(()) => closed(),
+        // Closed without the farewell of TLS, but closed.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => closed(),
+        Err(error) => broken(error),
     }
 }
 
-fn in_order() -> Gone {
-    Gone { ending: Ending::InOrder, why: "the receiver closed the connection".to_owned() }
+/// What a receiver says means nothing, but that it ends does.
+async fn end_of(reader: &mut ReadHalf<Box<dyn Stream>>) -> io::Result<()> {
+    let mut said = [0; 512];
+    while reader.read(&mut said).await? > 0 {}
+    Ok(())
+}
+
+fn closed() -> Gone {
+    Gone { ending: Ending::Broken, why: "the receiver closed the connection".to_owned() }
 }
 
 fn broken(error: io::Error) -> Gone {

@@ -98,7 +98,9 @@ impl Sinks {
         let mut gone = Vec::new();
         let mut kept = BTreeMap::new();
         for (name, sink) in std::mem::take(&mut *running) {
-            if wanted.iter().any(|ready| ready.settings == sink.settings && ready.digest == sink.digest) {
+            // One whose task has ended is begun again: what it stopped at may be mended.
+            let is_same = wanted.iter().any(|ready| ready.settings == sink.settings && ready.digest == sink.digest);
+            if is_same && !sink.task.is_finished() {
                 kept.insert(name, sink);
             } else {
                 gone.push(sink);

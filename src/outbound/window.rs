@@ -1,9 +1,8 @@
 //! What a receiver surely has of what was written to it. Pure.
 //!
 //! Syslog and JSON Lines have no answers: a receiver that dies takes with it what its machine had accepted and it had not read. Three
-//! things are known all the same. A machine buffers at most so many bytes of one connection, so what lies further back was read. A machine
-//! that closes a connection in order (FIN) held no unread bytes of it, or it would have reset it (RFC 1122, section 4.2.2.13). And what was
-//! read long ago has been put where the receiver keeps it.
+//! things are known all the same. A machine buffers at most so many bytes of one connection, so what lies further back was read. A receiver
+//! that closes behind the gateway's own end has read up to that end. And what was read long ago has been put where the receiver keeps it.
 //!
 //! Invariant: [`Window::safe`] and [`Window::after`] never name a record of which one of these is not known.
 
@@ -21,8 +20,9 @@ pub const SETTLED_AFTER: Duration = Duration::from_secs(60);
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The receiver closed it, having read all that had reached its machine.
+    /// The gateway closed it, and the receiver behind that, having read all that was written.
     InOrder,
+    /// In any other way, also where the receiver closed it of its own accord.
     Broken,
 }
 

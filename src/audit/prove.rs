@@ -66,9 +66,12 @@ fn witnessed(sealed: &Sealed, head: &Checkpoint, sequence: u64) -> Result<Option
     let mut newest: Option<Witnessed> = None;
     for file in files {
         let path = file.map_err(|source| ProveError::Witnessed { path: directory.clone(), source })?.path();
-        let text = fs::read_to_string(&path).map_err(|source| ProveError::Witnessed { path: path.clone(), source })?;
-        // What is half copied, or of another log, is none.
-        let Some((note, checkpoint)) = read(&text) else { continue };
+        // What is half copied, of another log, a directory or an editor's, is none.
+        if !path.is_file() {
+            continue;
+        }
+        let bytes = fs::read(&path).map_err(|source| ProveError::Witnessed { path: path.clone(), source })?;
+        let Some((note, checkpoint)) = str::from_utf8(&bytes).ok().and_then(read) else { continue };
         if checkpoint.origin != head.origin || !(sequence..=head.size).contains(&checkpoint.size) {
             continue;
         }

@@ -23,7 +23,8 @@ pub enum Urgency {
 impl Urgency {
     pub(super) fn of(event: &Event) -> Self {
         match event.action {
-            Action::LockedDown | Action::LogFull | Action::Stop => Self::Emergency,
+            // A gateway that cannot start lets nobody sign out and closes nothing.
+            Action::LockedDown | Action::LogFull | Action::Start | Action::LogKeyRotated | Action::Stop => Self::Emergency,
             Action::SignOut
             | Action::SessionEnded
             | Action::AccountDisabled
@@ -74,6 +75,7 @@ mod tests {
             (Action::SignOut, Urgency::TakesAway),
             (Action::AccountDisabled, Urgency::TakesAway),
             (Action::LockedDown, Urgency::Emergency),
+            (Action::Start, Urgency::Emergency),
             (Action::LockdownLifted, Urgency::Ordinary),
             (Action::SignIn, Urgency::Ordinary),
             (Action::AccountEnabled, Urgency::Ordinary),

@@ -34,6 +34,14 @@ pub async fn follow(house: Arc<House>) {
     let sealed = house.sealer.sealed();
     let mut told = false;
     loop {
+        // What is derived from the log takes no room that the log itself needs.
+        if house.space.is_low() {
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!("the disk is short of room: the index of the log waits, and searches do not find what is newer meanwhile");
+            }
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
         match mended(&house.index, &sealed).await {
             Ok(()) => told = false,
             Err(error) => {

@@ -1,9 +1,11 @@
 //! By what terms a record is found.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use data_encoding::HEXLOWER;
 use ipnet::IpNet;
+use percent_encoding::percent_decode_str;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::model::{Closed, Decision, Event, LogApp, LogDecision, LogKind, Opened, Outcome, Who};
@@ -66,10 +68,15 @@ pub(super) fn of_opened(opened: &Opened) -> Vec<Word> {
         address(opened.address),
         word(Kind::Decision, decision.word()),
         word(Kind::Rule, opened.rule.as_str()),
-        word(Kind::Path, opened.path.as_str()),
+        word(Kind::Path, readable(&opened.path)),
     ];
     words.extend(opened.who.as_deref().into_iter().flat_map(of_who));
     distinct(words)
+}
+
+/// As people would type it: records hold what servers are sent, where all but ASCII is encoded. What is no text stays as it is.
+fn readable(path: &str) -> String {
+    percent_decode_str(path).decode_utf8().map_or_else(|_| path.to_owned(), Cow::into_owned)
 }
 
 pub(super) fn of_closed(closed: &Closed) -> Word {
@@ -96,7 +103,7 @@ fn of_detail(name: &str, value: &str) -> Vec<Word> {
         "account" | "name" => Kind::Account,
         "unit" => Kind::Unit,
         "app" => Kind::App,
-        "path" => Kind::Path,
+        "path" if !value.is_empty() => return vec![word(Kind::Path, readable(value))],
         "why" => Kind::Rule,
         "session" => Kind::Session,
         // Of strangers who were counted together.

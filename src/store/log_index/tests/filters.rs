@@ -122,7 +122,10 @@ async fn texts_are_found_by_any_part_of_two_characters_in_any_script() {
     let path = |path: &str| Record::Opened(Opened { path: path.to_owned(), ..opened(1) });
     tells_apart(text("公开"), path("/信息公开/目录"), path("/信息公/开")).await;
     tells_apart(text("ئۇي"), path("/ئۇيغۇر"), path("/ئۇ ي")).await;
-    tells_apart(text("RK/q"), path("/work/Query"), path("/workquery")).await;
+    tells_apart(text("公开"), path("/%E4%BF%A1%E6%81%AF%E5%85%AC%E5%BC%80/"), path("/%E4%BF%A1%E6%81%AF/")).await;
+    tells_apart(text("a b"), path("/a%20b"), path("/ab")).await;
+    tells_apart(text("%ff"), path("/x%FF"), path("/xff")).await;
+    tells_apart(text("ST/q"), path("/list/Query"), path("/listquery")).await;
     tells_apart(text("50%\"' *"), path("/50%\"' *x"), path("/50%\"'*")).await;
     tells_apart(text("g li"), access(1), other()).await;
     tells_apart(text("息中"), access(1), other()).await;

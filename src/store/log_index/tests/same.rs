@@ -8,7 +8,7 @@ use crate::model::{LogDecision, LogKind, parse_network};
 
 const NAMES: [&str; 3] = ["wang li", "li na", "ئادىل"];
 const UNITS: [&str; 2] = ["信息中心", "Archive"];
-const PATHS: [&str; 4] = ["/work", "/信息公开", "/work/信息", "/a b"];
+const PATHS: [&str; 4] = ["/list", "/信息公开", "/list/信息", "/a b"];
 const ADDRESSES: [&str; 4] = ["192.0.2.7", "192.0.2.200", "198.51.100.1", "2001:db8::1"];
 
 fn any_who() -> impl Strategy<Value = Option<Arc<Who>>> {
@@ -58,7 +58,7 @@ fn any_log() -> impl Strategy<Value = Vec<Entry>> {
 
 fn any_query() -> impl Strategy<Value = LogQuery> {
     let maybe = |text: &[&'static str]| proptest::option::of(proptest::sample::select(text.to_vec()));
-    let words = (maybe(&NAMES), maybe(&UNITS), maybe(&["sites", "portal", "none"]), maybe(&["work", "信息", "ئاد", "li", "zz", "mbe"]));
+    let words = (maybe(&NAMES), maybe(&UNITS), maybe(&["sites", "portal", "none"]), maybe(&["list", "信息", "ئاد", "li", "zz", "mbe"]));
     let closed_lists = (
         maybe(&["192.0.2.7", "192.0.2.0/24", "::/0"]),
         maybe(&["allowed", "refused", "failed"]),

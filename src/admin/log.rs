@@ -4,6 +4,7 @@
 //! says where it stands.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::desk::Desk;
 use super::error::AdminError;
@@ -13,6 +14,9 @@ use crate::clock::Time;
 use crate::model::{Action, Entry, Event, LogCount, LogPage, LogQuery, LogRow, Record, Reference};
 use crate::store::{LogIndex, LogSpan};
 use crate::tlog::{self, Checkpoint, Hash, ProofError, SignedNote};
+
+/// How long an export waits until what is sealed can be searched.
+const INDEX_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The log as it can be read here.
 #[derive(Clone)]
@@ -188,9 +192,18 @@ impl Desk {
     /// The newest head, for whoever exports a part of the log; asking for it is what an export begins with.
     pub async fn begin_log_export(&self, actor: &Actor, asked: &Reference, query: &LogQuery) -> Result<Checkpoint, AdminError> {
         self.permit(actor, Change::ExportLog)?;
-        let sealed = self.log_books()?.sealer.sealed();
+        let books = self.log_books()?;
+        let sealed = books.sealer.sealed();
         self.record_reading(actor, asked, LogReading::Export, query).await?;
-        blocking(move || sealed.checkpoint()?.ok_or(AdminError::NoSuchRecord)).await
+        let checkpoint = blocking(move || sealed.checkpoint()?.ok_or(AdminError::NoSuchRecord)).await?;
+        // The index is a second late as a rule; where it is later, the export says so.
+        let searchable = async {
+            while books.index.reached() < checkpoint.size {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let _ = tokio::time::timeout(INDEX_PATIENCE, searchable).await;
+        Ok(checkpoint)
     }
 
     /// How many records an export came to in the end; also where whoever asked for it may do nothing any more.

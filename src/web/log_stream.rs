@@ -166,6 +166,7 @@ impl Writing {
         rows: &mut u64,
     ) -> Result<Made, AdminError> {
         let mut piece = self.head()?;
+        let mut searched = self.size;
         loop {
             // Where nothing fits, nothing is sent, and so nothing tells that nobody listens.
             if sender.is_closed() {
@@ -187,12 +188,18 @@ impl Writing {
             if let Some(before) = cut {
                 piece.extend(self.cut(*rows, before));
             }
+            // The index may be behind, or be made anew meanwhile; what it does not hold was not searched.
+            searched = searched.min(found.reach.up_to);
+            let is_short = cut.is_none() && found.next.is_none() && searched < self.size;
+            if is_short {
+                piece.extend(self.not_searched(searched));
+            }
             if !piece.is_empty() && sender.send(Ok(std::mem::take(&mut piece).into())).await.is_err() {
                 return Ok(Made::Left);
             }
             match (cut, found.next) {
                 (Some(_), _) => return Ok(Made::Cut),
-                (None, None) => return Ok(Made::Whole),
+                (None, None) => return Ok(if is_short { Made::Cut } else { Made::Whole }),
                 (None, Some(next)) => query.before = Some(next),
             }
         }
@@ -209,6 +216,18 @@ impl Writing {
         match self.format {
             Format::Csv => self.export.csv_line(leaf).map_err(unwritten),
             Format::JsonLines => self.export.json_line(leaf).map_err(unwritten),
+        }
+    }
+
+    /// The last line of an export whose newest records could not be searched.
+    fn not_searched(&self, up_to: u64) -> Vec<u8> {
+        let (from, to) = (up_to.saturating_add(1), self.size);
+        match self.format {
+            Format::Csv => format!("\"NOT SEARCHED: records {from} to {to} are not in the index yet\"\n").into_bytes(),
+            Format::JsonLines => {
+                let missing = serde_json::json!({ "not-searched": { "from": from, "to": to } });
+                format!("{missing}\n").into_bytes()
+            }
         }
     }
 
@@ -247,6 +266,10 @@ mod tests {
         let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
         assert_eq!((value["cut"]["rows"].as_u64(), value["cut"]["older-than"].as_u64()), (Some(5), Some(3)));
         assert!(String::from_utf8(writing(Format::Csv).cut(5, 3)).unwrap().contains("CUT OFF after 5 rows"));
+        let line = writing(Format::JsonLines).not_searched(6);
+        let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!((value["not-searched"]["from"].as_u64(), value["not-searched"]["to"].as_u64()), (Some(7), Some(9)));
+        assert!(String::from_utf8(writing(Format::Csv).not_searched(6)).unwrap().contains("records 7 to 9"));
         assert!(writing(Format::Csv).head().unwrap().starts_with(BYTE_ORDER_MARK) && writing(Format::JsonLines).head().unwrap().is_empty());
     }
 }

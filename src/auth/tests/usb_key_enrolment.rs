@@ -103,6 +103,18 @@ async fn sign_in(world: &World, card: &TrustedCertificate) -> Result<AfterUsbKey
     world.auth.sign_in.usb_key(shown, None, browser(), world.now()).await
 }
 
+fn new_certificate(card: &TrustedCertificate) -> NewCertificate {
+    NewCertificate {
+        token: crate::model::TokenId::fresh(),
+        fingerprint: card.fingerprint(),
+        number: card.serial().into(),
+        subject: card.subject().into(),
+        issuer: card.issuer().into(),
+        not_after: card.not_after(),
+        chain: None,
+    }
+}
+
 #[tokio::test]
 async fn a_member_enrols_with_a_usb_key_of_any_trusted_authority_and_signs_in_with_it() {
     for (city, alone) in [(City::new(), false), (City::hardware_only(), true)] {
@@ -153,22 +165,19 @@ async fn a_usb_key_that_is_registered_or_issued_to_somebody_else_or_lost_is_refu
     let (world, city) = (World::new().await, City::hardware_only());
     let li = world.enrol("li", &mut Device::new()).await;
     let (browser, wang) = begun(&world, "wang", Role::Member).await;
-    let new = |card: &TrustedCertificate| NewCertificate {
-        token: crate::model::TokenId::fresh(),
-        fingerprint: card.fingerprint(),
-        number: card.serial().into(),
-        subject: card.subject().into(),
-        issuer: card.issuer().into(),
-        not_after: card.not_after(),
-        chain: None,
-    };
     let (registered, issued, lost) = (city.card(&world, "li"), city.card(&world, "li"), city.card(&world, "wang"));
-    assert!(world.store.register_certificate(&new(&registered), li.id, world.now()).await.unwrap());
+    assert!(world.store.register_certificate(&new_certificate(&registered), li.id, world.now()).await.unwrap());
     for (name, holder, card) in [("UK-1", li.id, &issued), ("UK-2", wang.id, &lost)] {
         let serial = Serial::parse(name).unwrap();
         world
             .store
-            .issue_certificate(&serial, holder, &new(card), OwnCertificate { key: card.subject().as_bytes(), pem: "" }, world.now())
+            .issue_certificate(
+                &serial,
+                holder,
+                &new_certificate(card),
+                OwnCertificate { key: card.subject().as_bytes(), pem: "" },
+                world.now(),
+            )
             .await
             .unwrap();
     }
@@ -224,18 +233,9 @@ async fn a_usb_key_that_its_holder_has_never_used_proves_nothing_about_a_forgott
     let (world, city) = (World::new().await, City::hardware_only());
     let li = world.enrol("li", &mut Device::new()).await;
     let (used, issued) = (city.card(&world, "li"), city.card(&world, "li"));
-    let new = |card: &TrustedCertificate| NewCertificate {
-        token: crate::model::TokenId::fresh(),
-        fingerprint: card.fingerprint(),
-        number: card.serial().into(),
-        subject: card.subject().into(),
-        issuer: card.issuer().into(),
-        not_after: card.not_after(),
-        chain: None,
-    };
-    assert!(world.store.register_certificate(&new(&used), li.id, world.now()).await.unwrap());
+    assert!(world.store.register_certificate(&new_certificate(&used), li.id, world.now()).await.unwrap());
     let (serial, own) = (Serial::parse("UK-1").unwrap(), OwnCertificate { key: b"key", pem: "" });
-    world.store.issue_certificate(&serial, li.id, &new(&issued), own, world.now()).await.unwrap();
+    world.store.issue_certificate(&serial, li.id, &new_certificate(&issued), own, world.now()).await.unwrap();
     let (keys, browser) = (&world.auth.usb_keys, Token::random().unwrap());
     for (card, proves) in [(&used, true), (&issued, false)] {
         let id = keys.ask(browser.hash(), Some(li.id), ShownFor::Recovery, BACK, "en", world.now()).await.unwrap();

@@ -149,6 +149,7 @@ fn opened(reference: Reference, who: &Arc<Who>) -> Opened {
         host: "sites.city.test".to_owned(),
         method: "GET".to_owned(),
         path: "/news/2026/11/edit/4711".to_owned(),
+        query: None,
         decision: Decision::Allowed,
         rule: "editors".to_owned(),
     }

@@ -48,6 +48,7 @@ pub(super) fn opened(reference: [u8; 10]) -> Opened {
         host: "sites.localhost".to_owned(),
         method: "GET".to_owned(),
         path: "/admin/".to_owned(),
+        query: None,
         decision: Decision::Allowed,
         rule: "editors".to_owned(),
     }

@@ -67,7 +67,7 @@ struct Asked {
     /// The reference that an error page showed
     #[arg(long, value_parser = |text: &str| Reference::parse(text).ok_or("is not a reference: those have 16 letters and digits"))]
     reference: Option<Reference>,
-    /// A part of a path, a rule, a detail or a name: two characters or more, in any case
+    /// A part of a path (of its first 512 characters), a rule, a detail or a name: two characters or more, in any case
     #[arg(long)]
     text: Option<String>,
 }

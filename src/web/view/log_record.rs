@@ -149,7 +149,7 @@ impl Facts<'_> {
         }
         self.put("log-host", opened.host.clone(), FactKind::Code);
         self.put("log-method", opened.method.clone(), FactKind::Code);
-        self.put("log-path", opened.path.clone(), FactKind::Code);
+        self.put("log-path", opened.target().into_owned(), FactKind::Code);
         let decision = match opened.decision {
             crate::model::Decision::Allowed => LogDecision::Allowed,
             crate::model::Decision::Refused => LogDecision::Refused,

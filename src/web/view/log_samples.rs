@@ -35,7 +35,7 @@ fn event(typed: Typed) -> LogRow {
 }
 
 pub(super) fn reach() -> LogReachView {
-    LogReachView { at: Some(moment()), up_to: 1_234_567, behind: 12 }
+    LogReachView { at: Some(moment()), up_to: 1_234_567, behind: 12, missed: true }
 }
 
 pub(super) fn form(typed: &[(&'static str, &str)], wrong: &[&str]) -> LogForm {
@@ -85,6 +85,7 @@ fn opened(typed: Typed) -> Record {
         host: "sites.example.cn".into(),
         method: "POST".into(),
         path: typed.key.into(),
+        query: Some(typed.key.into()),
         decision: Decision::Refused,
         rule: format!("not-allowed: {}", typed.key),
     })

@@ -54,6 +54,7 @@ fn opened(number: u64) -> Opened {
         host: "sites.city.test".to_owned(),
         method: "GET".to_owned(),
         path: "/work".to_owned(),
+        query: None,
         decision: Decision::Allowed,
         rule: "members".to_owned(),
     }

@@ -96,6 +96,7 @@ pub(super) fn reach(asked: &Asked, reach: &crate::admin::LogReach) -> LogReachVi
         at: at.map(|at| asked.portal.instant(Time::from_millis(at.as_millisecond()))),
         up_to: reach.up_to,
         behind: reach.sealed.saturating_sub(reach.up_to),
+        missed: false,
     }
 }
 

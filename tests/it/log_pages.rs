@@ -274,3 +274,32 @@ async fn who_follows_the_log_sees_what_comes_until_her_session_ends() {
     let read = readings(&house.close().await);
     assert_eq!(read.iter().filter(|event| event.details["what"] == "live").count(), 1);
 }
+
+#[tokio::test]
+async fn who_follows_the_log_is_told_that_more_came_at_once_than_is_shown() {
+    let house = House::open().await;
+    let mut wang = house.at_the_app("wang").await;
+    let mut zhao = house.signed_in("zhao", Role::Auditor).await;
+    for number in 0..101 {
+        let url = Url::parse(&format!("https://{SITES}/page/{number}")).unwrap();
+        assert_eq!(wang.send(Method::GET, &url, &[], "").await.status, StatusCode::OK);
+    }
+    searchable(&house).await;
+    let first_events = async |zhao: &mut Browser, account: &str| {
+        let mut stream = zhao.connect(PORTAL).await;
+        let (target, cookies) = (format!("/console/log/live?after=0&account={account}"), zhao.cookie_field(PORTAL));
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {PORTAL}\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (mut text, mut chunk) = (String::new(), vec![0; 65_536]);
+        while !text.contains("event: rows") {
+            let count = stream.read(&mut chunk).await.unwrap();
+            assert!(count > 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&chunk[..count]));
+        }
+        text
+    };
+    let told = "短时间内新记录过多";
+    assert!(first_events(&mut zhao, "wang").await.contains(told));
+    assert!(!first_events(&mut zhao, "zhao").await.contains(told), "what is all shown is no reason to say so");
+    house.close().await;
+}

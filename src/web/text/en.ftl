@@ -874,6 +874,7 @@ log-wrong-to = This is no time such as 2026-11-22T08:00, or it is not after the 
 log-wrong-choice = There is no such choice. Take one of the list.
 log-reach = Records up to { $time } can be found (number { $number }).
 log-reach-nothing = No record can be found yet. This page shows more in a few seconds.
+log-missed = More came at once than is shown here. Refresh the page to see all of it.
 log-none = Nothing is on record that can be found yet. Load the page again in a few seconds.
 log-none-fit = No record fits. Ask for a longer time, or clear the filter.
 log-none-older = There is nothing older. Go back to the newest.

@@ -799,6 +799,7 @@ log-wrong-to = 请填写时间（如 2026-11-22T08:00），且须晚于起始时
 log-wrong-choice = 没有此选项，请从列表中选择。
 log-reach = 可查询 { $time } 之前的记录（第 { $number } 条）。
 log-reach-nothing = 暂无可查询的记录，请几秒后刷新。
+log-missed = 短时间内新记录过多，未能全部显示，请刷新页面。
 log-none = 暂无可查询的记录。请几秒后重新加载。
 log-none-fit = 没有符合条件的记录。请放宽时间范围，或清除条件。
 log-none-older = 没有更早的记录。请返回最新记录。

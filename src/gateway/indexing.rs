@@ -68,14 +68,17 @@ impl House {
 
 /// An index that turns out to be unusable is begun anew, once.
 async fn mended(index: &LogIndex, sealed: &Sealed) -> Result<(), IndexingError> {
-    match catch_up(index, sealed, |_| {}).await {
-        Err(IndexingError::Index(LogIndexError::Unusable { why, .. })) => {
-            tracing::warn!("the index of the log cannot be used ({why}) and is made anew from the log");
-            index.begin_anew().await?;
-            catch_up(index, sealed, |_| {}).await
+    let why = if index.is_damaged() {
+        "somebody who searched found it damaged".to_owned()
+    } else {
+        match catch_up(index, sealed, |_| {}).await {
+            Err(IndexingError::Index(LogIndexError::Unusable { why, .. })) => why,
+            caught_up => return caught_up,
         }
-        other => other,
-    }
+    };
+    tracing::warn!("the index of the log cannot be used ({why}) and is made anew from the log");
+    index.begin_anew().await?;
+    catch_up(index, sealed, |_| {}).await
 }
 
 /// Adds everything that is sealed and not yet in the index, and begins it anew if it is the index of another log. `done` hears how far it is.
@@ -197,5 +200,25 @@ mod tests {
         catch_up(&index, &other.sealer.sealed(), |_| {}).await.unwrap();
         mended(&index, &log.sealer.sealed()).await.unwrap();
         assert_eq!(found(&index).await, 8, "the same length does not make it this log's");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_index_that_a_reader_finds_damaged_is_made_anew() {
+        let log = Log::of(300).await;
+        let index = log.index().await;
+        catch_up(&index, &log.sealer.sealed(), |_| {}).await.unwrap();
+        index.close().await;
+        let path = log.directory.path().join("log-index.db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        // All but what says which tables there are.
+        bytes.iter_mut().skip(2 * 4096).for_each(|byte| *byte = 0xa5);
+        std::fs::write(&path, bytes).unwrap();
+        let index = log.index().await;
+        assert!(!index.is_damaged());
+        let why = index.search(&LogQuery { limit: 1_000, ..LogQuery::default() }).await.unwrap_err();
+        assert!(matches!(why, LogIndexError::Unusable { .. }) && index.is_damaged(), "{why}");
+        mended(&index, &log.sealer.sealed()).await.unwrap();
+        assert!(!index.is_damaged());
+        assert_eq!((found(&index).await, index.reached()), (300, 300));
     }
 }

@@ -37,6 +37,10 @@ pub enum SealedError {
     Checkpoint { path: PathBuf, why: String },
     #[error("{} is damaged: {why}", path.display())]
     Bundle { path: PathBuf, why: String },
+    #[error("cannot remove {}: {source}; its records should no longer be kept", path.display())]
+    Remove { path: PathBuf, source: io::Error },
+    #[error("records {first} to {last} are not whole bundles at the beginning of the log, which begins with {begins}; nothing was removed")]
+    NotOldest { first: u64, last: u64, begins: u64 },
 }
 
 impl Leaf {
@@ -46,6 +50,13 @@ impl Leaf {
 
     pub fn hash(&self) -> Hash {
         Hash::leaf(&self.json)
+    }
+}
+
+impl SealedError {
+    /// Whether a file is not there.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 }
 
@@ -103,16 +114,28 @@ impl Sealed {
         Ok(keys)
     }
 
-    /// The records from sequence `from` on, at most `most`, none past the checkpoint.
+    /// The records from sequence `from` on, or from the oldest one that is here, at most `most`, none past the checkpoint.
     pub fn read(&self, from: u64, most: usize) -> Result<Vec<Leaf>, SealedError> {
         let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
         let mut leaves = Vec::new();
         let mut next = from.max(1);
         while leaves.len() < most && next <= size {
-            let index = next.saturating_sub(1);
-            let Some(tile) = Tile::within(0, index / WIDTH, size) else { break };
+            let index = next.saturating_sub(1) / WIDTH;
+            let Some(tile) = Tile::within(0, index, size) else { break };
+            let entries = match self.entries(&tile) {
+                Err(error) => {
+                    // Dropped, perhaps a moment ago.
+                    let kept = self.first_kept(size)?;
+                    if kept <= next || !leaves.is_empty() || !error.is_absence() {
+                        return Err(error);
+                    }
+                    next = kept;
+                    continue;
+                }
+                entries => entries?,
+            };
             let before = leaves.len();
-            for (sequence, json) in (tile.index.saturating_mul(WIDTH).saturating_add(1)..).zip(self.entries(&tile)?) {
+            for (sequence, json) in (index.saturating_mul(WIDTH).saturating_add(1)..).zip(entries) {
                 if sequence == next && leaves.len() < most {
                     leaves.push(Leaf { sequence, json });
                     next = next.saturating_add(1);

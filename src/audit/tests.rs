@@ -4,6 +4,7 @@ mod crash;
 mod failures;
 mod faults;
 mod full;
+mod keeping;
 mod killed;
 mod opening;
 mod proving;

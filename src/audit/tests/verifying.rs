@@ -22,8 +22,11 @@ pub(super) struct Log {
 }
 
 pub(super) fn entry(sequence: u64, detail: &str) -> Vec<u8> {
-    let event = Event::done(Action::SignIn).with("name", detail);
-    serde_json::to_vec(&Entry::stamp(sequence, Time::from_millis(0), [7; 16], Record::Event(event))).unwrap()
+    entry_at(sequence, Time::from_millis(0), Event::done(Action::SignIn).with("name", detail))
+}
+
+pub(super) fn entry_at(sequence: u64, time: Time, event: Event) -> Vec<u8> {
+    serde_json::to_vec(&Entry::stamp(sequence, time, [7; 16], Record::Event(event))).unwrap()
 }
 
 impl Log {
@@ -47,7 +50,12 @@ impl Log {
         self.publish();
     }
 
-    fn publish(&mut self) {
+    /// Seals one more record.
+    pub(super) fn add(&mut self, time: Time, event: Event) {
+        self.seal.push(&mut self.shelf, &entry_at(self.seal.size() + 1, time, event)).unwrap();
+    }
+
+    pub(super) fn publish(&mut self) {
         self.seal.publish(&mut self.shelf, &self.signer).unwrap();
     }
 

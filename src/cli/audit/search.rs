@@ -199,7 +199,9 @@ fn write_all(out: &mut impl Write, sealed: &Sealed, rows: &[LogRow], form: &Form
     if form.csv {
         out.write_all(&LogExport::csv_heading()?)?;
     }
-    for row in rows.iter().rev() {
+    // The index may not have heard yet of what was dropped.
+    let oldest = sealed.oldest()?;
+    for row in rows.iter().rev().filter(|row| row.sequence >= oldest) {
         for sequence in std::iter::once(row.sequence).chain(row.closed) {
             let leaf = leaf(sealed, sequence)?;
             if form.csv {

@@ -1014,6 +1014,7 @@ log-kind-terminal-closed = Terminal closed
 log-kind-log-read = Log read
 log-kind-log-key-rotated = Log key replaced
 log-kind-log-repaired = Log repaired
+log-kind-log-dropped = Old records dropped
 log-kind-disk-space = Room on the disk
 log-kind-log-full = Log full
 log-kind-config-reloaded = Config reloaded

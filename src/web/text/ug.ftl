@@ -957,6 +957,7 @@ log-kind-terminal-closed = تېرمىنال تاقالدى
 log-kind-log-read = خاتىرە ئوقۇلدى
 log-kind-log-key-rotated = خاتىرە ئاچقۇچى ئالماشتۇرۇلدى
 log-kind-log-repaired = خاتىرە ئوڭشالدى
+log-kind-log-dropped = ۋاقتى ئۆتكەن خاتىرىلەر ئۆچۈرۈلدى
 log-kind-disk-space = دىسكا بوشلۇقى
 log-kind-log-full = خاتىرە توشتى
 log-kind-config-reloaded = سەپلىمە قايتا يۈكلەندى

@@ -939,6 +939,7 @@ log-kind-terminal-closed = 关闭终端
 log-kind-log-read = 查阅日志
 log-kind-log-key-rotated = 更换日志密钥
 log-kind-log-repaired = 日志已修复
+log-kind-log-dropped = 过期日志记录已清除
 log-kind-disk-space = 磁盘空间
 log-kind-log-full = 日志已满
 log-kind-config-reloaded = 重新载入配置

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::disk;
 use super::rotation::ROTATIONS;
 use super::sealed::{CHECKPOINT, Sealed, SealedError};
 use crate::clock::Time;
@@ -63,18 +64,27 @@ impl Sealed {
         Ok(if is_here { begins } else { size.saturating_add(1) })
     }
 
-    /// The first record of the first full bundle that is here, or of what stands behind all full ones, which is never dropped.
+    /// The first record of the first full bundle that is here, or of what stands behind all full ones, which is never dropped. The directory is
+    /// listed, and not searched by halves, so that a bundle that is lost in the middle is never taken for the end of what was dropped.
     pub(super) fn first_kept(&self, size: u64) -> Result<u64, SealedError> {
-        let (mut gone, mut kept) = (0, size / WIDTH);
-        while gone < kept {
-            let middle = gone.midpoint(kept);
-            if self.has(&entry_path(&bundle(middle)))? {
-                kept = middle;
-            } else {
-                gone = middle.saturating_add(1);
+        let full = size / WIDTH;
+        let mut level = vec![(0, self.directory().join(ENTRIES))];
+        // Numbers below a thousand stand in the directory itself, those below a million one deeper, and so on.
+        while !level.is_empty() {
+            let mut below = Vec::new();
+            for (thousands, path) in level {
+                let names = listed(&path).map_err(|source| SealedError::Read { path: path.clone(), source })?;
+                let numbered = |number: u64| u64::saturating_mul(thousands, 1000).saturating_add(number);
+                if let Some(lowest) = names.iter().filter_map(|name| three_digits(name)).min() {
+                    return Ok(first_of(&bundle(numbered(lowest).min(full))));
+                }
+                let deeper = names.iter().filter_map(|name| Some((numbered(three_digits(name.strip_prefix('x')?)?), path.join(name))));
+                below.extend(deeper);
             }
+            below.sort_unstable();
+            level = below;
         }
-        Ok(first_of(&bundle(gone)))
+        Ok(first_of(&bundle(full)))
     }
 
     /// The bundles at the beginning all of whose records were written before `time`: at most `most` records, as many as whole bundles have.
@@ -187,11 +197,12 @@ impl Sealed {
         let mut directory = path.parent();
         // The names of one directory go in their order; between two, the first must be known to be gone.
         if is_last || tile.index % 1000 == 999 {
-            directory.map_or(Ok(()), sync).map_err(failed)?;
+            gone(directory.map_or(Ok(()), sync)).map_err(failed)?;
         }
         while let Some(empty) = directory.filter(|directory| *directory != self.directory().join(ENTRIES)) {
             match fs::remove_dir(empty) {
                 Ok(()) => directory = empty.parent(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => directory = empty.parent(),
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => break,
                 Err(source) => return Err(SealedError::Remove { path: empty.to_owned(), source }),
             }
@@ -237,6 +248,19 @@ fn first_of(tile: &Tile) -> u64 {
 
 fn last_of(tile: &Tile) -> u64 {
     tile.covered_by(tile.width.saturating_sub(1)).1
+}
+
+/// The names in a directory, none where it is not.
+fn listed(directory: &Path) -> io::Result<Vec<String>> {
+    match disk::list(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        names => names,
+    }
+}
+
+fn three_digits(name: &str) -> Option<u64> {
+    let fits = name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_digit());
+    if fits { name.parse().ok() } else { None }
 }
 
 fn gone(removed: io::Result<()>) -> io::Result<()> {

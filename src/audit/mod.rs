@@ -20,6 +20,7 @@ mod keeping;
 mod line;
 mod lines;
 mod log_key;
+mod looked;
 mod prove;
 mod read;
 mod recover;
@@ -39,6 +40,7 @@ mod unsealed;
 mod urgency;
 mod verify;
 mod writer;
+mod wrong;
 
 #[cfg(test)]
 mod fake;
@@ -66,7 +68,8 @@ pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
 pub use self::unsealed::{Unsealed, UnsealedError};
 pub use self::urgency::Urgency;
-pub use self::verify::{Against, Verified, VerifyError, verify};
+pub use self::verify::{Against, Verified, verify};
+pub use self::wrong::VerifyError;
 
 use self::disk::{Disk, RealDisk};
 use self::full::Fullness;

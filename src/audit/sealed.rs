@@ -126,8 +126,11 @@ impl Sealed {
                 Err(error) => {
                     // Dropped, perhaps a moment ago.
                     let kept = self.first_kept(size)?;
-                    if kept <= next || !leaves.is_empty() || !error.is_absence() {
+                    if kept <= next || !error.is_absence() {
                         return Err(error);
+                    }
+                    if !leaves.is_empty() {
+                        break;
                     }
                     next = kept;
                     continue;
@@ -146,6 +149,17 @@ impl Sealed {
             }
         }
         Ok(leaves)
+    }
+
+    /// The hash of a record, also of one that was dropped; `None`: there is no such record.
+    pub fn leaf_hash(&self, sequence: u64) -> Result<Option<Hash>, SealedError> {
+        let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
+        let Some(index) = sequence.checked_sub(1) else { return Ok(None) };
+        let Some(tile) = Tile::within(0, index / WIDTH, size) else { return Ok(None) };
+        let place = usize::try_from(index % WIDTH).unwrap_or(usize::MAX);
+        let within = usize::try_from(tile.width).is_ok_and(|width| place < width);
+        let bytes = self.tile(&tile)?;
+        Ok(bytes.as_chunks::<32>().0.get(place).filter(|_| within).map(|hash| Hash(*hash)))
     }
 
     /// The entries of a tile of level 0.

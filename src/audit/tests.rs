@@ -8,6 +8,7 @@ mod keeping;
 mod killed;
 mod opening;
 mod proving;
+mod pruning;
 mod reading;
 mod real;
 mod sealing;

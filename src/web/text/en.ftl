@@ -889,6 +889,7 @@ log-live-refresh = Refresh
 log-export = Export
 log-export-hint = All that fits, with sequence, leaf hash and checkpoint in every line; at most 100 000 accesses and events. A file that was cut says so in its last line. The export is itself on record.
 log-record = Record { $number }
+log-record-dropped = This record was dropped after the time that the gateway keeps records. The archive has it, if there is one. Its hash stays in the log.
 log-opened = Access begins
 log-closed = Access ends
 log-still-open = Accesses that were still open

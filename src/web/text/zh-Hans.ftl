@@ -814,6 +814,7 @@ log-live-refresh = 刷新
 log-export = 导出
 log-export-hint = 导出全部符合条件的记录，每行均含序号、叶哈希和检查点；最多 100 000 条访问和事件。若有截断，末行会注明。导出本身也记入日志。
 log-record = 第 { $number } 条记录
+log-record-dropped = 这条记录已超过网关的日志保存期限，内容已被清除。如设有归档，可在归档中查到；其哈希值仍保留在日志中。
 log-opened = 访问开始
 log-closed = 访问结束
 log-still-open = 仍在进行的访问

@@ -3,7 +3,7 @@
 //! Invariant: only regular files are read, and no more of them than such a file may have, so that a copy with a pipe, a device or a file without
 //! end in it is refused, and neither waited for nor kept in memory.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -15,16 +15,18 @@ pub(super) const BUNDLE: u64 = 256 * (2 + 65_535);
 /// Heads, notes and lists of them.
 pub(super) const NOTES: u64 = 1 << 20;
 
-/// The whole of a file that has at most so many bytes.
-pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+/// Opens a regular file.
+pub(super) fn open(path: &Path) -> io::Result<File> {
     // A pipe that nobody writes to is opened at once.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
-    }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file")) }
+}
+
+/// The whole of a file that has at most so many bytes.
+pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it has more than {most} bytes, which no such file has")));
     }

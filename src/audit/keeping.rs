@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::bounded;
 use super::disk;
 use super::rotation::ROTATIONS;
 use super::sealed::{CHECKPOINT, Sealed, SealedError};
@@ -216,7 +217,7 @@ impl Sealed {
     }
 
     fn file(&self, path: &str) -> Result<Option<(String, Vec<u8>)>, SealedError> {
-        match fs::read(self.directory().join(path)) {
+        match bounded::read(&self.directory().join(path), bounded::BUNDLE) {
             Ok(bytes) => Ok(Some((path.to_owned(), bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(SealedError::Read { path: self.directory().join(path), source }),
@@ -225,7 +226,7 @@ impl Sealed {
 
     fn bytes(&self, path: String) -> Result<Vec<u8>, SealedError> {
         let path = self.directory().join(path);
-        fs::read(&path).map_err(|source| SealedError::Read { path, source })
+        bounded::read(&path, bounded::BUNDLE).map_err(|source| SealedError::Read { path, source })
     }
 
     fn damaged(&self, path: String, why: &str) -> SealedError {

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::bounded;
 use super::disk::{self, first_sequence, segment_name};
 use super::line::{self, LONGEST_LINE, Raw};
 
@@ -86,7 +87,7 @@ impl Lines {
     /// Opens the segment that begins with the next line.
     fn step(&mut self) -> Result<(), LinesError> {
         let path = self.directory.join(segment_name(self.next));
-        match File::open(&path) {
+        match bounded::open(&path) {
             Ok(file) => self.at = Some(Segment { file, path, byte: 0 }),
             // Whoever finds nothing in the old one says what is missing.
             Err(source) if source.kind() == io::ErrorKind::NotFound && self.at.is_some() => {}

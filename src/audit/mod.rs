@@ -10,6 +10,7 @@
 //! that is not urgent is denied until there is room again, and that is on record (`full`, `urgency`); an opened access is closed exactly
 //! once, by its receipt or, if the process did not live to do so, at the next start.
 
+mod bounded;
 mod cosign;
 mod courtesy;
 mod disk;

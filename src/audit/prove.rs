@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use super::bounded;
 use super::sealed::{Sealed, SealedError};
 use crate::tlog::{self, Checkpoint, Hash, ProofError, ProofFile, SignedNote, Tile, Tiles, check_inclusion};
 
@@ -75,7 +76,7 @@ fn witnessed(sealed: &Sealed, head: &Checkpoint, sequence: u64) -> Result<Option
         if !path.is_file() {
             continue;
         }
-        let bytes = fs::read(&path).map_err(|source| ProveError::Witnessed { path: path.clone(), source })?;
+        let bytes = bounded::read(&path, bounded::NOTES).map_err(|source| ProveError::Witnessed { path: path.clone(), source })?;
         let Some((note, checkpoint)) = str::from_utf8(&bytes).ok().and_then(read) else { continue };
         if checkpoint.origin != head.origin || !(sequence..=head.size).contains(&checkpoint.size) {
             continue;

@@ -4,8 +4,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, str};
+use std::str;
 
+use super::bounded;
 use super::rotation::{self, ROTATIONS, Rotation};
 use crate::model::Entry;
 use crate::tlog::{self, BundleError, Checkpoint, Hash, SignedNote, Tile, Tiles, Verifier, WIDTH, entry_path};
@@ -73,7 +74,7 @@ impl Sealed {
     /// The newest head as it was signed; `None` before anything was sealed. Its signatures were not checked.
     pub fn signed_checkpoint(&self) -> Result<Option<SignedNote>, SealedError> {
         let path = self.directory.join(CHECKPOINT);
-        let text = match fs::read_to_string(&path) {
+        let text = match bounded::read_text(&path, bounded::NOTES) {
             Ok(text) => text,
             Err(source) if source.kind() == io::ErrorKind::NotFound && self.directory.is_dir() => return Ok(None),
             Err(source) => return Err(SealedError::Read { path, source }),
@@ -94,7 +95,7 @@ impl Sealed {
     /// Which key followed which, the oldest first; each step is signed by the key that went.
     pub fn rotations(&self) -> Result<Vec<Rotation>, SealedError> {
         let path = self.directory.join(ROTATIONS);
-        match fs::read_to_string(&path) {
+        match bounded::read_text(&path, bounded::NOTES) {
             Ok(text) => {
                 rotation::parse(&text).ok_or_else(|| SealedError::Checkpoint { path, why: "a note of a rotation is wrong".to_owned() })
             }
@@ -174,7 +175,7 @@ impl Sealed {
 
     /// A tile that has become full is kept as that alone.
     fn narrow_or_full(&self, narrow: &str, full: &str) -> Result<Vec<u8>, SealedError> {
-        let read = |path: &str| fs::read(self.directory.join(path));
+        let read = |path: &str| bounded::read(&self.directory.join(path), bounded::BUNDLE);
         match read(narrow) {
             Err(source) if source.kind() == io::ErrorKind::NotFound && narrow != full => read(full).or(Err(source)),
             result => result,

@@ -4,9 +4,9 @@
 //! lead to the signed root, and stops at the first thing that is wrong. Records may be missing only at the beginning, and only as far as a record
 //! of this same log says that they were dropped by rule.
 
-use std::fs;
 use std::io;
 
+use super::bounded;
 use super::looked::{Found, Looked, Unlike, covers};
 use super::remembered::Remembered;
 use super::sealed::Sealed;
@@ -189,7 +189,7 @@ impl Walk<'_> {
     /// A file, or the full one that has replaced it since the checkpoint was read, and which of them it was.
     fn file(&self, narrow: &str, full: &str) -> Result<Option<(String, Vec<u8>)>, VerifyError> {
         for path in [narrow, full] {
-            match fs::read(self.sealed.directory().join(path)) {
+            match bounded::read(&self.sealed.directory().join(path), bounded::BUNDLE) {
                 Ok(bytes) => return Ok(Some((path.to_owned(), bytes))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => return Err(VerifyError::Read { path: path.to_owned(), source }),

@@ -168,6 +168,7 @@ fn access(number: u64, people: &[Arc<Who>]) -> [Entry; 2] {
         host: "sites.city.test".to_owned(),
         method: "GET".to_owned(),
         path,
+        query: None,
         decision: if is_refused { Decision::Refused } else { Decision::Allowed },
         rule: if is_refused { "too-many" } else { "members" }.to_owned(),
     };

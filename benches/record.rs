@@ -1,10 +1,11 @@
 //! What the durable record adds: CPU of an access by the kernel's account of this process with all its threads, and the time from the
 //! record's making until it is on the disk, at 1, 64 and 512 clients.
 //!
-//! `record [--quick] [DIRECTORY]` drives the journal as a worker does (one current-thread runtime, the journal's own thread beside it) on
-//! three things that take turns: no journal at all, a journal in memory (`/dev/shm`: records are made, written and waited for, only the
-//! sync costs next to nothing), and a journal in DIRECTORY (default: the directory for temporary files), which must be on a disk. Every client
-//! brings its next access as soon as the last one is acknowledged, so 512 of them are a flood and not 512 people.
+//! `record [--quick] [DIRECTORY]` drives the journal as a worker does (one current-thread runtime, the journal's own thread beside it) in
+//! five ways that take turns: no journal at all; a journal in memory (`/dev/shm`: records are made, written and waited for, only the
+//! sync costs next to nothing); a journal in DIRECTORY (default: the directory for temporary files), which must be on a disk; the same with what
+//! seals it; and with the index as well. What runs behind the accesses is waited for, and its CPU is theirs. Every client brings its next
+//! access as soon as the last one is acknowledged, so 512 of them are a flood and not 512 people.
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -12,12 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use yumen::audit::{Journal, Settings};
+use yumen::audit::{Journal, SealSettings, Sealer, Settings};
 use yumen::clock::Clock;
+use yumen::gateway::catch_up;
 use yumen::model::{AccountId, AccountName, AppId, Decision, End, Factor, Label, Opened, Reference, Role, UnitName, Who};
+use yumen::store::LogIndex;
 
 const CLIENTS: [usize; 3] = [1, 64, 512];
-const KINDS: [&str; 3] = ["none", "in memory", "durable"];
+const KINDS: [&str; 5] = ["none", "in memory", "durable", "and sealed", "and indexed"];
 
 /// Of one kind in one round.
 #[derive(Clone, Copy)]
@@ -35,13 +38,13 @@ fn main() {
     for clients in CLIENTS {
         // One client waits for a sync each time: fewer are enough.
         let accesses = if clients == 1 { accesses / 10 } else { accesses };
-        let mut found: [Vec<Found>; 3] = Default::default();
+        let mut found: [Vec<Found>; 5] = Default::default();
         for round in 0..=rounds {
             for (kind, of_kind) in found.iter_mut().enumerate() {
                 let one = match kind {
-                    0 => measure(None, clients, accesses),
-                    1 => measure(Some(Path::new("/dev/shm")), clients, accesses),
-                    _ => measure(Some(&disk), clients, accesses),
+                    0 => measure(None, kind, clients, accesses),
+                    1 => measure(Some(Path::new("/dev/shm")), kind, clients, accesses),
+                    _ => measure(Some(&disk), kind, clients, accesses),
                 };
                 // The first round warms up.
                 if round > 0 {
@@ -53,16 +56,19 @@ fn main() {
     }
 }
 
-/// Median of the rounds with its spread, and durable against in memory in the same round.
-fn tell(clients: usize, found: &[Vec<Found>; 3]) {
-    println!("\n{clients} at once | {} | durable / in memory", KINDS.join(" | "));
+/// Median of the rounds with its spread; durable against in memory, and with all that follows against durable, in the same round.
+fn tell(clients: usize, found: &[Vec<Found>; 5]) {
+    println!("\n{clients} at once | {} | durable / in memory | indexed / durable", KINDS.join(" | "));
     type Value = (&'static str, fn(&Found) -> f64);
     let values: [Value; 3] = [("CPU of an access, µs", |one| one.cpu_us), ("p50, µs", |one| one.p50_us), ("p99, µs", |one| one.p99_us)];
-    let [_, memory, disk] = found;
+    let [_, memory, disk, _, indexed] = found;
     for (name, value) in values {
         let amounts: Vec<String> = found.iter().map(|of_kind| format!("{:.1}", median(of_kind.iter().map(value)).1)).collect();
-        let (least, middle, most) = median(memory.iter().zip(disk).map(|(memory, disk)| value(disk) / value(memory)));
-        println!("{name} | {} | **{middle:.2}** ({least:.2}–{most:.2})", amounts.join(" | "));
+        let ratio = |of: &[Found], to: &[Found]| {
+            let (least, middle, most) = median(of.iter().zip(to).map(|(of, to)| value(of) / value(to)));
+            format!("**{middle:.2}** ({least:.2}–{most:.2})")
+        };
+        println!("{name} | {} | {} | {}", amounts.join(" | "), ratio(disk, memory), ratio(indexed, disk));
     }
 }
 
@@ -72,13 +78,21 @@ fn median(values: impl Iterator<Item = f64>) -> (f64, f64, f64) {
     (values[0], values[values.len() / 2], values[values.len() - 1])
 }
 
-fn measure(parent: Option<&Path>, clients: usize, accesses: usize) -> Found {
+fn measure(parent: Option<&Path>, kind: usize, clients: usize, accesses: usize) -> Found {
     let directory = parent.map(|parent| tempfile::tempdir_in(parent).expect("a directory that can be written"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let journal = directory
-            .as_ref()
-            .map(|directory| Journal::open(Settings::new(directory.path().to_owned()), Clock::machine()).expect("a journal").0);
+        let sealing = directory.as_ref().map(|directory| SealSettings::within(directory.path(), "bench.test"));
+        let journal =
+            sealing.as_ref().map(|sealing| Journal::open(Settings::new(sealing.journal.clone()), Clock::machine()).expect("a journal").0);
+        let sealer = match (&sealing, &journal) {
+            (Some(sealing), Some(journal)) if kind >= 3 => Some(Sealer::start(sealing, journal).expect("what seals")),
+            _ => None,
+        };
+        let index = match &directory {
+            Some(directory) if kind >= 4 => Some(LogIndex::open(&directory.path().join("log-index.db")).await.expect("an index").0),
+            _ => None,
+        };
         let before = clock_gettime(ClockId::ProcessCPUTime);
         let mut running = tokio::task::JoinSet::new();
         for client in 0..clients {
@@ -90,6 +104,12 @@ fn measure(parent: Option<&Path>, clients: usize, accesses: usize) -> Found {
         }
         if let Some(journal) = &journal {
             journal.shut_down().await;
+        }
+        if let Some(sealer) = &sealer {
+            sealer.shut_down().await;
+            if let Some(index) = &index {
+                catch_up(index, &sealer.sealed(), |_| {}).await.expect("an index that keeps up");
+            }
         }
         let after = clock_gettime(ClockId::ProcessCPUTime);
         let cpu_ns = (after.tv_sec - before.tv_sec) * 1_000_000_000 + (after.tv_nsec - before.tv_nsec);
@@ -149,6 +169,7 @@ fn opened(reference: Reference, who: &Arc<Who>) -> Opened {
         host: "sites.city.test".to_owned(),
         method: "GET".to_owned(),
         path: "/news/2026/11/edit/4711".to_owned(),
+        query: None,
         decision: Decision::Allowed,
         rule: "editors".to_owned(),
     }

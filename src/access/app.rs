@@ -1,7 +1,10 @@
 //! A back office as policy sees it: what it is called, where it lives, who may do what there.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
+
+use url::form_urlencoded;
 
 use super::{Demand, Lockdown, PathPattern, Rule};
 use crate::auth::Identity;
@@ -26,6 +29,8 @@ pub struct App {
     pub paths: PathAllowance,
     /// Where a path matches one of these, the log keeps only what stands before the first wildcard.
     pub redact: Vec<PathPattern>,
+    /// Parameters of the query whose values the log keeps.
+    pub log_query: Vec<String>,
     /// Other origins whose unsafe requests and WebSockets are let in. Its own always is.
     pub origins: Vec<String>,
     /// Its own, as browsers write it: `https://host` or `https://host:port`.
@@ -71,13 +76,31 @@ impl App {
         }
     }
 
-    /// The path as the log may keep it: some carry secrets (links that reset a password).
-    pub fn redacted(&self, path: &CanonicalPath) -> String {
+    /// Path and query as the log may keep them: some carry secrets (links that reset a password). Where the path does, the query is not kept.
+    pub fn logged(&self, path: &CanonicalPath, query: Option<&str>) -> (String, Option<String>) {
         match self.redact.iter().find(|pattern| pattern.may_match(path)) {
-            Some(pattern) => format!("{}…", pattern.fixed_part()),
-            None => path.as_str().to_owned(),
+            Some(pattern) => (format!("{}…", pattern.fixed_part()), None),
+            None => (path.as_str().to_owned(), query.and_then(|query| redacted_query(query, &self.log_query))),
         }
     }
+}
+
+/// The parameters that are named, and `*` for others, however many stand there. Some servers part them by semicolons, so what follows one is
+/// a parameter of its own.
+fn redacted_query(query: &str, kept: &[String]) -> Option<String> {
+    if kept.is_empty() || query.is_empty() {
+        return None;
+    }
+    let mut shown: Vec<Cow<'_, str>> = Vec::new();
+    for parameter in query.split(['&', ';']) {
+        let is_kept = form_urlencoded::parse(parameter.as_bytes()).next().is_some_and(|(name, _)| kept.iter().any(|kept| *kept == name));
+        if is_kept {
+            shown.push(Cow::Borrowed(parameter));
+        } else if shown.last().is_none_or(|last| last != "*") {
+            shown.push(Cow::Borrowed("*"));
+        }
+    }
+    Some(shown.join("&"))
 }
 
 #[cfg(test)]
@@ -95,6 +118,7 @@ pub(super) mod sample {
             rules,
             paths: PathAllowance::default(),
             redact: Vec::new(),
+            log_query: Vec::new(),
             origins: Vec::new(),
             origin: "https://sites.example.cn".to_owned(),
             allow_underscores: false,
@@ -171,7 +195,33 @@ mod tests {
             ("/accounts/login/", "/accounts/login/"),
             ("/重置/t-123/", "/%E9%87%8D%E7%BD%AE/t-123/"),
         ] {
-            assert_eq!(app.redacted(&path(raw)), logged, "{raw}");
+            assert_eq!(app.logged(&path(raw), None), (logged.to_owned(), None), "{raw}");
         }
+    }
+
+    #[test]
+    fn the_log_keeps_of_a_query_the_parameters_that_are_named_and_that_there_were_others() {
+        let mut app = app(Vec::new());
+        let logged = |app: &super::App, query: &str| app.logged(&path("/list"), Some(query)).1;
+        assert_eq!(logged(&app, "page=2"), None, "nothing is named");
+        app.log_query = vec!["page".to_owned(), "栏目".to_owned()];
+        for (query, kept) in [
+            ("page=2", "page=2"),
+            ("p%61ge=2&token=s3cret", "p%61ge=2&*"),
+            ("token=s3cret&name=x&page=2&page=3", "*&page=2&page=3"),
+            ("page=2;token=s3cret", "page=2&*"),
+            ("%E6%A0%8F%E7%9B%AE=%E6%96%B0", "%E6%A0%8F%E7%9B%AE=%E6%96%B0"),
+            ("s3cret", "*"),
+            ("page", "page"),
+            ("Page=s3cret", "*"),
+            ("page[]=s3cret&page.x=s3cret", "*"),
+            ("*=s3cret", "*"),
+        ] {
+            assert_eq!(logged(&app, query).as_deref(), Some(kept), "{query}");
+        }
+        assert_eq!(logged(&app, ""), None);
+        assert_eq!(app.logged(&path("/list"), None).1, None);
+        app.redact = vec![pattern("/accounts/reset/**")];
+        assert_eq!(app.logged(&path("/accounts/reset/MQ"), Some("page=2")).1, None, "where the path carries a secret, the query may too");
     }
 }

@@ -15,7 +15,7 @@ pub struct LogExport {
     checkpoint: Checkpoint,
 }
 
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "sequence",
     "time",
     "kind",
@@ -31,6 +31,7 @@ const COLUMNS: [&str; 25] = [
     "app",
     "method",
     "path",
+    "query",
     "rule",
     "status",
     "bytes_up",
@@ -109,6 +110,7 @@ impl Cells {
                 cells.put("app", LogApp::of(opened.app.as_ref()).word());
                 cells.put("method", &opened.method);
                 cells.put("path", &opened.path);
+                cells.put("query", opened.query.as_deref().unwrap_or_default());
                 cells.put("rule", &opened.rule);
                 cells.who(opened.who.as_deref());
             }

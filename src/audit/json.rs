@@ -36,7 +36,7 @@ fn head(out: &mut Vec<u8>, entry: &Entry, kind: &str) -> Result<(), serde_json::
 }
 
 fn opened(out: &mut Vec<u8>, record: &Opened) -> Result<(), serde_json::Error> {
-    let Opened { reference, who, address, port, tls, group, app, label, host, method, path, decision, rule } = record;
+    let Opened { reference, who, address, port, tls, group, app, label, host, method, path, query, decision, rule } = record;
     name(out, ",\"reference\":");
     text(out, reference.as_str())?;
     if let Some(who) = who {
@@ -65,6 +65,10 @@ fn opened(out: &mut Vec<u8>, record: &Opened) -> Result<(), serde_json::Error> {
     text(out, method)?;
     name(out, ",\"path\":");
     text(out, path)?;
+    if let Some(query) = query {
+        name(out, ",\"query\":");
+        text(out, query)?;
+    }
     name(out, ",\"decision\":");
     word(out, decision)?;
     name(out, ",\"rule\":");
@@ -210,6 +214,7 @@ mod tests {
             texts in proptest::array::uniform6(any_text()),
             has_app in any::<bool>(),
             label in proptest::option::of(proptest::sample::select(Label::ALL)),
+            query in proptest::option::of(any_text()),
             is_allowed in any::<bool>(),
         ) {
             let [tls, group, host, method, path, rule] = texts;
@@ -217,7 +222,7 @@ mod tests {
             let base = opened(reference);
             let app = base.app.clone().filter(|_| has_app);
             let who = person.map(Arc::new);
-            check(Record::Opened(Opened { who, address, port, tls, group, app, label, host, method, path, decision, rule, ..base }));
+            check(Record::Opened(Opened { who, address, port, tls, group, app, label, host, method, path, query, decision, rule, ..base }));
         }
 
         #[test]

@@ -10,15 +10,18 @@
 //! that is not urgent is denied until there is room again, and that is on record (`full`, `urgency`); an opened access is closed exactly
 //! once, by its receipt or, if the process did not live to do so, at the next start.
 
+mod bounded;
 mod cosign;
 mod courtesy;
 mod disk;
 mod full;
 mod held;
 mod json;
+mod keeping;
 mod line;
 mod lines;
 mod log_key;
+mod looked;
 mod prove;
 mod read;
 mod recover;
@@ -31,12 +34,14 @@ mod sealed;
 mod sealer;
 mod segment;
 mod shelf;
+mod spent;
 mod strangers;
 mod tally;
 mod unsealed;
 mod urgency;
 mod verify;
 mod writer;
+mod wrong;
 
 #[cfg(test)]
 mod fake;
@@ -50,6 +55,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 use tokio::sync::{Semaphore, oneshot};
 
 pub use self::cosign::{CosignError, Cosigned, cosign};
+pub use self::keeping::Old;
 pub use self::log_key::{LogKeyError, read as read_log_key};
 pub use self::prove::{Grown, Head, ProveError, head_with, prove};
 pub use self::read::{Filter, ReadError, Tail};
@@ -64,7 +70,8 @@ pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
 pub use self::unsealed::{Unsealed, UnsealedError};
 pub use self::urgency::Urgency;
-pub use self::verify::{Against, Verified, VerifyError, verify};
+pub use self::verify::{Against, Verified, verify};
+pub use self::wrong::VerifyError;
 
 use self::disk::{Disk, RealDisk};
 use self::full::Fullness;

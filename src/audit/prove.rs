@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use super::bounded;
 use super::sealed::{Sealed, SealedError};
 use crate::tlog::{self, Checkpoint, Hash, ProofError, ProofFile, SignedNote, Tile, Tiles, check_inclusion};
 
@@ -22,6 +23,8 @@ pub enum ProveError {
     NothingSealed,
     #[error("there is no sealed record {sequence}: the newest has number {size}; what is newer is sealed within a second")]
     NoRecord { sequence: u64, size: u64 },
+    #[error("record {0} was dropped after the time that the gateway keeps records; the archive has it, if there is one")]
+    Dropped(u64),
     #[error("the proof of record {0} does not come out right: its tiles or its entry were changed. Run `yumen audit verify`")]
     Wrong(u64),
     #[error(
@@ -50,6 +53,9 @@ pub fn prove(sealed: &Sealed, sequence: u64) -> Result<ProofFile, ProveError> {
     let no_record = ProveError::NoRecord { sequence, size: head.size };
     let Some(index) = sequence.checked_sub(1).filter(|index| *index < head.size) else { return Err(no_record) };
     let leaf = sealed.read(sequence, 1)?.pop().ok_or(ProveError::Wrong(sequence))?;
+    if leaf.sequence != sequence {
+        return Err(ProveError::Dropped(sequence));
+    }
     let witnessed = witnessed(sealed, &head, sequence)?;
     let (checkpoint, under, path) = match witnessed {
         Some((path, note, under)) => (note, under, Some(path)),
@@ -83,7 +89,7 @@ fn witnessed(sealed: &Sealed, head: &Checkpoint, sequence: u64) -> Result<Option
         if !path.is_file() {
             continue;
         }
-        let bytes = fs::read(&path).map_err(|source| ProveError::Witnessed { path: path.clone(), source })?;
+        let bytes = bounded::read(&path, bounded::NOTES).map_err(|source| ProveError::Witnessed { path: path.clone(), source })?;
         let Some((note, checkpoint)) = str::from_utf8(&bytes).ok().and_then(read) else { continue };
         if checkpoint.origin != head.origin || !(sequence..=head.size).contains(&checkpoint.size) {
             continue;

@@ -102,6 +102,8 @@ pub(super) struct Last {
     pub(super) name: String,
     /// The bytes of its whole lines.
     pub(super) length: u64,
+    /// Those lines, where the last process may have ended because a sync failed: what is read may then not be on the disk.
+    pub(super) uncertain: Vec<u8>,
     /// It has no record but still-open ones, perhaps not all of them.
     pub(super) is_headless: bool,
 }
@@ -117,7 +119,8 @@ pub(super) fn recover<D: Disk>(disk: &D, sealed: u64) -> Result<Recovered, OpenE
         return Ok(Recovered { next: 1, open: Vec::new(), last: None, torn: None });
     };
     let last = Scan::of(disk, *last_first)?;
-    if last.ended_cleanly() {
+    let is_certain = last.ended_cleanly();
+    if is_certain {
         last.must_be_whole()?;
     }
     must_reach(sealed, last.next.saturating_sub(1))?;
@@ -132,8 +135,10 @@ pub(super) fn recover<D: Disk>(disk: &D, sealed: u64) -> Result<Recovered, OpenE
         open = [previous.open.clone(), others].concat();
     }
     let torn = keep_torn(disk, &last, &names)?;
-    let length = last.length as u64;
-    Ok(Recovered { next: last.next, open, last: Some(Last { name: last.name, length, is_headless: last.is_headless }), torn })
+    let Scan { name, mut bytes, length, next, is_headless, .. } = last;
+    bytes.truncate(if is_certain { 0 } else { length });
+    let last = Last { name, length: length as u64, uncertain: bytes, is_headless };
+    Ok(Recovered { next, open, last: Some(last), torn })
 }
 
 fn must_reach(sealed: u64, last: u64) -> Result<(), OpenError> {

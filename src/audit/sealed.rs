@@ -4,8 +4,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, str};
+use std::str;
 
+use super::bounded;
 use super::rotation::{self, ROTATIONS, Rotation};
 use crate::model::Entry;
 use crate::tlog::{self, BundleError, Checkpoint, Hash, SignedNote, Tile, Tiles, Verifier, WIDTH, entry_path};
@@ -37,6 +38,10 @@ pub enum SealedError {
     Checkpoint { path: PathBuf, why: String },
     #[error("{} is damaged: {why}", path.display())]
     Bundle { path: PathBuf, why: String },
+    #[error("cannot remove {}: {source}; its records should no longer be kept", path.display())]
+    Remove { path: PathBuf, source: io::Error },
+    #[error("records {first} to {last} are not whole bundles at the beginning of the log, which begins with {begins}; nothing was removed")]
+    NotOldest { first: u64, last: u64, begins: u64 },
 }
 
 impl Leaf {
@@ -46,6 +51,13 @@ impl Leaf {
 
     pub fn hash(&self) -> Hash {
         Hash::leaf(&self.json)
+    }
+}
+
+impl SealedError {
+    /// Whether a file is not there.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 }
 
@@ -62,7 +74,7 @@ impl Sealed {
     /// The newest head as it was signed; `None` before anything was sealed. Its signatures were not checked.
     pub fn signed_checkpoint(&self) -> Result<Option<SignedNote>, SealedError> {
         let path = self.directory.join(CHECKPOINT);
-        let text = match fs::read_to_string(&path) {
+        let text = match bounded::read_text(&path, bounded::NOTES) {
             Ok(text) => text,
             Err(source) if source.kind() == io::ErrorKind::NotFound && self.directory.is_dir() => return Ok(None),
             Err(source) => return Err(SealedError::Read { path, source }),
@@ -83,7 +95,7 @@ impl Sealed {
     /// Which key followed which, the oldest first; each step is signed by the key that went.
     pub fn rotations(&self) -> Result<Vec<Rotation>, SealedError> {
         let path = self.directory.join(ROTATIONS);
-        match fs::read_to_string(&path) {
+        match bounded::read_text(&path, bounded::NOTES) {
             Ok(text) => {
                 rotation::parse(&text).ok_or_else(|| SealedError::Checkpoint { path, why: "a note of a rotation is wrong".to_owned() })
             }
@@ -97,16 +109,31 @@ impl Sealed {
         Ok(rotation::follow(key, &self.rotations()?))
     }
 
-    /// The records from sequence `from` on, at most `most`, none past the checkpoint.
+    /// The records from sequence `from` on, or from the oldest one that is here, at most `most`, none past the checkpoint.
     pub fn read(&self, from: u64, most: usize) -> Result<Vec<Leaf>, SealedError> {
         let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
         let mut leaves = Vec::new();
         let mut next = from.max(1);
         while leaves.len() < most && next <= size {
-            let index = next.saturating_sub(1);
-            let Some(tile) = Tile::within(0, index / WIDTH, size) else { break };
+            let index = next.saturating_sub(1) / WIDTH;
+            let Some(tile) = Tile::within(0, index, size) else { break };
+            let entries = match self.entries(&tile) {
+                Err(error) => {
+                    // Dropped, perhaps a moment ago.
+                    let kept = self.first_kept(size)?;
+                    if kept <= next || !error.is_absence() {
+                        return Err(error);
+                    }
+                    if !leaves.is_empty() {
+                        break;
+                    }
+                    next = kept;
+                    continue;
+                }
+                entries => entries?,
+            };
             let before = leaves.len();
-            for (sequence, json) in (tile.index.saturating_mul(WIDTH).saturating_add(1)..).zip(self.entries(&tile)?) {
+            for (sequence, json) in (index.saturating_mul(WIDTH).saturating_add(1)..).zip(entries) {
                 if sequence == next && leaves.len() < most {
                     leaves.push(Leaf { sequence, json });
                     next = next.saturating_add(1);
@@ -117,6 +144,17 @@ impl Sealed {
             }
         }
         Ok(leaves)
+    }
+
+    /// The hash of a record, also of one that was dropped; `None`: there is no such record.
+    pub fn leaf_hash(&self, sequence: u64) -> Result<Option<Hash>, SealedError> {
+        let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
+        let Some(index) = sequence.checked_sub(1) else { return Ok(None) };
+        let Some(tile) = Tile::within(0, index / WIDTH, size) else { return Ok(None) };
+        let place = usize::try_from(index % WIDTH).unwrap_or(usize::MAX);
+        let within = usize::try_from(tile.width).is_ok_and(|width| place < width);
+        let bytes = self.tile(&tile)?;
+        Ok(bytes.as_chunks::<32>().0.get(place).filter(|_| within).map(|hash| Hash(*hash)))
     }
 
     /// The entries of a tile of level 0.
@@ -131,7 +169,7 @@ impl Sealed {
 
     /// A tile that has become full is kept as that alone.
     fn narrow_or_full(&self, narrow: &str, full: &str) -> Result<Vec<u8>, SealedError> {
-        let read = |path: &str| fs::read(self.directory.join(path));
+        let read = |path: &str| bounded::read(&self.directory.join(path), bounded::BUNDLE);
         match read(narrow) {
             Err(source) if source.kind() == io::ErrorKind::NotFound && narrow != full => read(full).or(Err(source)),
             result => result,

@@ -99,6 +99,9 @@ impl<D: Disk> Appender<D> {
             salts: Draws::new(),
         };
         appender.truncate()?;
+        if let Some(lines) = recovered.last.as_ref().map(|last| last.uncertain.as_slice()).filter(|lines| !lines.is_empty()) {
+            appender.file.write(0, lines).map_err(|source| appender.failed_to("write", source))?;
+        }
         // A segment that has entries already states what was open; one that was cut within that statement states it again.
         if recovered.last.as_ref().is_none_or(|last| last.is_headless) {
             let stated = appender.still_open(time)?;

@@ -4,9 +4,11 @@ mod crash;
 mod failures;
 mod faults;
 mod full;
+mod keeping;
 mod killed;
 mod opening;
 mod proving;
+mod pruning;
 mod reading;
 mod real;
 mod sealing;
@@ -48,6 +50,7 @@ pub(super) fn opened(reference: [u8; 10]) -> Opened {
         host: "sites.localhost".to_owned(),
         method: "GET".to_owned(),
         path: "/admin/".to_owned(),
+        query: None,
         decision: Decision::Allowed,
         rule: "editors".to_owned(),
     }

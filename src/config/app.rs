@@ -48,6 +48,7 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
     let upstream = upstream(section, surroundings.base, files);
     let paths = section.or("paths", PathAllowance::default(), |value| Some(allowance(&value)));
     let redact = section.or("redact", Vec::new(), |value| Some(value.list(|item| redacted(item, paths))));
+    let log_query = section.or("log_query", Vec::new(), |value| Some(value.list(parameter)));
     let origins = section.or("origins", Vec::new(), |value| Some(value.list(origin)));
     let session = label.map(|label| (label, surroundings.labels.of(label).limits.overall));
     let bounds = Bounds { session, usb_keys: surroundings.usb_keys, app: Demand::default() };
@@ -74,6 +75,7 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
         rules,
         paths,
         redact,
+        log_query,
         origins,
         origin,
         allow_underscores,
@@ -176,6 +178,13 @@ fn redacted(value: &Value<'_>, paths: PathAllowance) -> Option<PathPattern> {
         return value.wrong("hides nothing", "put `*` or `/**` where the secret begins: the log keeps what stands before it");
     }
     Some(pattern)
+}
+
+fn parameter(value: &Value<'_>) -> Option<String> {
+    let expected = "write the name of a parameter as servers read it, decoded, such as \"page\"";
+    let name = value.text(expected)?;
+    let is_name = !name.is_empty() && !name.contains(['=', '&', ';', '?', '*', '%']) && !name.chars().any(char::is_control);
+    if is_name { Some(name.to_owned()) } else { value.wrong("is no name of a parameter", expected) }
 }
 
 fn origin(value: &Value<'_>) -> Option<String> {

@@ -150,7 +150,7 @@ impl Worker {
                 return stranger(Refusal::Path(why));
             }
         };
-        facts.path = site.app.redacted(&path);
+        (facts.path, facts.query) = site.app.logged(&path, inbound.uri.query());
         let visitor = match self.visitor(inbound, now) {
             Ok(visitor) => visitor,
             Err(refusal) => return stranger(refusal),

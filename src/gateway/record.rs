@@ -29,6 +29,8 @@ pub struct Facts {
     pub step_up: Option<String>,
     /// Canonical and redacted, once it is known to be canonical.
     pub path: String,
+    /// Of the query only what the app lets the log keep.
+    pub query: Option<String>,
 }
 
 impl Facts {
@@ -45,6 +47,7 @@ impl Facts {
             app,
             step_up: None,
             path: capped(inbound.uri.path(), 256),
+            query: None,
         }
     }
 
@@ -140,6 +143,7 @@ pub fn opened(facts: &Facts, identity: Option<&Arc<Identity>>, verdict: Result<&
         host: facts.host.to_string(),
         method: capped(facts.method.as_str(), 32),
         path: capped(&facts.path, 2048),
+        query: facts.query.as_deref().map(|query| capped(query, 1024)),
         decision,
         rule: capped(&rule, 256),
     }

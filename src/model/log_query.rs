@@ -37,6 +37,8 @@ pub struct LogQuery {
     pub text: Option<String>,
     /// Where an earlier answer ended ([`LogPage::next`]): only records before that sequence.
     pub before: Option<u64>,
+    /// Only records after that sequence.
+    pub after: Option<u64>,
     /// At most so many.
     pub limit: usize,
 }

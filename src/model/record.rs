@@ -3,6 +3,7 @@
 //! Invariant: no record holds a secret, a cookie, a one-time code or a body; every text is capped, and no detail holds a
 //! character that a terminal would obey (JSON alone leaves DEL, C1 and the marks that turn a line around).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -90,11 +91,24 @@ pub struct Opened {
     pub label: Option<Label>,
     pub host: String,
     pub method: String,
-    /// Canonical and redacted; never with its query.
+    /// Canonical and redacted, without its query.
     pub path: String,
+    /// Of the query only what the app's `log_query` names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub query: Option<String>,
     pub decision: Decision,
     /// The rule that allowed it, or why it was refused.
     pub rule: String,
+}
+
+impl Opened {
+    /// Path and query, as far as they are on record.
+    pub fn target(&self) -> Cow<'_, str> {
+        match &self.query {
+            Some(query) => Cow::Owned(format!("{}?{query}", self.path)),
+            None => Cow::Borrowed(&self.path),
+        }
+    }
 }
 
 /// Why an access ended.
@@ -235,6 +249,8 @@ pub enum Action {
     LogFull,
     /// Somebody read the log, or took a part of it away.
     LogRead,
+    /// The oldest records were kept as long as they had to be, and their entries are removed.
+    LogDropped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -167,6 +167,9 @@ fn broken(error: io::Error) -> Gone {
 impl Lines {
     async fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::options().create(true).read(true).append(true).mode(0o640).open(path).await?;
+        // Its name must outlive the power as its lines do.
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(directory).await?.sync_all().await?;
         // The process may have ended in the middle of a line; the record comes again on one of its own.
         if file.metadata().await?.is_file() && file.seek(io::SeekFrom::End(0)).await? > 0 {
             file.seek(io::SeekFrom::End(-1)).await?;

@@ -28,7 +28,8 @@ pub(super) fn row(asked: &Asked, found: &FoundRecord) -> LogRow {
 
 fn of_opened(asked: &Asked, opened: &Opened, row: &mut LogRow) {
     row.who = opened.who.as_deref().map(who);
-    row.done = LogDone::Access { app: app_name(asked, opened.app.as_ref()), method: opened.method.clone(), path: opened.path.clone() };
+    row.done =
+        LogDone::Access { app: app_name(asked, opened.app.as_ref()), method: opened.method.clone(), path: opened.target().into_owned() };
     let decision = match opened.decision {
         Decision::Allowed => LogDecision::Allowed,
         Decision::Refused => LogDecision::Refused,

@@ -19,11 +19,11 @@ use super::console::{actor, refused};
 use super::log::{reach, show, understood};
 use super::log_filter;
 use super::log_rows::row;
-use super::view::{LogReachLine, LogRowsView};
+use super::view::{LogReachLine, LogReachView, LogRowsView};
 
 /// How often it is looked for more.
 const LOOK: Duration = Duration::from_secs(1);
-/// So many of what is new come at once; what is older than those is on the page after a refresh.
+/// So many of what is new come at once; that there was more is told.
 const AT_ONCE: usize = 100;
 /// So many times nothing is found before a sign of life is sent.
 const SILENT_LOOKS: u32 = 15;
@@ -51,15 +51,18 @@ pub async fn live(asked: Asked) -> Answer {
 
 async fn follow(asked: &Asked, actor: &Actor, query: &LogQuery, mut after: u64, sender: &mpsc::Sender<Piece>) {
     let Some(identity) = asked.visit.visitor.known() else { return };
-    let (mut open, mut silent) = (BTreeSet::new(), 0_u32);
+    let (mut open, mut silent, mut missed) = (BTreeSet::new(), 0_u32, false);
     // What the page shows already may have been open when it was made.
     let Ok(shown) = asked.portal.desk.find_in_log(actor, query).await else { return };
     let shown = shown.records.iter().filter(|record| record.leaf.sequence <= after && is_access(&record.leaf));
     open.extend(shown.map(|record| record.leaf.sequence));
     loop {
         let is_new = |row: &LogRow| row.sequence > after || (row.closed.is_some() && open.contains(&row.sequence));
+        let floor = open.first().map_or(after, |open: &u64| after.min(open.saturating_sub(1)));
+        let query = LogQuery { after: Some(floor), ..query.clone() };
         // A failure ends it; the browser asks again, and is told.
-        let Ok(found) = asked.portal.desk.find_in_log_where(actor, query, is_new).await else { return };
+        let Ok(found) = asked.portal.desk.find_in_log_where(actor, &query, is_new).await else { return };
+        missed |= found.next.is_some_and(|next| next > after);
         let new = &found.records;
         silent = if new.is_empty() { silent.saturating_add(1) } else { 0 };
         let text = if !new.is_empty() {
@@ -70,7 +73,7 @@ async fn follow(asked: &Asked, actor: &Actor, query: &LogQuery, mut after: u64, 
             }
             after = new.iter().map(|record| record.leaf.sequence).fold(after, u64::max);
             let view = LogRowsView { frame: asked.frame(None), rows: new.iter().map(|record| row(asked, record)).collect() };
-            let told = LogReachLine { frame: asked.frame(None), reach: reach(asked, &found.reach) };
+            let told = LogReachLine { frame: asked.frame(None), reach: LogReachView { missed, ..reach(asked, &found.reach) } };
             let (Ok(rows), Ok(told)) = (view.render(), told.render()) else { return };
             event("reach", None, &told) + &event("rows", Some(after), &rows)
         } else if silent.is_multiple_of(SILENT_LOOKS) {

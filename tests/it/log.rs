@@ -229,3 +229,28 @@ async fn the_record_of_a_failed_forward_has_the_bytes_that_had_come() {
         .await;
     assert!(bytes_up > 1024, "{bytes_up}");
 }
+
+#[tokio::test]
+async fn the_log_keeps_of_a_query_what_the_app_names_and_the_back_office_gets_all_of_it() {
+    let mut house = House::open_with(Changes { app: "log_query = [\"page\"]\nredact = [\"/reset/**\"]", ..Changes::default() }).await;
+    let mut browser = house.in_the_app("wang").await;
+    for (target, kept) in [
+        ("/list?page=2&token=hunter2hunter2", Some("page=2&*")),
+        ("/list", None),
+        ("/reset/x?page=2", None),
+        ("/list?hunter2hunter2", Some("*")),
+    ] {
+        let reply = browser.send(Method::GET, &Url::parse(&format!("https://{SITES}{target}")).unwrap(), &[], "").await;
+        let reference = reply.reference().to_owned();
+        let query = house
+            .recorded(|record| match record {
+                Record::Opened(opened) if opened.reference.as_str() == reference => Some(opened.query.clone()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(query.as_deref(), kept, "{target}");
+        assert!(house.upstream.seen().contains(&format!("GET {target} HTTP")), "{target}");
+    }
+    house.stop().await;
+    assert!(!holds(&raw(house.data.path()), "hunter2hunter2"));
+}

@@ -274,3 +274,63 @@ async fn who_follows_the_log_sees_what_comes_until_her_session_ends() {
     let read = readings(&house.close().await);
     assert_eq!(read.iter().filter(|event| event.details["what"] == "live").count(), 1);
 }
+
+#[tokio::test]
+async fn who_follows_the_log_is_told_that_more_came_at_once_than_is_shown() {
+    let house = House::open().await;
+    let mut wang = house.at_the_app("wang").await;
+    let mut zhao = house.signed_in("zhao", Role::Auditor).await;
+    for number in 0..101 {
+        let url = Url::parse(&format!("https://{SITES}/page/{number}")).unwrap();
+        assert_eq!(wang.send(Method::GET, &url, &[], "").await.status, StatusCode::OK);
+    }
+    searchable(&house).await;
+    let first_events = async |zhao: &mut Browser, account: &str| {
+        let mut stream = zhao.connect(PORTAL).await;
+        let (target, cookies) = (format!("/console/log/live?after=0&account={account}"), zhao.cookie_field(PORTAL));
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {PORTAL}\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (mut text, mut chunk) = (String::new(), vec![0; 65_536]);
+        while !text.contains("event: rows") {
+            let count = stream.read(&mut chunk).await.unwrap();
+            assert!(count > 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&chunk[..count]));
+        }
+        text
+    };
+    let told = "短时间内新记录过多";
+    assert!(first_events(&mut zhao, "wang").await.contains(told));
+    assert!(!first_events(&mut zhao, "zhao").await.contains(told), "what is all shown is no reason to say so");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn what_was_dropped_is_found_no_more_and_its_page_says_so_while_the_rest_stays_provable() {
+    let house = House::open().await;
+    let mut wang = house.at_the_app("wang").await;
+    let mut zhao = house.signed_in("zhao", Role::Auditor).await;
+    for number in 0..150 {
+        assert_eq!(wang.open(&format!("https://{SITES}/page-{number}")).await.status, StatusCode::OK);
+    }
+    searchable(&house).await;
+    let sealed = house.gateway().house().sealer.sealed();
+    sealed.drop_entries(&yumen::audit::Old { first: 1, last: 256 }).unwrap();
+    assert!(open(&mut zhao, "/console/log/257").await.text().contains("id=\"leaf\""));
+    for path in ["/console/log/12", "/console/log/12/proof"] {
+        let page = open(&mut zhao, path).await;
+        assert_eq!(page.status, StatusCode::GONE, "{path}");
+        assert!(within(&page.text(), "dropped").contains("dropped after the time that the gateway keeps records"));
+    }
+    let old = open(&mut zhao, "/console/log?text=page-3&before=257").await;
+    assert_eq!((old.status, rows(&old)), (StatusCode::OK, vec![]));
+    let index = &house.gateway().house().index;
+    let all = yumen::model::LogQuery { limit: 1_000, ..yumen::model::LogQuery::default() };
+    for _ in 0..400 {
+        if index.search(&all).await.unwrap().rows.last().is_none_or(|row| row.sequence > 256) {
+            house.close().await;
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("the index still has rows of what was dropped");
+}

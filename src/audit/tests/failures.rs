@@ -74,6 +74,26 @@ async fn a_failed_sync_acknowledges_none_of_those_who_wait() {
     assert_eq!(disk.syncs_done(), before);
 }
 
+#[tokio::test]
+async fn what_a_failed_sync_left_unwritten_is_written_again_by_the_next_process() {
+    let disk = FakeDisk::default();
+    let (journal, ..) = start(&disk);
+    journal.event(Event::done(Action::Start)).await.unwrap();
+    disk.fail(Operation::Sync, Errno::IO);
+    assert_eq!(journal.event(Event::done(Action::SignIn)).await, Err(NoRecord));
+    drop(journal);
+    disk.mend();
+    // The machine runs on: what is read is what was written, not what is on the disk.
+    let (journal, ..) = start(&disk);
+    journal.event(Event::done(Action::Start)).await.unwrap();
+    disk.reboot(None);
+    let actions = entries(&disk).into_iter().filter_map(|entry| match entry.record {
+        crate::model::Record::Event(event) => Some(event.action),
+        _ => None,
+    });
+    assert_eq!(actions.collect::<Vec<_>>(), [Action::Start, Action::SignIn, Action::Start]);
+}
+
 #[test]
 fn a_journal_that_cannot_be_begun_does_not_open() {
     use Operation::{Allocate, Create, Sync, SyncDirectory, Truncate};

@@ -39,6 +39,7 @@ fn opened(who: Option<Arc<Who>>, app: Option<&str>, decision: Decision, rule: &s
         host: "sites.city.test".to_owned(),
         method: "GET".to_owned(),
         path: "/a\u{202e}b".to_owned(),
+        query: None,
         decision,
         rule: rule.to_owned(),
     })

@@ -34,7 +34,11 @@ fn told_opened(opened: &Opened) -> String {
     let who = opened.who.as_deref().map_or("stranger".to_owned(), told_who);
     format!(
         "{} opened  {decision} {who} from {} {app} {} {} ({})",
-        opened.reference, opened.address, opened.method, opened.path, opened.rule
+        opened.reference,
+        opened.address,
+        opened.method,
+        opened.target(),
+        opened.rule
     )
 }
 

@@ -56,3 +56,13 @@ fn what_is_said_twice_was_meant_to_be_something_else() {
         assert_eq!(said(&text), [told], "{app}");
     }
 }
+
+#[test]
+fn the_log_keeps_of_a_query_only_parameters_that_have_a_name() {
+    let kept = |list: &str| read(&with("", &format!("log_query = {list}"))).map(|settings| settings.apps[0].policy.log_query.clone());
+    assert_eq!(kept("[\"page\", \"栏目\"]").unwrap(), ["page", "栏目"]);
+    assert_eq!(read(&with("", "")).unwrap().apps[0].policy.log_query, [""; 0]);
+    for wrong in ["", "*", "page=", "a&b", "a;b", "?page", "p%61ge", "\\u0000"] {
+        assert_eq!(told(&kept(&format!("[\"{wrong}\"]")).unwrap_err()), ["14: `app.log_query` is no name of a parameter"], "{wrong}");
+    }
+}

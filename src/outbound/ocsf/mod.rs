@@ -116,7 +116,10 @@ fn success(body: &mut Map<String, Value>, is_good: bool, detail: &str) {
 fn opened_access(opened: &Opened) -> Map<String, Value> {
     let mut body = begun(Class::HttpActivity, method(&opened.method), &opened.method);
     success(&mut body, opened.decision == Decision::Allowed, &opened.rule);
-    let url = json!({ "scheme": "https", "hostname": opened.host, "path": opened.path });
+    let mut url = json!({ "scheme": "https", "hostname": opened.host, "path": opened.path });
+    if let (Some(url), Some(query)) = (url.as_object_mut(), &opened.query) {
+        url.insert("query_string".to_owned(), json!(query));
+    }
     body.insert("http_request".to_owned(), json!({ "http_method": opened.method, "url": url, "uid": opened.reference }));
     body.insert("src_endpoint".to_owned(), json!({ "ip": opened.address, "port": opened.port }));
     body.insert("dst_endpoint".to_owned(), json!({ "hostname": opened.host }));

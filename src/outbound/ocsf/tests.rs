@@ -108,6 +108,7 @@ fn opened(decision: Decision, method: &str) -> Record {
         host: "sites.city.example".to_owned(),
         method: method.to_owned(),
         path: "/a".to_owned(),
+        query: None,
         decision,
         rule: "editors".to_owned(),
     })

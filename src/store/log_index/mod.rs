@@ -5,6 +5,7 @@
 
 mod add;
 mod charts;
+mod forget;
 mod open;
 mod schema;
 mod search;
@@ -15,7 +16,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sqlx::{Row, SqliteConnection};
 use tokio::sync::{Mutex, RwLock};
@@ -55,6 +56,8 @@ struct Inner {
     words: Mutex<Words>,
     /// As far as this process knows.
     reached: AtomicU64,
+    /// A reader found that the file is damaged.
+    damaged: AtomicBool,
 }
 
 /// Records that come after what is in the index.
@@ -130,6 +133,7 @@ impl LogIndex {
         *pools = Pools::open(&self.0.path).await?;
         *words = Words::default();
         self.0.reached.store(0, Ordering::Relaxed);
+        self.0.damaged.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -138,10 +142,22 @@ impl LogIndex {
     }
 
     fn of(path: &Path, pools: Pools) -> Self {
-        Self(Arc::new(Inner { path: path.to_owned(), pools: RwLock::new(pools), words: Mutex::default(), reached: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            path: path.to_owned(),
+            pools: RwLock::new(pools),
+            words: Mutex::default(),
+            reached: AtomicU64::new(0),
+            damaged: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether whoever read found it damaged, which whoever adds to it might never meet: it is to be made anew.
+    pub fn is_damaged(&self) -> bool {
+        self.0.damaged.load(Ordering::Relaxed)
     }
 
     fn failed(&self, error: sqlx::Error) -> LogIndexError {
+        self.0.damaged.fetch_or(open::is_damage(&error), Ordering::Relaxed);
         open::error(&self.0.path, error)
     }
 }

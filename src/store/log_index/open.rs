@@ -29,7 +29,9 @@ impl Pools {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .pragma("cache_size", CACHE)
-            .pragma("journal_size_limit", "67108864");
+            .pragma("journal_size_limit", "67108864")
+            // What is forgotten shall not stand in the file either.
+            .pragma("secure_delete", "ON");
         let write = pool(1).connect_with(relaxed).await.map_err(|why| error(path, why))?;
         begin(&write, path).await?;
         let read = pool(2).connect_with(options.read_only(true)).await.map_err(|why| error(path, why))?;
@@ -107,12 +109,21 @@ pub(super) fn remove(path: &Path) -> Result<(), LogIndexError> {
 
 pub(super) fn error(path: &Path, error: sqlx::Error) -> LogIndexError {
     let path = path.to_owned();
-    // As `opening` in the store: SQLITE_CORRUPT and SQLITE_NOTADB; and SQLITE_ERROR, which a table gives that is not there.
-    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
     let is_unreadable = matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound);
-    match code.map(|code| code & 0xff) {
-        Some(1 | 11 | 26) => LogIndexError::Unusable { path, why: error.to_string() },
-        None if is_unreadable => LogIndexError::Unusable { path, why: error.to_string() },
-        _ => LogIndexError::Database { path, source: error },
+    // SQLITE_ERROR is what a table gives that is not there.
+    if is_unreadable || is_damage(&error) || code(&error) == Some(1) {
+        LogIndexError::Unusable { path, why: error.to_string() }
+    } else {
+        LogIndexError::Database { path, source: error }
     }
+}
+
+/// As `opening` in the store: SQLITE_CORRUPT and SQLITE_NOTADB.
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(11 | 26))
+}
+
+fn code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?.parse::<i32>().ok()?;
+    Some(code & 0xff)
 }

@@ -1,7 +1,7 @@
 //! How the index lies on the disk. Whatever else is found there is begun anew, so nothing here is ever migrated.
 
 /// A change of anything below, or of what terms a record has, takes the next number.
-pub(super) const FORMAT: i64 = 2;
+pub(super) const FORMAT: i64 = 3;
 
 /// What marks the file as an index of a log ("YLIX").
 pub(super) const APPLICATION: i64 = 0x594c_4958;

@@ -22,8 +22,9 @@ const MOST_WORDS: usize = 1_024;
 const STEP: std::ops::RangeInclusive<usize> = 128..=4_096;
 /// How many pairs of a word and a record one step of many words looks at.
 const STEP_OF_MANY: usize = 65_536;
-/// How many records one search looks at.
+/// How many records one search looks at, and how many such pairs: a step more than that at most.
 const MOST_LOOKED_AT: usize = 50_000;
+const MOST_PAIRS: usize = 1 << 20;
 /// How many rows one answer may have.
 const MOST_ROWS: usize = 1_000;
 
@@ -93,7 +94,7 @@ async fn search(read: &mut SqliteConnection, query: &LogQuery) -> Result<LogPage
     let is_exact = asked.is_exact();
     let widest = STEP_OF_MANY.checked_div(many.max(1)).unwrap_or(1).max(limit.saturating_add(1));
     let mut step = if is_exact { limit.saturating_add(1) } else { limit.saturating_add(1).max(*STEP.start()).min(widest) };
-    let (mut before, mut looked_at, mut rows) = (asked.before, 0_usize, Vec::new());
+    let (mut before, mut looked_at, mut pairs, mut rows) = (asked.before, 0_usize, 0_usize, Vec::new());
     let next = loop {
         let candidates = candidates(read, &lead, before, asked.floor, step).await?;
         let is_last = candidates.len() < step;
@@ -104,11 +105,12 @@ async fn search(read: &mut SqliteConnection, query: &LogQuery) -> Result<LogPage
             rows.push(row);
         }
         looked_at = looked_at.saturating_add(candidates.len());
+        pairs = pairs.saturating_add(step.saturating_mul(many));
         match candidates.last() {
             Some(last) if !is_last => before = *last,
             _ => break None,
         }
-        if looked_at >= MOST_LOOKED_AT {
+        if looked_at >= MOST_LOOKED_AT || pairs >= MOST_PAIRS {
             break Some(unsigned(before));
         }
         step = step.saturating_mul(2).min(*STEP.end()).min(widest);

@@ -1,4 +1,6 @@
 //! By what terms a record is found.
+//!
+//! Invariant: a record has a bounded number of terms of a bounded length, whatever its address was.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -68,15 +70,26 @@ pub(super) fn of_opened(opened: &Opened) -> Vec<Word> {
         address(opened.address),
         word(Kind::Decision, decision.word()),
         word(Kind::Rule, opened.rule.as_str()),
-        word(Kind::Path, readable(&opened.path)),
+        word(Kind::Path, target(opened)),
     ];
     words.extend(opened.who.as_deref().into_iter().flat_map(of_who));
     distinct(words)
 }
 
+fn target(opened: &Opened) -> String {
+    match &opened.query {
+        Some(query) => format!("{}?{}", readable(&opened.path), readable(&query.replace('+', " "))),
+        None => readable(&opened.path),
+    }
+}
+
+/// So much of an address is found; the record has all that the log keeps.
+const MOST_OF_PATH: usize = 512;
+
 /// As people would type it: records hold what servers are sent, where all but ASCII is encoded. What is no text stays as it is.
 fn readable(path: &str) -> String {
-    percent_decode_str(path).decode_utf8().map_or_else(|_| path.to_owned(), Cow::into_owned)
+    let decoded = percent_decode_str(path).decode_utf8().unwrap_or(Cow::Borrowed(path));
+    decoded.chars().take(MOST_OF_PATH).collect()
 }
 
 pub(super) fn of_closed(closed: &Closed) -> Word {

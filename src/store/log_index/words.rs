@@ -7,13 +7,16 @@ use sqlx::{Row, SqliteConnection};
 use super::add::{Cell, insert};
 use super::terms::{Word, folded, pairs};
 
-/// So many are remembered; past that, it begins anew.
-const MOST: usize = 65_536;
+/// So many bytes of them are remembered, with what a table of them takes; past that, it begins anew.
+const MOST_BYTES: usize = 16 << 20;
+/// What one takes beside its text.
+const OVERHEAD: usize = 96;
 
 /// Belongs to the connection that writes. After an error it is thrown away, for it may know words that were never stored.
 #[derive(Debug, Default)]
 pub(super) struct Words {
     known: HashMap<Word, i64>,
+    bytes: usize,
     /// The number that the next new word takes; `None`: not looked up yet.
     next: Option<i64>,
 }
@@ -25,8 +28,8 @@ impl Words {
         connection: &mut SqliteConnection,
         words: impl Iterator<Item = &'w Word>,
     ) -> Result<(), sqlx::Error> {
-        if self.known.len() > MOST {
-            self.known.clear();
+        if self.bytes > MOST_BYTES {
+            (self.known, self.bytes) = (HashMap::new(), 0);
         }
         let mut unknown: Vec<&Word> = Vec::new();
         let mut places: HashMap<(i64, &str), &Word> = HashMap::new();
@@ -52,7 +55,7 @@ impl Words {
             if word.kind.is_text() {
                 grams.push([Cell::Number(next), Cell::Text(pairs(&folded(&word.value)))]);
             }
-            self.known.insert(word.clone(), next);
+            self.keep(word, next);
             next = next.saturating_add(1);
         }
         self.next = Some(next);
@@ -63,6 +66,11 @@ impl Words {
     /// The number of a word that was learnt.
     pub(super) fn of(&self, word: &Word) -> Option<i64> {
         self.known.get(word).copied()
+    }
+
+    fn keep(&mut self, word: &Word, number: i64) {
+        self.bytes = self.bytes.saturating_add(word.value.len()).saturating_add(OVERHEAD);
+        self.known.insert(word.clone(), number);
     }
 
     async fn look_up(
@@ -83,7 +91,7 @@ impl Words {
         for row in found {
             let value: String = row.try_get("value")?;
             if let Some(word) = places.get(&(row.try_get("kind")?, value.as_str())) {
-                self.known.insert(Word::clone(word), row.try_get("id")?);
+                self.keep(word, row.try_get("id")?);
             }
         }
         Ok(())

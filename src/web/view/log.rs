@@ -177,6 +177,8 @@ pub struct LogReachView {
     pub up_to: u64,
     /// How many records are sealed and cannot be found yet.
     pub behind: u64,
+    /// More came at once than a page that follows the log has shown.
+    pub missed: bool,
 }
 
 impl LogReachView {

@@ -35,7 +35,7 @@ fn event(typed: Typed) -> LogRow {
 }
 
 pub(super) fn reach() -> LogReachView {
-    LogReachView { at: Some(moment()), up_to: 1_234_567, behind: 12 }
+    LogReachView { at: Some(moment()), up_to: 1_234_567, behind: 12, missed: true }
 }
 
 pub(super) fn form(typed: &[(&'static str, &str)], wrong: &[&str]) -> LogForm {
@@ -85,6 +85,7 @@ fn opened(typed: Typed) -> Record {
         host: "sites.example.cn".into(),
         method: "POST".into(),
         path: typed.key.into(),
+        query: Some(typed.key.into()),
         decision: Decision::Refused,
         rule: format!("not-allowed: {}", typed.key),
     })
@@ -158,6 +159,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
         ("console-log-record-event", record(Some(Record::Event(happened))).render()),
         ("console-log-record-open", record(Some(Record::StillOpen { references: vec![Reference::new([8; 10])] })).render()),
         ("console-log-record-unknown", record(None).render()),
+        ("console-log-record-dropped", LogDroppedView { frame: frame("/console/log/7"), sequence: 7 }.render()),
         ("console-log-charts", charts(frame("/console/log/charts"), typed, ChartSpan::Day, 5).render()),
         ("console-log-charts-none", charts(frame("/console/log/charts"), typed, ChartSpan::Month, 0).render()),
     ]

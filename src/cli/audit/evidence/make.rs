@@ -77,7 +77,7 @@ impl Making<'_> {
     async fn write(&self, path: &Path) -> anyhow::Result<Made> {
         let sealed = Sealed::new(self.data.join("audit"));
         let newest = newest(&sealed)?;
-        let log = Log::new(&sealed, newest.checkpoint.size);
+        let log = Log::new(&sealed, newest.checkpoint.size)?;
         let store = people::open(self.data).await?;
         let directory = Directory::of(store.as_ref()).await?;
         let mut progress = None;

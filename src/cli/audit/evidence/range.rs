@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::audit::{Leaf, Sealed};
 use crate::clock::Time;
-use crate::tlog::{Tile, WIDTH, entry_path};
+use crate::tlog::{Tile, WIDTH};
 
 /// By how much clocks may have been set back.
 const CLOCK_STEP: Duration = Duration::from_hours(24);
@@ -54,13 +54,8 @@ impl Span {
 }
 
 impl<'a> Log<'a> {
-    pub fn new(sealed: &'a Sealed, size: u64) -> Self {
-        let is_here = |index: u64| {
-            let tile = Tile::within(0, index, size);
-            tile.is_some_and(|tile| [tile, tile.full()].iter().any(|tile| sealed.directory().join(entry_path(tile)).exists()))
-        };
-        let first = first_where(0, bundles(size), |index| Ok(is_here(index))).unwrap_or(0);
-        Self { sealed, size, oldest: first_of(first).min(size.saturating_add(1)) }
+    pub fn new(sealed: &'a Sealed, size: u64) -> anyhow::Result<Self> {
+        Ok(Self { sealed, size, oldest: sealed.oldest()?.min(size.saturating_add(1)) })
     }
 
     fn bundle(&self, index: u64) -> anyhow::Result<Vec<Leaf>> {

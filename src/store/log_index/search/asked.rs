@@ -37,6 +37,7 @@ impl Asked {
     pub(super) async fn of(read: &mut SqliteConnection, query: &LogQuery) -> Result<Option<Self>, sqlx::Error> {
         let (from, to) = (query.from.map(crate::clock::Time::millis), query.to.map(crate::clock::Time::millis));
         let (floor, ceiling) = sequences(read, from, to).await?;
+        let floor = query.after.map_or(floor, |after| floor.max(signed(after).saturating_add(1)));
         let before = query.before.map_or(i64::MAX, signed).min(ceiling);
         let mut asked = Self { conditions: Vec::new(), before, floor, from, to, led_by: None, seen: HashMap::new() };
         for (kind, value) in words_of(query) {

@@ -127,6 +127,12 @@ async fn texts_are_found_by_any_part_of_two_characters_in_any_script() {
     tells_apart(text("%ff"), path("/x%FF"), path("/xff")).await;
     tells_apart(text("ST/q"), path("/list/Query"), path("/listquery")).await;
     tells_apart(text("50%\"' *"), path("/50%\"' *x"), path("/50%\"'*")).await;
+    let asked = |query: &str| Record::Opened(Opened { query: Some(query.to_owned()), ..opened(1) });
+    tells_apart(text("page=12"), asked("*&page=12"), asked("*&page=13")).await;
+    tells_apart(text("新 闻"), asked("q=%E6%96%B0+%E9%97%BB"), asked("q=%E6%96%B0%E9%97%BB")).await;
+    let long = |end: &str| path(&format!("/{}/{end}", "x".repeat(505)));
+    tells_apart(text("/seen"), long("seen"), long("s")).await;
+    tells_apart(text("/work"), path("/work"), path(&format!("/{}/work", "x".repeat(512)))).await;
     tells_apart(text("g li"), access(1), other()).await;
     tells_apart(text("息中"), access(1), other()).await;
     tells_apart(text("embe"), access(1), other()).await;

@@ -1,4 +1,5 @@
 mod filters;
+mod forgetting;
 mod plans;
 mod same;
 
@@ -54,6 +55,7 @@ fn opened(number: u64) -> Opened {
         host: "sites.city.test".to_owned(),
         method: "GET".to_owned(),
         path: "/work".to_owned(),
+        query: None,
         decision: Decision::Allowed,
         rule: "members".to_owned(),
     }

@@ -46,6 +46,7 @@ pub fn opened(number: u8, name: Option<&str>, app: Option<&str>, decision: Decis
         host: "sites.city.test".to_owned(),
         method: "GET".to_owned(),
         path: "/<script>alert(1)</script>".to_owned(),
+        query: None,
         decision,
         rule: rule.to_owned(),
     })

@@ -43,18 +43,20 @@ async fn no_bit_of_any_file_can_be_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_byte_of_the_container_can_be_changed_cut_or_added() {
+async fn no_byte_of_the_container_can_be_cut_added_or_changed_so_that_anything_else_comes_out() {
     let (house, pack) = small().await;
     let key = house.key();
+    let tar = zstd::decode_all(pack.as_slice()).unwrap();
     for at in (0..pack.len()).step_by(7) {
         let mut changed = pack.clone();
         changed[at] ^= 1 << (at % 8);
-        assert!(checked(&changed, &key).is_err(), "byte {at}");
+        // Compression has more than one way to say some things.
+        let is_same = || zstd::decode_all(changed.as_slice()).is_ok_and(|decoded| decoded == tar);
+        assert!(checked(&changed, &key).is_err() || is_same(), "byte {at}");
         assert!(checked(&pack[..at], &key).is_err(), "cut at {at}");
     }
     assert!(checked(&[pack.as_slice(), b"\0"].concat(), &key).is_err());
     // Nor a header, nor what fills up the blocks.
-    let tar = zstd::decode_all(pack.as_slice()).unwrap();
     for at in (0..tar.len()).step_by(61) {
         let mut changed = tar.clone();
         changed[at] ^= 0x10;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::prove::Newest;
+use super::prove::Grown;
 use super::sealed::{Sealed, SealedError};
 use crate::clock::Time;
 use crate::tlog::{self, Checkpoint, Cosigner, ProofError, SignedNote, Verifier, check_consistency};
@@ -90,7 +90,7 @@ fn has_only_grown(sealed: &Sealed, seen: &Checkpoint, head: &Checkpoint) -> Resu
     if seen.size == head.size {
         return if seen.root == head.root { Ok(()) } else { Err(forked) };
     }
-    match tlog::consistency(seen.size, head.size, head.root, &Newest { sealed, size: head.size }) {
+    match tlog::consistency(seen.size, head.size, head.root, &Grown { sealed, size: head.size }) {
         Ok(proof) => check_consistency(&proof, (seen.size, seen.root), (head.size, head.root)).map_err(|_| forked),
         Err(ProofError::Tiles(error)) => Err(error.into()),
         Err(ProofError::WrongTiles | ProofError::NotInTree) => Err(CosignError::WrongTiles),

@@ -60,6 +60,12 @@ pub(super) fn open(path: &Path, host: &str, has_signed: bool) -> Result<Signer, 
     }
 }
 
+/// Reads the key of a log that there is.
+pub fn read(path: &Path) -> Result<Signer, LogKeyError> {
+    let text = fs::read_to_string(path).map_err(|source| LogKeyError::File { path: path.to_owned(), source })?;
+    Signer::parse(&text).map_err(|why| LogKeyError::Wrong { path: path.to_owned(), why })
+}
+
 /// Writes a key, durably and in one step.
 pub(super) fn write(path: &Path, signer: &Signer) -> io::Result<()> {
     let fresh = path.with_extension("key.new");

@@ -56,10 +56,11 @@ use tokio::sync::{Semaphore, oneshot};
 
 pub use self::cosign::{CosignError, Cosigned, cosign};
 pub use self::keeping::Old;
-pub use self::prove::{ProveError, prove};
+pub use self::log_key::{LogKeyError, read as read_log_key};
+pub use self::prove::{Grown, Head, ProveError, head_with, prove};
 pub use self::read::{Filter, ReadError, Tail};
 pub use self::recover::{OpenError, Repair, Torn};
-pub use self::rotation::{Rotation, RotationError};
+pub use self::rotation::{Rotation, RotationError, keys_after};
 #[cfg(test)]
 pub use self::scripted::Script;
 pub use self::seal::SealFailure;

@@ -33,6 +33,19 @@ pub enum ProveError {
     OtherHistory { path: PathBuf },
 }
 
+/// A head of the log as it was signed, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub note: SignedNote,
+    pub checkpoint: Checkpoint,
+}
+
+/// The newest head that witnesses have cosigned and that has the record, or else `newest`, which has it too.
+pub fn head_with(sealed: &Sealed, newest: &Head, sequence: u64) -> Result<Head, ProveError> {
+    let witnessed = witnessed(sealed, &newest.checkpoint, sequence)?;
+    Ok(witnessed.map_or_else(|| newest.clone(), |(_, note, checkpoint)| Head { note, checkpoint }))
+}
+
 /// The proof of a record against the newest head that witnesses have cosigned and that has it, or else against the newest head.
 pub fn prove(sealed: &Sealed, sequence: u64) -> Result<ProofFile, ProveError> {
     let newest = sealed.signed_checkpoint()?.ok_or(ProveError::NothingSealed)?;
@@ -48,7 +61,7 @@ pub fn prove(sealed: &Sealed, sequence: u64) -> Result<ProofFile, ProveError> {
         Some((path, note, under)) => (note, under, Some(path)),
         None => (newest, head.clone(), None),
     };
-    let hashes = match tlog::inclusion(index, under.size, under.root, &Newest { sealed, size: head.size }) {
+    let hashes = match tlog::inclusion(index, under.size, under.root, &Grown { sealed, size: head.size }) {
         Ok(hashes) => hashes,
         Err(ProofError::Tiles(error)) => return Err(error.into()),
         Err(ProofError::WrongTiles | ProofError::NotInTree) => {
@@ -102,13 +115,14 @@ fn read(text: &str) -> Option<(SignedNote, Checkpoint)> {
     Some((note, checkpoint))
 }
 
-/// Tiles of an older tree, as they lie in the newest: they hold what they held, and more.
-pub(super) struct Newest<'a> {
-    pub(super) sealed: &'a Sealed,
-    pub(super) size: u64,
+/// Tiles of an older tree, as they lie in one that has grown out of it: they hold what they held, and more.
+pub struct Grown<'a> {
+    pub sealed: &'a Sealed,
+    /// Of the tree that has grown.
+    pub size: u64,
 }
 
-impl Tiles for Newest<'_> {
+impl Tiles for Grown<'_> {
     type Error = SealedError;
 
     fn tile(&self, tile: &Tile) -> Result<Vec<u8>, SealedError> {

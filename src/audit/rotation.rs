@@ -132,6 +132,21 @@ impl Keys {
     }
 }
 
+/// The key, and those that followed it by the notes of a file of them, each named by the one before; `None`: they are no such notes.
+pub fn keys_after(key: &Verifier, notes: &str) -> Option<Vec<Verifier>> {
+    Some(follow(key, &parse(notes)?))
+}
+
+pub(super) fn follow(key: &Verifier, rotations: &[Rotation]) -> Vec<Verifier> {
+    let mut keys = vec![key.clone()];
+    for step in rotations {
+        if keys.last().is_some_and(|last| last.to_string() == step.old) {
+            keys.extend(Verifier::parse(&step.new));
+        }
+    }
+    keys
+}
+
 /// The notes of a file of them. One that nobody signed for ends the reading.
 pub(super) fn parse(text: &str) -> Option<Vec<Rotation>> {
     // An empty line stands within each note too, before its signatures.

@@ -106,13 +106,7 @@ impl Sealed {
 
     /// The key, and those that followed it, each named by the one before.
     pub fn keys_from(&self, key: &Verifier) -> Result<Vec<Verifier>, SealedError> {
-        let mut keys = vec![key.clone()];
-        for step in self.rotations()? {
-            if keys.last().is_some_and(|last| last.to_string() == step.old) {
-                keys.extend(Verifier::parse(&step.new));
-            }
-        }
-        Ok(keys)
+        Ok(rotation::follow(key, &self.rotations()?))
     }
 
     /// The records from sequence `from` on, or from the oldest one that is here, at most `most`, none past the checkpoint.

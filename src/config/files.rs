@@ -59,6 +59,11 @@ impl PartialEq for Files {
 }
 
 impl Settings {
+    /// The config as it was written.
+    pub fn text(&self) -> &str {
+        &self.files.text
+    }
+
     /// Checks the certificates and keys that the config names, which [`super::parse`] alone does not.
     pub fn check_files(&self) -> Problems {
         Problems::new(&self.files.file_name, &self.files.text, self.files.check())

@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod build;
 mod chores;
+mod configs;
 mod control;
 mod descriptors;
 mod entrance;
@@ -35,6 +36,7 @@ mod status;
 mod trust;
 mod vouching;
 
+pub use configs::kept_config;
 pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine, TokenVerb, told};
 pub use house::{Site, StartError};
 pub use indexing::{IndexingError, catch_up};

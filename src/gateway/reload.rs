@@ -16,9 +16,9 @@ use crate::model::{Action, Event, Host};
 use crate::outbound::Ready;
 use crate::pki::ClientTrust;
 
-use super::build;
 use super::house::{House, Map};
 use super::sinks;
+use super::{build, configs};
 
 /// Reads the config from where it was read before.
 pub type Read = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
@@ -84,7 +84,11 @@ impl Reloader {
         };
         // What two have not confirmed is left out, whoever wrote the config.
         let left_out = house.desk.declare_trust(trust.digests(), house.clock.now()).await.map_err(|error| error.to_string())?;
-        house.journal.event(signed(Event::done(Action::ConfigReloaded))).await.map_err(|error| error.to_string())?;
+        let (data, text) = (self.start.data.clone(), settings.text().to_owned());
+        let config = tokio::task::spawn_blocking(move || configs::keep(&data, &text)).await.map_err(|error| error.to_string())?;
+        let reloaded = Event::done(Action::ConfigReloaded).with("config", config);
+        let reloaded = if waiting.is_empty() { reloaded } else { reloaded.with("waiting", waiting.join(", ")) };
+        house.journal.event(signed(reloaded)).await.map_err(|error| error.to_string())?;
         house.auth.list_makes(makes).await.map_err(|error| error.to_string())?;
         *portal_certificate = certificates.get(&map.portal.host).cloned();
         house.pages.replace_apps(build::apps(&map));

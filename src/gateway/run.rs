@@ -27,7 +27,7 @@ use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
 use super::trust::Checks;
-use super::{build, chores, control, indexing, memory, monitoring, sinks};
+use super::{build, chores, configs, control, indexing, memory, monitoring, sinks};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -78,7 +78,8 @@ impl Gateway {
         }
         tracing::info!("the log's verifier key is {}", house.sealer.verifier_key());
         back.block_on(house.sinks.apply(sinks::ready(&settings)?));
-        let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
+        let config = configs::keep(&settings.data, settings.text());
+        let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair).with("config", config);
         back.block_on(house.journal.event(start))?;
         // Before anybody comes.
         house.look_at_space();

@@ -73,6 +73,10 @@ pub enum StoreError {
     Damaged { path: PathBuf, detail: String },
     #[error("{path}: the store was written by a newer version of yumen. Start that version, or restore an older backup")]
     Newer { path: PathBuf },
+    #[error(
+        "{path}: the store was written by an older version of yumen. Start the gateway with this version once, or read it with that one"
+    )]
+    Older { path: PathBuf },
     #[error("the store holds something unreadable as {what}: {found:?}. Restore the last backup")]
     Unreadable { what: &'static str, found: String },
     #[error("the store failed: {0}")]
@@ -100,6 +104,23 @@ impl Store {
         migrate(&write, path).await?;
         let read = pool(4).connect_with(options.read_only(true)).await.map_err(|error| opening(path, error))?;
         Ok(Self { write, read })
+    }
+
+    /// Opens a file that is there, beside a gateway that runs or without one, and changes nothing in it.
+    pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(StoreError::CannotOpen { path: path.to_owned(), source });
+        }
+        let read = pool(1).connect_with(options().filename(path).read_only(true)).await.map_err(|error| opening(path, error))?;
+        let newest = sqlx::migrate!("src/store/migrations/sqlite").iter().map(|migration| migration.version).max().unwrap_or(0);
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(&read).await.map_err(|error| opening(path, error))?;
+        match found {
+            Some(found) if found == newest => Ok(Self { write: read.clone(), read }),
+            Some(found) if found > newest => Err(StoreError::Newer { path: path.to_owned() }),
+            _ => Err(StoreError::Older { path: path.to_owned() }),
+        }
     }
 
     /// A store that vanishes with its last clone: for tests.

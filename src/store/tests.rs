@@ -7,6 +7,7 @@ mod lapses;
 mod letters;
 mod places;
 mod proofs;
+mod read_only;
 mod sessions;
 mod tokens;
 

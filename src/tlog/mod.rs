@@ -10,9 +10,11 @@ mod cosignature;
 mod frontier;
 mod key;
 mod layout;
+mod manifest;
 mod note;
 mod proof;
 mod proof_file;
+mod prover;
 
 use std::fmt;
 
@@ -24,9 +26,11 @@ pub use self::cosignature::{Cosigner, Witness};
 pub use self::frontier::{Frontier, FullTile};
 pub use self::key::{KeyError, Signer, Verifier};
 pub use self::layout::{BundleError, Tile, bundle, entry_path, unbundle};
+pub use self::manifest::{Manifest, ManifestError, PackedFile};
 pub use self::note::{NoteError, Signature, SignedNote};
 pub use self::proof::{ProofError, Tiles, WrongProof, check_consistency, check_inclusion, consistency, inclusion, root};
 pub use self::proof_file::{ProofFile, ProofFileError};
+pub use self::prover::Prover;
 
 /// Hashes in a tile that is full, and entries in a bundle.
 pub const WIDTH: u64 = 256;

@@ -18,6 +18,7 @@ mod clock;
 mod code_tokens;
 mod corpora;
 mod corpus;
+mod evidence;
 mod floods;
 mod forgery;
 mod headers;

@@ -2,6 +2,7 @@
 
     python others.py DIR KEY-FILE        the whole log, every tile and the signature
     python others.py PROOF KEY-FILE      one record
+    python others.py PACK.tar.zst KEY-FILE    a pack of evidence (zstandard takes it apart)
 
 Nothing of Yumen runs here; the formats are read as C2SP publishes them: signed-note, tlog-checkpoint, tlog-tiles, tlog-proof.
 """
@@ -11,6 +12,7 @@ import hashlib
 import json
 import struct
 import sys
+import tarfile
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -55,8 +57,8 @@ class Key:
         return False
 
 
-class Head:
-    """A checkpoint (tlog-checkpoint) in a signed note."""
+class Note:
+    """A text with signatures under it (signed-note)."""
 
     def __init__(self, note):
         text, lines = note.rsplit("\n\n", 1)
@@ -66,6 +68,13 @@ class Head:
             dash, name, raw = line.split(" ")
             must(dash == "—", "a signature line")
             self.signatures.append((name, base64.b64decode(raw, validate=True)))
+
+
+class Head(Note):
+    """A checkpoint (tlog-checkpoint)."""
+
+    def __init__(self, note):
+        super().__init__(note)
         self.origin, size, root = self.text.split("\n")[:3]
         self.size, self.root = int(size), base64.b64decode(root, validate=True)
 
@@ -159,6 +168,62 @@ def check_proof(text, key, witnesses=()):
     return record, index + 1
 
 
+def keys_after(key, rotations):
+    """The key, and those that it leads to."""
+    keys, parts = [key], rotations.removesuffix("\n\n").split("\n\n") if rotations else []
+    for text, signatures in zip(parts[::2], parts[1::2]):
+        note = Note(f"{text}\n\n{signatures}\n")
+        heading, goes, comes = note.text.rstrip("\n").split("\n")
+        goes, comes = Key(goes), Key(comes)
+        must(heading == "log key rotation" and goes.signed(note.text, note.signatures), "a rotation")
+        if (goes.name, goes.id) == (keys[-1].name, keys[-1].id):
+            keys.append(comes)
+    return keys
+
+
+def pack_files(path):
+    import zstandard  # only here, so that logs and proofs take less
+
+    files = {}
+    with open(path, "rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as tar, tarfile.open(fileobj=tar, mode="r|") as pack:
+        for member in pack:
+            must(member.isreg() and member.name not in files, f"a file of the pack: {member.name}")
+            files[member.name] = pack.extractfile(member).read()
+    return files
+
+
+def check_pack(files, key):
+    """What a pack of evidence says of itself, and its records by their numbers."""
+    manifest, keys = Note(files["MANIFEST"].decode()), keys_after(key, files["rotations"].decode())
+    must(any(one.signed(manifest.text, manifest.signatures) for one in keys), "the signature of the manifest")
+    heading, origin, *lines = manifest.text.rstrip("\n").split("\n")
+    must(heading == "yumen evidence pack v1" and origin == key.name, "the first lines of the manifest")
+    named = {path: (sha256, int(length)) for sha256, length, path in (line.split(" ") for line in lines)}
+    must(named.keys() | {"MANIFEST"} == files.keys() and len(named) == len(lines), "the files of the pack")
+    for path, (sha256, length) in named.items():
+        must((hashlib.sha256(files[path]).hexdigest(), len(files[path])) == (sha256, length), path)
+    head = Head(files["checkpoint"].decode())
+    must(head.origin == key.name and any(one.signed(head.text, head.signatures) for one in keys), "the signature of the checkpoint")
+    records, chosen = {}, []
+    for line in files["records.jsonl"].splitlines(keepends=False):
+        start = line.index(b',"record":')
+        about, record = json.loads(line[:start] + b"}"), line[start + 10 : -1]
+        must(json.loads(record)["sequence"] == about["sequence"] not in records, "the number of a record")
+        hashes = [base64.b64decode(one, validate=True) for one in about["proof"]]
+        check_inclusion(record, about["sequence"] - 1, head.size, head.root, hashes)
+        records[about["sequence"]] = record
+        if about["why"] == "span":
+            chosen.append(about["sequence"])
+    facts = json.loads(files["pack.json"])
+    if facts["gapless"]:
+        must(chosen == list(range(facts["first"], facts["last"] + 1)), "a gap")
+    for config in json.loads(files["configs.json"]):
+        must(json.loads(records[config["sequence"]])["details"].get("config") == config["sha256"], "which config was in force")
+        if config["text"] == "kept":
+            must(named[f"configs/{config['sha256']}.toml"][0] == config["sha256"], "the text of a config")
+    return facts, records
+
+
 def check_consistency(tree, old, new):
     """That the tree of the head `new` begins with that of the head `old`."""
     if old.size == 0:
@@ -171,6 +236,9 @@ def main(what, key_file):
     if what.is_dir():
         head, _ = check_log(what, key)
         print(f"{head.size} records of {head.origin} are right")
+    elif what.read_bytes()[:4] == b"\x28\xb5\x2f\xfd":
+        facts, records = check_pack(pack_files(what), key)
+        print(f"{len(records)} records of {facts['log']} are right, from {facts['from']} to before {facts['to']}")
     else:
         record, number = check_proof(what.read_text(), key)
         print(f"{record.decode()}\nis record {number} of {key.name}")

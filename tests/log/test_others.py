@@ -17,6 +17,8 @@ BIN = os.environ["YUMEN_BIN"]
 SIZES = [0, 1, 255, 256, 257, 65_537]
 # For memory alone: these differ by ten.
 FEWER, MORE = 30_000, 300_000
+# The same for packs, of which every record is proven.
+FEWER_PROVEN, MORE_PROVEN = 1_000, 10_000
 
 
 def yumen(*words):
@@ -108,9 +110,56 @@ def test_verify_says_what_is_wrong_and_that_without_a_key_it_says_little(tmp_pat
     assert ended.returncode == 1 and "record 100 in tile/entries/000" in ended.stderr and "evidence" in ended.stderr, ended.stderr
 
 
-def peak(size):
-    """The most memory that verify took, in KiB: as the kernel counts it for the program alone (wait4 counts what was before exec, too)."""
-    child = subprocess.Popen([BIN, "audit", "verify", str(audit(size)), "--key", str(key_file(size))], stdout=subprocess.DEVNULL)
+EVER = ["--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z"]
+
+
+@pytest.mark.parametrize("size", SIZES[:-1])
+def test_a_stranger_finds_a_pack_of_evidence_right_and_no_other(size, tmp_path):
+    pack = tmp_path / "pack.tar.zst"
+    told = said("evidence", "--data", LOGS / str(size), *EVER, "--out", pack)
+    assert others.hashlib.sha256(pack.read_bytes()).hexdigest() in told
+    files = others.pack_files(pack)
+    facts, records = others.check_pack(files, key(size))
+    assert (facts["first"], facts["last"], list(records)) == (1, size, list(range(1, size + 1)))
+    checked = said("verify-evidence", pack, "--key", key_file(size))
+    assert ("nothing was written" in checked) == (size == 0)
+    for path in files:
+        changed = {**files, path: files[path] + b"x" if path != "rotations" else b"x\n\n"}
+        with pytest.raises(Exception):  # noqa: B017: several libraries have their own
+            others.check_pack(changed, key(size))
+    with pytest.raises(others.Wrong):
+        others.check_pack({**files, "more": b""}, key(size))
+    if size:
+        with pytest.raises(others.Wrong):
+            others.check_pack(files, key(257 if size != 257 else 256))
+
+
+def test_a_pack_carries_the_witness_and_says_when_nobody_signed_it(tmp_path):
+    house, pack = tmp_path / "house", tmp_path / "pack.tar.zst"
+    shutil.copytree(LOGS / "257", house)
+    witness = said("witness-key", "witness.city.test", tmp_path / "w.key").strip()
+    (house / "audit" / "witnessed").mkdir()
+    cosign = ["cosign", house / "audit", "--key", key_file(257), "--state", tmp_path / "state", "--witness-key", tmp_path / "w.key"]
+    said(*cosign, "--out", house / "audit" / "witnessed" / "w")
+    said("evidence", "--data", house, *EVER, "--out", pack)
+    assert "by witness.city.test" in said("verify-evidence", pack, "--key", key_file(257), "--witness", witness)
+    others.check_pack(others.pack_files(pack), key(257))
+    other = said("witness-key", "witness.city.test", tmp_path / "x.key").strip()
+    ended = yumen("verify-evidence", pack, "--key", key_file(257), "--witness", other)
+    assert ended.returncode == 1 and "has not cosigned" in ended.stderr
+    # A copy for an auditor has no key to sign with: she must say that she knows.
+    (house / "log.key").unlink()
+    ended = yumen("evidence", "--data", house, *EVER, "--out", tmp_path / "copy")
+    assert ended.returncode == 1 and "--unsigned" in ended.stderr and not (tmp_path / "copy").exists()
+    said("evidence", "--data", house, *EVER, "--out", tmp_path / "copy", "--unsigned")
+    ended = yumen("verify-evidence", tmp_path / "copy", "--key", key_file(257))
+    assert ended.returncode == 3 and "MANIFEST IS NOT SIGNED" in ended.stderr
+
+
+def peak(size, *words):
+    """The most memory that verify, or what is named, took, in KiB: as the kernel counts it for the program alone (wait4 counts what was before exec, too)."""
+    words = words or ["verify", audit(size), "--key", key_file(size)]
+    child = subprocess.Popen([BIN, "audit", *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     most = 0
     while child.poll() is None:
         # Of a process that has ended and was not waited for, nothing is told.
@@ -125,3 +174,14 @@ def test_verify_takes_no_more_memory_for_a_log_ten_times_as_long():
     entries = sum(file.stat().st_size for file in (audit(MORE) / "tile" / "entries").rglob("*") if file.is_file()) // 1024
     print(f"{FEWER} records: {fewer} KiB; {MORE} records, {entries} KiB: {more} KiB")
     assert more < fewer * 1.25 and more - fewer < entries // 4
+
+
+def test_a_pack_ten_times_as_long_takes_no_more_memory_to_make_and_to_check(tmp_path):
+    sizes = []
+    for size in (FEWER_PROVEN, MORE_PROVEN):
+        pack = tmp_path / f"{size}.tar.zst"
+        made = peak(size, "evidence", "--data", LOGS / str(size), *EVER, "--out", pack)
+        sizes.append((made, peak(size, "verify-evidence", pack, "--key", key_file(size))))
+        print(f"{size} records, {pack.stat().st_size // 1024} KiB: made in {sizes[-1][0]} KiB, checked in {sizes[-1][1]} KiB")
+    for fewer, more in zip(*sizes):
+        assert more < fewer * 1.25 + 4096

@@ -1,6 +1,7 @@
 //! `yumen audit`: reads the log as it lies on disk, whether the gateway is running or not. One file a verb.
 
 mod cosign;
+mod evidence;
 mod prove;
 mod rotate_key;
 mod search;
@@ -36,6 +37,10 @@ enum Verb {
     Prove(prove::Arguments),
     /// Check what `prove` wrote, with nothing but the log's verifier key
     VerifyProof(prove::CheckArguments),
+    /// Make a pack of evidence of a span of time, for whoever investigates: records, proofs, configs, accounts, a summary
+    Evidence(Box<evidence::Arguments>),
+    /// Check what `evidence` made, with nothing but the log's verifier key
+    VerifyEvidence(evidence::CheckArguments),
     /// As a witness, sign that the log only grew since the last time
     Cosign(cosign::Arguments),
     /// Make the key of a witness
@@ -54,6 +59,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Verify(arguments) => verify::run(&arguments),
         Verb::Prove(arguments) => prove::run(&arguments),
         Verb::VerifyProof(arguments) => prove::check(&arguments),
+        Verb::Evidence(arguments) => evidence::run(&arguments),
+        Verb::VerifyEvidence(arguments) => evidence::check(&arguments),
         Verb::Cosign(arguments) => cosign::run(&arguments),
         Verb::WitnessKey(arguments) => cosign::make_key(&arguments),
         Verb::RotateKey { which } => rotate_key::run(&which),

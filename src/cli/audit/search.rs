@@ -144,13 +144,14 @@ impl Asked {
     }
 }
 
-/// Whoever may read the files needs nobody's leave; but a gateway that runs is told.
-fn put_on_record(which: &Which, asked: &str) {
+/// Whoever may read the files needs nobody's leave; but a gateway that runs is told. Whether it is on record.
+pub(super) fn put_on_record(which: &Which, asked: &str) -> bool {
     match which.ask(Ask::LogRead { asked: asked.to_owned() }) {
-        Ok(_) => {}
+        Ok(_) => return true,
         Err(error) if error.is::<NotRunning>() => print::remark("yumen: no gateway is running, so this reading is not on record"),
         Err(error) => print::remark(format_args!("yumen: this reading is not on record: {error:#}")),
     }
+    false
 }
 
 async fn rebuild(data: &Path, index: &Path, sealed: &Sealed) -> anyhow::Result<()> {

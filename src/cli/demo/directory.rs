@@ -20,6 +20,7 @@ const OURS: &[&str] = &[
     "log-index.db",
     "log-index.db-shm",
     "log-index.db-wal",
+    "configs",
     "control.sock",
     "secret.key",
     "log.key",

@@ -1085,3 +1085,71 @@ log-detail-asked-from = Asked from
 log-detail-asked-to = Asked up to
 log-detail-asked-text = Asked for text
 log-detail-asked-before = Older than record
+log-detail-config = Config (SHA-256)
+log-detail-waiting = Waits for a restart
+
+# The summary of a pack of evidence.
+evidence-title = Evidence from the access log
+evidence-personal = This holds personal data. Give it only to those who are to have it, and keep it locked away.
+evidence-about = What was asked for
+evidence-log = Log
+evidence-asked-app = App
+evidence-all-apps = All
+evidence-asked-account = Account
+evidence-all-accounts = All
+evidence-made = Made
+evidence-by = Made by (user on the machine)
+evidence-version = Made with
+evidence-complete = Is it complete?
+evidence-gapless = Every record of this span is in the pack: numbers { $first } to { $last }, without a gap. The log numbers its records one by one, so that nothing can be left out unnoticed.
+evidence-filtered = { $looked } records of this span were looked at (numbers { $first } to { $last }), and those that fit are in the pack. That none was left out which fits cannot be proven: for that, ask for a pack of the span without a filter.
+evidence-empty = Nothing was written in this span: it lies before record { $first }. The records beside it are in the pack.
+evidence-gone = Records up to number { $last } were no longer kept when this was made. The span may have begun in them.
+evidence-still-open = { $count ->
+    [one] One access that began in the span had not ended when this was made.
+   *[other] { $count } accesses that began in the span had not ended when this was made.
+}
+evidence-unknown = { $count ->
+    [one] One record is in the pack, but was not understood by the version that made this summary.
+   *[other] { $count } records are in the pack, but were not understood by the version that made this summary.
+}
+evidence-chosen = Records of the span
+evidence-allowed = Accesses allowed
+evidence-refused = Accesses refused
+evidence-events = Events
+evidence-verify = How to check it
+evidence-verify-program = On another computer, take the program yumen from where you trust it. It needs no network.
+evidence-verify-key = Have the log's verifier key from elsewhere than this pack (on paper, from an earlier audit), and write it here:
+evidence-verify-run = Run, with the file of the pack and that key:
+evidence-verify-answer = Believe this page only if the command ends with exit code 0 and names the same records and the same root hash.
+evidence-verify-others = README.txt in the pack says how to check it with programs of others, and what each file is.
+evidence-unsigned = Nobody signed this pack: the records in it are proven, but this page is nobody's word.
+evidence-configs = Configs in force
+evidence-configs-none = No record says which config was in force.
+evidence-number = Number
+evidence-until = Until
+evidence-config = Config
+evidence-config-kept = Its text is in the pack.
+evidence-config-missing = Its text was not kept by the gateway.
+evidence-config-damaged = The text that the gateway keeps of it is not the one that was in force, and was left out.
+evidence-config-unknown = The gateway did not record which one it was.
+evidence-config-waiting = Waited for a restart:
+evidence-counts = In figures
+evidence-by-app = By app
+evidence-by-account = By account
+evidence-by-kind = Events by kind
+evidence-others = All others
+evidence-not-signed-in = (not signed in)
+evidence-refusals = Refusals
+evidence-refusals-none = No access was refused.
+evidence-changes = Changes of accounts and tokens
+evidence-changes-none = Nothing was changed.
+evidence-lockdowns = Lockdowns
+evidence-lockdowns-none = No app was closed.
+evidence-gaps = What could have made a gap
+evidence-gaps-none = Nothing: the log was never full or repaired, its key was not replaced, and no refusal was only counted.
+evidence-shown = The first { $shown } of { $all }; all are in the pack.
+evidence-details = Details
+evidence-people = Accounts concerned
+evidence-as-of = As they were when this was made ({ $time } UTC), not as they were in the span.
+evidence-no-store = The gateway's store was not there: names and units are those of the records, and tokens are not known.

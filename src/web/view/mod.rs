@@ -7,6 +7,7 @@ mod changes;
 mod console;
 mod enrol;
 mod error;
+mod evidence;
 mod icon;
 mod keys;
 mod letters;
@@ -47,6 +48,10 @@ pub use console::{
 };
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, SignsInBy, UsbKeyRow};
 pub use error::{ErrorKind, ErrorView, MANAGERS_ALONE};
+pub use evidence::{
+    EvidenceConfig, EvidenceConfigText, EvidenceCount, EvidenceCounts, EvidencePerson, EvidenceRow, EvidenceRows, EvidenceToken,
+    EvidenceTold, EvidenceView,
+};
 pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
     ProvePurpose, WhyOver,

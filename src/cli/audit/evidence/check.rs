@@ -1,0 +1,345 @@
+//! Checks a pack of evidence from its first byte to its last.
+//!
+//! Invariant: a pack is read once, in bounded memory, and believed only where each file has the hash in the manifest, each record leads to the
+//! checkpoint, and both are signed with the log's key. It stops at the first thing that is wrong. Nothing is written anywhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+use data_encoding::HEXLOWER;
+
+use super::archive::{ContainerError, Unpacker};
+use super::facts::{ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, ConfigText, FORMAT, Facts, InForce, MANIFEST, NEWEST, PACK, README};
+use super::facts::{RECORDS, ROTATIONS, config_path, summary_path};
+use super::records::{LONGEST_LINE, Records};
+use crate::audit::keys_after;
+use crate::crypto::Sha256;
+use crate::lang::Language;
+use crate::tlog::{Checkpoint, Hash, Manifest, PackedFile, SignedNote, Verifier, Witness, check_consistency};
+
+/// The longest manifest, the longest of the files that are held in memory, and the longest of those that are not.
+const LONGEST_MANIFEST: u64 = 1024 * 1024;
+const LONGEST_HELD: u64 = 16 * 1024 * 1024;
+const LONGEST_FILE: u64 = 1024 * 1024 * 1024;
+
+/// What is looked into, besides the records.
+const HELD: [&str; 6] = [CHECKPOINT, NEWEST, CONSISTENCY, ROTATIONS, PACK, CONFIGS];
+
+/// The first thing that was found wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    #[error("it is no pack of evidence: it does not begin with a {MANIFEST} that can be understood ({0})")]
+    NoManifest(String),
+    #[error("the manifest names {0}, which is no file of such a pack, or lacks one")]
+    Foreign(String),
+    #[error("{found} stands where the manifest has {wanted}: a file was added, dropped or moved")]
+    Other { found: String, wanted: String },
+    #[error("{0} is not as long as the manifest says")]
+    Length(String),
+    #[error("{0} is longer than any pack has it")]
+    TooLong(String),
+    #[error("{0} is not the file that the manifest names: it was changed")]
+    Changed(String),
+    #[error("{0} is not understood: {1}")]
+    NotUnderstood(String, String),
+    #[error("the pack was made by a newer version of yumen (its format is {0}); check it with that")]
+    Newer(u32),
+    #[error("line {0} of {RECORDS} is not as `yumen audit evidence` writes it")]
+    Line(u64),
+    #[error("record {0} is not in the log of the checkpoint: the record, its number or its proof was changed")]
+    NotProven(u64),
+    #[error("record {0} is none: it has no number")]
+    NotRecord(u64),
+    #[error("the record in the place of {sequence} says that it is number {found}: the gateway did not number it so")]
+    Number { sequence: u64, found: u64 },
+    #[error("record {0} stands behind one with a higher number")]
+    Order(u64),
+    #[error("record {0} does not belong where it stands: its time or its number does not fit the span")]
+    Place(u64),
+    #[error("records {first} to {last} are missing, though the pack says that it has all of the span")]
+    Gap { first: u64, last: u64 },
+    #[error("what the pack says of itself is wrong: {0}")]
+    Facts(&'static str),
+    #[error("what the pack says of the config of record {0} is not what the record says")]
+    Config(u64),
+    #[error(
+        "the checkpoint is not signed with the key that you gave: it was changed or made by somebody else, or the key is of another log"
+    )]
+    NotSigned,
+    #[error(
+        "the manifest is not signed with the key that you gave, though the checkpoint is: files were changed, or the pack was put together anew"
+    )]
+    ManifestNotSigned,
+    #[error("the pack is of the log {found}, the key is of {wanted}: each log has a key of its own")]
+    OtherLog { found: String, wanted: String },
+    #[error("the log did not grow from the checkpoint to the newest one: one of them is of another history")]
+    NotGrown,
+    #[error("the witness {0} has not cosigned the checkpoint")]
+    NotWitnessed(String),
+}
+
+impl EvidenceError {
+    /// Whether it is the pack that is wrong, and not what it was read or compared with.
+    pub fn is_of_the_pack(&self) -> bool {
+        match self {
+            Self::Newer(_) | Self::OtherLog { .. } | Self::NotWitnessed(_) => false,
+            Self::Container(ContainerError::Read(error)) => {
+                matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData | std::io::ErrorKind::Other)
+            }
+            _ => true,
+        }
+    }
+}
+
+/// Whose signature stands under the manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signed {
+    ByTheLog,
+    /// Nobody's: the files beside the records are nobody's word.
+    Not,
+    /// No key was given.
+    NotChecked,
+}
+
+/// What was found right.
+#[derive(Debug)]
+pub struct Checked {
+    pub facts: Facts,
+    pub checkpoint: Checkpoint,
+    pub newest: Checkpoint,
+    pub configs: Vec<InForce>,
+    pub signed: Signed,
+    /// Who, and when in seconds since 1970.
+    pub witnessed: Vec<(String, u64)>,
+    /// Records that this version does not understand.
+    pub unknown: u64,
+}
+
+/// What it is checked with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct With<'a> {
+    pub key: Option<&'a Verifier>,
+    /// Each must have cosigned.
+    pub witnesses: &'a [Witness],
+}
+
+/// Checks it all; `progress` is told how many records were looked at, and how many there are.
+pub fn check(pack: impl Read, with: With<'_>, mut progress: impl FnMut(u64, u64)) -> Result<Checked, EvidenceError> {
+    let mut unpacker = Unpacker::new(pack).map_err(ContainerError::Read)?;
+    let (note, manifest) = manifest(&mut unpacker)?;
+    has_its_files(&manifest)?;
+    let mut files = Files::default();
+    let mut records = None;
+    for wanted in &manifest.files {
+        if wanted.path == RECORDS {
+            let (checkpoint, facts) = (files.head(CHECKPOINT)?.1, files.facts()?);
+            let all = facts.records;
+            if all > checkpoint.size || wanted.length > all.saturating_mul(LONGEST_LINE as u64) {
+                return Err(EvidenceError::TooLong(wanted.path.clone()));
+            }
+            let mut found = Records::under(checkpoint, facts)?;
+            file(&mut unpacker, wanted, |part| {
+                let taken = found.take(part);
+                progress(found.count(), all);
+                taken
+            })?;
+            found.end()?;
+            records = Some(found);
+        } else {
+            let is_held = HELD.contains(&wanted.path.as_str());
+            if wanted.length > if is_held { LONGEST_HELD } else { LONGEST_FILE } {
+                return Err(EvidenceError::TooLong(wanted.path.clone()));
+            }
+            let mut held = Vec::new();
+            file(&mut unpacker, wanted, |part| {
+                held.extend_from_slice(if is_held { part } else { &[] });
+                Ok(())
+            })?;
+            files.0.extend(is_held.then(|| (wanted.path.clone(), held)));
+        }
+    }
+    unpacker.end()?;
+    let records = records.ok_or_else(|| EvidenceError::Foreign(RECORDS.to_owned()))?;
+    files.judge(&manifest, &note, &records, with)
+}
+
+fn manifest<R: Read>(unpacker: &mut Unpacker<R>) -> Result<(SignedNote, Manifest), EvidenceError> {
+    let no = |why: String| EvidenceError::NoManifest(why);
+    let next = unpacker.next()?;
+    if next.path != MANIFEST || next.length > LONGEST_MANIFEST {
+        return Err(no(format!("its first file is {}", next.path)));
+    }
+    let mut bytes = Vec::new();
+    unpacker.content(next.length, |part| -> Result<(), EvidenceError> {
+        bytes.extend_from_slice(part);
+        Ok(())
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| no("it is not UTF-8".to_owned()))?;
+    // Without signatures it is the text alone.
+    let note = match text.contains("\n\n") {
+        true => SignedNote::parse(&text).map_err(|why| no(why.to_string()))?,
+        false => SignedNote { text, signatures: Vec::new() },
+    };
+    let manifest = Manifest::parse(&note.text).map_err(|why| no(why.to_string()))?;
+    Ok((note, manifest))
+}
+
+/// Each file that a pack has, and none that it does not.
+fn has_its_files(manifest: &Manifest) -> Result<(), EvidenceError> {
+    let summaries = Language::ALL.iter().map(|language| summary_path(language.tag()));
+    let needed = [README, ACCOUNTS, CHECKPOINT, CONFIGS, PACK, RECORDS, ROTATIONS].map(str::to_owned);
+    let needed: BTreeSet<String> = summaries.chain(needed).collect();
+    let found: BTreeSet<&str> = manifest.files.iter().map(|file| file.path.as_str()).collect();
+    if let Some(lacks) = needed.iter().find(|path| !found.contains(path.as_str())) {
+        return Err(EvidenceError::Foreign(lacks.clone()));
+    }
+    let may_be = |path: &str| {
+        let hash = path.strip_prefix("configs/").and_then(|name| name.strip_suffix(".toml"));
+        needed.contains(path) || path == NEWEST || path == CONSISTENCY || hash.is_some_and(|hash| HEXLOWER.decode(hash.as_bytes()).is_ok())
+    };
+    match found.iter().find(|path| !may_be(path)) {
+        Some(foreign) => Err(EvidenceError::Foreign((*foreign).to_owned())),
+        None if found.contains(NEWEST) != found.contains(CONSISTENCY) => Err(EvidenceError::Foreign(CONSISTENCY.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// The next file, which must be the one that is wanted.
+fn file<R: Read>(
+    unpacker: &mut Unpacker<R>,
+    wanted: &PackedFile,
+    mut take: impl FnMut(&[u8]) -> Result<(), EvidenceError>,
+) -> Result<(), EvidenceError> {
+    let found = unpacker.next()?;
+    if found.path != wanted.path {
+        return Err(EvidenceError::Other { found: found.path, wanted: wanted.path.clone() });
+    }
+    if found.length != wanted.length {
+        return Err(EvidenceError::Length(found.path));
+    }
+    let mut hash = Sha256::default();
+    let mut wrong = None;
+    // What is wrong in a file that was changed is told as that.
+    unpacker.content(found.length, |part| -> Result<(), EvidenceError> {
+        hash.update(part);
+        if wrong.is_none() {
+            wrong = take(part).err();
+        }
+        Ok(())
+    })?;
+    if hash.finish() != wanted.sha256 {
+        return Err(wrong.unwrap_or(EvidenceError::Changed(found.path)));
+    }
+    wrong.map_or(Ok(()), Err)
+}
+
+/// The files but for the records, texts of configs and pages.
+#[derive(Default)]
+struct Files(BTreeMap<String, Vec<u8>>);
+
+impl Files {
+    fn text(&self, path: &str) -> Result<&str, EvidenceError> {
+        let bytes = self.0.get(path).map(Vec::as_slice).unwrap_or_default();
+        str::from_utf8(bytes).map_err(|why| not_understood(path, &why))
+    }
+
+    fn head(&self, path: &str) -> Result<(SignedNote, Checkpoint), EvidenceError> {
+        let note = SignedNote::parse(self.text(path)?).map_err(|why| not_understood(path, &why))?;
+        let head = Checkpoint::parse(&note.text).map_err(|why| not_understood(path, &why))?;
+        Ok((note, head))
+    }
+
+    fn facts(&self) -> Result<Facts, EvidenceError> {
+        #[derive(serde::Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let text = self.text(PACK)?;
+        match serde_json::from_str::<Format>(text) {
+            Ok(Format { format }) if format > FORMAT => Err(EvidenceError::Newer(format)),
+            _ => serde_json::from_str(text).map_err(|why| not_understood(PACK, &why)),
+        }
+    }
+
+    fn judge(&self, manifest: &Manifest, manifest_note: &SignedNote, records: &Records, with: With<'_>) -> Result<Checked, EvidenceError> {
+        let facts = self.facts()?;
+        let (note, checkpoint) = self.head(CHECKPOINT)?;
+        let (newest_note, newest) = if self.0.contains_key(NEWEST) { self.head(NEWEST)? } else { (note.clone(), checkpoint.clone()) };
+        if facts.log != checkpoint.origin || manifest.origin != checkpoint.origin || newest.origin != checkpoint.origin {
+            return Err(EvidenceError::Facts("its files name different logs"));
+        }
+        if facts.size != newest.size || facts.gapless != (facts.app.is_none() && facts.account.is_none()) {
+            return Err(EvidenceError::Facts("it does not fit the checkpoint, or what was asked for"));
+        }
+        self.has_grown(&checkpoint, &newest)?;
+        let configs = self.configs(manifest, records)?;
+        let signed = match with.key {
+            None => Signed::NotChecked,
+            Some(key) => self.signed(key, [&note, &newest_note], manifest_note, &checkpoint)?,
+        };
+        let cosigned = |witness: &Witness| {
+            let at = witness.cosigned_at(&note).ok_or_else(|| EvidenceError::NotWitnessed(witness.name().to_owned()))?;
+            Ok((witness.name().to_owned(), at))
+        };
+        let witnessed = with.witnesses.iter().map(cosigned).collect::<Result<_, EvidenceError>>()?;
+        Ok(Checked { facts, checkpoint, newest, configs, signed, witnessed, unknown: records.unknown })
+    }
+
+    fn signed(&self, key: &Verifier, heads: [&SignedNote; 2], manifest: &SignedNote, head: &Checkpoint) -> Result<Signed, EvidenceError> {
+        let keys = keys_after(key, self.text(ROTATIONS)?);
+        let keys = keys.ok_or_else(|| EvidenceError::NotUnderstood(ROTATIONS.to_owned(), "a note of a rotation is wrong".to_owned()))?;
+        let has_signed = |note: &SignedNote| keys.iter().any(|key| key.has_signed(note));
+        if head.origin != key.name() {
+            return Err(EvidenceError::OtherLog { found: head.origin.clone(), wanted: key.name().to_owned() });
+        }
+        if !heads.iter().all(|note| has_signed(note)) {
+            return Err(EvidenceError::NotSigned);
+        }
+        match manifest.signatures.is_empty() {
+            true => Ok(Signed::Not),
+            false if has_signed(manifest) => Ok(Signed::ByTheLog),
+            false => Err(EvidenceError::ManifestNotSigned),
+        }
+    }
+
+    fn has_grown(&self, checkpoint: &Checkpoint, newest: &Checkpoint) -> Result<(), EvidenceError> {
+        if !self.0.contains_key(NEWEST) {
+            return Ok(());
+        }
+        let hashes: Option<Vec<Hash>> = self.text(CONSISTENCY)?.lines().map(Hash::parse_base64).collect();
+        let hashes = hashes.ok_or(EvidenceError::NotGrown)?;
+        check_consistency(&hashes, (checkpoint.size, checkpoint.root), (newest.size, newest.root)).map_err(|_| EvidenceError::NotGrown)
+    }
+
+    /// What is said of configs, against the records and the texts.
+    fn configs(&self, manifest: &Manifest, records: &Records) -> Result<Vec<InForce>, EvidenceError> {
+        let configs: Vec<InForce> = serde_json::from_str(self.text(CONFIGS)?).map_err(|why| not_understood(CONFIGS, &why))?;
+        let mut wanted = BTreeSet::new();
+        for config in &configs {
+            let on_record = records.configs.iter().find(|(sequence, _)| *sequence == config.sequence);
+            if on_record.is_none_or(|(_, sha256)| *sha256 != config.sha256)
+                || (config.text == ConfigText::Unknown) != config.sha256.is_none()
+            {
+                return Err(EvidenceError::Config(config.sequence));
+            }
+            wanted.extend(config.sha256.iter().filter(|_| config.text == ConfigText::Kept).map(|hash| config_path(hash)));
+        }
+        if let Some((unnamed, _)) = records.configs.iter().find(|(sequence, _)| configs.iter().all(|config| config.sequence != *sequence)) {
+            return Err(EvidenceError::Config(*unnamed));
+        }
+        let mut found = BTreeSet::new();
+        for file in manifest.files.iter().filter(|file| file.path.starts_with("configs/")) {
+            if file.path != config_path(&HEXLOWER.encode(&file.sha256)) {
+                return Err(EvidenceError::Changed(file.path.clone()));
+            }
+            found.insert(file.path.clone());
+        }
+        if found == wanted { Ok(configs) } else { Err(EvidenceError::Facts("it has other texts of configs than it names")) }
+    }
+}
+
+fn not_understood(path: &str, why: &dyn std::fmt::Display) -> EvidenceError {
+    EvidenceError::NotUnderstood(path.to_owned(), why.to_string())
+}

@@ -1,0 +1,108 @@
+//! Which configs were in force in a span, by the records of starts and reloads, and their texts as the gateway kept them.
+//!
+//! Invariant: a text is handed out only if it has the hash that the record names.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+
+use super::facts::{ConfigText, InForce, config_of, puts_config_in_force};
+use crate::crypto::sha256;
+use crate::gateway::kept_config;
+use crate::model::{Action, Entry, Record};
+
+/// No config is longer.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
+#[derive(Debug, Default)]
+pub struct Configs {
+    /// The oldest first.
+    pub in_force: Vec<InForce>,
+}
+
+impl Configs {
+    /// Takes the next record into account, in the order of the log.
+    pub fn look(&mut self, entry: &Entry) {
+        let has_stopped = matches!(&entry.record, Record::Event(event) if event.action == Action::Stop);
+        let event = puts_config_in_force(entry);
+        let ends = has_stopped || event.is_some();
+        if let Some(last) = self.in_force.last_mut().filter(|last| ends && last.until.is_none()) {
+            last.until = Some(entry.time.clone());
+        }
+        if let Some(event) = event {
+            let sha256 = config_of(event).map(str::to_owned);
+            let text = if sha256.is_some() { ConfigText::Missing } else { ConfigText::Unknown };
+            let waiting = event.details.get("waiting").cloned();
+            self.in_force.push(InForce { sequence: entry.sequence, from: entry.time.clone(), until: None, sha256, waiting, text });
+        }
+    }
+
+    /// The texts that are kept in the data directory, by their hash; says of each config what became of its text.
+    pub fn texts(&mut self, data: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+        let mut texts = BTreeMap::new();
+        for config in &mut self.in_force {
+            let Some(hash) = &config.sha256 else { continue };
+            if !texts.contains_key(hash) {
+                match read(&kept_config(data, hash)) {
+                    Ok(text) if HEXLOWER.encode(&sha256(&text)) == *hash => drop(texts.insert(hash.clone(), text)),
+                    Ok(_) => config.text = ConfigText::Damaged,
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => config.text = ConfigText::Missing,
+                    Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot read the config that was kept as {hash}"))),
+                }
+            }
+            if texts.contains_key(hash) {
+                config.text = ConfigText::Kept;
+            }
+        }
+        Ok(texts)
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(LONGEST.saturating_add(1)).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::entry_at;
+    use super::*;
+    use crate::model::Event;
+
+    #[test]
+    fn configs_follow_each_other_and_a_text_that_is_missing_or_damaged_is_named_as_such() {
+        let data = tempfile::tempdir().unwrap();
+        let hash = |text: &str| HEXLOWER.encode(&sha256(text.as_bytes()));
+        let keep = |name: &str, text: &str| {
+            let path = kept_config(data.path(), &hash(name));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        keep("one", "one");
+        keep("two", "another");
+        let mut configs = Configs::default();
+        let event = |action, text: &str| Event::done(action).with("config", hash(text));
+        for (number, event) in [
+            (1, event(Action::Start, "one")),
+            (2, Event::failed(Action::ConfigRefused)),
+            (3, event(Action::ConfigReloaded, "two").with("waiting", "listen")),
+            (4, Event::done(Action::Stop)),
+            (5, event(Action::Start, "three")),
+            (6, Event::done(Action::Start)),
+            (7, event(Action::Start, "one")),
+        ] {
+            configs.look(&entry_at(number, number, Record::Event(event)));
+        }
+        let texts = configs.texts(data.path()).unwrap();
+        assert_eq!(texts.into_iter().collect::<Vec<_>>(), [(hash("one"), b"one".to_vec())]);
+        let told: Vec<_> = configs.in_force.iter().map(|config| (config.sequence, config.until.is_some(), config.text)).collect();
+        use ConfigText::{Damaged, Kept, Missing, Unknown};
+        assert_eq!(told, [(1, true, Kept), (3, true, Damaged), (5, true, Missing), (6, true, Unknown), (7, false, Kept)]);
+        assert_eq!(configs.in_force[1].waiting.as_deref(), Some("listen"));
+        assert_eq!(configs.in_force[1].until, Some(entry_at(4, 4, Record::StillOpen { references: Vec::new() }).time), "the stop ends it");
+    }
+}

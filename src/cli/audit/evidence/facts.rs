@@ -1,0 +1,120 @@
+//! What a pack says of itself, in `pack.json` and `configs.json`.
+//!
+//! Invariant: whatever can be checked of it is checked by `verify-evidence`; the rest is what its maker says, signed with the log's key.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Action, Entry, Event, Outcome, Record};
+
+pub const FORMAT: u32 = 1;
+
+pub const MANIFEST: &str = "MANIFEST";
+pub const README: &str = "README.txt";
+pub const ACCOUNTS: &str = "accounts.json";
+pub const CHECKPOINT: &str = "checkpoint";
+pub const CONFIGS: &str = "configs.json";
+pub const CONSISTENCY: &str = "consistency";
+pub const NEWEST: &str = "newest-checkpoint";
+pub const PACK: &str = "pack.json";
+pub const RECORDS: &str = "records.jsonl";
+pub const ROTATIONS: &str = "rotations";
+
+/// Where the text of a config with this hash lies.
+pub fn config_path(sha256: &str) -> String {
+    format!("configs/{sha256}.toml")
+}
+
+/// Where the summary in a language lies.
+pub fn summary_path(tag: &str) -> String {
+    format!("summary.{tag}.html")
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    pub format: u32,
+    /// The version that made the pack.
+    pub version: String,
+    /// How the log is written, by the names of what it follows.
+    pub log_format: String,
+    /// The log's name.
+    pub log: String,
+    pub made: String,
+    pub by: Maker,
+    pub from: String,
+    /// Not in the span any more.
+    pub to: String,
+    pub app: Option<String>,
+    pub account: Option<String>,
+    /// The first and the last record whose time is in the span; without any, the last is the one before the first.
+    pub first: u64,
+    pub last: u64,
+    /// Nothing was asked for but the span, so that the pack has every record from the first to the last.
+    pub gapless: bool,
+    /// Records in the pack, and those of them that were chosen from the span.
+    pub records: u64,
+    pub chosen: u64,
+    /// The oldest record that the log still held; what is older was dropped by retention.
+    pub oldest: u64,
+    /// Sealed records when the pack was made.
+    pub size: u64,
+    /// Accesses that began in the span and had not ended when the pack was made.
+    pub still_open: u64,
+}
+
+/// Who made the pack, as the machine's user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maker {
+    pub uid: u32,
+    pub user: Option<String>,
+}
+
+/// A config that was in force in the span.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// The record that says so.
+    pub sequence: u64,
+    pub from: String,
+    /// When another took its place, or the gateway stopped, if that was in the span.
+    pub until: Option<String>,
+    /// `None`: the gateway did not put it on record.
+    pub sha256: Option<String>,
+    /// What of it waited for a restart.
+    pub waiting: Option<String>,
+    pub text: ConfigText,
+}
+
+/// Whether the text of a config is in the pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfigText {
+    /// Under its hash.
+    Kept,
+    /// The gateway has no text with this hash.
+    Missing,
+    /// What the gateway keeps under this hash has another one, and was left out.
+    Damaged,
+    /// No hash is on record.
+    Unknown,
+}
+
+impl Facts {
+    pub fn has_span_records(&self) -> bool {
+        self.first <= self.last
+    }
+}
+
+/// The event by which a config came into force.
+pub fn puts_config_in_force(entry: &Entry) -> Option<&Event> {
+    match &entry.record {
+        Record::Event(event) if event.outcome == Outcome::Done && matches!(event.action, Action::Start | Action::ConfigReloaded) => {
+            Some(event)
+        }
+        _ => None,
+    }
+}
+
+/// The hash that such an event names.
+pub fn config_of(event: &Event) -> Option<&str> {
+    let is_hash = |hash: &&String| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    event.details.get("config").filter(is_hash).map(String::as_str)
+}

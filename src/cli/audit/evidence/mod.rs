@@ -1,0 +1,198 @@
+//! `yumen audit evidence` and `yumen audit verify-evidence`: what a span of the log says, in one file that a stranger can check.
+//!
+//! A pack is a tar, compressed with zstd. It has the records as they were hashed, each with the proof that it is in the log, the signed head, the
+//! configs that were in force, the accounts that are concerned, a summary in three languages, and a manifest that the log's key signs.
+
+mod archive;
+mod check;
+mod choice;
+mod configs;
+mod facts;
+mod line;
+mod make;
+mod people;
+mod plan;
+mod range;
+mod records;
+#[cfg(test)]
+mod samples;
+mod summary;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use self::check::{Signed, With, check as check_pack};
+use self::choice::Filter;
+use self::facts::Maker;
+use self::make::{Made, Making};
+use self::range::Span;
+use super::search::put_on_record;
+use super::since;
+use super::verify::{log_key, text_or_file};
+use crate::audit::{LogKeyError, read_log_key};
+use crate::cli::control::Which;
+use crate::cli::print;
+use crate::cli::progress::Progress;
+use crate::clock::{Clock, Time};
+use crate::model::{LogAccount, LogApp};
+use crate::tlog::Witness;
+
+/// For scripts: nothing is wrong, but without the key, or in a pack that nobody signed, that says little.
+const NOT_VOUCHED_FOR: u8 = 3;
+
+const TAMPERED: &str = "yumen: THE PACK IS NOT AS IT WAS MADE, or was damaged on the way. Change nothing in it, note where it came from, and ask for it \
+    again from there.";
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Not before then: a time (2026-11-22T08:00:00Z) or a length back from now (30m, 24h)
+    #[arg(long, value_parser = since)]
+    from: Time,
+    /// Before then
+    #[arg(long, value_parser = since)]
+    to: Time,
+    /// Only accesses to this app (`portal`: to the gateway's own pages), and what concerns it
+    #[arg(long, value_parser = |text: &str| LogApp::parse(text).ok_or("is not the id of an app, such as sites"))]
+    app: Option<LogApp>,
+    /// Only what this account did, or what was done to it (its name or id, as records have it)
+    #[arg(long, value_parser = |text: &str| LogAccount::parse(text).ok_or("is neither a name nor an id of an account"))]
+    account: Option<LogAccount>,
+    /// The pack, such as incident.tar.zst; it must not be there yet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Leave the manifest unsigned, where the log's key is not at hand
+    #[arg(long)]
+    unsigned: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(clap::Args)]
+pub struct CheckArguments {
+    /// What `yumen audit evidence` made
+    file: PathBuf,
+    /// The log's verifier key, or a file that holds it; get it from elsewhere than the pack
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// The key of a witness that must have cosigned, or a file that holds it; may be given several times
+    #[arg(long, value_name = "KEY")]
+    witness: Vec<String>,
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments { from, to, app, account, out, unsigned, which } = arguments;
+    if from >= to {
+        bail!("--to must be later than --from: the span goes from {from} to before {to}");
+    }
+    let data = which.data()?;
+    let key = data.join("log.key");
+    let signer = match read_log_key(&key) {
+        _ if *unsigned => None,
+        Ok(signer) => Some(signer),
+        Err(LogKeyError::File { source, .. }) => bail!(
+            "cannot read the log's key {} ({source}), which signs the pack: run this on the gateway's machine as the gateway's user, or take \
+             --unsigned; such a pack proves its records, but nobody vouches for the accounts and the summary in it",
+            key.display()
+        ),
+        Err(error) => return Err(error.into()),
+    };
+    let filter = Filter { app: app.clone(), account: account.clone() };
+    let asked = asked(arguments);
+    let is_on_record = put_on_record(which, &asked);
+    let maker = maker();
+    let making =
+        Making { data: &data, span: Span { from: *from, to: *to }, filter, signer: signer.as_ref(), now: Clock::machine().wall(), maker };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let made = runtime.block_on(making.make(out))?;
+    // Where the question could not be put on record, that was said.
+    let _ = is_on_record && put_on_record(which, &format!("evidence made sha256={} records={}", made.sha256, made.facts.records));
+    tell(arguments, &made)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// As it stands on record.
+fn asked(arguments: &Arguments) -> String {
+    let app = arguments.app.as_ref().map(|app| format!(" app={}", app.word())).unwrap_or_default();
+    let account = arguments.account.as_ref().map(|account| format!(" account={}", account.as_str())).unwrap_or_default();
+    format!("evidence from={} to={}{app}{account}", arguments.from, arguments.to)
+}
+
+fn tell(arguments: &Arguments, made: &Made) -> anyhow::Result<()> {
+    let Made { facts, sha256 } = made;
+    print::result(format_args!("{}: {} records of the log {}", arguments.out.display(), facts.records, facts.log))?;
+    print::result(format_args!("SHA-256 {sha256}"))?;
+    if !facts.has_span_records() {
+        print::remark("yumen: nothing is on record in this span; the pack shows the records beside it");
+    }
+    if facts.first == facts.oldest && facts.oldest > 1 {
+        let gone = facts.oldest.saturating_sub(1);
+        print::remark(format_args!("yumen: records 1 to {gone} are no longer here; the pack begins with the oldest that is"));
+    }
+    if arguments.unsigned {
+        print::remark("yumen: the manifest is not signed; verify-evidence says so");
+    }
+    print::remark("yumen: it holds personal data; hand it over encrypted, and tell its SHA-256 on another way");
+    Ok(())
+}
+
+/// 0: a key was given and all is right. 1: something is wrong. 3: nothing is wrong, but no key was given or nobody signed the manifest.
+pub fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
+    let key = arguments.key.as_deref().map(log_key).transpose()?;
+    let named = |given: &String| Witness::parse(&text_or_file(given)?).with_context(|| format!("the witness's key {given:?}"));
+    let witnesses = arguments.witness.iter().map(named).collect::<anyhow::Result<Vec<_>>>()?;
+    let path = arguments.file.display();
+    let file = File::open(&arguments.file).with_context(|| format!("cannot read {path}"))?;
+    let mut progress = None;
+    let checked = check_pack(file, With { key: key.as_ref(), witnesses: &witnesses }, |done, all| {
+        let all = usize::try_from(all).unwrap_or(usize::MAX);
+        progress.get_or_insert_with(|| Progress::of(all, "records")).show(usize::try_from(done).unwrap_or(usize::MAX));
+    });
+    drop(progress);
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(error) => {
+            print::remark(format_args!("yumen: {path} is refused: {error}"));
+            if error.is_of_the_pack() {
+                print::remark(TAMPERED);
+            }
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    print::results(told::told(&checked))?;
+    match checked.signed {
+        Signed::ByTheLog => Ok(ExitCode::SUCCESS),
+        Signed::Not => {
+            print::remark(
+                "yumen: THE MANIFEST IS NOT SIGNED: the records and configs are proven, but anybody could have written the accounts, the summary \
+                 and what the pack says of itself.",
+            );
+            Ok(ExitCode::from(NOT_VOUCHED_FOR))
+        }
+        Signed::NotChecked => {
+            print::remark(
+                "yumen: NO KEY WAS GIVEN: anybody could have made a pack that passes this. Give --key with the log's verifier key, which you have \
+                 from elsewhere.",
+            );
+            Ok(ExitCode::from(NOT_VOUCHED_FOR))
+        }
+    }
+}
+
+/// The machine's user, by the name that the machine has for her.
+fn maker() -> Maker {
+    let uid = rustix::process::getuid().as_raw();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid.to_string()).then(|| name.to_owned())
+    };
+    Maker { uid, user: users.lines().find_map(name) }
+}

@@ -1,0 +1,207 @@
+//! The accounts that records name, with their tokens, as the store has them while the pack is made.
+//!
+//! Invariant: no seed, password, key or code is read for it, nor anything of accounts that no record in the pack names.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::clock::Time;
+use crate::model::{Account, AccountId, Entry, Record, Role, Serial, TokenKind, TokenState, Who};
+use crate::store::{AccountFilter, ListedCertificate, Store, StoreError};
+
+/// More people than any gateway has; what strangers write into records must not fill the memory.
+const MOST: usize = 100_000;
+
+/// Who is known here, so that names in records lead to accounts.
+#[derive(Debug, Default)]
+pub struct Directory {
+    accounts: HashMap<AccountId, Account>,
+    by_name: HashMap<String, AccountId>,
+}
+
+#[derive(Debug, Default)]
+pub struct Concerned {
+    /// Who did something, as records name her.
+    acted: BTreeMap<AccountId, Who>,
+    /// To whose account or token something was done.
+    done_to: BTreeSet<AccountId>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct AccountsFile {
+    /// What stands here is as it was then, not as it was in the span.
+    pub as_of: String,
+    /// False: the store was not beside the log, and accounts are only as records name them.
+    pub store_read: bool,
+    pub accounts: Vec<AccountFacts>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct AccountFacts {
+    pub account: String,
+    pub name: String,
+    pub unit: String,
+    pub role: Role,
+    /// `None`: the store has no such account.
+    pub state: Option<String>,
+    pub created: Option<String>,
+    pub acted: bool,
+    pub done_to: bool,
+    pub tokens: Vec<TokenFacts>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct TokenFacts {
+    pub serial: String,
+    pub kind: TokenKind,
+    pub state: TokenState,
+    /// What its holder calls it.
+    pub label: Option<String>,
+    pub added: String,
+    pub issued: Option<String>,
+    pub last_used: Option<String>,
+    pub ended: Option<String>,
+    pub expires: Option<String>,
+    pub certificates: Vec<CertificateFacts>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CertificateFacts {
+    pub number: String,
+    pub subject: String,
+    pub issuer: String,
+    pub not_after: String,
+    pub revoked: Option<String>,
+}
+
+/// The store beside the log, if it is there.
+pub async fn open(data: &Path) -> Result<Option<Store>, StoreError> {
+    let path = data.join("yumen.db");
+    if path.exists() { Store::open_read_only(&path).await.map(Some) } else { Ok(None) }
+}
+
+impl Directory {
+    pub async fn of(store: Option<&Store>) -> Result<Self, StoreError> {
+        let Some(store) = store else { return Ok(Self::default()) };
+        let accounts = store.accounts(&AccountFilter::default()).await?;
+        let by_name = accounts.iter().map(|account| (account.name.to_string(), account.id)).collect();
+        Ok(Self { accounts: accounts.into_iter().map(|account| (account.id, account)).collect(), by_name })
+    }
+
+    fn find(&self, text: &str) -> Option<AccountId> {
+        let by_id = text.parse().ok().filter(|id| self.accounts.contains_key(id));
+        by_id.or_else(|| self.by_name.get(text).copied())
+    }
+}
+
+impl Concerned {
+    pub fn look(&mut self, entry: &Entry, directory: &Directory) {
+        let who = match &entry.record {
+            Record::Opened(opened) => opened.who.as_deref(),
+            Record::Event(event) => {
+                let named = ["account", "name"].iter().filter_map(|detail| directory.find(event.details.get(*detail)?));
+                self.done_to.extend(named);
+                event.who.as_deref()
+            }
+            Record::Closed(_) | Record::StillOpen { .. } => None,
+        };
+        if let Some(who) = who.filter(|who| self.acted.len() < MOST || self.acted.contains_key(&who.account)) {
+            self.acted.insert(who.account, who.clone());
+        }
+    }
+
+    /// By unit, then name.
+    pub async fn facts(&self, directory: &Directory, store: Option<&Store>, now: Time) -> Result<AccountsFile, StoreError> {
+        let certificates = match store {
+            Some(store) => store.certificates().await?,
+            None => Vec::new(),
+        };
+        let ids: BTreeSet<AccountId> = self.acted.keys().copied().chain(self.done_to.iter().copied()).collect();
+        let mut accounts = Vec::new();
+        for id in ids {
+            let (acted, done_to) = (self.acted.get(&id), self.done_to.contains(&id));
+            let mut facts = match (directory.accounts.get(&id), acted) {
+                (Some(account), _) => AccountFacts::of(account),
+                (None, Some(who)) => AccountFacts::named(who),
+                (None, None) => continue,
+            };
+            (facts.acted, facts.done_to) = (acted.is_some(), done_to);
+            if let Some(store) = store {
+                facts.tokens = tokens(store, id, &certificates).await?;
+            }
+            accounts.push(facts);
+        }
+        accounts.sort_by(|one, other| (&one.unit, &one.name, &one.account).cmp(&(&other.unit, &other.name, &other.account)));
+        Ok(AccountsFile { as_of: now.to_string(), store_read: store.is_some(), accounts })
+    }
+}
+
+impl AccountFacts {
+    fn of(account: &Account) -> Self {
+        Self {
+            account: account.id.to_string(),
+            name: account.name.to_string(),
+            unit: account.unit.to_string(),
+            role: account.role,
+            state: Some(account.state.to_string()),
+            created: Some(account.created.to_string()),
+            acted: false,
+            done_to: false,
+            tokens: Vec::new(),
+        }
+    }
+
+    fn named(who: &Who) -> Self {
+        Self {
+            account: who.account.to_string(),
+            name: who.name.to_string(),
+            unit: who.unit.to_string(),
+            role: who.role,
+            state: None,
+            created: None,
+            acted: false,
+            done_to: false,
+            tokens: Vec::new(),
+        }
+    }
+}
+
+async fn tokens(store: &Store, account: AccountId, certificates: &[ListedCertificate]) -> Result<Vec<TokenFacts>, StoreError> {
+    let keys = store.keys(account).await?;
+    let label =
+        |serial: &Serial| keys.iter().find(|key| key.serial == *serial).map(|key| key.label.clone()).filter(|label| !label.is_empty());
+    let of_token = |serial: &Serial| {
+        let mut of_token: Vec<&ListedCertificate> = certificates.iter().filter(|certificate| certificate.serial == *serial).collect();
+        of_token.sort_by(|one, other| (one.registered, &one.number).cmp(&(other.registered, &other.number)));
+        of_token.into_iter().map(CertificateFacts::of).collect()
+    };
+    let text = |time: Option<Time>| time.map(|time| time.to_string());
+    let tokens = store.tokens_of(account).await?;
+    let facts = tokens.into_iter().map(|token| TokenFacts {
+        label: label(&token.serial),
+        certificates: of_token(&token.serial),
+        serial: token.serial.to_string(),
+        kind: token.kind,
+        state: token.state,
+        added: token.added.to_string(),
+        issued: text(token.issued),
+        last_used: text(token.last_used),
+        ended: text(token.ended),
+        expires: text(token.expires),
+    });
+    Ok(facts.collect())
+}
+
+impl CertificateFacts {
+    fn of(certificate: &ListedCertificate) -> Self {
+        Self {
+            number: certificate.number.clone(),
+            subject: certificate.subject.clone(),
+            issuer: certificate.issuer.clone(),
+            not_after: certificate.not_after.to_string(),
+            revoked: certificate.revoked.map(|time| time.to_string()),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Checks `records.jsonl` as it comes, line by line.
+//!
+//! Invariant: no line counts whose record does not lead to the checkpoint; one line is in memory at a time, and what is remembered of the
+//! others is bounded.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use super::check::EvidenceError;
+use super::facts::{Facts, config_of, puts_config_in_force};
+use super::line::{self, LineHead, Why};
+use super::range::{Span, time_of};
+use crate::clock::Time;
+use crate::model::{Entry, Record, Reference};
+use crate::tlog::{Checkpoint, Hash, check_inclusion};
+
+/// A record is at most 65,535 bytes long, its proof 64 hashes.
+pub const LONGEST_LINE: usize = 128 * 1024;
+/// Accesses that are open at once; past that, whether each has its end is not looked at.
+const MOST_OPEN: usize = 1_000_000;
+const MOST_CONFIGS: usize = 100_000;
+
+pub struct Records {
+    checkpoint: Checkpoint,
+    facts: Facts,
+    span: Span,
+    rest: Vec<u8>,
+    last: u64,
+    records: u64,
+    chosen: u64,
+    /// Which record says which config is in force.
+    pub configs: Vec<(u64, Option<String>)>,
+    open: HashSet<Reference>,
+    pub unknown: u64,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    sequence: u64,
+}
+
+impl Records {
+    pub fn under(checkpoint: Checkpoint, facts: Facts) -> Result<Self, EvidenceError> {
+        let time = |text: &str| text.parse::<jiff::Timestamp>().map(|time| Time::from_millis(time.as_millisecond()));
+        let (Ok(from), Ok(to)) = (time(&facts.from), time(&facts.to)) else {
+            return Err(EvidenceError::Facts("its span is no span of time"));
+        };
+        Ok(Self {
+            checkpoint,
+            facts,
+            span: Span { from, to },
+            rest: Vec::new(),
+            last: 0,
+            records: 0,
+            chosen: 0,
+            configs: Vec::new(),
+            open: HashSet::new(),
+            unknown: 0,
+        })
+    }
+
+    pub fn take(&mut self, part: &[u8]) -> Result<(), EvidenceError> {
+        let mut rest = part;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, behind) = rest.split_at(end);
+            let mut whole = std::mem::take(&mut self.rest);
+            whole.extend_from_slice(line);
+            self.line(&whole)?;
+            rest = behind.strip_prefix(b"\n").unwrap_or_default();
+        }
+        if self.rest.len().saturating_add(rest.len()) > LONGEST_LINE {
+            return Err(self.malformed());
+        }
+        self.rest.extend_from_slice(rest);
+        Ok(())
+    }
+
+    pub fn count(&self) -> u64 {
+        self.records
+    }
+
+    fn malformed(&self) -> EvidenceError {
+        EvidenceError::Line(self.records.saturating_add(1))
+    }
+
+    fn line(&mut self, text: &[u8]) -> Result<(), EvidenceError> {
+        let (head, record) = line::read(text).ok_or_else(|| self.malformed())?;
+        let sequence = head.sequence;
+        self.is_proven(&head, record)?;
+        let numbered: Numbered = serde_json::from_slice(record).map_err(|_| EvidenceError::NotRecord(sequence))?;
+        if numbered.sequence != sequence {
+            return Err(EvidenceError::Number { sequence, found: numbered.sequence });
+        }
+        if sequence <= self.last {
+            return Err(EvidenceError::Order(sequence));
+        }
+        self.is_in_place(&head, time_of(record))?;
+        self.last = sequence;
+        self.records = self.records.saturating_add(1);
+        self.understand(head.why, record);
+        Ok(())
+    }
+
+    fn is_proven(&self, head: &LineHead, record: &[u8]) -> Result<(), EvidenceError> {
+        let proof: Option<Vec<Hash>> = head.proof.iter().map(|hash| Hash::parse_base64(hash)).collect();
+        let (Some(proof), Some(index)) = (proof, head.sequence.checked_sub(1)) else { return Err(self.malformed()) };
+        let leaf = Hash::leaf(record);
+        if leaf.to_string() != head.leaf {
+            return Err(EvidenceError::NotProven(head.sequence));
+        }
+        check_inclusion(&proof, index, leaf, self.checkpoint.size, self.checkpoint.root)
+            .map_err(|_| EvidenceError::NotProven(head.sequence))
+    }
+
+    /// Each reason to be in the pack has its place before, in or behind the span; without a filter, nothing of the span is left out.
+    fn is_in_place(&mut self, head: &LineHead, time: Option<Time>) -> Result<(), EvidenceError> {
+        let (first, last, sequence) = (self.facts.first, self.facts.last, head.sequence);
+        let is_in = (first..=last).contains(&sequence);
+        let fits = match head.why {
+            Why::Config => sequence < first,
+            Why::Edge => sequence.saturating_add(1) == first || sequence == last.saturating_add(1),
+            Why::Span => is_in,
+            Why::End => sequence > last,
+        };
+        let must_be_in_time = is_in && (sequence == first || sequence == last);
+        let must_not = head.why == Why::Edge;
+        if !fits || must_be_in_time && !self.span.has(time) || must_not && self.span.has(time) {
+            return Err(EvidenceError::Place(sequence));
+        }
+        if is_in {
+            self.chosen = self.chosen.saturating_add(1);
+            let expected = if self.last < first { first } else { self.last.saturating_add(1) };
+            if self.facts.gapless && sequence != expected {
+                return Err(EvidenceError::Gap { first: expected, last: sequence.saturating_sub(1) });
+            }
+        }
+        Ok(())
+    }
+
+    fn understand(&mut self, why: Why, record: &[u8]) {
+        let Ok(entry) = serde_json::from_slice::<Entry>(record) else {
+            self.unknown = self.unknown.saturating_add(1);
+            return;
+        };
+        if let Some(event) = puts_config_in_force(&entry).filter(|_| why != Why::Edge && self.configs.len() < MOST_CONFIGS) {
+            self.configs.push((entry.sequence, config_of(event).map(str::to_owned)));
+        }
+        match &entry.record {
+            Record::Opened(opened) if why == Why::Span && self.open.len() < MOST_OPEN => drop(self.open.insert(opened.reference.clone())),
+            Record::Closed(closed) => drop(self.open.remove(&closed.reference)),
+            _ => {}
+        }
+    }
+
+    /// That nothing is missing at the end.
+    pub fn end(&self) -> Result<(), EvidenceError> {
+        if !self.rest.is_empty() {
+            return Err(self.malformed());
+        }
+        let all = self.facts.last.saturating_add(1).saturating_sub(self.facts.first);
+        if self.facts.gapless && self.chosen != all {
+            let first = self.last.max(self.facts.first.saturating_sub(1)).saturating_add(1);
+            return Err(EvidenceError::Gap { first, last: self.facts.last });
+        }
+        if self.records != self.facts.records || self.chosen != self.facts.chosen {
+            return Err(EvidenceError::Facts("it counts other records than there are"));
+        }
+        if self.unknown == 0 && self.open.len() < MOST_OPEN && self.open.len() as u64 != self.facts.still_open {
+            return Err(EvidenceError::Facts("it counts other accesses without an end than there are"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! That nothing can be changed unnoticed.
+
+use super::*;
+use crate::cli::audit::evidence::check::Signed;
+use crate::cli::audit::evidence::facts::{ACCOUNTS, CHECKPOINT, CONFIGS, PACK, RECORDS};
+
+async fn small() -> (House, Vec<u8>) {
+    let mut house = House::open().await;
+    house.access(1, Some("wang"), Some("sites"), Decision::Allowed).await.close(200, 1, 2, End::Complete);
+    house.written += 1;
+    for number in 0..5 {
+        house.event(Event::done(Action::SignOut).with("number", number)).await;
+    }
+    house.sealed().await;
+    let pack = house.pack((0, 10), Filter::default()).await;
+    (house, pack)
+}
+
+fn refused(pack: &[u8], key: &Verifier) -> String {
+    match checked(pack, key) {
+        Ok(_) => panic!("it passed"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bit_of_any_file_can_be_changed() {
+    let (house, pack) = small().await;
+    let (key, files) = (house.key(), unpacked(&pack));
+    assert_eq!(packed(&files), pack, "what is tried below differs in that bit alone");
+    let mut tried = 0;
+    for (number, (path, content)) in files.iter().enumerate() {
+        let bits = content.len() * 8;
+        // All of a short file, some 200 of a long one.
+        for bit in (0..bits).step_by((bits / 200).max(1) | 1) {
+            let mut changed = files.clone();
+            changed[number].1[bit / 8] ^= 1 << (bit % 8);
+            assert!(checked(&packed(&changed), &key).is_err(), "bit {bit} of {path}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 1500, "{tried}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_of_the_container_can_be_cut_added_or_changed_so_that_anything_else_comes_out() {
+    let (house, pack) = small().await;
+    let key = house.key();
+    let tar = zstd::decode_all(pack.as_slice()).unwrap();
+    for at in (0..pack.len()).step_by(7) {
+        let mut changed = pack.clone();
+        changed[at] ^= 1 << (at % 8);
+        // Compression has more than one way to say some things.
+        let is_same = || zstd::decode_all(changed.as_slice()).is_ok_and(|decoded| decoded == tar);
+        assert!(checked(&changed, &key).is_err() || is_same(), "byte {at}");
+        assert!(checked(&pack[..at], &key).is_err(), "cut at {at}");
+    }
+    assert!(checked(&[pack.as_slice(), b"\0"].concat(), &key).is_err());
+    // Nor a header, nor what fills up the blocks.
+    for at in (0..tar.len()).step_by(61) {
+        let mut changed = tar.clone();
+        changed[at] ^= 0x10;
+        assert!(checked(&zstd::encode_all(changed.as_slice(), 1).unwrap(), &key).is_err(), "byte {at} of the tar");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_file_can_be_added_dropped_doubled_or_swapped() {
+    let (house, pack) = small().await;
+    let (key, signer, files) = (house.key(), house.signer(), unpacked(&pack));
+    for number in 0..files.len() {
+        let mut fewer = files.clone();
+        fewer.remove(number);
+        refused(&packed(&fewer), &key);
+        if number > 0 {
+            let mut swapped = files.clone();
+            swapped.swap(number, number - 1);
+            refused(&packed(&swapped), &key);
+            let content = swapped[number].1.clone();
+            swapped[number].1 = std::mem::replace(&mut swapped[number - 1].1, content);
+            refused(&packed(&swapped), &key);
+        }
+        let mut doubled = files.clone();
+        doubled.insert(number, files[number].clone());
+        refused(&packed(&doubled), &key);
+    }
+    for name in ["zzz", "../../etc/cron.d/x", "configs/x.toml", ".hidden"] {
+        let more = [files.as_slice(), &[(name.to_owned(), b"x".to_vec())]].concat();
+        // Not all of these names go into a header.
+        if std::panic::catch_unwind(|| packed(&more)).is_ok_and(|pack| checked(&pack, &key).is_ok()) {
+            panic!("{name} passed");
+        }
+        let signed = std::panic::catch_unwind(|| resigned(&more, Some(&signer)));
+        assert!(signed.is_err() || checked(&signed.unwrap(), &key).is_err(), "{name}, signed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_even_who_has_the_logs_key_can_leave_out_or_change_a_record_or_a_config() {
+    let (house, pack) = small().await;
+    let (key, signer, files) = (house.key(), house.signer(), unpacked(&pack));
+    assert_eq!(resigned(&files, Some(&signer)), pack);
+    let place = |path: &str| files.iter().position(|(found, _)| found == path).unwrap();
+    let changed = |path: &str, change: &dyn Fn(&str) -> String| {
+        let mut changed = files.clone();
+        changed[place(path)].1 = change(text_of(&files, path)).into_bytes();
+        assert_ne!(changed, files, "{path}");
+        refused(&resigned(&changed, Some(&signer)), &key)
+    };
+    let without = |line: usize| {
+        move |text: &str| text.lines().enumerate().filter(|(number, _)| *number != line).map(|(_, line)| format!("{line}\n")).collect()
+    };
+    assert!(changed(RECORDS, &without(3)).contains("records 4 to 4 are missing"));
+    let last = text_of(&files, RECORDS).lines().count();
+    assert!(changed(RECORDS, &without(last - 1)).contains(&format!("records {last} to {last} are missing")));
+    assert!(changed(RECORDS, &|text| text.replace("\"number\":\"3\"", "\"number\":\"4\"")).contains("is not in the log"));
+    assert!(changed(RECORDS, &|text| text.replace("\"why\":\"span\"", "\"why\":\"end\"")).contains("does not belong"));
+    let doubled = changed(RECORDS, &|text| format!("{text}{}\n", text.lines().last().unwrap()));
+    assert!(doubled.contains("behind one with a higher number"), "{doubled}");
+    assert!(changed(PACK, &|text| text.replace("\"gapless\": true", "\"gapless\": false")).contains("what was asked for"));
+    assert!(changed(PACK, &|text| text.replace("\"first\": 1,", "\"first\": 2,")).contains("does not belong"));
+    assert!(changed(PACK, &|text| text.replace("\"format\": 1", "\"format\": 2")).contains("newer version"));
+    assert!(changed(CONFIGS, &|text| text.replace(&hash_of(CONFIG), &hash_of("x"))).contains("the config of record 1"));
+    assert!(changed(CONFIGS, &|text| text.replace("kept", "missing")).contains("other texts of configs"));
+    assert!(changed(CONFIGS, &|_| "[]".to_owned()).contains("the config of record 1"));
+    let config = files.iter().find(|(path, _)| path.starts_with("configs/")).unwrap().0.clone();
+    assert!(changed(&config, &|text| format!("{text}# more")).contains("was changed"));
+    assert!(changed(CHECKPOINT, &|text| text.replacen("\n8\n", "\n9\n", 1)).contains("is not in the log"));
+    assert!(changed(CHECKPOINT, &|text| text.replacen("\n8\n", "\n7\n", 1)).contains("longer than"), "of 8 records");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_have_the_logs_key_can_sign_nothing_and_unsigned_files_are_nobodys_word() {
+    let (house, pack) = small().await;
+    let (key, files) = (house.key(), unpacked(&pack));
+    let mut forged = files.clone();
+    let place = files.iter().position(|(path, _)| path == ACCOUNTS).unwrap();
+    forged[place].1 = b"{\"accounts\":[]}".to_vec();
+    let other = Signer::generate(key.name()).unwrap();
+    assert!(refused(&resigned(&forged, Some(&other)), &key).contains("the manifest is not signed with the key"));
+    assert_eq!(checked(&resigned(&forged, None), &key).unwrap().signed, Signed::Not, "which has its own exit code");
+    assert_eq!(checked(&resigned(&files, None), &key).unwrap().signed, Signed::Not);
+}
+
+#[test]
+fn what_is_no_pack_is_refused_whatever_it_is() {
+    let key = Signer::generate("gate.city.test").unwrap().verifier().clone();
+    for bytes in [Vec::new(), b"hello".to_vec(), zstd::encode_all(b"hello".as_slice(), 1).unwrap(), packed(&[])] {
+        refused(&bytes, &key);
+    }
+    // A file that says it is a petabyte long, and one that is 200 MB of zeros in a few bytes.
+    let huge = [super::super::archive::header(MANIFEST, 1 << 50).unwrap().as_slice(), b"x"].concat();
+    assert!(refused(&zstd::encode_all(huge.as_slice(), 1).unwrap(), &key).contains("first file"));
+    let zeros = vec![0; 200 << 20];
+    refused(&zstd::encode_all(zeros.as_slice(), 1).unwrap(), &key);
+}

@@ -1,0 +1,79 @@
+//! The texts of the configs that were ever in force, each under its hash, so that evidence can show them later.
+//!
+//! Invariant: a text stands under its own SHA-256, mode 0600, and is never rewritten as long as it is what its name says; it is on the disk
+//! before the record that names it. That none can be kept stops no gateway: the record has the hash in any case.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+
+use crate::crypto;
+
+/// Where the text with this hash, in hexadecimal, is kept in the data directory.
+pub fn kept_config(data: &Path, sha256: &str) -> PathBuf {
+    data.join("configs").join(format!("{sha256}.toml"))
+}
+
+/// Keeps the text that is to be in force, and tells its SHA-256 for the record.
+pub(super) fn keep(data: &Path, text: &str) -> String {
+    let sha256 = HEXLOWER.encode(&crypto::sha256(text.as_bytes()));
+    let path = kept_config(data, &sha256);
+    if let Err(error) = write(&path, text) {
+        tracing::warn!(
+            %error,
+            "the text of the config cannot be kept as {}: evidence of this time will have its hash alone; make room there, then reload",
+            path.display()
+        );
+    }
+    sha256
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    if fs::read(path).is_ok_and(|kept| kept == text.as_bytes()) {
+        return Ok(());
+    }
+    let directory = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    // What a process that was ended left half-way is written over.
+    let fresh = path.with_extension("new");
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    File::open(directory)?.sync_all()?;
+    directory.parent().map_or(Ok(()), |data| File::open(data)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_config_is_kept_under_its_hash_for_its_owner_alone_and_a_damaged_one_is_mended() {
+        let data = tempfile::tempdir().unwrap();
+        let hash = keep(data.path(), "listen = []\n");
+        let path = kept_config(data.path(), &hash);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "listen = []\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        assert_eq!(keep(data.path(), "listen = []\n"), hash);
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before, "not written again");
+        assert_ne!(keep(data.path(), "listen = [] \n"), hash);
+        fs::write(&path, "listen").unwrap();
+        keep(data.path(), "listen = []\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "listen = []\n");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn where_nothing_can_be_kept_the_hash_is_told_all_the_same() {
+        let data = tempfile::tempdir().unwrap();
+        fs::write(data.path().join("configs"), "in the way").unwrap();
+        assert_eq!(keep(data.path(), "x").len(), 64);
+    }
+}

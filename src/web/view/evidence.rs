@@ -1,0 +1,372 @@
+//! The summary of a pack of evidence: a file of its own, one for each language, for screens and paper.
+//!
+//! Invariant: it holds what strangers wrote, so every text is escaped, nothing in it runs and nothing is fetched; who opens it needs no
+//! network. Times are UTC, since it is read where and when nobody knows.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use askama::Template;
+use data_encoding::BASE64;
+
+use super::Frame;
+use crate::crypto;
+use crate::lang::Language;
+use crate::model::{AccountState, LogApp, LogKind, Role, TokenKind, TokenState};
+
+const STYLE: &str = include_str!("evidence.css");
+
+/// Nothing but this very style sheet.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let hash = BASE64.encode(&crypto::sha256(STYLE.as_bytes()));
+    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
+});
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "evidence.html")]
+pub struct EvidenceView<'a> {
+    frame: Frame,
+    told: &'a EvidenceTold,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct EvidenceTold {
+    pub log: String,
+    pub version: String,
+    pub made: String,
+    pub by: String,
+    pub from: String,
+    pub to: String,
+    pub app: Option<String>,
+    pub account: Option<String>,
+    pub first: u64,
+    pub last: u64,
+    pub looked_at: u64,
+    pub chosen: u64,
+    pub records: u64,
+    /// All of the span is in the pack.
+    pub is_gapless: bool,
+    /// How many records before the first were no longer there; 0 also where the span begins later.
+    pub gone: u64,
+    pub still_open: u64,
+    pub allowed: u64,
+    pub refused: u64,
+    pub events: u64,
+    pub unknown: u64,
+    pub apps: EvidenceCounts,
+    pub reasons: EvidenceCounts,
+    /// Nobody's name: of people who were not signed in.
+    pub accounts: EvidenceCounts,
+    pub kinds: EvidenceCounts,
+    pub refusals: EvidenceRows,
+    pub changes: EvidenceRows,
+    pub lockdowns: EvidenceRows,
+    pub gaps: EvidenceRows,
+    pub configs: Vec<EvidenceConfig>,
+    pub people: Vec<EvidencePerson>,
+    pub all_people: u64,
+    pub as_of: String,
+    pub store_read: bool,
+    pub size: u64,
+    pub root: String,
+    pub is_signed: bool,
+}
+
+/// How often, by name; the most frequent first.
+#[derive(Clone, Debug, Default)]
+pub struct EvidenceCounts {
+    pub counts: Vec<EvidenceCount>,
+    pub rest: EvidenceCount,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct EvidenceCount {
+    pub name: String,
+    pub allowed: u64,
+    pub refused: u64,
+}
+
+/// The first rows of a table, and how many there are.
+#[derive(Clone, Debug, Default)]
+pub struct EvidenceRows {
+    pub rows: Vec<EvidenceRow>,
+    pub all: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct EvidenceRow {
+    pub sequence: u64,
+    pub time: String,
+    /// The word of an event, or why an access was refused.
+    pub what: String,
+    pub failed: bool,
+    pub who: Option<String>,
+    pub address: Option<String>,
+    pub details: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct EvidenceConfig {
+    pub sequence: u64,
+    pub from: String,
+    pub until: Option<String>,
+    pub sha256: Option<String>,
+    pub waiting: Option<String>,
+    pub text: EvidenceConfigText,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvidenceConfigText {
+    Kept,
+    Missing,
+    Damaged,
+    /// No hash is on record.
+    Unknown,
+}
+
+#[derive(Clone, Debug)]
+pub struct EvidencePerson {
+    pub name: String,
+    pub unit: String,
+    pub role: Role,
+    /// `None`: only records name her.
+    pub state: Option<AccountState>,
+    pub tokens: Vec<EvidenceToken>,
+}
+
+#[derive(Clone, Debug)]
+pub struct EvidenceToken {
+    pub serial: String,
+    pub kind: TokenKind,
+    pub state: TokenState,
+    pub label: Option<String>,
+}
+
+impl EvidenceTold {
+    fn has_more_people(&self) -> bool {
+        self.all_people > self.people.len() as u64
+    }
+}
+
+impl EvidenceCount {
+    fn is_any(&self) -> bool {
+        self.allowed > 0 || self.refused > 0
+    }
+}
+
+impl EvidenceRows {
+    fn is_cut(&self) -> bool {
+        self.all > self.rows.len() as u64
+    }
+}
+
+/// What a name in a table of counts is.
+enum Counted {
+    App,
+    Reason,
+    Account,
+    Kind,
+}
+
+/// A table of counts, with what it is called.
+struct CountTable<'a> {
+    title: Cow<'static, str>,
+    head: Cow<'static, str>,
+    counted: Counted,
+    counts: &'a EvidenceCounts,
+}
+
+/// A table of records, with what it is called and what is said if it is empty.
+struct RowTable<'a> {
+    id: &'static str,
+    title: Cow<'static, str>,
+    none: Cow<'static, str>,
+    is_refusals: bool,
+    rows: &'a EvidenceRows,
+}
+
+impl<'a> EvidenceView<'a> {
+    pub fn new(language: Language, told: &'a EvidenceTold) -> Self {
+        Self { frame: Frame::app_host(language), told }
+    }
+
+    fn style(&self) -> &'static str {
+        STYLE
+    }
+
+    fn policy(&self) -> &'static str {
+        &POLICY
+    }
+
+    fn count_tables(&self) -> [CountTable<'_>; 4] {
+        let frame = &self.frame;
+        let table = |title, head, counted, counts| CountTable { title, head, counted, counts };
+        let told = self.told;
+        [
+            table(frame.t("evidence-by-app"), frame.t("log-app"), Counted::App, &told.apps),
+            table(frame.t("log-chart-by-reason"), frame.t("log-reason"), Counted::Reason, &told.reasons),
+            table(frame.t("evidence-by-account"), frame.t("log-who"), Counted::Account, &told.accounts),
+            table(frame.t("evidence-by-kind"), frame.t("log-kind"), Counted::Kind, &told.kinds),
+        ]
+    }
+
+    fn row_tables(&self) -> [RowTable<'_>; 4] {
+        let (frame, told) = (&self.frame, self.told);
+        let table = |id, title, none, rows| RowTable { id, title, none, is_refusals: id == "refusals", rows };
+        [
+            table("refusals", frame.t("evidence-refusals"), frame.t("evidence-refusals-none"), &told.refusals),
+            table("changes", frame.t("evidence-changes"), frame.t("evidence-changes-none"), &told.changes),
+            table("lockdowns", frame.t("evidence-lockdowns"), frame.t("evidence-lockdowns-none"), &told.lockdowns),
+            table("gaps", frame.t("evidence-gaps"), frame.t("evidence-gaps-none"), &told.gaps),
+        ]
+    }
+
+    fn app(&self, id: &str) -> Cow<'_, str> {
+        if id == LogApp::PORTAL { self.frame.t("log-portal") } else { Cow::Owned(id.to_owned()) }
+    }
+
+    fn counted(&self, table: &CountTable<'_>, name: &str) -> String {
+        match table.counted {
+            Counted::App => self.app(name).into_owned(),
+            Counted::Reason => self.frame.log_reason(name),
+            Counted::Account if name.is_empty() => self.frame.t("evidence-not-signed-in").into_owned(),
+            Counted::Account => name.to_owned(),
+            Counted::Kind => self.kind(name),
+        }
+    }
+
+    fn kind(&self, word: &str) -> String {
+        LogKind::parse(word).map_or_else(|| word.to_owned(), |kind| self.frame.log_kind(&kind).into_owned())
+    }
+
+    fn what(&self, table: &RowTable<'_>, row: &EvidenceRow) -> String {
+        if table.is_refusals { self.frame.log_reason(&row.what) } else { self.kind(&row.what) }
+    }
+
+    fn detail(&self, name: &str, value: &str) -> String {
+        let value = if name == "app" { self.app(value) } else { Cow::Borrowed(value) };
+        value.into_owned()
+    }
+
+    fn config_text(&self, config: &EvidenceConfig) -> Cow<'static, str> {
+        self.frame.t(match config.text {
+            EvidenceConfigText::Kept => "evidence-config-kept",
+            EvidenceConfigText::Missing => "evidence-config-missing",
+            EvidenceConfigText::Damaged => "evidence-config-damaged",
+            EvidenceConfigText::Unknown => "evidence-config-unknown",
+        })
+    }
+
+    fn completeness(&self) -> String {
+        let EvidenceTold { first, last, .. } = self.told;
+        let key = match (self.told.is_gapless, first <= last) {
+            (_, false) => "evidence-empty",
+            (true, true) => "evidence-gapless",
+            (false, true) => "evidence-filtered",
+        };
+        let (first, last, looked) = (first.to_string(), last.to_string(), self.told.looked_at.to_string());
+        self.said(key, &[("first", &first), ("last", &last), ("looked", &looked)])
+    }
+
+    fn gone(&self) -> String {
+        self.said("evidence-gone", &[("last", &self.told.gone.to_string())])
+    }
+
+    fn shown_of(&self, shown: usize, all: &u64) -> String {
+        self.said("evidence-shown", &[("shown", &shown.to_string()), ("all", &all.to_string())])
+    }
+
+    fn said(&self, key: &str, names: &[(&str, &str)]) -> String {
+        let values: Vec<_> = names.iter().map(|(name, value)| (*name, crate::lang::Value::Name(value))).collect();
+        crate::lang::text_with(self.frame.language, key, &values).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told() -> EvidenceTold {
+        let evil = "<script>alert(1)</script>\"'><img src=x onerror=y>";
+        let row = EvidenceRow {
+            sequence: 7,
+            time: "2026-11-22 03:04:05".into(),
+            what: format!("not-allowed: {evil}"),
+            who: Some(evil.into()),
+            details: vec![("app".into(), LogApp::PORTAL.into()), (evil.into(), evil.into())],
+            ..EvidenceRow::default()
+        };
+        let count = EvidenceCount { name: evil.into(), allowed: 1, refused: 2 };
+        let counts = EvidenceCounts { counts: vec![count.clone()], rest: count };
+        EvidenceTold {
+            log: evil.into(),
+            by: evil.into(),
+            app: Some(evil.into()),
+            account: Some(evil.into()),
+            first: 3,
+            last: 2,
+            gone: 2,
+            apps: counts.clone(),
+            reasons: counts.clone(),
+            accounts: counts.clone(),
+            kinds: counts,
+            refusals: EvidenceRows { rows: vec![row.clone()], all: 9 },
+            changes: EvidenceRows { rows: vec![row], all: 1 },
+            configs: vec![EvidenceConfig {
+                sequence: 1,
+                from: "x".into(),
+                until: None,
+                sha256: Some(evil.into()),
+                waiting: Some(evil.into()),
+                text: EvidenceConfigText::Damaged,
+            }],
+            people: vec![EvidencePerson {
+                name: evil.into(),
+                unit: evil.into(),
+                role: Role::Member,
+                state: None,
+                tokens: vec![EvidenceToken {
+                    serial: evil.into(),
+                    kind: TokenKind::UsbKey,
+                    state: TokenState::Lost,
+                    label: Some(evil.into()),
+                }],
+            }],
+            ..EvidenceTold::default()
+        }
+    }
+
+    #[test]
+    fn what_strangers_wrote_stays_text_and_nothing_is_fetched_or_run() {
+        for language in Language::ALL {
+            let page = EvidenceView::new(*language, &told()).render().unwrap();
+            assert!(
+                page.contains("script&#62;alert(1)")
+                    && page.contains(&format!("lang=\"{}\" dir=\"{}\"", language.tag(), language.direction().word()))
+            );
+            for foreign in ["<script", "<img", "<link", "@import", "url(", "src=\"", "href=\"http", "onerror=\""] {
+                assert!(!page.contains(foreign), "{language:?}: {foreign}");
+            }
+            // The one style sheet is the one that the policy names.
+            let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
+            let hash = BASE64.encode(&crypto::sha256(style.as_bytes()));
+            assert!(page.contains(&format!("style-src &#39;sha256-{hash}&#39;")), "{language:?}");
+            assert!(!page.contains("style=\""));
+            assert!(
+                !page.contains("evidence-"),
+                "{language:?} lacks a text: {}",
+                page.split_once("evidence-").map_or("", |(_, rest)| &rest[..40])
+            );
+        }
+    }
+
+    #[test]
+    fn whether_all_is_there_is_said_for_what_was_asked() {
+        let said = |told: &EvidenceTold| EvidenceView::new(Language::English, told).completeness();
+        let gapless = EvidenceTold { first: 5, last: 9, looked_at: 5, is_gapless: true, ..EvidenceTold::default() };
+        assert!(said(&gapless).contains("5 to 9"), "{}", said(&gapless));
+        let filtered = EvidenceTold { is_gapless: false, ..gapless };
+        assert!(said(&filtered).contains("cannot be proven") && said(&filtered).contains('5'), "{}", said(&filtered));
+        assert!(said(&told()).contains("Nothing"), "{}", said(&told()));
+    }
+}

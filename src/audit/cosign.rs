@@ -12,8 +12,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::prove::Grown;
 use super::sealed::{Sealed, SealedError};
+use super::verify::may_sign;
 use crate::clock::Time;
-use crate::tlog::{self, Checkpoint, Cosigner, ProofError, SignedNote, Verifier, check_consistency};
+use crate::tlog::{self, Checkpoint, Cosigner, ProofError, Signature, SignedNote, Verifier, check_consistency};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CosignError {
@@ -56,12 +57,19 @@ pub struct Cosigned {
 pub fn cosign(sealed: &Sealed, key: &Verifier, state: &Path, cosigner: &Cosigner, now: Time) -> Result<Cosigned, CosignError> {
     let mut note = sealed.signed_checkpoint()?.ok_or(CosignError::NoCheckpoint)?;
     let keys = sealed.keys_from(key)?;
-    let head = signed(&note, &keys).ok_or(CosignError::NotSigned)?;
+    let head = signed(&note, may_sign(&keys)).ok_or(CosignError::NotSigned)?;
+    // Only what was looked at is given on.
+    let by_the_log = |signature: &Signature| {
+        let alone = SignedNote { text: note.text.clone(), signatures: vec![signature.clone()] };
+        may_sign(&keys).any(|key| key.has_signed(&alone))
+    };
+    let signatures = note.signatures.iter().filter(|signature| by_the_log(signature)).cloned().collect();
+    note.signatures = signatures;
     let failed = |source| CosignError::State { path: state.to_owned(), source };
     let _alone = lock(state).map_err(failed)?;
     let seen = match fs::read_to_string(state) {
         Ok(text) => {
-            let read = SignedNote::parse(&text).ok().and_then(|note| signed(&note, &keys));
+            let read = SignedNote::parse(&text).ok().and_then(|note| signed(&note, sealed.keys_around(key).ok()?.iter()));
             Some(read.ok_or_else(|| CosignError::NotState { path: state.to_owned() })?)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -77,9 +85,9 @@ pub fn cosign(sealed: &Sealed, key: &Verifier, state: &Path, cosigner: &Cosigner
 }
 
 /// What the note says, if one of the keys signed it; they are all of one log.
-fn signed(note: &SignedNote, keys: &[Verifier]) -> Option<Checkpoint> {
+fn signed<'k>(note: &SignedNote, mut keys: impl Iterator<Item = &'k Verifier>) -> Option<Checkpoint> {
     let checkpoint = Checkpoint::parse(&note.text).ok()?;
-    keys.iter().any(|key| key.has_signed(note) && checkpoint.origin == key.name()).then_some(checkpoint)
+    keys.any(|key| key.has_signed(note) && checkpoint.origin == key.name()).then_some(checkpoint)
 }
 
 fn has_only_grown(sealed: &Sealed, seen: &Checkpoint, head: &Checkpoint) -> Result<(), CosignError> {

@@ -42,24 +42,25 @@ pub struct Head {
 
 /// The newest head that witnesses have cosigned and that has the record, or else `newest`, which has it too.
 pub fn head_with(sealed: &Sealed, newest: &Head, sequence: u64) -> Result<Head, ProveError> {
-    let witnessed = witnessed(sealed, &newest.checkpoint, sequence)?;
+    let witnessed = witnessed(sealed, newest, sequence)?;
     Ok(witnessed.map_or_else(|| newest.clone(), |(_, note, checkpoint)| Head { note, checkpoint }))
 }
 
 /// The proof of a record against the newest head that witnesses have cosigned and that has it, or else against the newest head.
 pub fn prove(sealed: &Sealed, sequence: u64) -> Result<ProofFile, ProveError> {
-    let newest = sealed.signed_checkpoint()?.ok_or(ProveError::NothingSealed)?;
-    let head = sealed.read_head(&newest)?;
+    let note = sealed.signed_checkpoint()?.ok_or(ProveError::NothingSealed)?;
+    let newest = Head { checkpoint: sealed.read_head(&note)?, note };
+    let head = &newest.checkpoint;
     let no_record = ProveError::NoRecord { sequence, size: head.size };
     let Some(index) = sequence.checked_sub(1).filter(|index| *index < head.size) else { return Err(no_record) };
     let leaf = sealed.read(sequence, 1)?.pop().ok_or(ProveError::Wrong(sequence))?;
     if leaf.sequence != sequence {
         return Err(ProveError::Dropped(sequence));
     }
-    let witnessed = witnessed(sealed, &head, sequence)?;
+    let witnessed = witnessed(sealed, &newest, sequence)?;
     let (checkpoint, under, path) = match witnessed {
         Some((path, note, under)) => (note, under, Some(path)),
-        None => (newest, head.clone(), None),
+        None => (newest.note.clone(), head.clone(), None),
     };
     let hashes = match tlog::inclusion(index, under.size, under.root, &Grown { sealed, size: head.size }) {
         Ok(hashes) => hashes,
@@ -74,8 +75,12 @@ pub fn prove(sealed: &Sealed, sequence: u64) -> Result<ProofFile, ProveError> {
 
 type Witnessed = (PathBuf, SignedNote, Checkpoint);
 
-/// The newest cosigned head that has the record, with the signatures of all files that hold the same head.
-fn witnessed(sealed: &Sealed, head: &Checkpoint, sequence: u64) -> Result<Option<Witnessed>, ProveError> {
+/// The newest cosigned head that has the record, with the signatures of all files that hold the same head. One that a key signed which was replaced
+/// since is none: who checks the proof has the present one.
+fn witnessed(sealed: &Sealed, newest_head: &Head, sequence: u64) -> Result<Option<Witnessed>, ProveError> {
+    let Head { note: present, checkpoint: head } = newest_head;
+    let by_the_log = |note: &SignedNote| note.signatures.iter().filter(|one| one.name == head.origin).map(|one| one.id).collect::<Vec<_>>();
+    let present = by_the_log(present);
     let directory = sealed.directory().join(WITNESSED);
     let files = match fs::read_dir(&directory) {
         Ok(files) => files,
@@ -89,9 +94,13 @@ fn witnessed(sealed: &Sealed, head: &Checkpoint, sequence: u64) -> Result<Option
         if !path.is_file() {
             continue;
         }
-        let bytes = bounded::read(&path, bounded::NOTES).map_err(|source| ProveError::Witnessed { path: path.clone(), source })?;
+        let bytes = match bounded::read(&path, bounded::NOTES) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => continue,
+            read => read.map_err(|source| ProveError::Witnessed { path: path.clone(), source })?,
+        };
         let Some((note, checkpoint)) = str::from_utf8(&bytes).ok().and_then(read) else { continue };
-        if checkpoint.origin != head.origin || !(sequence..=head.size).contains(&checkpoint.size) {
+        let is_present = by_the_log(&note).iter().any(|id| present.contains(id));
+        if checkpoint.origin != head.origin || !is_present || !(sequence..=head.size).contains(&checkpoint.size) {
             continue;
         }
         match &mut newest {

@@ -147,6 +147,18 @@ pub(super) fn follow(key: &Verifier, rotations: &[Rotation]) -> Vec<Verifier> {
     keys
 }
 
+/// The keys that the key followed, each named by it or by one of them.
+pub(super) fn followed(key: &Verifier, rotations: &[Rotation]) -> Vec<Verifier> {
+    let (mut keys, mut wanted) = (Vec::new(), key.to_string());
+    for step in rotations.iter().rev().filter(|step| step.new != step.old) {
+        if step.new == wanted {
+            wanted.clone_from(&step.old);
+            keys.extend(Verifier::parse(&step.old));
+        }
+    }
+    keys
+}
+
 /// The notes of a file of them. One that nobody signed for ends the reading.
 pub(super) fn parse(text: &str) -> Option<Vec<Rotation>> {
     // An empty line stands within each note too, before its signatures.

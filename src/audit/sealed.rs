@@ -109,6 +109,12 @@ impl Sealed {
         Ok(rotation::follow(key, &self.rotations()?))
     }
 
+    /// Those by which a head of an earlier day may have been signed: also the keys that this one followed.
+    pub(super) fn keys_around(&self, key: &Verifier) -> Result<Vec<Verifier>, SealedError> {
+        let rotations = self.rotations()?;
+        Ok([rotation::followed(key, &rotations), rotation::follow(key, &rotations)].concat())
+    }
+
     /// The records from sequence `from` on, or from the oldest one that is here, at most `most`, none past the checkpoint.
     pub fn read(&self, from: u64, most: usize) -> Result<Vec<Leaf>, SealedError> {
         let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);

@@ -11,6 +11,7 @@ mod proving;
 mod pruning;
 mod reading;
 mod real;
+mod rotating;
 mod sealing;
 mod shelves;
 mod verifying;

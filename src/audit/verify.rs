@@ -37,15 +37,15 @@ pub struct Against<'a> {
 pub fn verify(sealed: &Sealed, against: Against<'_>, mut progress: impl FnMut(u64, u64)) -> Result<Verified, VerifyError> {
     let note = sealed.signed_checkpoint()?.ok_or(VerifyError::NoCheckpoint)?;
     let checkpoint = sealed.read_head(&note)?;
-    let keys = against.key.map(|key| sealed.keys_from(key)).transpose()?;
-    if let (Some(key), Some(keys)) = (against.key, &keys) {
-        if !keys.iter().any(|key| key.has_signed(&note)) {
+    if let Some(key) = against.key {
+        if !may_sign(&sealed.keys_from(key)?).any(|key| key.has_signed(&note)) {
             return Err(VerifyError::NotSigned);
         }
         if checkpoint.origin != key.name() {
             return Err(VerifyError::OtherLog { found: checkpoint.origin, wanted: key.name().to_owned() });
         }
     }
+    let keys = against.key.map(|key| sealed.keys_around(key)).transpose()?;
     let mut remembered = Remembered::new(against.since, keys.as_deref(), &checkpoint)?;
     let mut walk = Walk { sealed, size: checkpoint.size, frontier: Frontier::default(), above: Vec::new(), gone: 0, dropped: 0 };
     remembered.compare(&walk.frontier)?;
@@ -57,6 +57,12 @@ pub fn verify(sealed: &Sealed, against: Against<'_>, mut progress: impl FnMut(u6
     walk.is_gone_by_rule()?;
     let unsealed = unsealed(sealed, checkpoint.size)?;
     Ok(Verified { gone: walk.gone, checkpoint, unsealed })
+}
+
+/// Those of the keys, each named by the one before, of which the newest head may be: the last, and while it comes in the one before. Whoever
+/// has an older one signs nothing any more.
+pub(super) fn may_sign(keys: &[Verifier]) -> impl Iterator<Item = &Verifier> {
+    keys.iter().rev().take(2)
 }
 
 struct Walk<'a> {

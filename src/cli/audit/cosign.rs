@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use super::verify::log_key;
+use super::write;
 use crate::audit::{Sealed, cosign};
 use crate::cli::print;
 use crate::clock::Clock;
@@ -64,7 +65,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let cosigner = private_key(&arguments.witness_key)?;
     let cosigned = cosign(&Sealed::new(&arguments.directory), &key, &arguments.state, &cosigner, Clock::machine().wall())?;
     match &arguments.out {
-        Some(path) => fs::write(path, cosigned.note.to_string()).with_context(|| format!("cannot write {}", path.display()))?,
+        Some(path) => write(path, &cosigned.note.to_string())?,
         None => print::results(&cosigned.note)?,
     }
     print::remark(match cosigned.seen {

@@ -11,13 +11,19 @@ mod tests;
 mod told;
 mod verify;
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Subcommand;
 
-use super::control::Which;
+use super::control::{NotRunning, Which};
+use super::print;
 use crate::clock::{Clock, Time};
+use crate::gateway::Ask;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -65,6 +71,23 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::WitnessKey(arguments) => cosign::make_key(&arguments),
         Verb::RotateKey { which } => rotate_key::run(&which),
     }
+}
+
+/// Whoever may read the files needs nobody's leave; but a gateway that runs is told. Whether it is on record.
+fn put_on_record(which: &Which, asked: &str) -> bool {
+    match which.ask(Ask::LogRead { asked: asked.to_owned() }) {
+        Ok(_) => return true,
+        Err(error) if error.is::<NotRunning>() => print::remark("yumen: no gateway is running, so this reading is not on record"),
+        Err(error) => print::remark(format_args!("yumen: this reading is not on record: {error:#}")),
+    }
+    false
+}
+
+/// Writes what is given out, so that it outlives the power.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write {}", path.display());
+    let mut file = File::create(path).with_context(cannot)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)
 }
 
 fn count(text: &str) -> Result<usize, &'static str> {

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 
 use super::verify::{log_key, text_or_file};
+use super::{put_on_record, write};
 use crate::audit::{Sealed, prove as make_proof};
 use crate::cli::control::Which;
 use crate::cli::print;
@@ -39,9 +40,10 @@ pub struct CheckArguments {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let sealed = Sealed::new(arguments.which.data()?.join("audit"));
+    put_on_record(&arguments.which, &format!("proof of record {}", arguments.sequence));
     let proof = make_proof(&sealed, arguments.sequence)?;
     match &arguments.out {
-        Some(path) => fs::write(path, proof.to_string()).with_context(|| format!("cannot write {}", path.display()))?,
+        Some(path) => write(path, &proof.to_string())?,
         None => print::results(proof)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -11,13 +11,13 @@ use anyhow::{Context, bail};
 use ipnet::IpNet;
 
 use super::told::line;
-use super::{count, since};
+use super::{count, put_on_record, since};
 use crate::admin::LogExport;
 use crate::audit::{Leaf, Sealed};
-use crate::cli::control::{NotRunning, Which};
+use crate::cli::control::Which;
 use crate::cli::print;
 use crate::clock::Time;
-use crate::gateway::{self, Ask};
+use crate::gateway;
 use crate::model::{LogAccount, LogApp, LogDecision, LogKind, LogQuery, LogRow, Reference, UnitName, parse_network};
 use crate::store::LogIndex;
 
@@ -142,16 +142,6 @@ impl Asked {
         }
         if told.is_empty() { "everything".to_owned() } else { told }
     }
-}
-
-/// Whoever may read the files needs nobody's leave; but a gateway that runs is told. Whether it is on record.
-pub(super) fn put_on_record(which: &Which, asked: &str) -> bool {
-    match which.ask(Ask::LogRead { asked: asked.to_owned() }) {
-        Ok(_) => return true,
-        Err(error) if error.is::<NotRunning>() => print::remark("yumen: no gateway is running, so this reading is not on record"),
-        Err(error) => print::remark(format_args!("yumen: this reading is not on record: {error:#}")),
-    }
-    false
 }
 
 async fn rebuild(data: &Path, index: &Path, sealed: &Sealed) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::told::line;
-use super::{count, since};
+use super::{count, put_on_record, since};
 use crate::audit::{Filter, Sealed, Tail};
 use crate::cli::control::Which;
 use crate::cli::print;
@@ -40,6 +40,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { app, account, since, json, lines, follow, which } = arguments;
     let log = Sealed::new(which.data()?.join("audit"));
+    put_on_record(&which, &told(app.as_ref(), account.as_deref(), since, follow));
     let account = account.map(|typed| AccountName::parse(&typed).map_or(typed, |name| name.to_string()));
     let filter = Filter { app, account, since };
     let keep = lines.unwrap_or(if since.is_some() { usize::MAX } else { 100 });
@@ -55,6 +56,19 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         std::thread::sleep(Duration::from_millis(300));
         print_new(&mut tail, &mut out, json)?;
     }
+}
+
+fn told(app: Option<&AppId>, account: Option<&str>, since: Option<Time>, follow: bool) -> String {
+    let mut told = if follow { "tail, and what comes".to_owned() } else { "tail".to_owned() };
+    let given = [
+        ("app", app.map(ToString::to_string)),
+        ("account", account.map(ToOwned::to_owned)),
+        ("since", since.map(|since| since.to_string())),
+    ];
+    for (name, value) in given {
+        told.extend(value.map(|value| format!(" {name}={value}")));
+    }
+    told
 }
 
 /// Reads all that there is and prints the last of it.

@@ -33,7 +33,7 @@ use self::choice::Filter;
 use self::facts::Maker;
 use self::make::{Made, Making};
 use self::range::Span;
-use super::search::put_on_record;
+use super::put_on_record;
 use super::since;
 use super::verify::{log_key, text_or_file};
 use crate::audit::{LogKeyError, read_log_key};

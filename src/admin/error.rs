@@ -114,6 +114,8 @@ pub enum AdminError {
     NoLog,
     #[error("the log has no such record")]
     NoSuchRecord,
+    #[error("record {0} was dropped after the time that the gateway keeps records; the archive has it, if there is one")]
+    RecordDropped(u64),
     #[error("the log is damaged: {0}; keep it as it is, and run `yumen audit verify`")]
     LogDamaged(String),
     #[error(transparent)]

@@ -174,6 +174,7 @@ impl Desk {
         let proof = move || match audit::prove(&sealed, sequence) {
             Ok(proof) => Ok(proof.to_string()),
             Err(ProveError::NoRecord { .. } | ProveError::NothingSealed) => Err(AdminError::NoSuchRecord),
+            Err(ProveError::Dropped(_)) => Err(AdminError::RecordDropped(sequence)),
             Err(error) => Err(AdminError::LogDamaged(error.to_string())),
         };
         blocking(proof).await
@@ -273,7 +274,7 @@ fn found(sealed: &Sealed, rows: &[LogRow], next: Option<u64>, up_to: u64) -> Res
 fn reach(sealed: &Sealed, up_to: u64) -> Result<LogReach, AdminError> {
     let size = sealed.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
     let last = if up_to == 0 { None } else { sealed.read(up_to, 1)?.pop() };
-    let at = last.and_then(|leaf| leaf.entry().ok()).map(|entry| entry.time);
+    let at = last.filter(|leaf| leaf.sequence == up_to).and_then(|leaf| leaf.entry().ok()).map(|entry| entry.time);
     Ok(LogReach { up_to, at, sealed: size })
 }
 
@@ -301,6 +302,9 @@ fn proven(sealed: &Sealed, sequence: u64) -> Result<Proven, AdminError> {
     let checkpoint = Checkpoint::parse(&note.text).map_err(|why| AdminError::LogDamaged(why.to_string()))?;
     let index = sequence.checked_sub(1).filter(|index| *index < checkpoint.size).ok_or(AdminError::NoSuchRecord)?;
     let leaf = sealed.read(sequence, 1)?.pop().ok_or(AdminError::NoSuchRecord)?;
+    if leaf.sequence != sequence {
+        return Err(AdminError::RecordDropped(sequence));
+    }
     let proof = tlog::inclusion(index, checkpoint.size, checkpoint.root, sealed).map_err(|error| match error {
         ProofError::Tiles(error) => AdminError::Sealed(error),
         ProofError::NotInTree => AdminError::NoSuchRecord,

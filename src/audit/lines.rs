@@ -18,6 +18,11 @@ pub(super) enum LinesError {
     Read { path: PathBuf, source: io::Error },
     #[error("{} has no record {sequence} at byte {byte}", path.display())]
     Missing { path: PathBuf, sequence: u64, byte: u64 },
+    #[error(
+        "begins with record {begins}, and record {sequence} is wanted, which was removed once it was sealed: the sealed log is older than the \
+         journal; restore both from one copy"
+    )]
+    Gone { sequence: u64, begins: u64 },
 }
 
 pub(super) struct Lines {
@@ -39,8 +44,11 @@ impl Lines {
     pub(super) fn from(directory: &Path, sequence: u64) -> Result<Self, LinesError> {
         let mut lines = Self { directory: directory.to_owned(), next: sequence, at: None, chunk: Vec::new() };
         let names = disk::list(directory).map_err(|source| LinesError::Read { path: directory.to_owned(), source })?;
-        let segment = names.iter().filter_map(|name| first_sequence(name)).filter(|first| *first <= sequence).max();
-        if let Some(first) = segment {
+        let begins = || names.iter().filter_map(|name| first_sequence(name));
+        if let Some(oldest) = begins().min().filter(|oldest| *oldest > sequence) {
+            return Err(LinesError::Gone { sequence, begins: oldest });
+        }
+        if let Some(first) = begins().filter(|first| *first <= sequence).max() {
             lines.next = first;
             lines.step()?;
             while lines.next < sequence {

@@ -16,9 +16,11 @@ mod disk;
 mod full;
 mod held;
 mod json;
+mod keeping;
 mod line;
 mod lines;
 mod log_key;
+mod looked;
 mod prove;
 mod read;
 mod recover;
@@ -31,12 +33,14 @@ mod sealed;
 mod sealer;
 mod segment;
 mod shelf;
+mod spent;
 mod strangers;
 mod tally;
 mod unsealed;
 mod urgency;
 mod verify;
 mod writer;
+mod wrong;
 
 #[cfg(test)]
 mod fake;
@@ -50,6 +54,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 use tokio::sync::{Semaphore, oneshot};
 
 pub use self::cosign::{CosignError, Cosigned, cosign};
+pub use self::keeping::Old;
 pub use self::prove::{ProveError, prove};
 pub use self::read::{Filter, ReadError, Tail};
 pub use self::recover::{OpenError, Repair, Torn};
@@ -63,7 +68,8 @@ pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
 pub use self::unsealed::{Unsealed, UnsealedError};
 pub use self::urgency::Urgency;
-pub use self::verify::{Against, Verified, VerifyError, verify};
+pub use self::verify::{Against, Verified, verify};
+pub use self::wrong::VerifyError;
 
 use self::disk::{Disk, RealDisk};
 use self::full::Fullness;

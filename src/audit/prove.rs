@@ -22,6 +22,8 @@ pub enum ProveError {
     NothingSealed,
     #[error("there is no sealed record {sequence}: the newest has number {size}; what is newer is sealed within a second")]
     NoRecord { sequence: u64, size: u64 },
+    #[error("record {0} was dropped after the time that the gateway keeps records; the archive has it, if there is one")]
+    Dropped(u64),
     #[error("the proof of record {0} does not come out right: its tiles or its entry were changed. Run `yumen audit verify`")]
     Wrong(u64),
     #[error(
@@ -37,6 +39,9 @@ pub fn prove(sealed: &Sealed, sequence: u64) -> Result<ProofFile, ProveError> {
     let no_record = ProveError::NoRecord { sequence, size: head.size };
     let Some(index) = sequence.checked_sub(1).filter(|index| *index < head.size) else { return Err(no_record) };
     let leaf = sealed.read(sequence, 1)?.pop().ok_or(ProveError::Wrong(sequence))?;
+    if leaf.sequence != sequence {
+        return Err(ProveError::Dropped(sequence));
+    }
     let witnessed = witnessed(sealed, &head, sequence)?;
     let (checkpoint, under, path) = match witnessed {
         Some((path, note, under)) => (note, under, Some(path)),

@@ -1,6 +1,8 @@
-//! Reads a journal in order, also while it is being written.
+//! Reads a log's records in order, also while they are being written: those that the journal no longer has from the sealed entries, the
+//! others from the journal.
 //!
-//! Invariant: an entry is handed out only if its checksum is right and its sequence is the next one.
+//! Invariant: an entry is handed out only if its checksum is right (where it has one) and its sequence is the next one; records that were dropped by
+//! rule are passed over at the beginning, and nowhere else.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,11 +12,14 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{self, first_sequence, segment_name};
 use super::line::{self, LONGEST_LINE, Next};
+use super::sealed::{Sealed, SealedError};
 use crate::clock::Time;
 use crate::model::{AccountId, AppId, Entry, Event, Record, Reference, Who};
 
 /// How much is read at once; longer than any line.
 const CHUNK: usize = 16 * LONGEST_LINE;
+/// How many sealed records are read at once.
+const BATCH: usize = 1024;
 
 /// Which entries are wanted: those that fit everything that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,13 +41,21 @@ pub enum ReadError {
     Gap { path: PathBuf, byte: u64, expected: u64, found: u64 },
     #[error("{} has a record at byte {byte} that this version does not know; read it with the version that wrote it", path.display())]
     NotUnderstood { path: PathBuf, byte: u64 },
+    #[error(transparent)]
+    Sealed(#[from] SealedError),
+    #[error("the sealed record {0} is none that this version knows; read it with the version that wrote it")]
+    NotRecord(u64),
 }
 
-/// A reader that remembers where it is, so that it can follow a journal that grows.
+/// A reader that remembers where it is, so that it can follow a journal that grows and whose oldest segments are removed.
 #[derive(Debug)]
 pub struct Tail {
     directory: PathBuf,
+    /// Where the records are that the journal has no more.
+    sealed: Option<Sealed>,
     wanted: Wanted,
+    /// The record that comes next; `None`: the first that is there.
+    next: Option<u64>,
     segment: Option<Segment>,
     chunk: Vec<u8>,
 }
@@ -58,9 +71,16 @@ struct Segment {
 }
 
 impl Tail {
-    /// A reader of the journal in `directory`, from its first entry on.
+    /// A reader of the journal in `directory` alone, from its first entry on.
     pub fn new(directory: impl Into<PathBuf>, filter: Filter) -> Self {
-        Self { directory: directory.into(), wanted: Wanted::new(filter), segment: None, chunk: Vec::new() }
+        let directory = directory.into();
+        Self { directory, sealed: None, wanted: Wanted::new(filter), next: None, segment: None, chunk: Vec::new() }
+    }
+
+    /// A reader of a whole log (`audit` in the data directory), from the oldest record that was not dropped.
+    pub fn of_log(sealed: Sealed, filter: Filter) -> Self {
+        let journal = sealed.directory().join("journal");
+        Self { sealed: Some(sealed), ..Self::new(journal, filter) }
     }
 
     /// The next entries that the filter lets through; none if nothing more is there yet.
@@ -76,7 +96,10 @@ impl Tail {
             let Some(later) = self.later_segment()? else { return Ok(entries) };
             // The writer may have ended this segment after it was read and before the next one was seen.
             if !self.read_chunk(&mut entries)? {
-                self.step_to(later)?;
+                self.step_to(later, &mut entries)?;
+                if !entries.is_empty() {
+                    return Ok(entries);
+                }
             }
         }
     }
@@ -98,7 +121,9 @@ impl Tail {
                     rest = rest.get(length..).unwrap_or_default();
                     segment.byte = segment.byte.saturating_add(length as u64);
                     segment.next = segment.next.saturating_add(1);
-                    if self.wanted.wants(&entry) {
+                    // The journal may hold longer what the log has dropped.
+                    let is_dropped = self.next.is_some_and(|next| entry.sequence < next);
+                    if !is_dropped && self.wanted.wants(&entry) {
                         entries.push(*entry);
                     }
                 }
@@ -109,28 +134,71 @@ impl Tail {
         }
     }
 
-    /// The first segment after the current one.
-    fn later_segment(&self) -> Result<Option<u64>, ReadError> {
+    /// The segment in which the next record is, or the first one after it.
+    fn later_segment(&mut self) -> Result<Option<u64>, ReadError> {
         let names = disk::list(&self.directory).map_err(|source| io_error(&self.directory, source))?;
-        let current = self.segment.as_ref().map(|segment| segment.first);
-        Ok(names.iter().filter_map(|name| first_sequence(name)).filter(|first| Some(*first) > current).min())
+        let mut begins: Vec<u64> = names.iter().filter_map(|name| first_sequence(name)).collect();
+        begins.sort_unstable();
+        if let Some(segment) = &self.segment {
+            return Ok(begins.into_iter().find(|first| *first > segment.first));
+        }
+        if self.next.is_none() {
+            self.next = self.sealed.as_ref().map(Sealed::oldest).transpose()?;
+        }
+        let next = self.next.unwrap_or(0);
+        Ok(begins.iter().rfind(|first| **first <= next).or(begins.first()).copied())
     }
 
-    fn step_to(&mut self, first: u64) -> Result<(), ReadError> {
-        let path = self.directory.join(segment_name(first));
+    /// Goes on with that segment; first with what comes before it and the journal has no more.
+    fn step_to(&mut self, first: u64, entries: &mut Vec<Entry>) -> Result<(), ReadError> {
         if let Some(segment) = &self.segment {
             // A segment that has a successor ends with a whole line.
             let length = segment.file.metadata().map_err(|source| io_error(&segment.path, source))?.len();
             if length != segment.byte {
                 return Err(ReadError::Damaged { path: segment.path.clone(), byte: segment.byte });
             }
-            if segment.next != first {
-                return Err(ReadError::Gap { path, byte: 0, expected: segment.next, found: first });
+            self.next = Some(self.next.unwrap_or(0).max(segment.next));
+            if segment.next < first {
+                self.segment = None;
             }
         }
-        let file = File::open(&path).map_err(|source| io_error(&path, source))?;
-        self.segment = Some(Segment { path, file, first, byte: 0, next: first });
+        let path = self.directory.join(segment_name(first));
+        if let Some(next) = self.next.filter(|next| *next < first) {
+            let gap = ReadError::Gap { path, byte: 0, expected: next, found: first };
+            return self.read_sealed(next, first, entries)?.then_some(()).ok_or(gap);
+        }
+        if let Some(segment) = self.segment.as_ref().filter(|segment| segment.next != first) {
+            return Err(ReadError::Gap { path, byte: 0, expected: segment.next, found: first });
+        }
+        match File::open(&path) {
+            Ok(file) => self.segment = Some(Segment { path, file, first, byte: 0, next: first }),
+            // It was removed since it was seen: what was in it is sealed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.sealed.is_some() => {
+                self.next = Some(self.next.unwrap_or(0).max(first));
+                self.segment = None;
+            }
+            Err(source) => return Err(io_error(&path, source)),
+        }
         Ok(())
+    }
+
+    /// Sealed records from `next` on, none from `end` on; false if there are none, though nothing was dropped.
+    fn read_sealed(&mut self, next: u64, end: u64, entries: &mut Vec<Entry>) -> Result<bool, ReadError> {
+        let Some(sealed) = &self.sealed else { return Ok(false) };
+        let most = usize::try_from(end.saturating_sub(next)).unwrap_or(BATCH).min(BATCH);
+        let leaves = sealed.read(next, most)?;
+        let found = !leaves.is_empty();
+        for leaf in leaves {
+            self.next = Some(leaf.sequence.saturating_add(1).min(end));
+            if leaf.sequence >= end {
+                break;
+            }
+            let entry = leaf.entry().map_err(|_| ReadError::NotRecord(leaf.sequence))?;
+            if self.wanted.wants(&entry) {
+                entries.push(entry);
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the log must still begin with the tree that was remembered; truncation, rollback and rewriting are told apart in words.
 
-use super::verify::VerifyError;
+use super::wrong::VerifyError;
 use crate::tlog::{Checkpoint, Frontier, SignedNote, Verifier};
 
 pub(super) struct Remembered {

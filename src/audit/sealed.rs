@@ -37,6 +37,10 @@ pub enum SealedError {
     Checkpoint { path: PathBuf, why: String },
     #[error("{} is damaged: {why}", path.display())]
     Bundle { path: PathBuf, why: String },
+    #[error("cannot remove {}: {source}; its records should no longer be kept", path.display())]
+    Remove { path: PathBuf, source: io::Error },
+    #[error("records {first} to {last} are not whole bundles at the beginning of the log, which begins with {begins}; nothing was removed")]
+    NotOldest { first: u64, last: u64, begins: u64 },
 }
 
 impl Leaf {
@@ -46,6 +50,13 @@ impl Leaf {
 
     pub fn hash(&self) -> Hash {
         Hash::leaf(&self.json)
+    }
+}
+
+impl SealedError {
+    /// Whether a file is not there.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 }
 
@@ -103,16 +114,31 @@ impl Sealed {
         Ok(keys)
     }
 
-    /// The records from sequence `from` on, at most `most`, none past the checkpoint.
+    /// The records from sequence `from` on, or from the oldest one that is here, at most `most`, none past the checkpoint.
     pub fn read(&self, from: u64, most: usize) -> Result<Vec<Leaf>, SealedError> {
         let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
         let mut leaves = Vec::new();
         let mut next = from.max(1);
         while leaves.len() < most && next <= size {
-            let index = next.saturating_sub(1);
-            let Some(tile) = Tile::within(0, index / WIDTH, size) else { break };
+            let index = next.saturating_sub(1) / WIDTH;
+            let Some(tile) = Tile::within(0, index, size) else { break };
+            let entries = match self.entries(&tile) {
+                Err(error) => {
+                    // Dropped, perhaps a moment ago.
+                    let kept = self.first_kept(size)?;
+                    if kept <= next || !error.is_absence() {
+                        return Err(error);
+                    }
+                    if !leaves.is_empty() {
+                        break;
+                    }
+                    next = kept;
+                    continue;
+                }
+                entries => entries?,
+            };
             let before = leaves.len();
-            for (sequence, json) in (tile.index.saturating_mul(WIDTH).saturating_add(1)..).zip(self.entries(&tile)?) {
+            for (sequence, json) in (index.saturating_mul(WIDTH).saturating_add(1)..).zip(entries) {
                 if sequence == next && leaves.len() < most {
                     leaves.push(Leaf { sequence, json });
                     next = next.saturating_add(1);
@@ -123,6 +149,17 @@ impl Sealed {
             }
         }
         Ok(leaves)
+    }
+
+    /// The hash of a record, also of one that was dropped; `None`: there is no such record.
+    pub fn leaf_hash(&self, sequence: u64) -> Result<Option<Hash>, SealedError> {
+        let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
+        let Some(index) = sequence.checked_sub(1) else { return Ok(None) };
+        let Some(tile) = Tile::within(0, index / WIDTH, size) else { return Ok(None) };
+        let place = usize::try_from(index % WIDTH).unwrap_or(usize::MAX);
+        let within = usize::try_from(tile.width).is_ok_and(|width| place < width);
+        let bytes = self.tile(&tile)?;
+        Ok(bytes.as_chunks::<32>().0.get(place).filter(|_| within).map(|hash| Hash(*hash)))
     }
 
     /// The entries of a tile of level 0.

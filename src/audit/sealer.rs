@@ -16,6 +16,7 @@ use super::rotation::{Keys, Rotation, RotationError};
 use super::seal::{Seal, SealFailure};
 use super::sealed::{Sealed, TILES};
 use super::shelf::{RealShelf, Shelf};
+use super::spent;
 use super::writer::{EndTheProcess, LastWords, Shared};
 use super::{Journal, sealed};
 use crate::model::{Action, Event};
@@ -125,6 +126,7 @@ impl Sealer {
             shared: Arc::clone(&journal.0.shared),
             size,
             failure: Arc::clone(&failure),
+            warned: false,
             last_words,
         };
         let thread = std::thread::Builder::new().name("yumen-seal".to_owned());
@@ -207,6 +209,8 @@ struct Worker<S: Shelf, L: LastWords> {
     shared: Arc<Shared>,
     size: watch::Sender<u64>,
     failure: Arc<Mutex<Option<String>>>,
+    /// That a segment could not be removed was said.
+    warned: bool,
     last_words: L,
 }
 
@@ -299,9 +303,22 @@ impl<S: Shelf, L: LastWords> Worker<S, L> {
             lines = Some(following);
             seal.publish(&mut self.shelf, &self.keys.signer)?;
             self.size.send_replace(seal.size());
+            self.remove_sealed(seal.size());
         }
         self.state = Some((seal, lines));
         Ok(())
+    }
+
+    /// What cannot be removed takes room and does no other harm; it is tried again after the next head.
+    fn remove_sealed(&mut self, size: u64) {
+        match spent::remove_sealed(&self.journal, size) {
+            Ok(()) => self.warned = false,
+            Err(failure) if !self.warned => {
+                tracing::warn!("the audit journal keeps more than it needs: {failure}");
+                self.warned = true;
+            }
+            Err(_) => {}
+        }
     }
 }
 

@@ -29,6 +29,11 @@ pub enum UnsealedError {
     Read { path: PathBuf, source: io::Error },
     #[error("the journal ends before record {0}, which is sealed: its end was cut off")]
     Short(u64),
+    #[error(
+        "the journal begins with record {begins}, and the checkpoint is of {size} records: what stands between them is missing. Put a newer \
+         checkpoint with its tiles beside this journal, or leave the journal out of the copy"
+    )]
+    Apart { size: u64, begins: u64 },
     #[error("the journal's record {0} is not the one that was sealed: one of them was changed")]
     Differ(u64),
     #[error(
@@ -46,6 +51,15 @@ pub(super) fn unsealed(sealed: &Sealed, size: u64) -> Result<Option<Unsealed>, U
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(read(source)),
     };
+    // While the log was read it may have grown so far that the journal has let go of what was the newest then.
+    let oldest = begins.iter().copied().min();
+    let size = match oldest {
+        Some(oldest) if oldest > size => sealed.checkpoint()?.map_or(size, |newest| newest.size.max(size)),
+        _ => size,
+    };
+    if let Some(begins) = oldest.filter(|oldest| *oldest > size.saturating_add(1)) {
+        return Err(UnsealedError::Apart { size, begins });
+    }
     // The last sealed record, where it is still in the journal, so that both are seen to be of one log.
     let from = if size > 0 && begins.iter().any(|first| *first <= size) { size } else { size.saturating_add(1) };
     if !begins.iter().any(|first| *first <= from) {
@@ -69,6 +83,7 @@ pub(super) fn unsealed(sealed: &Sealed, size: u64) -> Result<Option<Unsealed>, U
     let ended = match look() {
         Err(LinesError::Read { path, source }) => return Err(UnsealedError::Read { path, source }),
         Err(LinesError::Missing { path, sequence, byte }) => end(&begins, &path, sequence, byte),
+        Err(LinesError::Gone { begins, .. }) => return Err(UnsealedError::Apart { size, begins }),
         Ok(()) => Ok(false),
     };
     if differs {
@@ -105,6 +120,6 @@ fn is_short(journal: &Path, size: u64) -> Result<bool, UnsealedError> {
     let looked = Lines::from(journal, size).and_then(|mut lines| lines.read(size, |_, _| found = true));
     match looked {
         Err(LinesError::Read { path, source }) => Err(UnsealedError::Read { path, source }),
-        Err(LinesError::Missing { .. }) | Ok(_) => Ok(!found),
+        Err(LinesError::Missing { .. } | LinesError::Gone { .. }) | Ok(_) => Ok(!found),
     }
 }

@@ -25,6 +25,8 @@ impl Urgency {
         match event.action {
             // A gateway that cannot start lets nobody sign out and closes nothing.
             Action::LockedDown | Action::LogFull | Action::Start | Action::LogKeyRotated | Action::Stop => Self::Emergency,
+            // It makes room, and room may be just what is missing.
+            Action::LogDropped => Self::Emergency,
             Action::SignOut
             | Action::SessionEnded
             | Action::AccountDisabled

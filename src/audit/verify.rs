@@ -1,118 +1,27 @@
 //! Checks a sealed log as it lies in a directory: every record, every tile, the root, the signature, and what is not sealed yet.
 //!
 //! Invariant: it holds one tile a level and one bundle of entries at a time, however long the log is; it believes nothing that does not
-//! lead to the signed root, and stops at the first thing that is wrong.
+//! lead to the signed root, and stops at the first thing that is wrong. Records may be missing only at the beginning, and only as far as a record
+//! of this same log says that they were dropped by rule.
 
 use std::fs;
 use std::io;
 
+use super::looked::{Found, Looked, Unlike, covers};
 use super::remembered::Remembered;
-use super::sealed::{Sealed, SealedError};
-use super::unsealed::{Unsealed, UnsealedError, unsealed};
-use crate::model::Entry;
-use crate::tlog::{Checkpoint, Frontier, FullTile, Hash, SignedNote, Tile, Verifier, WIDTH, entry_path, unbundle};
+use super::sealed::Sealed;
+use super::unsealed::{Unsealed, unsealed};
+use super::wrong::VerifyError;
+use crate::tlog::{Checkpoint, Frontier, FullTile, Hash, SignedNote, Tile, Verifier, WIDTH, entry_path};
 
 /// What was found right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     pub checkpoint: Checkpoint,
-    /// The first records, which cannot be looked at any more: their entries are gone, their hashes are not.
+    /// So many records at the beginning cannot be looked at any more: their entries were dropped by rule, their hashes were not.
     pub gone: u64,
     /// What the journal has beyond the checkpoint; `None`: there is no journal, as in a copy.
     pub unsealed: Option<Unsealed>,
-}
-
-/// The first thing that was found wrong.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    #[error(transparent)]
-    Sealed(#[from] SealedError),
-    #[error("cannot read {path}: {source}; read the directory as the gateway's user, or copy it anew")]
-    Read { path: String, source: io::Error },
-    #[error("there is no checkpoint: this is no audit directory, or the file `checkpoint` was removed or left out of the copy")]
-    NoCheckpoint,
-    #[error(
-        "the checkpoint is not signed with the key that you gave: it was changed or made by somebody else, or the key is of another log"
-    )]
-    NotSigned,
-    #[error("the checkpoint is of the log {found}, the key is of {wanted}: each log has a key of its own")]
-    OtherLog { found: String, wanted: String },
-    #[error("{path} is missing: records {first} to {last} cannot be checked; they were removed, or the copy is not whole")]
-    Missing { path: String, first: u64, last: u64 },
-    #[error("record {sequence} in {path} is not the one that was sealed: it was changed, dropped, doubled or moved")]
-    Record { sequence: u64, path: String },
-    #[error("{path} ends in the middle of record {sequence}, or has lost it: it was cut or changed")]
-    Cut { sequence: u64, path: String },
-    #[error("{path} holds more than its records, of which {last} is the last: something was added")]
-    Longer { last: u64, path: String },
-    #[error("the hash of record {sequence} in {path} was changed; the record itself is the one that was sealed")]
-    Leaf { sequence: u64, path: String },
-    #[error("record {sequence} and its hash do not belong together ({path}), and the tiles above fit neither")]
-    RecordOrLeaf { sequence: u64, path: String },
-    #[error(
-        "the hash of records {first} to {last} in {path} is not theirs: these records were changed together with their hashes, or {path} was"
-    )]
-    Tile { path: String, first: u64, last: u64 },
-    #[error("{path} is not as long as it must be: it was cut, or something was added")]
-    Length { path: String },
-    #[error(
-        "the records and tiles fit each other, but not the checkpoint's root hash: the log was rewritten as a whole, or the checkpoint was"
-    )]
-    Root,
-    #[error("record {sequence} in {path} was sealed so, but is none that this version knows ({why}); check with the gateway's version")]
-    NotRecord { sequence: u64, path: String, why: String },
-    #[error("the record in the place of {sequence} in {path} says that it is number {found}: the gateway did not number it so")]
-    Sequence { sequence: u64, found: u64, path: String },
-    #[error("the remembered checkpoint is not signed with the key that you gave: it was changed, or it is of another log")]
-    RememberedNotSigned,
-    #[error("the remembered checkpoint is of the log {found}, this one is {wanted}: remember one for each log")]
-    RememberedOtherLog { found: String, wanted: String },
-    #[error(
-        "the log has {size} records, and the remembered checkpoint was signed for {remembered}: the newest were cut off, or an older state was put back"
-    )]
-    RolledBack { size: u64, remembered: u64 },
-    #[error(
-        "the log does not begin with the {remembered} records that the remembered checkpoint was signed for: its past was rewritten, or it is a second log under the same key (a fork)"
-    )]
-    Forked { remembered: u64 },
-    #[error(
-        "the hashes of the records around {remembered} are gone, so that the remembered checkpoint cannot be compared; take a newer one"
-    )]
-    NotComparable { remembered: u64 },
-    #[error(transparent)]
-    Unsealed(#[from] UnsealedError),
-}
-
-impl VerifyError {
-    /// Whether it is the log that is wrong, and not what it was read or compared with.
-    pub fn is_of_the_log(&self) -> bool {
-        match self {
-            Self::Sealed(SealedError::Read { .. })
-            | Self::Read { .. }
-            | Self::Unsealed(UnsealedError::Read { .. } | UnsealedError::Sealed(SealedError::Read { .. }))
-            | Self::OtherLog { .. }
-            | Self::NotRecord { .. }
-            | Self::RememberedNotSigned
-            | Self::RememberedOtherLog { .. }
-            | Self::NotComparable { .. } => false,
-            Self::Sealed(_)
-            | Self::Unsealed(_)
-            | Self::NoCheckpoint
-            | Self::NotSigned
-            | Self::Missing { .. }
-            | Self::Record { .. }
-            | Self::Cut { .. }
-            | Self::Longer { .. }
-            | Self::Leaf { .. }
-            | Self::RecordOrLeaf { .. }
-            | Self::Tile { .. }
-            | Self::Length { .. }
-            | Self::Root
-            | Self::Sequence { .. }
-            | Self::RolledBack { .. }
-            | Self::Forked { .. } => true,
-        }
-    }
 }
 
 /// What is to be checked besides the records and hashes themselves.
@@ -138,13 +47,14 @@ pub fn verify(sealed: &Sealed, against: Against<'_>, mut progress: impl FnMut(u6
         }
     }
     let mut remembered = Remembered::new(against.since, keys.as_deref(), &checkpoint)?;
-    let mut walk = Walk { sealed, size: checkpoint.size, frontier: Frontier::default(), above: Vec::new(), gone: 0 };
+    let mut walk = Walk { sealed, size: checkpoint.size, frontier: Frontier::default(), above: Vec::new(), gone: 0, dropped: 0 };
     remembered.compare(&walk.frontier)?;
     while walk.frontier.size() < checkpoint.size {
         walk.step(&checkpoint, &mut remembered)?;
         progress(walk.frontier.size(), checkpoint.size);
     }
     walk.end(&checkpoint)?;
+    walk.is_gone_by_rule()?;
     let unsealed = unsealed(sealed, checkpoint.size)?;
     Ok(Verified { gone: walk.gone, checkpoint, unsealed })
 }
@@ -156,6 +66,8 @@ struct Walk<'a> {
     /// The tile of each level above the lowest that the walk is in, as it lies on the disk.
     above: Vec<(Tile, Vec<Hash>)>,
     gone: u64,
+    /// The last record that the log itself says was dropped by rule.
+    dropped: u64,
 }
 
 impl Walk<'_> {
@@ -178,7 +90,8 @@ impl Walk<'_> {
                 for leaf in &hashes {
                     self.push(*leaf, remembered)?;
                 }
-                looked.entries_are_records()
+                self.dropped = self.dropped.max(looked.entries_are_records()?);
+                Ok(())
             }
             (None, Some((_, hashes))) if may_be_gone => {
                 self.gone = last;
@@ -231,6 +144,16 @@ impl Walk<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// What is missing at the beginning is no more than what the records behind it say.
+    fn is_gone_by_rule(&self) -> Result<(), VerifyError> {
+        if self.gone <= self.dropped {
+            return Ok(());
+        }
+        let index = self.dropped.checked_div(WIDTH).unwrap_or(0);
+        let (first, _) = covers(&Tile { level: 0, index, width: WIDTH });
+        Err(VerifyError::Missing { path: entry_path(&Tile { level: 0, index, width: WIDTH }), first, last: self.gone })
     }
 
     /// What is not full, and the root.
@@ -313,82 +236,7 @@ impl Walk<'_> {
     }
 }
 
-/// Entries and the hashes that they should have.
-struct Looked<'a> {
-    sealed_hashes: &'a [Hash],
-    bytes: &'a [u8],
-    tile: Tile,
-    path: &'a str,
-}
-
-struct Unlike {
-    sequence: u64,
-    found: Found,
-}
-
-enum Found {
-    /// Of all the tile's records, of which one is not as it was sealed.
-    Hashes(Vec<Hash>),
-    Cut,
-    Longer,
-}
-
-impl Looked<'_> {
-    /// The first record that is not as it was sealed.
-    fn compare(&self) -> Option<Unlike> {
-        let (first, last) = covers(&self.tile);
-        let mut found = Vec::new();
-        let mut rest = self.bytes;
-        let mut unlike = None;
-        for (sequence, sealed) in (first..).zip(self.sealed_hashes) {
-            let Some((entry, behind)) = split_entry(rest) else {
-                let (sequence, found) = unlike.map_or((sequence, Found::Cut), |sequence| (sequence, Found::Hashes(found)));
-                return Some(Unlike { sequence, found });
-            };
-            let hash = Hash::leaf(entry);
-            if hash != *sealed && unlike.is_none() {
-                unlike = Some(sequence);
-            }
-            found.push(hash);
-            rest = behind;
-        }
-        // One that has become full meanwhile holds what the checkpoint does not know yet.
-        let is_wider = !self.tile.is_full() && self.path == entry_path(&self.tile.full());
-        match unlike {
-            Some(sequence) => Some(Unlike { sequence, found: Found::Hashes(found) }),
-            None if rest.is_empty() || is_wider && unbundle(rest).is_ok() => None,
-            None => Some(Unlike { sequence: last, found: Found::Longer }),
-        }
-    }
-
-    fn entries_are_records(&self) -> Result<(), VerifyError> {
-        let (first, last) = covers(&self.tile);
-        let mut rest = self.bytes;
-        for sequence in first..=last {
-            let path = || self.path.to_owned();
-            let Some((json, behind)) = split_entry(rest) else { return Err(VerifyError::Cut { sequence, path: path() }) };
-            let not_record = |error: serde_json::Error| VerifyError::NotRecord { sequence, path: path(), why: error.to_string() };
-            let entry: Entry = serde_json::from_slice(json).map_err(not_record)?;
-            if entry.sequence != sequence {
-                return Err(VerifyError::Sequence { sequence, found: entry.sequence, path: path() });
-            }
-            rest = behind;
-        }
-        Ok(())
-    }
-}
-
-fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, behind) = bytes.split_first_chunk::<2>()?;
-    behind.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-}
-
 fn missing(tile: &Tile) -> VerifyError {
     let (first, last) = covers(tile);
     VerifyError::Missing { path: tile.to_string(), first, last }
-}
-
-/// The sequences of the first and the last record below a tile.
-fn covers(tile: &Tile) -> (u64, u64) {
-    (tile.covered_by(0).0, tile.covered_by(tile.width.saturating_sub(1)).1)
 }

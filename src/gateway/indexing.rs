@@ -78,7 +78,8 @@ async fn mended(index: &LogIndex, sealed: &Sealed) -> Result<(), IndexingError> 
     }
 }
 
-/// Adds everything that is sealed and not yet in the index, and begins it anew if it is the index of another log. `done` hears how far it is.
+/// Adds everything that is sealed and not yet in the index, forgets what was dropped, and begins it anew if it is the index of another log. `done`
+/// hears how far it is.
 pub async fn catch_up(index: &LogIndex, sealed: &Sealed, mut done: impl FnMut(u64)) -> Result<(), IndexingError> {
     if !belongs(index, sealed).await? {
         tracing::warn!("the index of the log is that of another log, or of another state of it, and is made anew");
@@ -86,26 +87,36 @@ pub async fn catch_up(index: &LogIndex, sealed: &Sealed, mut done: impl FnMut(u6
     }
     let mut up_to = index.indexed_up_to().await?;
     loop {
-        let leaves = read(sealed, up_to.saturating_add(1), BATCH).await?;
-        let Some(last) = leaves.last() else { return Ok(()) };
+        let leaves = blocking(sealed, move |sealed| sealed.read(up_to.saturating_add(1), BATCH)).await?;
+        let Some(last) = leaves.last() else { return forget(index, sealed).await };
         up_to = last.sequence;
         let batch = LogBatch { entries: &understood(&leaves), up_to, leaf: last.hash().0 };
         index.add(batch).await?;
         done(up_to);
         if leaves.len() < BATCH {
-            return Ok(());
+            return forget(index, sealed).await;
         }
     }
 }
 
-/// Whether the last record that was indexed is the one that stands there in the log.
+/// Whether the last record that was indexed is the one that stands there in the log, be it dropped since.
 async fn belongs(index: &LogIndex, sealed: &Sealed) -> Result<bool, IndexingError> {
     let indexed = index.indexed().await?;
     if indexed.up_to == 0 {
         return Ok(true);
     }
-    let leaves = read(sealed, indexed.up_to, 1).await?;
-    Ok(leaves.first().is_some_and(|leaf| leaf.sequence == indexed.up_to && leaf.hash().0.as_slice() == indexed.leaf))
+    let found = blocking(sealed, move |sealed| sealed.leaf_hash(indexed.up_to)).await?;
+    Ok(found.is_some_and(|hash| hash.0.as_slice() == indexed.leaf))
+}
+
+/// Forgets what the log has dropped.
+async fn forget(index: &LogIndex, sealed: &Sealed) -> Result<(), IndexingError> {
+    let oldest = blocking(sealed, Sealed::oldest).await?;
+    let forgotten = index.forget_before(oldest).await?;
+    if forgotten > 0 {
+        tracing::info!("the index of the log has forgotten {forgotten} rows of records that were dropped");
+    }
+    Ok(())
 }
 
 /// A record of another version is no reason to find nothing after it.
@@ -120,15 +131,18 @@ fn understood(leaves: &[Leaf]) -> Vec<Entry> {
     leaves.iter().filter_map(entry).collect()
 }
 
-async fn read(sealed: &Sealed, from: u64, most: usize) -> Result<Vec<Leaf>, IndexingError> {
+async fn blocking<T: Send + 'static>(
+    sealed: &Sealed,
+    work: impl FnOnce(&Sealed) -> Result<T, SealedError> + Send + 'static,
+) -> Result<T, IndexingError> {
     let sealed = sealed.clone();
-    Ok(tokio::task::spawn_blocking(move || sealed.read(from, most)).await??)
+    Ok(tokio::task::spawn_blocking(move || work(&sealed)).await??)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Journal, SealSettings, Sealer, Settings};
+    use crate::audit::{Journal, Old, SealSettings, Sealer, Settings};
     use crate::clock::{Clock, Time};
     use crate::model::{Action, Event, LogQuery};
 
@@ -197,5 +211,32 @@ mod tests {
         catch_up(&index, &other.sealer.sealed(), |_| {}).await.unwrap();
         mended(&index, &log.sealer.sealed()).await.unwrap();
         assert_eq!(found(&index).await, 8, "the same length does not make it this log's");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_dropped_is_forgotten_and_no_reason_to_begin_anew_nor_to_be_found_by_an_index_that_does() {
+        let log = Log::of(1_000).await;
+        let (index, sealed) = (log.index().await, log.sealer.sealed());
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        sealed.drop_entries(&Old { first: 1, last: 768 }).unwrap();
+        catch_up(&index, &sealed, |_| panic!("there is nothing more")).await.unwrap();
+        let rows = index.search(&LogQuery { limit: 1_000, ..LogQuery::default() }).await.unwrap().rows;
+        assert_eq!((rows.len(), rows.last().unwrap().sequence), (232, 769));
+        index.begin_anew().await.unwrap();
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        assert_eq!(index.search(&LogQuery { limit: 1_000, ..LogQuery::default() }).await.unwrap().rows, rows);
+        index.close().await;
+
+        // One that was away for so long that its last record is gone.
+        let late = LogIndex::open(&log.directory.path().join("late.db")).await.unwrap().0;
+        let entry = Entry::stamp(500, NOW, [0; 16], crate::model::Record::Event(Event::done(Action::SignIn)));
+        let leaf = sealed.leaf_hash(500).unwrap().unwrap().0;
+        late.add(LogBatch { entries: &[entry], up_to: 500, leaf }).await.unwrap();
+        assert!(belongs(&late, &sealed).await.unwrap());
+        catch_up(&late, &sealed, |_| {}).await.unwrap();
+        assert_eq!((found(&late).await, late.indexed_up_to().await.unwrap()), (232, 1_000));
+        let other = LogIndex::open(&log.directory.path().join("other.db")).await.unwrap().0;
+        other.add(LogBatch { entries: &[], up_to: 500, leaf: [1; 32] }).await.unwrap();
+        assert!(!belongs(&other, &sealed).await.unwrap(), "though the record itself is gone");
     }
 }

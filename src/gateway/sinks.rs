@@ -25,6 +25,9 @@ pub struct SinkStatus {
     /// The last sequence that was sent, and the last that the receiver surely has.
     pub sequence: u64,
     pub safe: u64,
+    /// Records that the log dropped before they were sent.
+    #[serde(default)]
+    pub missed: u64,
     pub lag_records: u64,
     pub lag_seconds: u64,
     pub reconnects: u64,
@@ -44,6 +47,10 @@ impl Log for SealedLog {
 
     fn read(&self, from: u64, most: usize) -> Result<Vec<Leaf>, NotRead> {
         self.0.read(from, most).map_err(not_read)
+    }
+
+    fn leaf_hash(&self, sequence: u64) -> Result<Option<[u8; 32]>, NotRead> {
+        Ok(self.0.leaf_hash(sequence).map_err(not_read)?.map(|hash| hash.0))
     }
 }
 
@@ -77,6 +84,11 @@ impl House {
             counter("yumen_sink_reconnects_total", "Connections after the first one.", each(|sink| sink.reconnects as f64)),
             gauge("yumen_sink_sequence", "The last record that was sent.", each(|sink| sink.at as f64)),
             gauge("yumen_sink_safe_sequence", "The last record that the receiver surely has.", each(|sink| sink.safe as f64)),
+            gauge(
+                "yumen_sink_missed_records",
+                "Records that were dropped from the log before they were sent.",
+                each(|sink| sink.missed as f64),
+            ),
             gauge("yumen_sink_lag_records", "Sealed records that wait to be sent.", each(|sink| sink.lag_records as f64)),
             gauge("yumen_sink_lag_seconds", "How old the first of them is.", each(|sink| sink.lag.as_secs_f64())),
         ]
@@ -92,6 +104,7 @@ impl SinkStatus {
             sent: sink.sent,
             sequence: sink.at,
             safe: sink.safe,
+            missed: sink.missed,
             lag_records: sink.lag_records,
             lag_seconds: sink.lag.as_secs(),
             reconnects: sink.reconnects,

@@ -235,6 +235,8 @@ pub enum Action {
     LogFull,
     /// Somebody read the log, or took a part of it away.
     LogRead,
+    /// The oldest records were kept as long as they had to be, and their entries are removed.
+    LogDropped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

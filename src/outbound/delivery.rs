@@ -188,6 +188,9 @@ impl Delivery {
         if leaves.is_empty() && next <= checkpoint.size {
             return Err(Fault::Log(format!("the log does not give record {next} of {}", checkpoint.size)));
         }
+        if let Some(first) = leaves.first() {
+            self.pass_over(&mut talk.at, first).await;
+        }
         let mut bytes = Vec::new();
         let mut last = talk.at;
         let mut count: usize = 0;
@@ -232,9 +235,30 @@ impl Delivery {
         Ok(())
     }
 
-    /// Where to go on; there the log must hold the record that was sent.
+    /// What the log has dropped cannot be sent any more: this goes on with its oldest record, and counts what the receiver never got.
+    async fn pass_over(&mut self, at: &mut Place, oldest: &Leaf) {
+        let missed = oldest.sequence.saturating_sub(at.sequence).saturating_sub(1);
+        let Some(before) = oldest.sequence.checked_sub(1).filter(|_| missed > 0) else { return };
+        tracing::warn!(
+            sink = %self.settings.name,
+            "the log dropped {missed} records before they were sent; it goes on with record {}: take the others from the archive",
+            oldest.sequence
+        );
+        *at = Place { sequence: before, ..Place::default() };
+        let Some(cursor) = self.cursor.take() else { return };
+        let Ok((cursor, written)) = spawn_blocking(move || cursor.passed_over(before, missed)).await else { return };
+        if let Err(error) = written {
+            let sink = &self.settings.name;
+            tracing::warn!(%sink, %error, "how many records its receiver never got cannot be written down");
+        }
+        self.progress.missed(cursor.missed());
+        self.cursor = Some(cursor);
+    }
+
+    /// Where to go on; there the log must hold the record that was sent, unless it was dropped since.
     async fn place(&mut self) -> Result<Place, Fault> {
         let place = self.cursor.as_ref().map(Cursor::place).unwrap_or_default();
+        self.progress.missed(self.cursor.as_ref().map_or(0, Cursor::missed));
         self.progress.begins_at(place.sequence);
         if let Some(next) = self.read(move |log| log.read(place.sequence.saturating_add(1), 1)).await?.first() {
             let time = self.lines.record(&mut Vec::new(), next, "");
@@ -243,8 +267,15 @@ impl Delivery {
         if place.sequence == 0 {
             return Ok(place);
         }
-        match self.read(move |log| log.read(place.sequence, 1)).await?.first() {
-            Some(leaf) if place_of(leaf) == place => Ok(place),
+        let found = match self.read(move |log| log.read(place.sequence, 1)).await?.first() {
+            // It was dropped since, and its hash is still there.
+            Some(leaf) if leaf.sequence > place.sequence => self.read(move |log| log.leaf_hash(place.sequence)).await?,
+            found => found.map(|leaf| leaf.hash().0),
+        };
+        // What was dropped unsent is not known by its hash, also where it was put back from the archive.
+        let is_known = place.leaf != Place::default().leaf;
+        match found {
+            Some(leaf) if leaf == place.leaf || !is_known => Ok(place),
             found => Err(Fault::Log(format!(
                 "the log {} record {}, which this receiver has: it was cut or changed; keep what the receiver has and compare, \
                  then give the sink another name to send the log from its beginning",

@@ -105,5 +105,8 @@ pub trait Log: Send + Sync + 'static {
     /// `None`: nothing was sealed yet.
     fn checkpoint(&self) -> Result<Option<Checkpoint>, NotRead>;
     /// At most `most` records from the sequence `from` on, in order, none past the checkpoint.
+    /// Where the first of them were dropped, it begins with the oldest that is there.
     fn read(&self, from: u64, most: usize) -> Result<Vec<Leaf>, NotRead>;
+    /// The hash of a record, also of one that was dropped; `None`: the log has no such record.
+    fn leaf_hash(&self, sequence: u64) -> Result<Option<[u8; 32]>, NotRead>;
 }

@@ -15,6 +15,8 @@ pub struct Progress {
     at: AtomicU64,
     /// The last that the receiver surely has.
     safe: AtomicU64,
+    /// Records that were dropped before they were sent.
+    missed: AtomicU64,
     connections: AtomicU64,
     is_connected: AtomicBool,
     /// When the next record to be sent was written; 0: none waits, or its time cannot be read.
@@ -33,6 +35,8 @@ pub struct Standing {
     pub at: u64,
     /// The last that it surely has; what came after it may come again.
     pub safe: u64,
+    /// Records that were dropped from the log before they were sent: this receiver never got them.
+    pub missed: u64,
     /// Sealed records that wait to be sent.
     pub lag_records: u64,
     /// How old the first of them is.
@@ -85,6 +89,10 @@ impl Progress {
         self.safe.store(sequence, Ordering::Relaxed);
     }
 
+    pub fn missed(&self, records: u64) {
+        self.missed.store(records, Ordering::Relaxed);
+    }
+
     /// `sealed` records are in the log; `wall` is the time that records are written in.
     pub fn standing(&self, name: &str, to: String, sealed: u64, wall: Time) -> Standing {
         let at = self.at.load(Ordering::Relaxed);
@@ -101,6 +109,7 @@ impl Progress {
             sent: self.sent.load(Ordering::Relaxed),
             at,
             safe: self.safe.load(Ordering::Relaxed),
+            missed: self.missed.load(Ordering::Relaxed),
             lag_records,
             lag,
             reconnects: self.connections.load(Ordering::Relaxed).saturating_sub(1),

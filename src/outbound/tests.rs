@@ -1,7 +1,9 @@
 //! Sinks against receivers of all kinds, over a log that a test writes.
 
+mod dropping;
+
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,11 +26,14 @@ struct Paper {
     leaves: Arc<Mutex<Vec<Leaf>>>,
     sealed: Arc<watch::Sender<u64>>,
     is_away: Arc<AtomicBool>,
+    /// The last record that was dropped.
+    dropped: Arc<AtomicU64>,
 }
 
 impl Paper {
     fn of(records: u64) -> Self {
-        let paper = Self { leaves: Arc::default(), sealed: Arc::new(watch::channel(0).0), is_away: Arc::default() };
+        let paper =
+            Self { leaves: Arc::default(), sealed: Arc::new(watch::channel(0).0), is_away: Arc::default(), dropped: Arc::default() };
         paper.write(records);
         paper
     }
@@ -55,7 +60,12 @@ impl Log for Paper {
         if self.is_away.load(Ordering::Relaxed) {
             return Err(NotRead("the disk is gone".to_owned()));
         }
+        let from = from.max(self.dropped.load(Ordering::Relaxed) + 1);
         Ok(self.leaves.lock().unwrap().iter().filter(|leaf| leaf.sequence >= from).take(most).cloned().collect())
+    }
+
+    fn leaf_hash(&self, sequence: u64) -> Result<Option<[u8; 32]>, NotRead> {
+        Ok(self.leaves.lock().unwrap().iter().find(|leaf| leaf.sequence == sequence).map(|leaf| leaf.hash().0))
     }
 }
 

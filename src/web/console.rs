@@ -307,7 +307,8 @@ pub(super) fn refused(error: AdminError) -> Refused {
         AdminError::NotFromHere => Refusal::NotAllowed { rule: error.to_string() },
         // It takes another one: whoever asked goes on to where she proposes it.
         AdminError::Proposed(proposed) => return Refused::Elsewhere(format!("/console/changes/{}", proposed.id)),
-        AdminError::NoSuchAccount | AdminError::NoSuchToken(_) | AdminError::NoSuchPetition | AdminError::NoSuchRecord => Refusal::NotFound,
+        AdminError::NoSuchAccount | AdminError::NoSuchToken(_) | AdminError::NoSuchPetition => Refusal::NotFound,
+        AdminError::NoSuchRecord | AdminError::RecordDropped(_) => Refusal::NotFound,
         AdminError::NoRecord(_) => Refusal::NoRecord,
         AdminError::Unrecorded => Refusal::DoneUnrecorded,
         error => {

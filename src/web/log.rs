@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::admin::{Actor, Change, LogFound};
+use crate::admin::{Actor, AdminError, Change, LogFound};
 use crate::clock::Time;
 use crate::model::{LogApp, LogQuery, Refusal};
 use crate::store::LogSpan;
@@ -13,7 +13,9 @@ use super::console::{actor, refused, with_query};
 use super::log_filter::{self, FILTERS};
 use super::log_rows::{app_name, related_row, row};
 use super::own::name_of;
-use super::view::{ChartOf, ChartSpan, LogChartsView, LogExports, LogForm, LogProof, LogReachView, LogRecordView, LogView, RecordFacts};
+use super::view::{
+    ChartOf, ChartSpan, LogChartsView, LogDroppedView, LogExports, LogForm, LogProof, LogReachView, LogRecordView, LogView, RecordFacts,
+};
 
 pub(super) const LIST: &str = "/console/log";
 const LIVE: &str = "/console/log/live";
@@ -104,7 +106,10 @@ pub async fn record(Path(sequence): Path<String>, asked: Asked) -> Answer {
     let desk = &asked.portal.desk;
     desk.permit(&actor, Change::ReadLog).map_err(refused)?;
     let sequence: u64 = sequence.parse().map_err(|_| Refusal::NotFound)?;
-    let proven = desk.log_record(&actor, &asked.visit.reference, sequence).await.map_err(refused)?;
+    let proven = match desk.log_record(&actor, &asked.visit.reference, sequence).await {
+        Err(AdminError::RecordDropped(_)) => return dropped(&asked, sequence),
+        proven => proven.map_err(refused)?,
+    };
     let entry = proven.leaf.entry().ok();
     let zoned = |time: &str| time.parse::<jiff::Timestamp>().ok().map(|at| asked.portal.instant(Time::from_millis(at.as_millisecond())));
     let view = LogRecordView {
@@ -133,8 +138,15 @@ pub async fn proof(Path(sequence): Path<String>, asked: Asked) -> Answer {
     let actor = actor(&asked)?;
     asked.portal.desk.permit(&actor, Change::ReadLog).map_err(refused)?;
     let sequence: u64 = sequence.parse().map_err(|_| Refusal::NotFound)?;
-    let proof = asked.portal.desk.log_proof(&actor, &asked.visit.reference, sequence).await.map_err(refused)?;
+    let proof = match asked.portal.desk.log_proof(&actor, &asked.visit.reference, sequence).await {
+        Err(AdminError::RecordDropped(_)) => return dropped(&asked, sequence),
+        proof => proof.map_err(refused)?,
+    };
     asked.attach(&format!("{sequence}.tlog-proof"), "application/octet-stream", proof.into_bytes())
+}
+
+fn dropped(asked: &Asked, sequence: u64) -> Answer {
+    asked.show_with(StatusCode::GONE, &LogDroppedView { frame: asked.frame(None), sequence })
 }
 
 pub async fn charts(asked: Asked) -> Answer {

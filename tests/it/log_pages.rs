@@ -274,3 +274,34 @@ async fn who_follows_the_log_sees_what_comes_until_her_session_ends() {
     let read = readings(&house.close().await);
     assert_eq!(read.iter().filter(|event| event.details["what"] == "live").count(), 1);
 }
+
+#[tokio::test]
+async fn what_was_dropped_is_found_no_more_and_its_page_says_so_while_the_rest_stays_provable() {
+    let house = House::open().await;
+    let mut wang = house.at_the_app("wang").await;
+    let mut zhao = house.signed_in("zhao", Role::Auditor).await;
+    for number in 0..150 {
+        assert_eq!(wang.open(&format!("https://{SITES}/page-{number}")).await.status, StatusCode::OK);
+    }
+    searchable(&house).await;
+    let sealed = house.gateway().house().sealer.sealed();
+    sealed.drop_entries(&yumen::audit::Old { first: 1, last: 256 }).unwrap();
+    assert!(open(&mut zhao, "/console/log/257").await.text().contains("id=\"leaf\""));
+    for path in ["/console/log/12", "/console/log/12/proof"] {
+        let page = open(&mut zhao, path).await;
+        assert_eq!(page.status, StatusCode::GONE, "{path}");
+        assert!(within(&page.text(), "dropped").contains("dropped after the time that the gateway keeps records"));
+    }
+    let old = open(&mut zhao, "/console/log?text=page-3&before=257").await;
+    assert_eq!((old.status, rows(&old)), (StatusCode::OK, vec![]));
+    let index = &house.gateway().house().index;
+    let all = yumen::model::LogQuery { limit: 1_000, ..yumen::model::LogQuery::default() };
+    for _ in 0..400 {
+        if index.search(&all).await.unwrap().rows.last().is_none_or(|row| row.sequence > 256) {
+            house.close().await;
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("the index still has rows of what was dropped");
+}

@@ -83,6 +83,23 @@ async fn a_record_comes_with_a_proof_that_leads_to_the_signed_root() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_was_dropped_is_not_shown_and_said_to_be_dropped() {
+    let reading = Reading::of(600).await;
+    reading.sealer.sealed().drop_entries(&crate::audit::Old { first: 1, last: 256 }).unwrap();
+    let auditor = staff(Role::Auditor);
+    let found = reading.desk.search_log(&auditor, &asked(), &wanted("wang")).await.unwrap();
+    let sequences: Vec<u64> = found.records.iter().map(|FoundRecord { leaf, .. }| leaf.sequence).collect();
+    assert_eq!(sequences, [501, 401, 301], "though the index has not heard of it yet");
+    for sequence in [1, 256] {
+        let dropped = reading.desk.log_record(&auditor, &asked(), sequence).await;
+        assert!(matches!(dropped, Err(AdminError::RecordDropped(number)) if number == sequence));
+        let dropped = reading.desk.log_proof(&auditor, &asked(), sequence).await.unwrap_err();
+        assert!(dropped.to_string().starts_with(&format!("record {sequence} was dropped after the time that the gateway keeps records")));
+    }
+    assert_eq!(reading.desk.log_record(&auditor, &asked(), 257).await.unwrap().leaf.sequence, 257);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_but_an_auditor_reads_or_exports_the_log_and_without_a_record_nobody_does() {
     let reading = Reading::of(3).await;
     let desk = &reading.desk;

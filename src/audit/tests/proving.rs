@@ -67,3 +67,17 @@ fn a_proof_is_under_the_newest_head_that_witnesses_have_cosigned_and_that_has_th
     log.write("tile/entries/002.p/188", &flipped(&entries, 80));
     assert!(matches!(prove::prove(&log.sealed(), 513).unwrap_err(), prove::ProveError::Wrong(513)));
 }
+
+#[test]
+fn a_record_that_was_dropped_has_no_proof_and_is_told_from_one_that_never_was() {
+    let log = Log::of(700);
+    log.sealed().drop_entries(&super::super::Old { first: 1, last: 512 }).unwrap();
+    for sequence in [1, 256, 512] {
+        let refused = prove(&log.sealed(), sequence).unwrap_err();
+        assert!(refused.to_string().starts_with(&format!("record {sequence} was dropped after the time that the gateway keeps records")));
+    }
+    assert!(prove(&log.sealed(), 513).is_ok());
+    assert!(prove(&log.sealed(), 701).unwrap_err().to_string().contains("no sealed record 701"));
+    assert_eq!(log.sealed().leaf_hash(3).unwrap(), Some(crate::tlog::Hash::leaf(&entry(3, "wang"))), "its hash stays");
+    assert_eq!((log.sealed().leaf_hash(0).unwrap(), log.sealed().leaf_hash(701).unwrap()), (None, None));
+}

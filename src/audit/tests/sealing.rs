@@ -11,31 +11,31 @@ use crate::clock::Clock;
 use crate::model::{Action, Event, Record};
 use crate::tlog::{Checkpoint, Frontier, Hash, Tile, Verifier, entry_path, root};
 
-struct House {
-    directory: tempfile::TempDir,
+pub(super) struct House {
+    pub(super) directory: tempfile::TempDir,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
-    fn settings(&self) -> SealSettings {
+    pub(super) fn settings(&self) -> SealSettings {
         SealSettings::within(self.directory.path(), "gate.city.test")
     }
 
-    fn at(&self, path: &str) -> std::path::PathBuf {
+    pub(super) fn at(&self, path: &str) -> std::path::PathBuf {
         self.directory.path().join(path)
     }
 
-    fn journal(&self) -> Result<Journal, OpenError> {
+    pub(super) fn journal(&self) -> Result<Journal, OpenError> {
         let seal = self.settings();
         let settings = Settings { segment_bytes: 0, sealed: seal.sealed().unwrap(), ..Settings::new(seal.journal) };
         Journal::open(settings, Clock::machine()).map(|(journal, _)| journal)
     }
 
     /// A run that writes so many records, then ends. Gives the verifier key.
-    async fn run(&self, records: usize) -> Result<String, SealError> {
+    pub(super) async fn run(&self, records: usize) -> Result<String, SealError> {
         let journal = self.journal().unwrap();
         let sealer = Sealer::start(&self.settings(), &journal)?;
         for _ in 0..records {
@@ -47,7 +47,7 @@ impl House {
         Ok(sealer.verifier_key().to_owned())
     }
 
-    fn checkpoint(&self) -> Checkpoint {
+    pub(super) fn checkpoint(&self) -> Checkpoint {
         sealed(&self.at("audit")).checkpoint().unwrap().unwrap()
     }
 }
@@ -57,7 +57,7 @@ fn sealed(directory: &Path) -> super::super::Sealed {
 }
 
 /// Everything that the checkpoint promises, computed anew from the entries.
-fn assert_whole(house: &House, size: u64) {
+pub(super) fn assert_whole(house: &House, size: u64) {
     let (log, checkpoint) = (sealed(&house.at("audit")), house.checkpoint());
     assert_eq!(checkpoint.size, size);
     let leaves = log.read(1, usize::MAX).unwrap();

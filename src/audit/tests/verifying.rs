@@ -7,8 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::super::sealed::{CHECKPOINT, Sealed};
-use super::super::verify::{Against, Verified, VerifyError, verify};
-use super::super::{seal, shelf};
+use super::super::{Against, Old, Verified, VerifyError, seal, shelf, verify};
 use crate::clock::Time;
 use crate::model::{Action, Entry, Event, Record};
 use crate::tlog::{Hash, SignedNote, Signer, bundle, unbundle};
@@ -22,8 +21,11 @@ pub(super) struct Log {
 }
 
 pub(super) fn entry(sequence: u64, detail: &str) -> Vec<u8> {
-    let event = Event::done(Action::SignIn).with("name", detail);
-    serde_json::to_vec(&Entry::stamp(sequence, Time::from_millis(0), [7; 16], Record::Event(event))).unwrap()
+    entry_at(sequence, Time::from_millis(0), Event::done(Action::SignIn).with("name", detail))
+}
+
+pub(super) fn entry_at(sequence: u64, time: Time, event: Event) -> Vec<u8> {
+    serde_json::to_vec(&Entry::stamp(sequence, time, [7; 16], Record::Event(event))).unwrap()
 }
 
 impl Log {
@@ -47,7 +49,12 @@ impl Log {
         self.publish();
     }
 
-    fn publish(&mut self) {
+    /// Seals one more record.
+    pub(super) fn add(&mut self, time: Time, event: Event) {
+        self.seal.push(&mut self.shelf, &entry_at(self.seal.size() + 1, time, event)).unwrap();
+    }
+
+    pub(super) fn publish(&mut self) {
         self.seal.publish(&mut self.shelf, &self.signer).unwrap();
     }
 
@@ -261,7 +268,9 @@ fn a_file_that_is_missing_is_named_and_one_that_the_checkpoint_does_not_name_is_
 
 #[test]
 fn old_entries_that_are_gone_are_counted_and_the_rest_is_checked_from_the_tiles_above() {
-    let log = Log::of(1_000);
+    let mut log = Log::of(999);
+    log.add(Time::from_millis(0), Old { first: 1, last: 512 }.event());
+    log.publish();
     let (early, later) = (Log::signed_by(Signer::parse(&log.signer.reveal()).unwrap(), 300, "wang"), log.note());
     let remove = |path: &str| fs::remove_file(log.directory.path().join(path)).unwrap();
     remove("tile/entries/000");

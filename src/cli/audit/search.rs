@@ -199,7 +199,9 @@ fn write_all(out: &mut impl Write, sealed: &Sealed, rows: &[LogRow], form: &Form
     if form.csv {
         out.write_all(&LogExport::csv_heading()?)?;
     }
-    for row in rows.iter().rev() {
+    // The index may not have heard yet of what was dropped.
+    let oldest = sealed.oldest()?;
+    for row in rows.iter().rev().filter(|row| row.sequence >= oldest) {
         for sequence in std::iter::once(row.sequence).chain(row.closed) {
             let leaf = leaf(sealed, sequence)?;
             if form.csv {
@@ -283,5 +285,23 @@ mod tests {
         assert_eq!(written(&["--csv"]).lines().count(), 3);
         let _held = gateway::lock(directory.path()).unwrap();
         assert!(rebuild(directory.path(), &path, &sealed).await.is_err(), "beside a gateway");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_dropped_is_not_printed_though_the_index_has_not_heard_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log-index.db");
+        let (journal, _) = Journal::open(Settings::new(directory.path().join("audit/journal")), Clock::manual(NOW)).unwrap();
+        let sealer = Sealer::start(&SealSettings::within(directory.path(), "gate.test"), &journal).unwrap();
+        (0..300).for_each(|_| journal.note(Event::failed(Action::SignIn).with("name", "wang")));
+        sealer.size().wait_for(|size| *size >= 300).await.unwrap();
+        let sealed = sealer.sealed();
+        rebuild(directory.path(), &path, &sealed).await.unwrap();
+        sealed.drop_entries(&crate::audit::Old { first: 1, last: 256 }).unwrap();
+        let arguments = asked(&["--json", "--account", "wang"]).unwrap();
+        let rows = find(&path, &sealed, &arguments.asked.query(), 1_000).await.unwrap();
+        let mut out = Vec::new();
+        write_all(&mut out, &sealed, &rows, &arguments.form).unwrap();
+        assert_eq!((rows.len(), String::from_utf8(out).unwrap().lines().count()), (300, 44));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::told::line;
 use super::{count, since};
-use crate::audit::{Filter, Tail};
+use crate::audit::{Filter, Sealed, Tail};
 use crate::cli::control::Which;
 use crate::cli::print;
 use crate::clock::Time;
@@ -39,11 +39,11 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { app, account, since, json, lines, follow, which } = arguments;
-    let directory = which.data()?.join("audit/journal");
+    let log = Sealed::new(which.data()?.join("audit"));
     let account = account.map(|typed| AccountName::parse(&typed).map_or(typed, |name| name.to_string()));
     let filter = Filter { app, account, since };
     let keep = lines.unwrap_or(if since.is_some() { usize::MAX } else { 100 });
-    let mut tail = Tail::new(directory, filter);
+    let mut tail = Tail::of_log(log, filter);
     let mut out = std::io::stdout().lock();
     print_last(&mut tail, keep, &mut out, json)?;
     if !follow {

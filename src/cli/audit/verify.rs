@@ -95,7 +95,7 @@ fn told(found: &Verified, with_key: bool, with_since: bool) -> String {
     }
     if *gone > 0 {
         text.push_str(&format!(
-            "gone       records 1 to {gone} cannot be looked at any more: their entries are not here, which retention does; their hashes are part of the root\n"
+            "gone       records 1 to {gone} cannot be looked at any more: they were dropped by rule, as a record of this log says; their hashes are part of the root\n"
         ));
     }
     match unsealed {

@@ -105,8 +105,12 @@ fn sink(sink: &SinkStatus) -> Vec<Cell> {
         0 => "nothing waits".to_owned(),
         waiting => format!("{} waiting, the oldest for {}", counted(waiting, "record", "records"), length(sink.lag_seconds)),
     };
+    let missed = match sink.missed {
+        0 => String::new(),
+        missed => format!(", {} dropped from the log before they were sent", counted(missed, "record was", "records were")),
+    };
     let trouble = sink.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    let sent = format!("sent up to {}, {late}{trouble}", sink.sequence);
+    let sent = format!("sent up to {}, {late}{missed}{trouble}", sink.sequence);
     vec![Cell::plain(&sink.name), Cell::plain(&sink.to), Cell::new(tint, word), Cell::plain(sent)]
 }
 
@@ -179,6 +183,7 @@ mod tests {
             sent: 40,
             sequence: 40,
             safe: 12,
+            missed: if connected { 0 } else { 256 },
             lag_records: if connected { 0 } else { 2 },
             lag_seconds: 65,
             reconnects: 0,
@@ -247,7 +252,7 @@ mod tests {
             "  sites  政务网站群系统  internal  http://10.1.0.11:8080  up       7 answered",
             "                                   http://10.1.0.12:8080  failing  7 answered, 2 failed, the last 2026-11-22 03:04:05 UTC",
             "  siem     tls://logs.city.example:6514  connected      sent up to 40, nothing waits",
-            "  shipper  tls://logs.city.example:6514  not connected  sent up to 40, 2 records waiting, the oldest for 1 min 5 s: it cannot be reached",
+            "  shipper  tls://logs.city.example:6514  not connected  sent up to 40, 2 records waiting, the oldest for 1 min 5 s, 256 records were dropped from the log before they were sent: it cannot be reached",
             "  gate.city.example   until 2027-01-01 00:00:00 UTC  90 days left",
             "  sites.city.example  until 2027-01-01 00:00:00 UTC  20 days left: renew it soon",
             "  ug.city.example     until 2027-01-01 00:00:00 UTC  ended 1 day ago: renew it",

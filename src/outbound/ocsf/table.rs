@@ -127,4 +127,5 @@ table! {
     LogKeyRotated => ApplicationLifecycle OTHER,
     LogFull => IncidentFinding 1,
     LogRead => ApplicationLifecycle OTHER,
+    LogDropped => ApplicationLifecycle OTHER,
 }

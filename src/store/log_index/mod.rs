@@ -5,6 +5,7 @@
 
 mod add;
 mod charts;
+mod forget;
 mod open;
 mod schema;
 mod search;

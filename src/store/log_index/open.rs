@@ -29,7 +29,9 @@ impl Pools {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .pragma("cache_size", CACHE)
-            .pragma("journal_size_limit", "67108864");
+            .pragma("journal_size_limit", "67108864")
+            // What is forgotten shall not stand in the file either.
+            .pragma("secure_delete", "ON");
         let write = pool(1).connect_with(relaxed).await.map_err(|why| error(path, why))?;
         begin(&write, path).await?;
         let read = pool(2).connect_with(options.read_only(true)).await.map_err(|why| error(path, why))?;

@@ -24,6 +24,20 @@ pub struct LogRecordView {
     pub key: String,
 }
 
+/// A record that the gateway has no more.
+#[derive(Clone, Debug, Template)]
+#[template(path = "console_log_dropped.html")]
+pub struct LogDroppedView {
+    pub frame: Frame,
+    pub sequence: u64,
+}
+
+impl LogDroppedView {
+    fn title(&self) -> Cow<'static, str> {
+        self.frame.t_name("log-record", "number", &self.sequence.to_string())
+    }
+}
+
 /// A record that is understood, and its time in the zone of the page.
 #[derive(Clone, Debug)]
 pub struct RecordFacts {

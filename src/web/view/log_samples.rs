@@ -158,6 +158,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
         ("console-log-record-event", record(Some(Record::Event(happened))).render()),
         ("console-log-record-open", record(Some(Record::StillOpen { references: vec![Reference::new([8; 10])] })).render()),
         ("console-log-record-unknown", record(None).render()),
+        ("console-log-record-dropped", LogDroppedView { frame: frame("/console/log/7"), sequence: 7 }.render()),
         ("console-log-charts", charts(frame("/console/log/charts"), typed, ChartSpan::Day, 5).render()),
         ("console-log-charts-none", charts(frame("/console/log/charts"), typed, ChartSpan::Month, 0).render()),
     ]

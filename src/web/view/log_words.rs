@@ -71,6 +71,7 @@ pub(super) const ACTIONS: &[Action] = &[
     Action::LogRead,
     Action::LogKeyRotated,
     Action::LogRepaired,
+    Action::LogDropped,
     Action::DiskSpace,
     Action::LogFull,
     Action::ConfigReloaded,

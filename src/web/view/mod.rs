@@ -54,7 +54,7 @@ pub use keys::{
 pub use letters::{LETTERS_END, LetterFacts, LetterPage, LettersHead};
 pub use log::{LogDone, LogExports, LogField, LogForm, LogReachLine, LogReachView, LogRow, LogRowsView, LogVerdict, LogView, LogWho};
 pub use log_charts::{ChartBar, ChartOf, ChartSpan, LogChartsView};
-pub use log_record::{LogProof, LogRecordView, RecordFacts, RelatedRow};
+pub use log_record::{LogDroppedView, LogProof, LogRecordView, RecordFacts, RelatedRow};
 pub use paging::Paging;
 pub use people::{EnrolLetterView, LettersView, PeopleImportView, PeopleLooked, PersonProblem};
 pub use portal::{AppCard, PortalView, SessionRow, SessionsView};

@@ -1,4 +1,5 @@
 mod filters;
+mod forgetting;
 mod plans;
 mod same;
 

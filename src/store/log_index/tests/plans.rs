@@ -1,6 +1,6 @@
 //! How SQLite goes about every statement of a search: by a tree, never through a table.
 
-use super::super::{charts, search};
+use super::super::{charts, forget, search};
 use super::*;
 
 async fn plan(index: &LogIndex, statement: &'static str) -> Vec<String> {
@@ -47,6 +47,10 @@ async fn what_is_looked_up_is_found_by_a_key() {
         let steps = plan(&index, statement).await;
         assert!(steps.iter().all(|step| !step.starts_with("SCAN") || step.starts_with("SCAN asked")), "{statement}: {steps:#?}");
         assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{statement}: {steps:#?}");
+    }
+    for statement in [forget::OLDEST, forget::POSTINGS, forget::MENTIONS] {
+        let steps = plan(&index, statement).await;
+        assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{statement}: {steps:#?}");
     }
     let texts = plan(&index, search::TEXTS).await;
     assert!(texts[0].starts_with("SCAN grams VIRTUAL TABLE INDEX 0:M"), "by the index of its words: {texts:#?}");

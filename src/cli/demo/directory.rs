@@ -24,6 +24,8 @@ const OURS: &[&str] = &[
     "secret.key",
     "log.key",
     "log.key.next",
+    "retention.json",
+    "retention.json.new",
     "certs",
     "audit",
     LOCK,

@@ -19,7 +19,9 @@ The JSON object has the keys version, since, up_seconds, ready, not_ready[], war
 apps[] (id, name, label, address, upstreams[] (address, state: unused | up | failing, answered, failed, last_failure)),
 sessions (open, accounts), connections (open, accepted, over_cap, handshakes_failed, too_slow, turned_away, relieved),
 memory (resident, cap, short), log (ready, sequence, last_sync, queued, free, reserve), sinks[] (name, to, connected, sent, sequence,
-safe, missed, lag_records, lag_seconds, reconnects, trouble), certificates[] (host, expires, days_left), waiting_for_restart[].
+safe, missed, lag_records, lag_seconds, reconnects, trouble),
+retention (null, or keep_days, reason, archive, oldest, oldest_time, last_archived, last_archived_sequence, last_archived_object,
+archived, dropped, failures, trouble), certificates[] (host, expires, days_left), waiting_for_restart[].
 Times are RFC 3339 in UTC, memory and room on the disk are bytes. Later versions may add keys and never change these.")]
 pub struct Arguments {
     /// As one JSON object, for scripts; --help names its keys

@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
+use super::keeping;
 use super::problem::{Problem, Problems, line_of};
 use super::read::Span;
 use super::settings::{CertificateFiles, Settings};
@@ -36,6 +37,9 @@ pub struct Files {
     pub hosts: Vec<(Host, Span)>,
     /// To which the log is sent.
     pub sinks: Vec<(PathBuf, Span)>,
+    /// Of access keys, and directories in which old records of the log are kept.
+    pub secrets: Vec<(PathBuf, Span)>,
+    pub archives: Vec<(PathBuf, Span)>,
     /// What of the text is worth a warning.
     pub doubtful: Vec<Problem>,
     file_name: String,
@@ -105,6 +109,7 @@ impl Files {
         problems.extend(self.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()));
         problems.extend(self.makers.iter().filter_map(|(path, span)| check_maker(path, span).err()));
         problems.extend(sinks::check(&self.sinks));
+        problems.extend(keeping::check(&self.secrets, &self.archives));
         problems.extend(trusted::errors(&self.trusted, |span| line_of(&self.text, span.start).unwrap_or(0)));
         problems
     }

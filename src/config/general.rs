@@ -74,6 +74,7 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         per_person_at_once: rates.or("per_person_at_once", 100, |value| value.whole(1..=100_000)),
         sinks: super::sinks::read(&log_section, base, files),
         log: log(&log_section),
+        keeping: super::keeping::read(&log_section, base, data.as_deref(), files),
         monitoring: super::monitoring::read(&root.section("monitoring")),
         apps,
         usb_keys,

@@ -6,6 +6,7 @@
 mod app;
 mod files;
 mod general;
+mod keeping;
 mod makes;
 mod monitoring;
 mod problem;
@@ -26,8 +27,8 @@ use std::path::{Path, PathBuf};
 
 pub use problem::{Problem, Problems};
 pub use settings::{
-    Activity, AppSettings, Caps, CertificateFiles, Enrolment, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap, Portal, Rate,
-    Session, Settings, SignIn, Timeouts, Upstream, UpstreamAddress, UpstreamHost,
+    Activity, AppSettings, Caps, CertificateFiles, Enrolment, Keeping, KeptForms, LabelTerms, Labels, Limits, LogSettings, MemoryCap,
+    Portal, Rate, Session, Settings, SignIn, Timeouts, Upstream, UpstreamAddress, UpstreamHost,
 };
 
 pub use makes::{KeyDemand, KeyMake};

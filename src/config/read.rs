@@ -123,6 +123,11 @@ impl<'r> Section<'r> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
+    /// Whether the file has the table itself.
+    pub fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// Whether something that is no table stands in its place, so that nothing can be said of what is missing.
     pub fn is_spoilt(&self) -> bool {
         self.spoilt

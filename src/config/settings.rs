@@ -14,7 +14,7 @@ use super::usb_keys::UsbKeys;
 use crate::access::{App, Names};
 use crate::lang::{self, Language};
 use crate::model::{Host, Label};
-use crate::outbound::SinkSettings;
+use crate::outbound::{ArchiveSettings, SinkSettings};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -47,6 +47,8 @@ pub struct Settings {
     /// Requests of one person under way together.
     pub per_person_at_once: u32,
     pub log: LogSettings,
+    /// When its records go, and where.
+    pub keeping: Keeping,
     /// Who keeps a copy of the log.
     pub sinks: Vec<SinkSettings>,
     /// Where metrics and health are told, if anywhere.
@@ -295,6 +297,17 @@ impl Default for LogSettings {
     fn default() -> Self {
         Self { segment: 16 << 20, strangers_per_minute: 30, strangers_per_minute_overall: 600, reserve: 512 << 20 }
     }
+}
+
+/// For how long records of the log stay in the gateway, and where those go that do not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keeping {
+    /// `None`: for ever.
+    pub keep: Option<Duration>,
+    /// Why just so long, as the operator wrote it.
+    pub reason: Option<String>,
+    /// `None`: they are dropped without a copy.
+    pub archive: Option<ArchiveSettings>,
 }
 
 /// A back office: what policy knows of it, and how it is reached.

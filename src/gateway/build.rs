@@ -31,6 +31,7 @@ use super::house::{AppSite, House, Map, PortalSite, StartError};
 use super::key_host::KeySite;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::retention::{Retention, Rule};
 use super::sinks;
 use super::space::Space;
 use super::standing::Standing;
@@ -85,6 +86,7 @@ pub async fn house(
     )?;
     let sealer = Sealer::start(&sealing, &journal)?;
     sealer.end_rotation(&journal, &sealing).await.map_err(audit::SealError::from)?;
+    let retention = Retention::begin(settings, Rule::of(settings)?, &journal, &sealer, clock.clone()).map_err(audit::SealError::from)?;
     let (index, why_anew) = LogIndex::open(&settings.data.join("log-index.db")).await?;
     if let Some(why) = why_anew {
         tracing::warn!("the index of the log could not be used ({why}) and is made anew from the log");
@@ -142,6 +144,7 @@ pub async fn house(
         memory: Memory::begin(settings.caps.memory),
         space: Space::begin(settings.data.clone(), settings.log.reserve),
         sinks: sinks::sinks(settings, &sealer, clock.clone()),
+        retention,
         clock,
         store,
         journal,

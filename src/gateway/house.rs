@@ -13,7 +13,7 @@ use crate::config::{Activity, KeptForms, Upstream};
 use crate::edge::{BindError, Front};
 use crate::limit::Limits;
 use crate::model::{AppId, Host};
-use crate::outbound::{SinkError, Sinks};
+use crate::outbound::{ArchiveError, SinkError, Sinks};
 use crate::pki::PkiError;
 use crate::proxy::Backend;
 use crate::store::{LogIndex, LogIndexError, Store, StoreError};
@@ -23,6 +23,7 @@ use super::kept::Kept;
 use super::key_host::KeySite;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::retention::Retention;
 use super::space::Space;
 use super::standing::Standing;
 use super::trust::Trusting;
@@ -37,6 +38,8 @@ pub struct House {
     pub sealer: Sealer,
     /// Who keeps a copy of it.
     pub sinks: Sinks,
+    /// Drops what of it is too old.
+    pub retention: Retention,
     /// Finds records; the log itself is read through `sealer`.
     pub index: LogIndex,
     pub strangers: Arc<Strangers>,
@@ -139,6 +142,8 @@ pub enum StartError {
     Seal(#[from] crate::audit::SealError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     #[error("whose certificates are trusted is not known: {0}")]
     Trust(#[from] crate::admin::AdminError),
     #[error(transparent)]

@@ -27,6 +27,7 @@ mod portal;
 mod process;
 mod record;
 mod reload;
+mod retention;
 mod run;
 mod sending;
 mod sinks;
@@ -41,6 +42,7 @@ pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESS
 pub use house::{Site, StartError};
 pub use indexing::{IndexingError, catch_up};
 pub use reload::{Reloaded, Reloader};
+pub use retention::RetentionStatus;
 pub use run::{DataLock, Gateway, Options, lock};
 pub use sinks::SinkStatus;
 pub use status::{

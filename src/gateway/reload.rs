@@ -17,6 +17,7 @@ use crate::outbound::Ready;
 use crate::pki::ClientTrust;
 
 use super::house::{House, Map};
+use super::retention::Rule;
 use super::sinks;
 use super::{build, configs};
 
@@ -55,6 +56,7 @@ struct Built {
     makes: Makes,
     trust: ClientTrust,
     sinks: Vec<Ready>,
+    rule: Rule,
 }
 
 impl Reloader {
@@ -75,7 +77,7 @@ impl Reloader {
         let generation = house.map.load().generation.saturating_add(1);
         let built =
             read.and_then(|(warnings, settings)| Ok((warnings, self.build(settings, house, generation, portal_certificate.as_ref())?)));
-        let (warnings, Built { settings, waiting, map, certificates, makes, trust, sinks }) = match built {
+        let (warnings, Built { settings, waiting, map, certificates, makes, trust, sinks, rule }) = match built {
             Ok(built) => built,
             Err(why) => {
                 house.journal.note(signed(Event::failed(Action::ConfigRefused)));
@@ -101,6 +103,7 @@ impl Reloader {
         house.ask_for_certificates(&map);
         house.map.store(Arc::new(map));
         house.sinks.apply(sinks).await;
+        house.retention.apply(rule);
         house.standing.set_waiting(&waiting);
         let done = match waiting.as_slice() {
             [] => "the config was read again and is in force".to_owned(),
@@ -134,7 +137,8 @@ impl Reloader {
         let makes = build::makes(&settings).map_err(|error| error.to_string())?;
         let trust = build::trust(&settings);
         let sinks = sinks::ready(&settings).map_err(|error| error.to_string())?;
-        Ok(Built { settings, waiting, map, certificates, makes, trust, sinks })
+        let rule = Rule::of(&settings).map_err(|error| error.to_string())?;
+        Ok(Built { settings, waiting, map, certificates, makes, trust, sinks, rule })
     }
 }
 

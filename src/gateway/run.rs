@@ -27,7 +27,7 @@ use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
 use super::trust::Checks;
-use super::{build, chores, configs, control, indexing, memory, monitoring, sinks};
+use super::{build, chores, configs, control, indexing, memory, monitoring, retention, sinks};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -164,6 +164,7 @@ impl Gateway {
         self.back.spawn(chores::keep_house(self.house.clone()));
         self.back.spawn(memory::watch(self.house.clone()));
         self.back.spawn(indexing::follow(self.house.clone()));
+        self.back.spawn(retention::follow(self.house.clone()));
         if let Some(listener) = monitoring {
             let listener = tokio::net::TcpListener::from_std(listener)
                 .map_err(|why| StartError::System { what: "cannot listen for monitoring", why })?;

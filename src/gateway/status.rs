@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 
 use super::house::{AppSite, House};
+use super::retention::RetentionStatus;
 use super::sinks::SinkStatus;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Status {
     /// Who keeps a copy of the log.
     #[serde(default)]
     pub sinks: Vec<SinkStatus>,
+    /// For how long its records stay; nothing: for ever.
+    #[serde(default)]
+    pub retention: Option<RetentionStatus>,
     pub certificates: Vec<CertificateStatus>,
     /// Keys of the config that were changed, but wait for a restart.
     pub waiting_for_restart: Vec<String>,
@@ -154,6 +158,7 @@ impl House {
                 reserve: self.space.reserve,
             },
             sinks: self.sink_statuses(),
+            retention: self.retention.status(),
             certificates: self
                 .certificate_ends()
                 .into_iter()

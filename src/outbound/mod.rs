@@ -1,4 +1,4 @@
-//! What leaves the house by itself: the audit log, on its way to those who keep a copy of it.
+//! What leaves the house by itself: the audit log, on its way to those who keep a copy of it, and to its archive ([`archive`]).
 //!
 //! A sink takes the records of the log in their order, from its cursor on ([`delivery`]), as syslog or JSON Lines ([`lines`], [`syslog`]), in
 //! the log's own words or those of OCSF ([`ocsf`]). The log itself is the spool: while a receiver is away nothing is kept twice.
@@ -6,6 +6,7 @@
 //! Invariant: a cursor never stands behind a record that its receiver may have lost; what it takes to know that stands in [`window`]. So a
 //! record may come twice, told by its sequence, and none is missing.
 
+mod archive;
 mod connection;
 mod cursor;
 mod delivery;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 
 use crate::audit::Leaf;
 
+pub use archive::{Archive, ArchiveError, ArchiveSettings, Bucket, Part, read_secret};
 pub use progress::Standing;
 pub use sinks::{Ready, SinkError, Sinks};
 

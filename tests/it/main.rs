@@ -12,6 +12,7 @@ mod upstream;
 
 mod access;
 mod alike;
+mod archive;
 mod bodies;
 mod certificates;
 mod clock;

@@ -25,6 +25,8 @@ const OURS: &[&str] = &[
     "secret.key",
     "log.key",
     "log.key.next",
+    "retention.json",
+    "retention.json.new",
     "certs",
     "audit",
     LOCK,

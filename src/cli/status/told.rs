@@ -1,7 +1,7 @@
 //! A status as a person reads it. Pure: a status and whether to colour in, text out.
 
 use crate::cli::paint::{Cell, Paint, Tint, columns};
-use crate::gateway::{AppStatus, CertificateStatus, SinkStatus, Status, UpstreamState, UpstreamStatus};
+use crate::gateway::{AppStatus, CertificateStatus, RetentionStatus, SinkStatus, Status, UpstreamState, UpstreamStatus};
 
 /// A certificate that ends sooner should be renewed now.
 const RENEW_WITHIN_DAYS: i64 = 21;
@@ -32,7 +32,7 @@ fn facts(status: &Status) -> Vec<Vec<Cell>> {
     let synced = log.last_sync.as_deref().map_or("never synced".to_owned(), |time| format!("last synced {}", shown(time)));
     let log_tint = if log.ready { Tint::Plain } else { Tint::Bad };
     let log_word = if log.ready { "takes records" } else { "takes no records" };
-    vec![
+    let mut facts = vec![
         fact("since", format!("{} ({})", shown(&status.since), length(status.up_seconds))),
         fact("portal", status.portal.clone()),
         fact("listens on", status.listeners.join(", ")),
@@ -72,7 +72,23 @@ fn facts(status: &Status) -> Vec<Vec<Cell>> {
             ),
         ],
         fact("log key", log.verifier_key.clone()),
-    ]
+    ];
+    facts.extend(status.retention.as_ref().map(|retention| fact("log kept", kept(retention))));
+    facts
+}
+
+/// For how long, since when, and where to.
+fn kept(retention: &RetentionStatus) -> String {
+    let oldest = match (retention.oldest, &retention.oldest_time) {
+        (Some(sequence), Some(time)) => format!("; the oldest record is {sequence}, of {}", shown(time)),
+        _ => String::new(),
+    };
+    let archive = match (&retention.archive, retention.last_archived_sequence, &retention.last_archived) {
+        (None, ..) => "; dropped without a copy".to_owned(),
+        (Some(archive), Some(last), Some(time)) => format!("; archived up to {last} in {archive}, last {}", shown(time)),
+        (Some(archive), ..) => format!("; nothing archived yet in {archive}"),
+    };
+    format!("{}{oldest}{archive}", counted(retention.keep_days, "day", "days"))
 }
 
 fn section(text: &mut String, paint: Paint, title: &str, rows: &[Vec<Cell>]) {
@@ -220,6 +236,20 @@ mod tests {
             },
             memory: MemoryStatus { resident: 150 << 20, cap: 3 << 29, short: false },
             sinks: vec![sink("siem", true), sink("shipper", false)],
+            retention: Some(RetentionStatus {
+                keep_days: 365,
+                reason: None,
+                archive: Some("s3://yumen-log/gate".to_owned()),
+                oldest: Some(513),
+                oldest_time: Some("2026-11-22T03:00:00.000Z".to_owned()),
+                last_archived: Some("2027-11-23T03:00:00.000Z".to_owned()),
+                last_archived_sequence: Some(512),
+                last_archived_object: Some("x".to_owned()),
+                archived: 512,
+                dropped: 512,
+                failures: 0,
+                trouble: None,
+            }),
             log: LogStatus {
                 ready: true,
                 sequence: 42,
@@ -249,6 +279,7 @@ mod tests {
             "  sessions     3 open; 1 account signed in",
             "  memory       150.0 MiB of 1.5 GiB; 1 connection turned away and 0 ended because it was short",
             "  log          takes records; sequence 42, 41 sealed, never synced, 0 waiting, room for 5.0 GiB",
+            "  log kept     365 days; the oldest record is 513, of 2026-11-22 03:00:00 UTC; archived up to 512 in s3://yumen-log/gate, last 2027-11-23 03:00:00 UTC",
             "  sites  政务网站群系统  internal  http://10.1.0.11:8080  up       7 answered",
             "                                   http://10.1.0.12:8080  failing  7 answered, 2 failed, the last 2026-11-22 03:04:05 UTC",
             "  siem     tls://logs.city.example:6514  connected      sent up to 40, nothing waits",

@@ -1,0 +1,53 @@
+//! What the next process has to know: what time it is, and what was archived last.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::reckoning::Reckoning;
+use crate::clock::{Reading, Time};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    pub reckoning: Reckoning,
+    pub archived: Option<Archived>,
+}
+
+/// An object that came back from the archive as it should.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Archived {
+    pub at: Time,
+    pub first: u64,
+    pub last: u64,
+    pub object: String,
+}
+
+impl Kept {
+    pub fn begin(now: &Reading, newest: Option<Time>) -> Self {
+        Self { reckoning: Reckoning::begin(now, newest), archived: None }
+    }
+}
+
+/// A file that cannot be used is as good as none: what is reckoned without it makes less old, not more.
+pub fn read(path: &Path) -> Option<Kept> {
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        read => read,
+    };
+    let kept = bytes.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?));
+    kept.inspect_err(|why| {
+        tracing::warn!("{} cannot be used, so what time it is is reckoned from the log's newest record: {why}", path.display())
+    })
+    .ok()
+}
+
+pub fn write(path: &Path, kept: &Kept) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let new = path.with_extension("json.new");
+    let mut file = File::options().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(&serde_json::to_vec_pretty(kept)?)?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)
+}

@@ -1,0 +1,169 @@
+//! A part of the log as one `tar` under `zstd`, and what is in such an object against what stands in the log.
+//!
+//! Invariant: the same part makes the same files under the same names; what is of the moment stands apart, below `archived/`, so that
+//! unpacking puts no older checkpoint in a newer one's place.
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+
+use super::Part;
+use crate::crypto::sha256;
+use crate::outbound::NotRead;
+
+/// Of the moment: they say of the whole log how it stood, and change.
+const MOMENTARY: [&str; 2] = ["checkpoint", "rotations"];
+const LEVEL: i32 = 3;
+/// `tar` fills its last block up with zeros.
+const LONGEST_PADDING: u64 = 64 << 10;
+
+/// An object, and what of the moment went into it.
+pub struct Packed {
+    pub bytes: Bytes,
+    momentary: Vec<(String, [u8; 32])>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    #[error(transparent)]
+    Log(#[from] NotRead),
+    #[error("it is too large")]
+    TooLarge,
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+impl From<io::Error> for PackError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::FileTooLarge { Self::TooLarge } else { Self::Io(error) }
+    }
+}
+
+/// Packs the part into at most `most` bytes.
+pub fn pack(part: &dyn Part, most: usize) -> Result<Packed, PackError> {
+    let mut encoder = zstd::Encoder::new(Bounded { bytes: Vec::new(), most }, LEVEL)?;
+    encoder.include_checksum(true)?;
+    let mut tar = tar::Builder::new(encoder);
+    let mut momentary = Vec::new();
+    for file in part.files() {
+        let (path, content) = file?;
+        let path = if is_momentary(&path) {
+            let apart = format!("archived/{:020}-{:020}/{path}", part.first(), part.last());
+            momentary.push((apart.clone(), sha256(&content)));
+            apart
+        } else {
+            path
+        };
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o600);
+        header.set_mtime(0);
+        tar.append_data(&mut header, &path, content.as_slice())?;
+    }
+    let packed = tar.into_inner()?.finish()?;
+    Ok(Packed { bytes: packed.bytes.into(), momentary })
+}
+
+/// Whether each file in the object is the log's own, and none is missing or too much; otherwise what differs. `packed`: what was put there, if
+/// that is known.
+pub fn compare(object: &[u8], part: &dyn Part, packed: Option<&Packed>) -> Result<Result<(), String>, PackError> {
+    let mut files = part.files().filter(|file| !matches!(file, Ok((path, _)) if is_momentary(path)));
+    let mut tar = match zstd::Decoder::new(object) {
+        Ok(decoder) => tar::Archive::new(decoder),
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let mut entries = match tar.entries() {
+        Ok(entries) => entries,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let mut momentary = packed.map(|packed| packed.momentary.as_slice());
+    for entry in &mut entries {
+        let (path, mut entry) = match entry.and_then(|entry| Ok((entry.path()?.to_string_lossy().into_owned(), entry))) {
+            Ok(entry) => entry,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let right = if path.starts_with("archived/") {
+            match momentary {
+                // What an earlier round put there said of the log how it stood then.
+                None => Ok(()),
+                Some([(name, digest), rest @ ..]) => {
+                    momentary = Some(rest);
+                    let same = *name == path && read_at_most(&mut entry, LARGEST_MOMENTARY).is_some_and(|read| sha256(&read) == *digest);
+                    if same { Ok(()) } else { Err(format!("{path} is not what was put there")) }
+                }
+                Some([]) => Err(format!("{path} was not put there")),
+            }
+        } else {
+            let mut next = files.next().transpose()?;
+            while packed.is_none() && next.as_ref().is_some_and(|(wanted, _)| *wanted != path && is_above(wanted)) {
+                next = files.next().transpose()?;
+            }
+            match next {
+                Some((wanted, content)) if wanted == path => match read_at_most(&mut entry, content.len()) {
+                    Some(read) if read == content => Ok(()),
+                    _ => Err(format!("{path} has another content")),
+                },
+                Some((wanted, _)) => Err(format!("{path} stands where {wanted} should")),
+                None => Err(format!("{path} is too much")),
+            }
+        };
+        if let Err(what) = right {
+            return Ok(Err(what));
+        }
+    }
+    drop(entries);
+    let missing =
+        files.find(|file| packed.is_some() || !matches!(file, Ok((path, _)) if is_above(path))).transpose()?.map(|(path, _)| path);
+    match missing.or_else(|| momentary?.first().map(|(path, _)| path.clone())) {
+        Some(missing) => Ok(Err(format!("{missing} is missing"))),
+        None => Ok(ends(tar.into_inner())),
+    }
+}
+
+const LARGEST_MOMENTARY: usize = 1 << 20;
+
+fn is_momentary(path: &str) -> bool {
+    MOMENTARY.contains(&path)
+}
+
+/// A tile above those of the records. It may have become full after an earlier round had packed what is below it.
+fn is_above(path: &str) -> bool {
+    path.starts_with("tile/") && !path.starts_with("tile/0/") && !path.starts_with("tile/entries/")
+}
+
+/// To the end, where the checksum stands.
+fn ends(rest: impl Read) -> Result<(), String> {
+    let mut padding = Vec::new();
+    match rest.take(LONGEST_PADDING).read_to_end(&mut padding) {
+        Ok(read) if (read as u64) < LONGEST_PADDING && padding.iter().all(|byte| *byte == 0) => Ok(()),
+        Ok(_) => Err("there is more behind the last file".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// All of it, if that is no more than so many bytes.
+fn read_at_most(from: &mut impl Read, most: usize) -> Option<Vec<u8>> {
+    let mut read = Vec::new();
+    from.take((most as u64).saturating_add(1)).read_to_end(&mut read).ok()?;
+    (read.len() <= most).then_some(read)
+}
+
+/// Takes so many bytes and no more.
+struct Bounded {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len().saturating_add(bytes.len()) > self.most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -175,7 +175,7 @@ impl Archive {
             Err(error) => return Err(self.refused(&key, &words(&error))),
         }
         let back = self.fetch(&key).await?.ok_or_else(|| self.refused(&key, "it was put there and cannot be read back"))?;
-        self.compare(&key, back, part, Some(packed)).await?.map_err(|what| ArchiveError::Unlike {
+        compare(back, part, Some(packed)).await?.map_err(|what| ArchiveError::Unlike {
             to: self.settings.to_string(),
             object: key.to_string(),
             what,
@@ -186,18 +186,8 @@ impl Archive {
     /// An earlier round may have come so far and no further.
     async fn as_before(&self, key: Key, there: Bytes, part: Arc<dyn Part>) -> Result<String, ArchiveError> {
         let other = |what| ArchiveError::Other { to: self.settings.to_string(), object: key.to_string(), what };
-        self.compare(&key, there, part, None).await?.map_err(other)?;
+        compare(there, part, None).await?.map_err(other)?;
         Ok(key.to_string())
-    }
-
-    async fn compare(
-        &self,
-        _key: &Key,
-        object: Bytes,
-        part: Arc<dyn Part>,
-        packed: Option<Packed>,
-    ) -> Result<Result<(), String>, ArchiveError> {
-        unblocked(move || pack::compare(&object, &*part, packed.as_ref())).await
     }
 
     /// `None` where there is none, or nobody may know: a key that may only put and get is told the same in both cases.
@@ -310,6 +300,10 @@ fn private_directory(path: &Path) -> Result<(), PackError> {
     let made = std::fs::DirBuilder::new().mode(0o700).create(path);
     let outer = || std::fs::File::open(path.parent().unwrap_or(path))?.sync_all();
     made.and_then(|()| outer()).map_err(|error| PackError::Io(io::Error::other(format!("{}: {}", path.display(), reason(&error)))))
+}
+
+async fn compare(object: Bytes, part: Arc<dyn Part>, packed: Option<Packed>) -> Result<Result<(), String>, ArchiveError> {
+    unblocked(move || pack::compare(&object, &*part, packed.as_ref())).await
 }
 
 async fn unblocked<T: Send + 'static>(work: impl FnOnce() -> Result<T, PackError> + Send + 'static) -> Result<T, ArchiveError> {

@@ -48,7 +48,7 @@ const LONGEST_SECRET: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArchiveSettings {
     Directory(PathBuf),
-    Bucket(Bucket),
+    Bucket(Box<Bucket>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,9 @@ pub struct Bucket {
     pub path_style: bool,
 }
 
+/// A path in the log's directory, and what stands there.
+pub type File = (String, Vec<u8>);
+
 /// Some records of the log, with everything that proves them. Its functions block while they read.
 pub trait Part: Send + Sync + 'static {
     /// The name of the log.
@@ -76,7 +79,7 @@ pub trait Part: Send + Sync + 'static {
     fn last(&self) -> u64;
     /// Each with its path in the log's directory, in an order that stays. What is of the moment, checkpoint and rotations, may differ from
     /// one time to the next.
-    fn files(&self) -> Box<dyn Iterator<Item = Result<(String, Vec<u8>), NotRead>> + '_>;
+    fn files(&self) -> Box<dyn Iterator<Item = Result<File, NotRead>> + '_>;
 }
 
 #[derive(Debug, thiserror::Error)]

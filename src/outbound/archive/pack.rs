@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 
-use super::Part;
+use super::{File, Part};
 use crate::crypto::sha256;
 use crate::outbound::NotRead;
 
@@ -115,7 +115,7 @@ fn walk(object: &[u8], wanted: &mut Wanted<'_>) -> Result<(), Found> {
 
 /// What is still to come in an object.
 struct Wanted<'a> {
-    files: Box<dyn Iterator<Item = Result<(String, Vec<u8>), NotRead>> + 'a>,
+    files: Box<dyn Iterator<Item = Result<File, NotRead>> + 'a>,
     /// `None`: what an earlier round put there said of the log how it stood then.
     momentary: Option<&'a [(String, [u8; 32])]>,
 }
@@ -149,7 +149,7 @@ impl Wanted<'_> {
     }
 
     /// The next file, without those that an earlier round did not have.
-    fn next_but_above(&mut self, path: &str) -> Result<Option<(String, Vec<u8>)>, NotRead> {
+    fn next_but_above(&mut self, path: &str) -> Result<Option<File>, NotRead> {
         loop {
             match self.files.next().transpose()? {
                 Some((wanted, _)) if self.momentary.is_none() && wanted != path && is_above(&wanted) => {}

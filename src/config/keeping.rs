@@ -65,7 +65,7 @@ fn archive(table: &Section<'_>, base: &Path, data: Option<&Path>, files: &mut Fi
     let to = if table.is_there() { table.need("to", EXPECTED)? } else { table.get("to")? };
     let text = to.text(EXPECTED)?;
     if let Some(rest) = text.strip_prefix("s3://") {
-        return bucket(table, &to, rest, base, files).map(ArchiveSettings::Bucket);
+        return bucket(table, &to, rest, base, files).map(|bucket| ArchiveSettings::Bucket(Box::new(bucket)));
     }
     let Some(file) = text.strip_prefix("file:") else { return to.wrong("is no place", EXPECTED) };
     for value in own.into_iter().flatten() {

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 use crate::audit::Leaf;
 
-pub use archive::{Archive, ArchiveError, ArchiveSettings, Bucket, Part, read_secret};
+pub use archive::{Archive, ArchiveError, ArchiveSettings, Bucket, File, Part, read_secret};
 pub use progress::Standing;
 pub use sinks::{Ready, SinkError, Sinks};
 

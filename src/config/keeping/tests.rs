@@ -78,10 +78,10 @@ fn a_bucket_has_a_store_and_a_key() {
         ca: Some("/etc/yumen/ca".into()),
         path_style: true,
     };
-    assert_eq!(keeping("").archive, Some(ArchiveSettings::Bucket(bucket.clone())));
-    assert_eq!(ArchiveSettings::Bucket(bucket.clone()).to_string(), "s3://yumen-log/gate");
+    assert_eq!(keeping("").archive, Some(ArchiveSettings::Bucket(Box::new(bucket.clone()))));
+    assert_eq!(ArchiveSettings::Bucket(Box::new(bucket.clone())).to_string(), "s3://yumen-log/gate");
     let other = Bucket { path_style: false, region: "cn-north-1".to_owned(), ..bucket };
-    assert_eq!(keeping("path_style = false\nregion = \"cn-north-1\"").archive, Some(ArchiveSettings::Bucket(other)));
+    assert_eq!(keeping("path_style = false\nregion = \"cn-north-1\"").archive, Some(ArchiveSettings::Bucket(Box::new(other))));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::audit::{Old, Sealed, SealedError};
 use crate::clock::Time;
-use crate::outbound::{NotRead, Part};
+use crate::outbound::{File, NotRead, Part};
 
 pub struct OldPart {
     sealed: Sealed,
@@ -35,7 +35,7 @@ impl Part for OldPart {
         self.old.last
     }
 
-    fn files(&self) -> Box<dyn Iterator<Item = Result<(String, Vec<u8>), NotRead>> + '_> {
+    fn files(&self) -> Box<dyn Iterator<Item = Result<File, NotRead>> + '_> {
         Box::new(self.sealed.files(&self.old).map(|file| file.map_err(|error| NotRead(error.to_string()))))
     }
 }

@@ -48,7 +48,7 @@ const LONGEST_SECRET: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArchiveSettings {
     Directory(PathBuf),
-    Bucket(Bucket),
+    Bucket(Box<Bucket>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,9 @@ pub struct Bucket {
     pub path_style: bool,
 }
 
+/// A path in the log's directory, and what stands there.
+pub type File = (String, Vec<u8>);
+
 /// Some records of the log, with everything that proves them. Its functions block while they read.
 pub trait Part: Send + Sync + 'static {
     /// The name of the log.
@@ -76,7 +79,7 @@ pub trait Part: Send + Sync + 'static {
     fn last(&self) -> u64;
     /// Each with its path in the log's directory, in an order that stays. What is of the moment, checkpoint and rotations, may differ from
     /// one time to the next.
-    fn files(&self) -> Box<dyn Iterator<Item = Result<(String, Vec<u8>), NotRead>> + '_>;
+    fn files(&self) -> Box<dyn Iterator<Item = Result<File, NotRead>> + '_>;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -175,7 +178,7 @@ impl Archive {
             Err(error) => return Err(self.refused(&key, &words(&error))),
         }
         let back = self.fetch(&key).await?.ok_or_else(|| self.refused(&key, "it was put there and cannot be read back"))?;
-        self.compare(&key, back, part, Some(packed)).await?.map_err(|what| ArchiveError::Unlike {
+        compare(back, part, Some(packed)).await?.map_err(|what| ArchiveError::Unlike {
             to: self.settings.to_string(),
             object: key.to_string(),
             what,
@@ -186,18 +189,8 @@ impl Archive {
     /// An earlier round may have come so far and no further.
     async fn as_before(&self, key: Key, there: Bytes, part: Arc<dyn Part>) -> Result<String, ArchiveError> {
         let other = |what| ArchiveError::Other { to: self.settings.to_string(), object: key.to_string(), what };
-        self.compare(&key, there, part, None).await?.map_err(other)?;
+        compare(there, part, None).await?.map_err(other)?;
         Ok(key.to_string())
-    }
-
-    async fn compare(
-        &self,
-        _key: &Key,
-        object: Bytes,
-        part: Arc<dyn Part>,
-        packed: Option<Packed>,
-    ) -> Result<Result<(), String>, ArchiveError> {
-        unblocked(move || pack::compare(&object, &*part, packed.as_ref())).await
     }
 
     /// `None` where there is none, or nobody may know: a key that may only put and get is told the same in both cases.
@@ -310,6 +303,10 @@ fn private_directory(path: &Path) -> Result<(), PackError> {
     let made = std::fs::DirBuilder::new().mode(0o700).create(path);
     let outer = || std::fs::File::open(path.parent().unwrap_or(path))?.sync_all();
     made.and_then(|()| outer()).map_err(|error| PackError::Io(io::Error::other(format!("{}: {}", path.display(), reason(&error)))))
+}
+
+async fn compare(object: Bytes, part: Arc<dyn Part>, packed: Option<Packed>) -> Result<Result<(), String>, ArchiveError> {
+    unblocked(move || pack::compare(&object, &*part, packed.as_ref())).await
 }
 
 async fn unblocked<T: Send + 'static>(work: impl FnOnce() -> Result<T, PackError> + Send + 'static) -> Result<T, ArchiveError> {

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 
-use super::Part;
+use super::{File, Part};
 use crate::crypto::sha256;
 use crate::outbound::NotRead;
 
@@ -67,56 +67,95 @@ pub fn pack(part: &dyn Part, most: usize) -> Result<Packed, PackError> {
 /// Whether each file in the object is the log's own, and none is missing or too much; otherwise what differs. `packed`: what was put there, if
 /// that is known.
 pub fn compare(object: &[u8], part: &dyn Part, packed: Option<&Packed>) -> Result<Result<(), String>, PackError> {
-    let mut files = part.files().filter(|file| !matches!(file, Ok((path, _)) if is_momentary(path)));
-    let mut tar = match zstd::Decoder::new(object) {
-        Ok(decoder) => tar::Archive::new(decoder),
-        Err(error) => return Ok(Err(error.to_string())),
+    let mut wanted = Wanted {
+        files: Box::new(part.files().filter(|file| !matches!(file, Ok((path, _)) if is_momentary(path)))),
+        momentary: packed.map(|packed| packed.momentary.as_slice()),
     };
-    let mut entries = match tar.entries() {
-        Ok(entries) => entries,
-        Err(error) => return Ok(Err(error.to_string())),
-    };
-    let mut momentary = packed.map(|packed| packed.momentary.as_slice());
-    for entry in &mut entries {
-        let (path, mut entry) = match entry.and_then(|entry| Ok((entry.path()?.to_string_lossy().into_owned(), entry))) {
-            Ok(entry) => entry,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let right = if path.starts_with("archived/") {
-            match momentary {
-                // What an earlier round put there said of the log how it stood then.
-                None => Ok(()),
-                Some([(name, digest), rest @ ..]) => {
-                    momentary = Some(rest);
-                    let same = *name == path && read_at_most(&mut entry, LARGEST_MOMENTARY).is_some_and(|read| sha256(&read) == *digest);
-                    if same { Ok(()) } else { Err(format!("{path} is not what was put there")) }
-                }
-                Some([]) => Err(format!("{path} was not put there")),
-            }
+    match walk(object, &mut wanted) {
+        Ok(()) => Ok(Ok(())),
+        Err(Found::Unlike(what)) => Ok(Err(what)),
+        Err(Found::Failed(error)) => Err(error.into()),
+    }
+}
+
+/// Why an object was not gone through to its end.
+enum Found {
+    Unlike(String),
+    /// The log could not be read.
+    Failed(NotRead),
+}
+
+/// An object that cannot be unpacked is another one.
+impl From<io::Error> for Found {
+    fn from(error: io::Error) -> Self {
+        Self::Unlike(error.to_string())
+    }
+}
+
+impl From<NotRead> for Found {
+    fn from(error: NotRead) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn walk(object: &[u8], wanted: &mut Wanted<'_>) -> Result<(), Found> {
+    let mut tar = tar::Archive::new(zstd::Decoder::new(object)?);
+    for entry in tar.entries()? {
+        let mut entry = entry?;
+        let path = entry.path()?.to_string_lossy().into_owned();
+        if path.starts_with("archived/") {
+            wanted.of_the_moment(&path, &mut entry)?;
         } else {
-            let mut next = files.next().transpose()?;
-            while packed.is_none() && next.as_ref().is_some_and(|(wanted, _)| *wanted != path && is_above(wanted)) {
-                next = files.next().transpose()?;
-            }
-            match next {
-                Some((wanted, content)) if wanted == path => match read_at_most(&mut entry, content.len()) {
-                    Some(read) if read == content => Ok(()),
-                    _ => Err(format!("{path} has another content")),
-                },
-                Some((wanted, _)) => Err(format!("{path} stands where {wanted} should")),
-                None => Err(format!("{path} is too much")),
-            }
-        };
-        if let Err(what) = right {
-            return Ok(Err(what));
+            wanted.of_the_part(&path, &mut entry)?;
         }
     }
-    drop(entries);
-    let missing =
-        files.find(|file| packed.is_some() || !matches!(file, Ok((path, _)) if is_above(path))).transpose()?.map(|(path, _)| path);
-    match missing.or_else(|| momentary?.first().map(|(path, _)| path.clone())) {
-        Some(missing) => Ok(Err(format!("{missing} is missing"))),
-        None => Ok(ends(tar.into_inner())),
+    wanted.nothing_more()?;
+    ends(tar.into_inner()).map_err(Found::Unlike)
+}
+
+/// What is still to come in an object.
+struct Wanted<'a> {
+    files: Box<dyn Iterator<Item = Result<File, NotRead>> + 'a>,
+    /// `None`: what an earlier round put there said of the log how it stood then.
+    momentary: Option<&'a [(String, [u8; 32])]>,
+}
+
+impl Wanted<'_> {
+    fn of_the_moment(&mut self, path: &str, entry: &mut impl Read) -> Result<(), Found> {
+        let Some(put) = self.momentary else { return Ok(()) };
+        let Some(((name, digest), rest)) = put.split_first() else { return Err(Found::Unlike(format!("{path} was not put there"))) };
+        self.momentary = Some(rest);
+        let same = name == path && read_at_most(entry, LARGEST_MOMENTARY).is_some_and(|read| sha256(&read) == *digest);
+        if same { Ok(()) } else { Err(Found::Unlike(format!("{path} is not what was put there"))) }
+    }
+
+    fn of_the_part(&mut self, path: &str, entry: &mut impl Read) -> Result<(), Found> {
+        match self.next_but_above(path)? {
+            Some((wanted, content)) if wanted == path => match read_at_most(entry, content.len()) {
+                Some(read) if read == content => Ok(()),
+                _ => Err(Found::Unlike(format!("{path} has another content"))),
+            },
+            Some((wanted, _)) => Err(Found::Unlike(format!("{path} stands where {wanted} should"))),
+            None => Err(Found::Unlike(format!("{path} is too much"))),
+        }
+    }
+
+    fn nothing_more(&mut self) -> Result<(), Found> {
+        let missing = self.next_but_above("")?.map(|(path, _)| path);
+        match missing.or_else(|| self.momentary?.first().map(|(path, _)| path.clone())) {
+            Some(missing) => Err(Found::Unlike(format!("{missing} is missing"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The next file, without those that an earlier round did not have.
+    fn next_but_above(&mut self, path: &str) -> Result<Option<File>, NotRead> {
+        loop {
+            match self.files.next().transpose()? {
+                Some((wanted, _)) if self.momentary.is_none() && wanted != path && is_above(&wanted) => {}
+                next => return Ok(next),
+            }
+        }
     }
 }
 

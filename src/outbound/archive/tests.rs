@@ -5,7 +5,7 @@ use super::*;
 /// Files as a log would have them.
 struct Fake {
     last: u64,
-    files: Mutex<Vec<(String, Vec<u8>)>>,
+    files: Mutex<Vec<File>>,
 }
 
 impl Part for Fake {
@@ -21,7 +21,7 @@ impl Part for Fake {
         self.last
     }
 
-    fn files(&self) -> Box<dyn Iterator<Item = Result<(String, Vec<u8>), NotRead>> + '_> {
+    fn files(&self) -> Box<dyn Iterator<Item = Result<File, NotRead>> + '_> {
         Box::new(self.files.lock().unwrap().clone().into_iter().map(Ok))
     }
 }
@@ -102,14 +102,15 @@ fn every_difference_between_an_object_and_the_log_is_found() {
             assert_eq!(zstd::decode_all(&changed[..]).unwrap(), zstd::decode_all(&packed.bytes[..]).unwrap(), "byte {at}");
         }
     }
-    let repacked = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+    type Change<'a> = &'a dyn Fn(&mut Vec<File>);
+    let repacked = |change: Change<'_>| {
         let mut files = part.files.lock().unwrap().clone();
         change(&mut files);
         let other = Fake { last: 512, files: files.into() };
         pack::pack(&other, LARGEST_OBJECT).unwrap().bytes
     };
     let of_the_moment = "archived/00000000000000000001-00000000000000000512/checkpoint is not what was put there";
-    let changes: [(&dyn Fn(&mut Vec<(String, Vec<u8>)>), &str); 6] = [
+    let changes: [(Change<'_>, &str); 6] = [
         (&|files| drop(files.remove(1)), "tile/entries/001 stands where tile/0/000 should"),
         (&|files| files.truncate(2), "tile/entries/001 is missing"),
         (&|files| files.swap(0, 1), "tile/0/000 stands where tile/entries/000 should"),

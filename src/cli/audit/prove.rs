@@ -40,8 +40,8 @@ pub struct CheckArguments {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let sealed = Sealed::new(arguments.which.data()?.join("audit"));
-    put_on_record(&arguments.which, &format!("proof of record {}", arguments.sequence));
     let proof = make_proof(&sealed, arguments.sequence)?;
+    put_on_record(&arguments.which, &format!("proof of record {}", arguments.sequence));
     match &arguments.out {
         Some(path) => write(path, &proof.to_string())?,
         None => print::results(proof)?,

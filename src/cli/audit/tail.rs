@@ -40,7 +40,10 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { app, account, since, json, lines, follow, which } = arguments;
     let log = Sealed::new(which.data()?.join("audit"));
-    put_on_record(&which, &told(app.as_ref(), account.as_deref(), since, follow));
+    // Where there is no log, there is nothing to read.
+    if log.directory().join("journal").is_dir() {
+        put_on_record(&which, &told(app.as_ref(), account.as_deref(), since, follow));
+    }
     let account = account.map(|typed| AccountName::parse(&typed).map_or(typed, |name| name.to_string()));
     let filter = Filter { app, account, since };
     let keep = lines.unwrap_or(if since.is_some() { usize::MAX } else { 100 });

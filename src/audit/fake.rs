@@ -385,11 +385,11 @@ impl SegmentFile for FakeFile {
         let synced = state.perform(self.boot, Operation::Sync);
         let has_power = state.boot == self.boot;
         // As kernels do while the power is there, it forgets what it could not write: a later sync says that all is well.
-        let file = state.file(self.number);
-        let forgotten = if has_power { covered.unsynced.len() } else { 0 };
-        for change in file.unsynced.drain(..forgotten) {
-            if synced.is_ok() {
-                change.apply(&mut file.durable);
+        if let Some(file) = state.files.values_mut().find(|file| has_power && file.number == self.number) {
+            for change in file.unsynced.drain(..covered.unsynced.len().min(file.unsynced.len())) {
+                if synced.is_ok() {
+                    change.apply(&mut file.durable);
+                }
             }
         }
         synced?;

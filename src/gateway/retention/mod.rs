@@ -192,6 +192,10 @@ impl Retention {
                 None
             }
         };
+        // It took a while, and the config may say something else by now. An object too many does no harm.
+        if **self.rule.load() != *rule {
+            return Ok(());
+        }
         let mut event = old.event().with("keep", format!("{} days", keep.as_secs().checked_div(DAY_S).unwrap_or(0)));
         for (name, value) in [("reason", &rule.reason), ("archive", &object)] {
             if let Some(value) = value {

@@ -80,9 +80,19 @@ impl App {
     pub fn logged(&self, path: &CanonicalPath, query: Option<&str>) -> (String, Option<String>) {
         match self.redact.iter().find(|pattern| pattern.may_match(path)) {
             Some(pattern) => (format!("{}…", pattern.fixed_part()), None),
-            None => (path.as_str().to_owned(), query.and_then(|query| redacted_query(query, &self.log_query))),
+            None => (without_parameters(path.as_str()), query.and_then(|query| redacted_query(query, &self.log_query))),
         }
     }
+}
+
+/// What follows a semicolon in a segment of a path is its parameter (RFC 3986, section 3.3): some servers put sessions there. Of those the log says
+/// that they were there.
+pub fn without_parameters(path: &str) -> String {
+    let bare = |segment: &str| match segment.split_once(';').or_else(|| segment.split_once("%3B")).or_else(|| segment.split_once("%3b")) {
+        Some((bare, _)) => format!("{bare};…"),
+        None => segment.to_owned(),
+    };
+    path.split('/').map(bare).collect::<Vec<_>>().join("/")
 }
 
 /// The parameters that are named, and `*` for others, however many stand there. Some servers part them by semicolons, so what follows one is
@@ -194,6 +204,8 @@ mod tests {
             ("/重置/t-123/done", "/%E9%87%8D%E7%BD%AE/t-…"),
             ("/accounts/login/", "/accounts/login/"),
             ("/重置/t-123/", "/%E9%87%8D%E7%BD%AE/t-123/"),
+            ("/list;jsessionid=4F2A/x", "/list;…/x"),
+            ("/list%3Bjsessionid=4F2A", "/list;…"),
         ] {
             assert_eq!(app.logged(&path(raw), None), (logged.to_owned(), None), "{raw}");
         }

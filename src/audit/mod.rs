@@ -70,7 +70,7 @@ pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
 pub use self::unsealed::{Unsealed, UnsealedError};
 pub use self::urgency::Urgency;
-pub use self::verify::{Against, Verified, verify};
+pub use self::verify::{Against, Verified, may_sign, verify};
 pub use self::wrong::VerifyError;
 
 use self::disk::{Disk, RealDisk};

@@ -61,7 +61,7 @@ pub fn verify(sealed: &Sealed, against: Against<'_>, mut progress: impl FnMut(u6
 
 /// Those of the keys, each named by the one before, of which the newest head may be: the last, and while it comes in the one before. Whoever
 /// has an older one signs nothing any more.
-pub(super) fn may_sign(keys: &[Verifier]) -> impl Iterator<Item = &Verifier> {
+pub fn may_sign(keys: &[Verifier]) -> impl Iterator<Item = &Verifier> {
     keys.iter().rev().take(2)
 }
 

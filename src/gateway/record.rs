@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::access::App;
+use crate::access::{App, without_parameters};
 use crate::audit::{NoRecord, Receipt, Urgency};
 use crate::auth::{Identity, Visitor};
 use crate::lang::Language;
@@ -46,7 +46,7 @@ impl Facts {
             again: None,
             app,
             step_up: None,
-            path: capped(inbound.uri.path(), 256),
+            path: capped(&without_parameters(inbound.uri.path()), 256),
             query: None,
         }
     }

@@ -331,7 +331,8 @@ pub fn capped(text: &str, longest: usize) -> String {
 /// Escapes what could move the cursor or turn the text of a terminal around.
 pub fn visible(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') {
+        let turns = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}');
+        if c.is_control() || turns {
             out.extend(c.escape_default());
         } else {
             out.push(c);

@@ -195,7 +195,9 @@ def pack_files(path):
 def check_pack(files, key):
     """What a pack of evidence says of itself, and its records by their numbers."""
     manifest, keys = Note(files["MANIFEST"].decode()), keys_after(key, files["rotations"].decode())
-    must(any(one.signed(manifest.text, manifest.signatures) for one in keys), "the signature of the manifest")
+    # The present key, or while it comes the one before; those that were replaced earlier sign nothing any more.
+    signers = [one for one in keys[-2:] if one.signed(manifest.text, manifest.signatures)]
+    must(signers and len(manifest.signatures) == 1, "the signature of the manifest")
     heading, origin, *lines = manifest.text.rstrip("\n").split("\n")
     must(heading == "yumen evidence pack v1" and origin == key.name, "the first lines of the manifest")
     named = {path: (sha256, int(length)) for sha256, length, path in (line.split(" ") for line in lines)}
@@ -203,7 +205,7 @@ def check_pack(files, key):
     for path, (sha256, length) in named.items():
         must((hashlib.sha256(files[path]).hexdigest(), len(files[path])) == (sha256, length), path)
     head = Head(files["checkpoint"].decode())
-    must(head.origin == key.name and any(one.signed(head.text, head.signatures) for one in keys), "the signature of the checkpoint")
+    must(head.origin == key.name and signers[0].signed(head.text, head.signatures), "the signature of the checkpoint")
     records, chosen = {}, []
     for line in files["records.jsonl"].splitlines(keepends=False):
         start = line.index(b',"record":')
@@ -217,6 +219,8 @@ def check_pack(files, key):
     facts = json.loads(files["pack.json"])
     if facts["gapless"]:
         must(chosen == list(range(facts["first"], facts["last"] + 1)), "a gap")
+        must(facts["first"] <= max(facts["oldest"], 1) or facts["first"] - 1 in records, "the record before the span")
+        must(facts["last"] >= facts["size"] or facts["last"] + 1 in records, "the record behind the span")
     for config in json.loads(files["configs.json"]):
         must(json.loads(records[config["sequence"]])["details"].get("config") == config["sha256"], "which config was in force")
         if config["text"] == "kept":

@@ -22,6 +22,9 @@ pub struct Archived {
     pub first: u64,
     pub last: u64,
     pub object: String,
+    /// The archive, as the config writes it.
+    #[serde(default)]
+    pub place: String,
 }
 
 impl Kept {

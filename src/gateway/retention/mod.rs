@@ -182,8 +182,13 @@ impl Retention {
         let part = Arc::new(OldPart::new(self.sealer.sealed(), old)?);
         let object = match &rule.archive {
             Some(archive) => {
+                let place = archive.settings().to_string();
+                let is_known = self.state().kept.archived.as_ref().is_some_and(|archived| archived.place == place);
+                if is_known {
+                    archive.must_have(&*part)?;
+                }
                 let object = archive.keep(part).await?;
-                self.was_archived(old, &object).await?;
+                self.was_archived(old, &object, place).await?;
                 Some(format!("{} {object}", archive.settings()))
             }
             None => {
@@ -192,6 +197,10 @@ impl Retention {
                 None
             }
         };
+        // It took a while, and the config may say something else by now. An object too many does no harm.
+        if **self.rule.load() != *rule {
+            return Ok(());
+        }
         let mut event = old.event().with("keep", format!("{} days", keep.as_secs().checked_div(DAY_S).unwrap_or(0)));
         for (name, value) in [("reason", &rule.reason), ("archive", &object)] {
             if let Some(value) = value {
@@ -224,11 +233,11 @@ impl Retention {
         Ok(present)
     }
 
-    async fn was_archived(&self, old: Old, object: &str) -> Result<(), RetentionError> {
+    async fn was_archived(&self, old: Old, object: &str, place: String) -> Result<(), RetentionError> {
         let kept = {
             let mut state = self.state();
             state.archived = state.archived.saturating_add(records(&old));
-            let archived = Archived { at: self.clock.wall(), first: old.first, last: old.last, object: object.to_owned() };
+            let archived = Archived { at: self.clock.wall(), first: old.first, last: old.last, object: object.to_owned(), place };
             state.kept.archived = Some(archived);
             state.kept.clone()
         };

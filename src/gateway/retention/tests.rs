@@ -244,3 +244,34 @@ fn the_rule_is_the_configs() {
     assert!(rule("[log.archive]\nto = \"file:gone\"").is_err());
     assert!(rule("[log.archive]\nto = \"file:.\"").unwrap().archive.is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_whose_rule_is_withdrawn_while_it_is_archived_stays() {
+    let log = Log::of(600).await;
+    log.days(366);
+    let rule = log.retention.rule.load_full();
+    log.retention.apply(Rule { keep: None, reason: None, archive: None });
+    log.retention.drop_part(&rule, KEEP, Old { first: 1, last: 256 }).await.unwrap();
+    assert_eq!((log.oldest(), log.said().len(), log.objects().len()), (1, 0, 1));
+    log.retention.apply(Rule { keep: Some(KEEP), reason: Some("a rule of the city".to_owned()), archive: rule.archive.clone() });
+    log.retention.round().await.unwrap();
+    assert_eq!(log.oldest(), 513);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_whose_disk_is_not_mounted_takes_nothing() {
+    let log = Log::of(600).await;
+    log.days(366);
+    log.retention.round().await.unwrap();
+    log.write(600).await;
+    log.days(366);
+    let origin = std::fs::read_dir(log.archive()).unwrap().next().unwrap().unwrap().path();
+    let elsewhere = log.directory.path().join("elsewhere");
+    std::fs::rename(&origin, &elsewhere).unwrap();
+    let why = log.retention.round().await.unwrap_err().to_string();
+    assert!(why.contains("is its disk mounted?"), "{why}");
+    assert_eq!((log.oldest(), log.said().len(), origin.exists()), (513, 1, false));
+    std::fs::rename(&elsewhere, &origin).unwrap();
+    log.retention.round().await.unwrap();
+    assert_eq!((log.oldest(), log.objects().len()), (1_025, 2));
+}

@@ -99,6 +99,8 @@ pub enum ArchiveError {
         "in the archive {to} there is another {object} than the log's: {what}; it is not written over, and nothing was dropped. Move it away"
     )]
     Other { to: String, object: String, what: String },
+    #[error("the archive {to} has no {directory} any more, though records were put there: is its disk mounted? Nothing was dropped")]
+    Gone { to: String, directory: String },
     #[error("records cannot be packed for the archive: {0}")]
     Pack(io::Error),
 }
@@ -154,6 +156,16 @@ impl Archive {
 
     pub fn settings(&self) -> &ArchiveSettings {
         &self.settings
+    }
+
+    /// For a log of which something was archived here before: a directory that is gone means that another disk is there now, or none.
+    pub fn must_have(&self, part: &dyn Part) -> Result<(), ArchiveError> {
+        match self.directory(part) {
+            Some(directory) if !directory.is_dir() => {
+                Err(ArchiveError::Gone { to: self.settings.to_string(), directory: flat(part.origin()) })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Has the part in the archive and reads it back. Gives the name of its object.

@@ -48,7 +48,7 @@ pub fn pack(part: &dyn Part, most: usize) -> Result<Packed, PackError> {
     for file in part.files() {
         let (path, content) = file?;
         let path = if is_momentary(&path) {
-            let apart = format!("archived/{:020}-{:020}/{path}", part.first(), part.last());
+            let apart = apart(part, &path);
             momentary.push((apart.clone(), sha256(&content)));
             apart
         } else {
@@ -67,7 +67,9 @@ pub fn pack(part: &dyn Part, most: usize) -> Result<Packed, PackError> {
 /// Whether each file in the object is the log's own, and none is missing or too much; otherwise what differs. `packed`: what was put there, if
 /// that is known.
 pub fn compare(object: &[u8], part: &dyn Part, packed: Option<&Packed>) -> Result<Result<(), String>, PackError> {
+    let momentary = MOMENTARY.map(|name| apart(part, name));
     let mut wanted = Wanted {
+        momentary_paths: momentary,
         files: Box::new(part.files().filter(|file| !matches!(file, Ok((path, _)) if is_momentary(path)))),
         momentary: packed.map(|packed| packed.momentary.as_slice()),
     };
@@ -100,8 +102,12 @@ impl From<NotRead> for Found {
 
 fn walk(object: &[u8], wanted: &mut Wanted<'_>) -> Result<(), Found> {
     let mut tar = tar::Archive::new(zstd::Decoder::new(object)?);
-    for entry in tar.entries()? {
+    // Long names would be read into memory first, however long they are; ours are short.
+    for entry in tar.entries()?.raw(true) {
         let mut entry = entry?;
+        if !entry.header().entry_type().is_file() {
+            return Err(Found::Unlike("not all in it are files".to_owned()));
+        }
         let path = entry.path()?.to_string_lossy().into_owned();
         if path.starts_with("archived/") {
             wanted.of_the_moment(&path, &mut entry)?;
@@ -116,13 +122,17 @@ fn walk(object: &[u8], wanted: &mut Wanted<'_>) -> Result<(), Found> {
 /// What is still to come in an object.
 struct Wanted<'a> {
     files: Box<dyn Iterator<Item = Result<File, NotRead>> + 'a>,
+    momentary_paths: [String; 2],
     /// `None`: what an earlier round put there said of the log how it stood then.
     momentary: Option<&'a [(String, [u8; 32])]>,
 }
 
 impl Wanted<'_> {
     fn of_the_moment(&mut self, path: &str, entry: &mut impl Read) -> Result<(), Found> {
-        let Some(put) = self.momentary else { return Ok(()) };
+        let Some(put) = self.momentary else {
+            let is_ours = self.momentary_paths.iter().any(|ours| ours == path) && read_at_most(entry, LARGEST_MOMENTARY).is_some();
+            return if is_ours { Ok(()) } else { Err(Found::Unlike(format!("{path} is none of the log's files"))) };
+        };
         let Some(((name, digest), rest)) = put.split_first() else { return Err(Found::Unlike(format!("{path} was not put there"))) };
         self.momentary = Some(rest);
         let same = name == path && read_at_most(entry, LARGEST_MOMENTARY).is_some_and(|read| sha256(&read) == *digest);
@@ -157,6 +167,11 @@ impl Wanted<'_> {
             }
         }
     }
+}
+
+/// Where what is of the moment stands in an object.
+fn apart(part: &dyn Part, path: &str) -> String {
+    format!("archived/{:020}-{:020}/{path}", part.first(), part.last())
 }
 
 const LARGEST_MOMENTARY: usize = 1 << 20;

@@ -26,6 +26,8 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+/// An object, and room for what a store says of it.
+const LARGEST_ANSWER: usize = super::LARGEST_OBJECT + (64 << 10);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// From the request to the head of its answer, and from one piece of the answer to the next.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -71,7 +73,7 @@ impl Wire {
         *request.uri_mut() = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")).into();
         let answered = timeout(PATIENCE, sender.send_request(request)).await;
         let response = answered.map_err(|_| HttpError::new(HttpErrorKind::Timeout, late("the answer")))?.map_err(broken)?;
-        Ok(response.map(|body| HttpResponseBody::new(Answer { body, _driver: driver })))
+        Ok(response.map(|body| HttpResponseBody::new(Answer { body, left: LARGEST_ANSWER, _driver: driver })))
     }
 }
 
@@ -108,6 +110,8 @@ impl Drop for Driver {
 /// The body of an answer, and the connection that it comes on.
 struct Answer {
     body: Incoming,
+    /// So many bytes more are taken, whatever its head says of its length.
+    left: usize,
     _driver: Driver,
 }
 
@@ -116,7 +120,16 @@ impl Body for Answer {
     type Error = HttpError;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        Poll::Ready(ready!(Pin::new(&mut self.body).poll_frame(context)).map(|frame| frame.map_err(broken)))
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context)).map(|frame| frame.map_err(broken));
+        if let Some(Ok(frame)) = &frame {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(left) = self.left.checked_sub(length) else {
+                let why = io::Error::other("the answer is longer than any object of ours");
+                return Poll::Ready(Some(Err(HttpError::new(HttpErrorKind::Decode, why))));
+            };
+            self.left = left;
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -38,10 +38,19 @@ impl LogIndex {
         loop {
             let rows = self.in_a_transaction(async |write| forget_rows(write, oldest).await).await?;
             if rows == 0 {
+                self.empty_the_wal().await?;
                 return Ok(forgotten);
             }
             forgotten = forgotten.saturating_add(rows);
         }
+    }
+
+    /// What was removed from the pages of the file stands in those of the write-ahead log still. A reader in the middle of something keeps some of
+    /// it until they are written over.
+    async fn empty_the_wal(&self) -> Result<(), LogIndexError> {
+        let pools = self.0.pools.read().await;
+        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pools.write).await;
+        emptied.map(drop).map_err(|error| self.failed(error))
     }
 
     async fn has_before(&self, oldest: i64) -> Result<bool, LogIndexError> {

@@ -12,7 +12,7 @@ use super::archive::{ContainerError, Unpacker};
 use super::facts::{ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, ConfigText, FORMAT, Facts, InForce, MANIFEST, NEWEST, PACK, README};
 use super::facts::{RECORDS, ROTATIONS, config_path, summary_path};
 use super::records::{LONGEST_LINE, Records};
-use crate::audit::keys_after;
+use crate::audit::{keys_after, may_sign};
 use crate::crypto::Sha256;
 use crate::lang::Language;
 use crate::tlog::{Checkpoint, Hash, Manifest, PackedFile, SignedNote, Verifier, Witness, check_consistency};
@@ -65,11 +65,12 @@ pub enum EvidenceError {
     #[error("what the pack says of the config of record {0} is not what the record says")]
     Config(u64),
     #[error(
-        "the checkpoint is not signed with the key that you gave: it was changed or made by somebody else, or the key is of another log"
+        "the checkpoint is not signed with the key that you gave: it was changed or made by somebody else, or the key is of another log or came \
+         after the pack (give the key of that day, or an earlier one)"
     )]
     NotSigned,
     #[error(
-        "the manifest is not signed with the key that you gave, though the checkpoint is: files were changed, or the pack was put together anew"
+        "the manifest is not signed, alone, with the key that signed the checkpoint: files were changed, or the pack was put together anew"
     )]
     ManifestNotSigned,
     #[error("the pack is of the log {found}, the key is of {wanted}: each log has a key of its own")]
@@ -290,17 +291,15 @@ impl Files {
     fn signed(&self, key: &Verifier, heads: [&SignedNote; 2], manifest: &SignedNote, head: &Checkpoint) -> Result<Signed, EvidenceError> {
         let keys = keys_after(key, self.text(ROTATIONS)?);
         let keys = keys.ok_or_else(|| EvidenceError::NotUnderstood(ROTATIONS.to_owned(), "a note of a rotation is wrong".to_owned()))?;
-        let has_signed = |note: &SignedNote| keys.iter().any(|key| key.has_signed(note));
         if head.origin != key.name() {
             return Err(EvidenceError::OtherLog { found: head.origin.clone(), wanted: key.name().to_owned() });
         }
-        if !heads.iter().all(|note| has_signed(note)) {
-            return Err(EvidenceError::NotSigned);
-        }
-        match manifest.signatures.is_empty() {
-            true => Ok(Signed::Not),
-            false if has_signed(manifest) => Ok(Signed::ByTheLog),
-            false => Err(EvidenceError::ManifestNotSigned),
+        // One key, and none that was replaced before: whoever has such a one vouches for nothing any more.
+        let signer = may_sign(&keys).find(|key| heads.iter().all(|note| key.has_signed(note))).ok_or(EvidenceError::NotSigned)?;
+        match manifest.signatures.as_slice() {
+            [] => Ok(Signed::Not),
+            [_] if signer.has_signed(manifest) => Ok(Signed::ByTheLog),
+            _ => Err(EvidenceError::ManifestNotSigned),
         }
     }
 

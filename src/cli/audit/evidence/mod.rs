@@ -41,7 +41,7 @@ use crate::cli::control::Which;
 use crate::cli::print;
 use crate::cli::progress::Progress;
 use crate::clock::{Clock, Time};
-use crate::model::{LogAccount, LogApp};
+use crate::model::{LogAccount, LogApp, visible};
 use crate::tlog::Witness;
 
 /// For scripts: nothing is wrong, but without the key, or in a pack that nobody signed, that says little.
@@ -158,7 +158,8 @@ pub fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let checked = match checked {
         Ok(checked) => checked,
         Err(error) => {
-            print::remark(format_args!("yumen: {path} is refused: {error}"));
+            // What a pack says of itself stands in some of these sentences.
+            print::remark(format_args!("yumen: {path} is refused: {}", visible(&error.to_string())));
             if error.is_of_the_pack() {
                 print::remark(TAMPERED);
             }

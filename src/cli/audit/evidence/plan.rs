@@ -38,8 +38,10 @@ impl Plan {
         let range = log.range(span)?;
         let (mut beside, mut survey) = (BTreeMap::new(), Survey::default());
         let before = range.first.saturating_sub(1);
+        // Of a filtered pack nothing is complete that they could show, and they are other people's.
+        let shows_edges = filter.is_all() || range.first > range.last;
         for edge in [before, range.last.saturating_add(1)] {
-            if (log.oldest..=log.size).contains(&edge) {
+            if shows_edges && (log.oldest..=log.size).contains(&edge) {
                 beside.insert(edge, Why::Edge);
             }
         }

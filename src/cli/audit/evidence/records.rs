@@ -32,6 +32,8 @@ pub struct Records {
     /// Which record says which config is in force.
     pub configs: Vec<(u64, Option<String>)>,
     open: HashSet<Reference>,
+    /// The records right before the range and right behind it were there.
+    edges: [bool; 2],
     pub unknown: u64,
 }
 
@@ -56,6 +58,7 @@ impl Records {
             chosen: 0,
             configs: Vec::new(),
             open: HashSet::new(),
+            edges: [false; 2],
             unknown: 0,
         })
     }
@@ -117,17 +120,21 @@ impl Records {
     fn is_in_place(&mut self, head: &LineHead, time: Option<Time>) -> Result<(), EvidenceError> {
         let (first, last, sequence) = (self.facts.first, self.facts.last, head.sequence);
         let is_in = (first..=last).contains(&sequence);
+        // What stands right beside the range shows that the span ends there, whatever else it is in the pack for.
+        let (before, behind) = (sequence.saturating_add(1) == first, sequence == last.saturating_add(1));
         let fits = match head.why {
             Why::Config => sequence < first,
-            Why::Edge => sequence.saturating_add(1) == first || sequence == last.saturating_add(1),
+            Why::Edge => before || behind,
             Why::Span => is_in,
             Why::End => sequence > last,
         };
         let must_be_in_time = is_in && (sequence == first || sequence == last);
-        let must_not = head.why == Why::Edge;
+        let must_not = before || behind;
         if !fits || must_be_in_time && !self.span.has(time) || must_not && self.span.has(time) {
             return Err(EvidenceError::Place(sequence));
         }
+        let [had_before, had_behind] = self.edges;
+        self.edges = [had_before || before, had_behind || behind];
         if is_in {
             self.chosen = self.chosen.saturating_add(1);
             let expected = if self.last < first { first } else { self.last.saturating_add(1) };
@@ -162,6 +169,14 @@ impl Records {
         if self.facts.gapless && self.chosen != all {
             let first = self.last.max(self.facts.first.saturating_sub(1)).saturating_add(1);
             return Err(EvidenceError::Gap { first, last: self.facts.last });
+        }
+        let Facts { first, last, oldest, size, .. } = self.facts;
+        let [before, behind] = self.edges;
+        if self.facts.gapless && first > oldest.max(1) && !before {
+            return Err(EvidenceError::Gap { first: first.saturating_sub(1), last: first.saturating_sub(1) });
+        }
+        if self.facts.gapless && last < size && !behind {
+            return Err(EvidenceError::Gap { first: last.saturating_add(1), last: last.saturating_add(1) });
         }
         if self.records != self.facts.records || self.chosen != self.facts.chosen {
             return Err(EvidenceError::Facts("it counts other records than there are"));

@@ -44,7 +44,11 @@ pub fn told(checked: &Checked) -> String {
         Signed::Not => "signature  right under the checkpoint; the manifest is NOT SIGNED".to_owned(),
         Signed::NotChecked => "signature  NOT CHECKED: no key was given".to_owned(),
     });
-    lines.push("right      every file, every record and its proof".to_owned());
+    lines.push(match signed {
+        Signed::ByTheLog => "right      every file, every record and its proof".to_owned(),
+        Signed::Not => "right      every record and its proof; for the other files nobody vouches".to_owned(),
+        Signed::NotChecked => "right      the files, the records and their proofs among themselves, whoever made them".to_owned(),
+    });
     lines.iter().map(|line| format!("{}\n", visible(line))).collect()
 }
 

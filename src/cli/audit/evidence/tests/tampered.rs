@@ -137,7 +137,7 @@ async fn who_does_not_have_the_logs_key_can_sign_nothing_and_unsigned_files_are_
     let place = files.iter().position(|(path, _)| path == ACCOUNTS).unwrap();
     forged[place].1 = b"{\"accounts\":[]}".to_vec();
     let other = Signer::generate(key.name()).unwrap();
-    assert!(refused(&resigned(&forged, Some(&other)), &key).contains("the manifest is not signed with the key"));
+    assert!(refused(&resigned(&forged, Some(&other)), &key).contains("the manifest is not signed, alone"));
     assert_eq!(checked(&resigned(&forged, None), &key).unwrap().signed, Signed::Not, "which has its own exit code");
     assert_eq!(checked(&resigned(&files, None), &key).unwrap().signed, Signed::Not);
 }
@@ -153,4 +153,58 @@ fn what_is_no_pack_is_refused_whatever_it_is() {
     assert!(refused(&zstd::encode_all(huge.as_slice(), 1).unwrap(), &key).contains("first file"));
     let zeros = vec![0; 200 << 20];
     refused(&zstd::encode_all(zeros.as_slice(), 1).unwrap(), &key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_even_who_has_the_logs_key_can_make_the_span_look_shorter() {
+    let house = House::lived_in().await;
+    let (key, signer) = (house.key(), house.signer());
+    let files = unpacked(&house.pack((100, 150), Filter::default()).await);
+    let facts = checked(&resigned(&files, Some(&signer)), &key).unwrap().facts;
+    assert!(facts.first > 1 && facts.last < facts.size && facts.chosen > 4, "{facts:?}");
+    let place = |path: &str| files.iter().position(|(found, _)| found == path).unwrap();
+    let shorter = |gone: &dyn Fn(u64) -> bool, first: u64, last: u64| {
+        let mut changed = files.clone();
+        let sequence = |line: &str| line.split("\"sequence\":").nth(1).unwrap().split(',').next().unwrap().parse::<u64>().unwrap();
+        let kept: Vec<&str> = text_of(&files, RECORDS).lines().filter(|line| !gone(sequence(line))).collect();
+        changed[place(RECORDS)].1 = kept.iter().map(|line| format!("{line}\n")).collect::<String>().into_bytes();
+        let chosen = last + 1 - first;
+        let counted = |text: &str, name: &str, from: u64, to: u64| {
+            let (from, to) = (format!("\"{name}\": {from},"), format!("\"{name}\": {to},"));
+            assert!(text.contains(&from), "{from} in {text}");
+            text.replacen(&from, &to, 1)
+        };
+        let text = counted(text_of(&files, PACK), "first", facts.first, first);
+        let text = counted(&text, "last", facts.last, last);
+        let text = counted(&text, "records", facts.records, kept.len() as u64);
+        let text = counted(&text, "chosen", facts.chosen, chosen);
+        changed[place(PACK)].1 = text.into_bytes();
+        refused(&resigned(&changed, Some(&signer)), &key)
+    };
+    let last = facts.last;
+    assert!(shorter(&|number| (last - 1..=last + 1).contains(&number), facts.first, last - 2).contains("are missing"));
+    assert!(shorter(&|number| number == last, facts.first, last - 1).contains("does not belong"), "what stands behind is in time");
+    let first = facts.first;
+    assert!(shorter(&|number| number == first || number == first - 1, first + 1, last).contains("are missing"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_replaced_signs_no_pack_and_nobody_adds_a_name_to_a_manifest() {
+    let mut house = House::lived_in().await;
+    let (old, key) = (house.signer(), house.key());
+    for _ in 0..2 {
+        house.sealer.rotate_key(&house.journal, Event::done(Action::LogKeyRotated)).await.unwrap();
+        house.written += 1;
+    }
+    house.event(Event::done(Action::SignOut)).await;
+    house.sealed().await;
+    let files = unpacked(&house.pack((0, 1000), Filter::default()).await);
+    assert_eq!(checked(&resigned(&files, Some(&house.signer())), &key).unwrap().signed, Signed::ByTheLog);
+    assert!(refused(&resigned(&files, Some(&old)), &key).contains("the manifest is not signed"));
+    let other = Signer::generate("ministry.test").unwrap();
+    let mut signed_twice = files.clone();
+    let mut note = SignedNote::parse(text_of(&files, MANIFEST)).unwrap();
+    note.signatures.push(other.sign(&note.text));
+    signed_twice[0].1 = note.to_string().into_bytes();
+    assert!(refused(&packed(&signed_twice), &key).contains("the manifest is not signed, alone"));
 }

@@ -75,7 +75,8 @@ async fn a_pack_of_a_gateway_that_runs_is_on_record_has_both_its_configs_and_no_
     let bytes = unpacked(&pack);
     assert!(holds(&bytes, "another one") && holds(&bytes, "\"name\": \"wang\"") && configs.iter().all(|config| holds(&bytes, config)));
     let log_key = std::fs::read_to_string(house.data.path().join("log.key")).unwrap();
-    let secret = log_key.trim().rsplit('+').next().unwrap();
+    let secret = log_key.trim().splitn(5, '+').last().unwrap();
+    assert_eq!(secret.len(), 44, "the private half of {log_key:.20}…");
     for secret in [secret, PASSWORD, invitation.split('#').nth(1).unwrap(), "$argon2", "BEGIN PRIVATE KEY"] {
         assert!(!holds(&bytes, secret), "{secret}");
     }

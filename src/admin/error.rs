@@ -112,6 +112,8 @@ pub enum AdminError {
     NoSuchAuthority,
     #[error("the log cannot be read here")]
     NoLog,
+    #[error("you follow or export the log as often as one person may at once: close one of those pages")]
+    TooManyStreams,
     #[error("the log has no such record")]
     NoSuchRecord,
     #[error("record {0} was dropped after the time that the gateway keeps records; the archive has it, if there is one")]

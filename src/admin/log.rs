@@ -4,6 +4,7 @@
 //! says where it stands.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::desk::Desk;
@@ -11,6 +12,7 @@ use super::error::AdminError;
 use super::permission::{Actor, Change};
 use crate::audit::{self, Leaf, ProveError, Sealed, SealedError, Sealer};
 use crate::clock::Time;
+use crate::limit::{AtOnce, UnderWay};
 use crate::model::{Action, Entry, Event, LogCount, LogPage, LogQuery, LogRow, Record, Reference};
 use crate::store::{LogIndex, LogSpan};
 use crate::tlog::{self, Checkpoint, Hash, ProofError, SignedNote};
@@ -21,8 +23,19 @@ const INDEX_PATIENCE: Duration = Duration::from_secs(5);
 /// The log as it can be read here.
 #[derive(Clone)]
 pub struct LogBooks {
-    pub sealer: Sealer,
-    pub index: LogIndex,
+    sealer: Sealer,
+    index: LogIndex,
+    /// Who follows or exports how often at once.
+    streams: Arc<AtOnce>,
+}
+
+/// So many may one person follow and export at once: each of them searches and reads as long as it lives.
+const MOST_STREAMS: u32 = 8;
+
+impl LogBooks {
+    pub fn new(sealer: Sealer, index: LogIndex) -> Self {
+        Self { sealer, index, streams: Arc::new(AtOnce::new(MOST_STREAMS)) }
+    }
 }
 
 /// What somebody does with the log, as its record has it.
@@ -178,6 +191,13 @@ impl Desk {
             Err(error) => Err(AdminError::LogDamaged(error.to_string())),
         };
         blocking(proof).await
+    }
+
+    /// Room for somebody to follow the log, or to export a part of it, until what is returned is dropped.
+    pub fn open_log_stream(&self, actor: &Actor) -> Result<UnderWay, AdminError> {
+        self.permit(actor, Change::ReadLog)?;
+        let person = actor.person().ok_or(AdminError::NotAllowed)?;
+        self.log_books()?.streams.begin(person.account()).ok_or(AdminError::TooManyStreams)
     }
 
     async fn related(&self, books: &LogBooks, reference: &Reference, but: u64) -> Result<Vec<Leaf>, AdminError> {

@@ -69,7 +69,7 @@ impl LogExport {
 
     /// A line of a table; hashes are in hexadecimal, which no spreadsheet takes for a formula. Of a record that this version does not understand only the place and the hash are told.
     pub fn csv_line(&self, leaf: &Leaf) -> Result<Vec<u8>, csv::Error> {
-        let mut cells = leaf.entry().map_or_else(|_| Cells::default(), |entry| Cells::of(&entry)).0;
+        let mut cells = leaf.entry().map_or_else(|_| Cells::default(), |entry| Cells::of(&entry));
         let proof = [
             ("sequence", leaf.sequence.to_string()),
             ("leaf_hex", leaf.hash().hex()),
@@ -77,10 +77,16 @@ impl LogExport {
             ("checkpoint_size", self.checkpoint.size.to_string()),
             ("checkpoint_root_hex", self.checkpoint.root.hex()),
         ];
-        cells.extend(proof);
-        let cell = |column: &&str| cells.iter().find(|(name, _)| name == column).map_or("", |(_, cell)| cell.as_str());
-        let line: Vec<String> = COLUMNS.iter().map(|column| defused(cell(column)).into_owned()).collect();
-        csv_line(line.iter().map(String::as_str))
+        cells.0.extend(proof);
+        cells.line()
+    }
+
+    /// A line that is no record: what the table lacks. It has no sequence, a kind of its own, and all columns, so that whatever reads tables reads on.
+    pub fn csv_remark(kind: &str, said: &str) -> Result<Vec<u8>, csv::Error> {
+        let mut cells = Cells::default();
+        cells.put("kind", kind);
+        cells.put("details", said);
+        cells.line()
     }
 }
 
@@ -156,6 +162,12 @@ impl Cells {
         self.put("session", who.session.as_deref().unwrap_or_default());
     }
 
+    fn line(&self) -> Result<Vec<u8>, csv::Error> {
+        let cell = |column: &&str| self.0.iter().find(|(name, _)| name == column).map_or("", |(_, cell)| cell.as_str());
+        let line: Vec<String> = COLUMNS.iter().map(|column| defused(cell(column)).into_owned()).collect();
+        csv_line(line.iter().map(String::as_str))
+    }
+
     fn put(&mut self, column: &'static str, cell: impl std::fmt::Display) {
         self.0.push((column, cell.to_string()));
     }
@@ -207,6 +219,11 @@ mod tests {
         assert_eq!((cell("sequence"), cell("kind"), cell("outcome")), ("7".into(), "sign-in".into(), "failed".into()));
         assert_eq!((cell("details"), cell("checkpoint_size")), ("'=1+1=x".into(), "9".into()));
         assert_eq!((cell("leaf_hex"), cell("checkpoint_root_hex")), (Hash::leaf(&leaf.json).hex(), "01".repeat(32)));
+        let remark = LogExport::csv_remark("cut", "no more").unwrap();
+        let row =
+            csv::Reader::from_reader([LogExport::csv_heading().unwrap(), remark].concat().as_slice()).records().next().unwrap().unwrap();
+        let cells: Vec<&str> = row.iter().filter(|cell| !cell.is_empty()).collect();
+        assert_eq!((row.len(), cells), (COLUMNS.len(), vec!["cut", "no more"]), "no program stumbles over it");
         let unknown = Leaf { sequence: 8, json: b"{}".to_vec() };
         assert!(export().csv_line(&unknown).unwrap().starts_with(b"8,,"));
     }

@@ -114,7 +114,7 @@ pub async fn house(
             .issuing_from(pki::IssuingFiles::new(&settings.data))
             .with_letters(letters)
             .closing(Arc::clone(&lockdown))
-            .reading(LogBooks { sealer: sealer.clone(), index: index.clone() }),
+            .reading(LogBooks::new(sealer.clone(), index.clone())),
     );
     desk.count_waiting(clock.now()).await;
     let declared = trust(settings);

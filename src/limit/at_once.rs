@@ -1,4 +1,4 @@
-//! How many requests of one person are under way: whoever holds many slowly must not take what an app's other people need.
+//! How many things of one person are under way, requests or streams: whoever holds many slowly must not take what others need.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,23 +8,23 @@ use dashmap::DashMap;
 use crate::model::AccountId;
 
 #[derive(Debug)]
-pub(super) struct AtOnce {
+pub struct AtOnce {
     most: u32,
     /// Few accounts, each of them signed in.
     by_person: DashMap<AccountId, Arc<AtomicU32>>,
 }
 
-/// One request under way, until it is dropped.
+/// One thing under way, until it is dropped.
 #[derive(Debug)]
-pub(super) struct UnderWay(Arc<AtomicU32>);
+pub struct UnderWay(Arc<AtomicU32>);
 
 impl AtOnce {
-    pub(super) fn new(most: u32) -> Self {
+    pub fn new(most: u32) -> Self {
         Self { most, by_person: DashMap::new() }
     }
 
     /// `None`: she has as many as she may.
-    pub(super) fn begin(&self, person: AccountId) -> Option<UnderWay> {
+    pub fn begin(&self, person: AccountId) -> Option<UnderWay> {
         let known = self.by_person.get(&person).map(|counter| Arc::clone(&counter));
         let counter = known.unwrap_or_else(|| Arc::clone(&self.by_person.entry(person).or_default()));
         let more = |count: u32| count.checked_add(1).filter(|count| *count <= self.most);

@@ -30,7 +30,7 @@ use governor::{Quota, RateLimiter};
 use crate::clock::Time;
 use crate::crypto;
 use crate::model::{AccountId, AppId, Network, Refusal};
-use at_once::{AtOnce, UnderWay};
+pub use at_once::{AtOnce, UnderWay};
 use bodies::Bodies;
 pub use bodies::{BodySettings, Held};
 use sign_in::SignIns;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Path;
 use http::StatusCode;
@@ -23,6 +24,8 @@ use super::view::{
     KeyRow, ManagesUnit, Paging, SessionsFilter, TokenRow, UnitRow, UnitsView,
 };
 
+/// When one of her own pages is closed is for her to say.
+const STREAM_ENDS: Duration = Duration::from_secs(1);
 const LIST: &str = "/console/accounts";
 const SESSIONS: &str = "/console/sessions";
 
@@ -309,6 +312,7 @@ pub(super) fn refused(error: AdminError) -> Refused {
         AdminError::Proposed(proposed) => return Refused::Elsewhere(format!("/console/changes/{}", proposed.id)),
         AdminError::NoSuchAccount | AdminError::NoSuchToken(_) | AdminError::NoSuchPetition => Refusal::NotFound,
         AdminError::NoSuchRecord | AdminError::RecordDropped(_) => Refusal::NotFound,
+        AdminError::TooManyStreams => Refusal::TooMany { retry_after: STREAM_ENDS, limit: "log-streams" },
         AdminError::NoRecord(_) => Refusal::NoRecord,
         AdminError::Unrecorded => Refusal::DoneUnrecorded,
         error => {

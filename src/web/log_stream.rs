@@ -40,12 +40,16 @@ pub async fn live(asked: Asked) -> Answer {
     let actor = actor(&asked)?;
     let query = LogQuery { limit: AT_ONCE, before: None, ..understood(&asked)? };
     let desk = &asked.portal.desk;
+    let room = desk.open_log_stream(&actor).map_err(refused)?;
     desk.record_reading(&actor, &asked.visit.reference, LogReading::Live, &query).await.map_err(refused)?;
     let seen = asked.headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or(asked.query.text("after"));
     let after: u64 = seen.parse().unwrap_or(u64::MAX);
     let (sender, pieces) = mpsc::channel(2);
     let response = asked.stream("text/event-stream", None, pieces)?;
-    tokio::spawn(async move { follow(&asked, &actor, &query, after, &sender).await });
+    tokio::spawn(async move {
+        follow(&asked, &actor, &query, after, &sender).await;
+        drop(room);
+    });
     Ok(response)
 }
 
@@ -122,6 +126,7 @@ pub async fn json_lines(asked: Asked) -> Answer {
 async fn export(asked: Asked, format: Format) -> Answer {
     let actor = actor(&asked)?;
     let (_, Some(query)) = log_filter::read(&asked) else { return show(&asked, &actor).await };
+    let room = asked.portal.desk.open_log_stream(&actor).map_err(refused)?;
     let checkpoint = asked.portal.desk.begin_log_export(&actor, &asked.visit.reference, &query).await.map_err(refused)?;
     let first = checkpoint.size.saturating_add(1);
     let query = LogQuery { before: Some(query.before.unwrap_or(first).min(first)), limit: BATCH, ..query };
@@ -141,6 +146,7 @@ async fn export(asked: Asked, format: Format) -> Answer {
             // The browser must not take what it has for the whole.
             let _ = sender.send(Err(std::io::Error::other("the export failed"))).await;
         }
+        drop(room);
     });
     Ok(response)
 }
@@ -189,13 +195,13 @@ impl Writing {
                 }
             }
             if let Some(before) = cut {
-                piece.extend(self.cut(*rows, before));
+                piece.extend(self.cut(*rows, before)?);
             }
             // The index may be behind, or be made anew meanwhile; what it does not hold was not searched.
             searched = searched.min(found.reach.up_to);
             let is_short = cut.is_none() && found.next.is_none() && searched < self.size;
             if is_short {
-                piece.extend(self.not_searched(searched));
+                piece.extend(self.not_searched(searched)?);
             }
             if !piece.is_empty() && sender.send(Ok(std::mem::take(&mut piece).into())).await.is_err() {
                 return Ok(Made::Left);
@@ -223,24 +229,29 @@ impl Writing {
     }
 
     /// The last line of an export whose newest records could not be searched.
-    fn not_searched(&self, up_to: u64) -> Vec<u8> {
+    fn not_searched(&self, up_to: u64) -> Result<Vec<u8>, AdminError> {
         let (from, to) = (up_to.saturating_add(1), self.size);
         match self.format {
-            Format::Csv => format!("\"NOT SEARCHED: records {from} to {to} are not in the index yet\"\n").into_bytes(),
+            Format::Csv => {
+                LogExport::csv_remark("not-searched", &format!("records {from} to {to} are not in the index yet")).map_err(unwritten)
+            }
             Format::JsonLines => {
                 let missing = serde_json::json!({ "not-searched": { "from": from, "to": to } });
-                format!("{missing}\n").into_bytes()
+                Ok(format!("{missing}\n").into_bytes())
             }
         }
     }
 
     /// The last line of an export that is not whole.
-    fn cut(&self, rows: u64, before: u64) -> Vec<u8> {
+    fn cut(&self, rows: u64, before: u64) -> Result<Vec<u8>, AdminError> {
         match self.format {
-            Format::Csv => format!("\"CUT OFF after {rows} rows: what is older than record {before} is not here\"\n").into_bytes(),
+            Format::Csv => {
+                let said = format!("cut off after {rows} rows: what is older than record {before} is not here");
+                LogExport::csv_remark("cut", &said).map_err(unwritten)
+            }
             Format::JsonLines => {
                 let cut = serde_json::json!({ "cut": { "rows": rows, "older-than": before } });
-                format!("{cut}\n").into_bytes()
+                Ok(format!("{cut}\n").into_bytes())
             }
         }
     }
@@ -265,14 +276,14 @@ mod tests {
     fn an_export_that_is_cut_says_so_in_its_last_line() {
         let checkpoint = Checkpoint { origin: "gate.test/log".into(), size: 9, root: Hash([1; 32]) };
         let writing = |format| Writing { size: 9, export: LogExport::under(checkpoint.clone()), format };
-        let line = writing(Format::JsonLines).cut(5, 3);
+        let line = writing(Format::JsonLines).cut(5, 3).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
         assert_eq!((value["cut"]["rows"].as_u64(), value["cut"]["older-than"].as_u64()), (Some(5), Some(3)));
-        assert!(String::from_utf8(writing(Format::Csv).cut(5, 3)).unwrap().contains("CUT OFF after 5 rows"));
-        let line = writing(Format::JsonLines).not_searched(6);
+        assert!(String::from_utf8(writing(Format::Csv).cut(5, 3).unwrap()).unwrap().contains("cut off after 5 rows"));
+        let line = writing(Format::JsonLines).not_searched(6).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&line).unwrap();
         assert_eq!((value["not-searched"]["from"].as_u64(), value["not-searched"]["to"].as_u64()), (Some(7), Some(9)));
-        assert!(String::from_utf8(writing(Format::Csv).not_searched(6)).unwrap().contains("records 7 to 9"));
+        assert!(String::from_utf8(writing(Format::Csv).not_searched(6).unwrap()).unwrap().contains("records 7 to 9"));
         assert!(writing(Format::Csv).head().unwrap().starts_with(BYTE_ORDER_MARK) && writing(Format::JsonLines).head().unwrap().is_empty());
     }
 }

@@ -23,7 +23,7 @@ impl Reading {
         let desk = desk(&settings.journal).await;
         let sealer = Sealer::start(&settings, &desk.journal).unwrap();
         let (index, _) = LogIndex::open(&directory.path().join("log-index.db")).await.unwrap();
-        let desk = desk.reading(LogBooks { sealer: sealer.clone(), index: index.clone() });
+        let desk = desk.reading(LogBooks::new(sealer.clone(), index.clone()));
         for number in 0..records {
             let name = if number % 100 == 0 { "wang" } else { "li" };
             desk.journal.event(Event::done(Action::SessionEnded).with("name", name).with("number", number)).await.unwrap();
@@ -117,4 +117,16 @@ async fn nobody_but_an_auditor_reads_or_exports_the_log_and_without_a_record_nob
     desk.journal.shut_down().await;
     assert!(matches!(desk.search_log(&auditor, &asked(), &wanted("wang")).await, Err(AdminError::NoRecord(_))));
     assert!(matches!(desk.begin_log_export(&auditor, &asked(), &wanted("wang")).await, Err(AdminError::NoRecord(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_person_follows_and_exports_only_so_often_at_once() {
+    let reading = Reading::of(1).await;
+    let (she, he) = (staff(Role::Auditor), staff(Role::Auditor));
+    let mut open: Vec<_> = (0..8).map(|_| reading.desk.open_log_stream(&she).unwrap()).collect();
+    assert!(matches!(reading.desk.open_log_stream(&she), Err(AdminError::TooManyStreams)));
+    assert!(reading.desk.open_log_stream(&he).is_ok(), "another one has her own");
+    assert!(matches!(reading.desk.open_log_stream(&staff(Role::Member)), Err(AdminError::NotAllowed)));
+    open.pop();
+    assert!(reading.desk.open_log_stream(&she).is_ok(), "one was closed");
 }

@@ -14,6 +14,7 @@ mod bounded;
 mod cosign;
 mod courtesy;
 mod disk;
+mod dropped;
 mod full;
 mod held;
 mod json;
@@ -55,6 +56,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 use tokio::sync::{Semaphore, oneshot};
 
 pub use self::cosign::{CosignError, Cosigned, cosign};
+pub use self::dropped::Dropped;
 pub use self::keeping::Old;
 pub use self::log_key::{LogKeyError, read as read_log_key};
 pub use self::prove::{Grown, Head, ProveError, head_with, prove};

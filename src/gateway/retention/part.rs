@@ -2,7 +2,10 @@
 
 use crate::audit::{Old, Sealed, SealedError};
 use crate::clock::Time;
+use crate::model::Event;
 use crate::outbound::{File, NotRead, Part};
+
+use super::RetentionError;
 
 pub struct OldPart {
     sealed: Sealed,
@@ -20,6 +23,12 @@ impl OldPart {
     pub fn check(&self) -> Result<(), SealedError> {
         self.sealed.files(&self.old).try_for_each(|file| file.map(drop))
     }
+}
+
+/// What is put on record before these are dropped. Refused where more is missing before them than was dropped by rule: a record that covers
+/// it would make a rule of it.
+pub async fn dropping(sealed: Sealed, old: Old) -> Result<Event, RetentionError> {
+    Ok(tokio::task::spawn_blocking(move || sealed.dropping(&old)).await??)
 }
 
 impl Part for OldPart {

@@ -98,8 +98,9 @@ pub(super) struct Known {
 
 #[derive(Debug, Default)]
 struct Found {
-    /// So many records were looked through.
+    /// So many records were looked through, from this one on.
     size: u64,
+    begins: u64,
     dropped: Dropped,
 }
 
@@ -122,22 +123,25 @@ impl Known {
 
 impl Sealed {
     /// What the newest of these records says. It is proven against the head, but not the head's signature. The first look reads back to that
-    /// record, through the whole log if there is none.
+    /// record, through all that is here if there is none.
     pub fn dropped(&self) -> Result<Dropped, SealedError> {
         if self.signed_checkpoint()?.is_none() {
             return Ok(Dropped::default());
         }
         let (head, _) = self.head()?;
+        let begins = self.first_kept(head.size)?;
         let mut found = self.known().found.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.size > head.size {
+        // It is another state of the log, or older records are here again, which may say more.
+        if found.size > head.size || found.begins > begins {
             *found = Found::default();
         }
         let mut dropped = found.dropped;
-        for (sequence, said) in self.said_since(found.size, &head)?.iter().rev() {
+        let since = found.size.max(begins.saturating_sub(1));
+        for (sequence, said) in self.said_since(since, &head)?.iter().rev() {
             // Whoever wrote it looked whether it joins, and wrote it under the key.
             dropped.hear(*sequence, said, |_| true);
         }
-        *found = Found { size: head.size, dropped };
+        *found = Found { size: head.size, begins, dropped };
         self.known().last.send_if_modified(|known| dropped.last > std::mem::replace(known, dropped.last.max(*known)));
         Ok(dropped)
     }

@@ -14,14 +14,10 @@ use super::disk;
 use super::rotation::ROTATIONS;
 use super::sealed::{CHECKPOINT, Sealed, SealedError};
 use crate::clock::Time;
-use crate::model::{Action, Event, Outcome};
 use crate::tlog::{self, Checkpoint, FullTile, Hash, ProofError, SignedNote, Tile, Tiles, WIDTH, check_inclusion, entry_path};
 
 /// Where the bundles lie.
 const ENTRIES: &str = "tile/entries";
-/// Details of the record of what was dropped.
-const FIRST: &str = "first";
-const LAST: &str = "last";
 
 /// Records at the beginning of the log whose entries may go: bundles, all of them full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,20 +26,6 @@ pub struct Old {
     pub first: u64,
     /// The last record of its bundle.
     pub last: u64,
-}
-
-impl Old {
-    /// What stands on record, durable and sealed, before they are dropped: without it, `verify` takes what is gone for lost.
-    pub fn event(&self) -> Event {
-        Event::done(Action::LogDropped).with(FIRST, self.first).with(LAST, self.last)
-    }
-
-    /// The records that an event says were dropped by rule.
-    pub(super) fn of(event: &Event) -> Option<Self> {
-        let number = |name: &str| event.details.get(name)?.parse().ok();
-        let is_said = event.action == Action::LogDropped && event.outcome == Outcome::Done;
-        is_said.then(|| Some(Self { first: number(FIRST)?, last: number(LAST)? })).flatten()
-    }
 }
 
 /// What of an entry says how old it is, whichever version wrote it.
@@ -58,10 +40,8 @@ impl Sealed {
     pub fn oldest(&self) -> Result<u64, SealedError> {
         let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
         let begins = self.first_kept(size)?;
-        let is_here = match Tile::partial(0, size).filter(|tile| first_of(tile) == begins) {
-            Some(tile) => self.has(&entry_path(&tile))? || self.has(&entry_path(&tile.full()))?,
-            None => true,
-        };
+        let is_newest = Tile::partial(0, size).is_some_and(|tile| first_of(&tile) == begins);
+        let is_here = !is_newest || self.has_entries_of(begins, size)?;
         Ok(if is_here { begins } else { size.saturating_add(1) })
     }
 
@@ -89,18 +69,26 @@ impl Sealed {
     }
 
     /// The bundles at the beginning all of whose records were written before `time`: at most `most` records, as many as whole bundles have.
-    /// Never the one of the newest record, which every start compares with the journal.
+    /// Never the one of the newest record, which every start compares with the journal. An error if more is missing at the beginning than was
+    /// dropped by rule: what would be dropped next must not cover that.
     pub fn older_than(&self, time: Time, most: u64) -> Result<Option<Old>, SealedError> {
         let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
         let first = self.first_kept(size)?;
+        self.must_join(first)?;
         let (before, mut last) = (time.to_string(), first.saturating_sub(1));
         for index in index_of(first).. {
             let tile = bundle(index);
             let end = last_of(&tile);
-            if end >= size || end.saturating_sub(first) >= most || !self.are_older(&tile, &before)? {
+            if end >= size || end.saturating_sub(first) >= most {
                 break;
             }
-            last = end;
+            match self.are_older(&tile, &before) {
+                Ok(true) => last = end,
+                Ok(false) => break,
+                // Of what was dropped by rule, only some came back.
+                Err(error) if last >= first && error.is_absence() && self.dropped()?.last >= end => break,
+                Err(error) => return Err(error),
+            }
         }
         Ok((last >= first).then_some(Old { first, last }))
     }
@@ -136,7 +124,7 @@ impl Sealed {
         failed.map(Err).into_iter().chain(proven).chain(signed).chain(rotations)
     }
 
-    fn head(&self) -> Result<(Checkpoint, SignedNote), SealedError> {
+    pub(super) fn head(&self) -> Result<(Checkpoint, SignedNote), SealedError> {
         let note = self.signed_checkpoint()?.ok_or_else(|| self.damaged(CHECKPOINT.to_owned(), "there is none"))?;
         Ok((self.read_head(&note)?, note))
     }
@@ -186,6 +174,7 @@ impl Sealed {
         for index in index_of(begins)..old.last / WIDTH {
             self.drop_bundle(&bundle(index), index.saturating_add(1) == old.last / WIDTH)?;
         }
+        self.known().was_dropped(old.last);
         Ok(())
     }
 
@@ -211,6 +200,12 @@ impl Sealed {
         Ok(())
     }
 
+    /// Whether the bundle of a record is here, in a log of `size` records.
+    pub(super) fn has_entries_of(&self, sequence: u64, size: u64) -> Result<bool, SealedError> {
+        let Some(tile) = Tile::within(0, index_of(sequence), size) else { return Ok(false) };
+        Ok(self.has(&entry_path(&tile))? || self.has(&entry_path(&tile.full()))?)
+    }
+
     fn has(&self, path: &str) -> Result<bool, SealedError> {
         let path = self.directory().join(path);
         path.try_exists().map_err(|source| SealedError::Read { path, source })
@@ -229,13 +224,13 @@ impl Sealed {
         bounded::read(&path, bounded::BUNDLE).map_err(|source| SealedError::Read { path, source })
     }
 
-    fn damaged(&self, path: String, why: &str) -> SealedError {
+    pub(super) fn damaged(&self, path: String, why: &str) -> SealedError {
         SealedError::Bundle { path: self.directory().join(path), why: why.to_owned() }
     }
 }
 
 /// The full tile of level 0 with this index.
-fn bundle(index: u64) -> Tile {
+pub(super) fn bundle(index: u64) -> Tile {
     Tile { level: 0, index, width: WIDTH }
 }
 
@@ -243,7 +238,7 @@ fn index_of(sequence: u64) -> u64 {
     sequence.saturating_sub(1) / WIDTH
 }
 
-fn first_of(tile: &Tile) -> u64 {
+pub(super) fn first_of(tile: &Tile) -> u64 {
     tile.covered_by(0).0
 }
 

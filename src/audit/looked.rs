@@ -1,6 +1,6 @@
 //! A bundle of entries against the hashes that its records were sealed with.
 
-use super::keeping::Old;
+use super::dropped::Said;
 use super::wrong::VerifyError;
 use crate::model::{Entry, Record};
 use crate::tlog::{Hash, Tile, entry_path, unbundle};
@@ -53,10 +53,10 @@ impl Looked<'_> {
         }
     }
 
-    /// All of them are records with the numbers of their places. Gives the last record that one of them says was dropped by rule, or 0.
-    pub(super) fn entries_are_records(&self) -> Result<u64, VerifyError> {
+    /// All of them are records with the numbers of their places. Gives what some of them say of what was dropped by rule.
+    pub(super) fn entries_are_records(&self) -> Result<Vec<(u64, Said)>, VerifyError> {
         let (first, last) = covers(&self.tile);
-        let (mut rest, mut dropped) = (self.bytes, 0);
+        let (mut rest, mut said) = (self.bytes, Vec::new());
         for sequence in first..=last {
             let path = || self.path.to_owned();
             let Some((json, behind)) = split_entry(rest) else { return Err(VerifyError::Cut { sequence, path: path() }) };
@@ -66,13 +66,13 @@ impl Looked<'_> {
                 return Err(VerifyError::Sequence { sequence, found: entry.sequence, path: path() });
             }
             if let Record::Event(event) = &entry.record
-                && let Some(old) = Old::of(event)
+                && let Some(drop) = Said::by(event)
             {
-                dropped = dropped.max(old.last);
+                said.push((sequence, drop));
             }
             rest = behind;
         }
-        Ok(dropped)
+        Ok(said)
     }
 }
 

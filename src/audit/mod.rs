@@ -14,6 +14,7 @@ mod bounded;
 mod cosign;
 mod courtesy;
 mod disk;
+mod dropped;
 mod full;
 mod held;
 mod json;
@@ -50,11 +51,13 @@ mod tests;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, mpsc};
 
 use tokio::sync::{Semaphore, oneshot};
 
 pub use self::cosign::{CosignError, Cosigned, cosign};
+pub use self::dropped::Dropped;
 pub use self::keeping::Old;
 pub use self::log_key::{LogKeyError, read as read_log_key};
 pub use self::prove::{Grown, Head, ProveError, head_with, prove};
@@ -135,7 +138,8 @@ impl Journal {
         let room = Semaphore::new(settings.queue.clamp(1, Semaphore::MAX_PERMITS));
         let directory = settings.directory.clone();
         let (held, failure, fullness) = (Held::default(), OnceLock::new(), Fullness::default());
-        let shared = Arc::new(Shared { room, directory, held, failure, fullness, tally: Tally::new()? });
+        let shared =
+            Arc::new(Shared { room, directory, held, failure, fullness, tally: Tally::new()?, next_segment: AtomicBool::new(false) });
         shared.tally.wrote(0, appender.last());
         shared.tally.made_durable(appender.last());
         let writer = Writer { appender, queue, shared: Arc::clone(&shared), clock: clock.clone(), last_words };

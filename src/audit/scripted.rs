@@ -27,7 +27,15 @@ impl Receipt {
         let (durable, waiting) = oneshot::channel();
         let clock = Clock::manual(Time::from_millis(0));
         let (held, failure, fullness) = (Held::default(), OnceLock::new(), Fullness::default());
-        let shared = Shared { room: Semaphore::new(1), directory: PathBuf::new(), held, failure, fullness, tally: Tally::new().unwrap() };
+        let shared = Shared {
+            room: Semaphore::new(1),
+            directory: PathBuf::new(),
+            held,
+            failure,
+            fullness,
+            tally: Tally::new().unwrap(),
+            next_segment: false.into(),
+        };
         let shared = Arc::new(shared);
         let journal = Journal(Arc::new(Handle { jobs, shared: Arc::clone(&shared), clock: clock.clone() }));
         let state = State::Waiting(waiting);

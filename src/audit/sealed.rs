@@ -5,8 +5,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str;
+use std::sync::Arc;
 
 use super::bounded;
+use super::dropped::Known;
 use super::rotation::{self, ROTATIONS, Rotation};
 use crate::model::Entry;
 use crate::tlog::{self, BundleError, Checkpoint, Hash, SignedNote, Tile, Tiles, Verifier, WIDTH, entry_path};
@@ -19,6 +21,7 @@ pub(super) const TILES: &str = "tile";
 #[derive(Clone, Debug)]
 pub struct Sealed {
     directory: PathBuf,
+    known: Arc<Known>,
 }
 
 /// A record as it stands in the tree.
@@ -42,6 +45,11 @@ pub enum SealedError {
     Remove { path: PathBuf, source: io::Error },
     #[error("records {first} to {last} are not whole bundles at the beginning of the log, which begins with {begins}; nothing was removed")]
     NotOldest { first: u64, last: u64, begins: u64 },
+    #[error(
+        "records {first} to {last} are gone, and no record of the log says that they were dropped by rule: somebody removed their files. Put those \
+         back from a copy; until then nothing is dropped"
+    )]
+    Removed { first: u64, last: u64 },
 }
 
 impl Leaf {
@@ -64,11 +72,15 @@ impl SealedError {
 impl Sealed {
     /// The log in `directory`: `audit` in the data directory, or a copy of it.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self { directory: directory.into(), known: Arc::default() }
     }
 
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        &self.known
     }
 
     /// The newest head as it was signed; `None` before anything was sealed. Its signatures were not checked.
@@ -127,13 +139,12 @@ impl Sealed {
                 Err(error) => {
                     // Dropped, perhaps a moment ago.
                     let kept = self.first_kept(size)?;
-                    if kept <= next || !error.is_absence() {
-                        return Err(error);
-                    }
+                    let behind = self.behind_what_is_gone(next, kept);
+                    let Some(behind) = behind.filter(|_| error.is_absence()) else { return Err(error) };
                     if !leaves.is_empty() {
                         break;
                     }
-                    next = kept;
+                    next = behind;
                     continue;
                 }
                 entries => entries?,
@@ -150,6 +161,16 @@ impl Sealed {
             }
         }
         Ok(leaves)
+    }
+
+    /// Where reading goes on that met a bundle which is not there: at the beginning of all that is, or, if of what was dropped by rule some came
+    /// back, behind the next one of these.
+    fn behind_what_is_gone(&self, next: u64, kept: u64) -> Option<u64> {
+        if kept > next {
+            return Some(kept);
+        }
+        let is_dropped = self.dropped().is_ok_and(|dropped| dropped.last >= next);
+        is_dropped.then(|| (next.saturating_sub(1) / WIDTH).saturating_add(1).saturating_mul(WIDTH).saturating_add(1))
     }
 
     /// The hash of a record, also of one that was dropped; `None`: there is no such record.

@@ -4,9 +4,10 @@
 //! but after a failed sync the process ends.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{oneshot, watch};
 
@@ -16,11 +17,11 @@ use super::rotation::{Keys, Rotation, RotationError};
 use super::seal::{Seal, SealFailure};
 use super::sealed::{Sealed, TILES};
 use super::shelf::{RealShelf, Shelf};
-use super::spent;
+use super::spent::{self, NotRemoved};
 use super::writer::{EndTheProcess, LastWords, Shared};
 use super::{Journal, sealed};
 use crate::model::{Action, Event};
-use crate::tlog::{Checkpoint, Hash};
+use crate::tlog::{Checkpoint, Hash, WIDTH};
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -126,6 +127,8 @@ impl Sealer {
             shared: Arc::clone(&journal.0.shared),
             size,
             failure: Arc::clone(&failure),
+            drops: sealed.drops(),
+            sealed: sealed.clone(),
             warned: false,
             last_words,
         };
@@ -209,6 +212,9 @@ struct Worker<S: Shelf, L: LastWords> {
     shared: Arc<Shared>,
     size: watch::Sender<u64>,
     failure: Arc<Mutex<Option<String>>>,
+    sealed: Sealed,
+    /// The last record that was dropped by rule.
+    drops: watch::Receiver<u64>,
     /// That a segment could not be removed was said.
     warned: bool,
     last_words: L,
@@ -228,6 +234,7 @@ impl<S: Shelf, L: LastWords> Worker<S, L> {
         loop {
             let told = queue.recv_timeout(INTERVAL);
             self.look();
+            self.follow_drops();
             match told {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Job::NextKey(answer)) => {
@@ -311,7 +318,12 @@ impl<S: Shelf, L: LastWords> Worker<S, L> {
 
     /// What cannot be removed takes room and does no other harm; it is tried again after the next head.
     fn remove_sealed(&mut self, size: u64) {
-        match spent::remove_sealed(&self.journal, size) {
+        let removed = spent::remove_sealed(&self.journal, size, *self.drops.borrow());
+        self.warn(removed);
+    }
+
+    fn warn(&mut self, removed: Result<(), NotRemoved>) {
+        match removed {
             Ok(()) => self.warned = false,
             Err(failure) if !self.warned => {
                 tracing::warn!("the audit journal keeps more than it needs: {failure}");
@@ -319,6 +331,30 @@ impl<S: Shelf, L: LastWords> Worker<S, L> {
             }
             Err(_) => {}
         }
+    }
+
+    /// What the log has dropped shall not be read in the journal either. Each drop also begins a segment, so that where little is written the
+    /// last few do not reach back for years.
+    fn follow_drops(&mut self) {
+        if !self.drops.has_changed().unwrap_or(false) {
+            return;
+        }
+        let dropped = *self.drops.borrow_and_update();
+        let size = *self.size.borrow();
+        self.remove_sealed(size);
+        if let Some(oldest) = self.oldest_time(dropped) {
+            let removed = spent::remove_torn(&self.journal, dropped, oldest);
+            self.warn(removed);
+        }
+        if spent::newest(&self.journal).is_some_and(|newest| size.saturating_sub(newest) >= WIDTH) {
+            self.shared.next_segment.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// When the first record behind those that were dropped was written.
+    fn oldest_time(&self, dropped: u64) -> Option<SystemTime> {
+        let entry = self.sealed.read(dropped.saturating_add(1), 1).ok()?.pop()?.entry().ok()?;
+        entry.time.parse::<jiff::Timestamp>().ok().map(SystemTime::from)
     }
 }
 

@@ -165,6 +165,15 @@ impl<D: Disk> Appender<D> {
         Ok(self.no_room.is_none())
     }
 
+    /// Begins the next segment though this one is not full; if there is no room for that, this one goes on.
+    pub(super) fn begin_next(&mut self, time: Time) -> Result<(), Failure> {
+        if self.no_room.is_none() && self.name != segment_name(self.next) {
+            self.rotate(time)?;
+            self.no_room = None;
+        }
+        Ok(())
+    }
+
     /// Whether what is buffered leaves so many bytes of the segment.
     fn fits(&self, leaves: u64) -> bool {
         self.position.saturating_add(self.buffer.len() as u64).saturating_add(leaves) <= self.capacity

@@ -1,6 +1,7 @@
 //! The journal as a whole, on a real disk and on one that loses its power.
 
 mod crash;
+mod dropped;
 mod failures;
 mod faults;
 mod full;

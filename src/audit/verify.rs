@@ -7,6 +7,8 @@
 use std::io;
 
 use super::bounded;
+use super::dropped::Dropped;
+use super::keeping::bundle;
 use super::looked::{Found, Looked, Unlike, covers};
 use super::remembered::Remembered;
 use super::sealed::Sealed;
@@ -14,12 +16,17 @@ use super::unsealed::{Unsealed, unsealed};
 use super::wrong::VerifyError;
 use crate::tlog::{Checkpoint, Frontier, FullTile, Hash, SignedNote, Tile, Verifier, WIDTH, entry_path};
 
+/// So often the gateway may drop records while a log is looked at: once an hour, and once more.
+const MOST_LOOKS: u8 = 8;
+
 /// What was found right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     pub checkpoint: Checkpoint,
-    /// So many records at the beginning cannot be looked at any more: their entries were dropped by rule, their hashes were not.
+    /// So many records cannot be looked at any more: their entries were dropped by rule, their hashes were not.
     pub gone: u64,
+    /// The last of these; none behind it is missing. More than `gone` where some came back from an archive.
+    pub gone_last: u64,
     /// What the journal has beyond the checkpoint; `None`: there is no journal, as in a copy.
     pub unsealed: Option<Unsealed>,
 }
@@ -33,12 +40,32 @@ pub struct Against<'a> {
     pub since: Option<&'a SignedNote>,
 }
 
-/// Checks it all; `progress` is told how many records were looked at, and how many there are.
+/// Checks it all; `progress` is told how many records were looked at, and how many there are. Begins anew where the gateway dropped records
+/// meanwhile, and said so behind the head that was looked at.
 pub fn verify(sealed: &Sealed, against: Against<'_>, mut progress: impl FnMut(u64, u64)) -> Result<Verified, VerifyError> {
-    let note = sealed.signed_checkpoint()?.ok_or(VerifyError::NoCheckpoint)?;
-    let checkpoint = sealed.read_head(&note)?;
+    let mut looks: u8 = 1;
+    loop {
+        let note = sealed.signed_checkpoint()?.ok_or(VerifyError::NoCheckpoint)?;
+        let checkpoint = sealed.read_head(&note)?;
+        let size = checkpoint.size;
+        match look(sealed, against, &note, checkpoint, &mut progress) {
+            Err(VerifyError::Missing { last, .. }) if looks < MOST_LOOKS && sealed.was_dropped_since(size, last) => {
+                looks = looks.saturating_add(1);
+            }
+            looked => return looked,
+        }
+    }
+}
+
+fn look(
+    sealed: &Sealed,
+    against: Against<'_>,
+    note: &SignedNote,
+    checkpoint: Checkpoint,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Verified, VerifyError> {
     if let Some(key) = against.key {
-        if !may_sign(&sealed.keys_from(key)?).any(|key| key.has_signed(&note)) {
+        if !may_sign(&sealed.keys_from(key)?).any(|key| key.has_signed(note)) {
             return Err(VerifyError::NotSigned);
         }
         if checkpoint.origin != key.name() {
@@ -47,7 +74,7 @@ pub fn verify(sealed: &Sealed, against: Against<'_>, mut progress: impl FnMut(u6
     }
     let keys = against.key.map(|key| sealed.keys_around(key)).transpose()?;
     let mut remembered = Remembered::new(against.since, keys.as_deref(), &checkpoint)?;
-    let mut walk = Walk { sealed, size: checkpoint.size, frontier: Frontier::default(), above: Vec::new(), gone: 0, dropped: 0 };
+    let mut walk = Walk::new(sealed, checkpoint.size);
     remembered.compare(&walk.frontier)?;
     while walk.frontier.size() < checkpoint.size {
         walk.step(&checkpoint, &mut remembered)?;
@@ -56,7 +83,7 @@ pub fn verify(sealed: &Sealed, against: Against<'_>, mut progress: impl FnMut(u6
     walk.end(&checkpoint)?;
     walk.is_gone_by_rule()?;
     let unsealed = unsealed(sealed, checkpoint.size)?;
-    Ok(Verified { gone: walk.gone, checkpoint, unsealed })
+    Ok(Verified { gone: walk.gone, gone_last: walk.gone_last, checkpoint, unsealed })
 }
 
 /// Those of the keys, each named by the one before, of which the newest head may be: the last, and while it comes in the one before. Whoever
@@ -72,11 +99,17 @@ struct Walk<'a> {
     /// The tile of each level above the lowest that the walk is in, as it lies on the disk.
     above: Vec<(Tile, Vec<Hash>)>,
     gone: u64,
-    /// The last record that the log itself says was dropped by rule.
-    dropped: u64,
+    gone_last: u64,
+    /// What the log itself says, as far as the walk has come.
+    dropped: Dropped,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(sealed: &'a Sealed, size: u64) -> Self {
+        let frontier = Frontier::default();
+        Self { sealed, size, frontier, above: Vec::new(), gone: 0, gone_last: 0, dropped: Dropped::default() }
+    }
+
     /// The next tile of records.
     fn step(&mut self, checkpoint: &Checkpoint, remembered: &mut Remembered) -> Result<(), VerifyError> {
         let index = self.frontier.size().checked_div(WIDTH).unwrap_or(0);
@@ -84,8 +117,8 @@ impl Walk<'_> {
         let (first, last) = covers(&tile);
         let hashes = self.tile(&tile)?;
         let entries = self.file(&entry_path(&tile), &entry_path(&tile.full()))?;
-        // Retention drops whole tiles from the beginning, and never what is not old.
-        let may_be_gone = tile.is_full() && self.gone.saturating_add(1) == first;
+        // Retention drops whole tiles; how far it may have, the end of the walk tells.
+        let may_be_gone = tile.is_full();
         match (entries, hashes) {
             (Some((path, bytes)), Some((hash_path, hashes))) => {
                 let looked = Looked { sealed_hashes: &hashes, bytes: &bytes, tile, path: &path };
@@ -96,15 +129,17 @@ impl Walk<'_> {
                 for leaf in &hashes {
                     self.push(*leaf, remembered)?;
                 }
-                self.dropped = self.dropped.max(looked.entries_are_records()?);
+                for (sequence, said) in looked.entries_are_records()? {
+                    self.dropped.hear(sequence, &said, |record| self.sealed.has_entries_of(record, self.size).is_ok_and(|has| !has));
+                }
                 Ok(())
             }
             (None, Some((_, hashes))) if may_be_gone => {
-                self.gone = last;
+                self.is_gone(first, last);
                 hashes.into_iter().try_for_each(|leaf| self.push(leaf, remembered))
             }
             (None, None) if may_be_gone => {
-                self.gone = last;
+                self.is_gone(first, last);
                 let hash = self.above(&tile)?.ok_or_else(|| missing(&tile))?;
                 remembered.skip(first, last)?;
                 let full = self.frontier.push_tile(hash).ok_or_else(|| missing(&tile))?;
@@ -152,14 +187,29 @@ impl Walk<'_> {
         }
     }
 
-    /// What is missing at the beginning is no more than what the records behind it say.
+    fn is_gone(&mut self, first: u64, last: u64) {
+        self.gone = self.gone.saturating_add(last.saturating_sub(first)).saturating_add(1);
+        self.gone_last = last;
+    }
+
+    /// What is missing is no more than what the records behind it say.
     fn is_gone_by_rule(&self) -> Result<(), VerifyError> {
-        if self.gone <= self.dropped {
+        let Dropped { last: dropped, .. } = self.dropped;
+        if self.gone_last <= dropped {
             return Ok(());
         }
-        let index = self.dropped.checked_div(WIDTH).unwrap_or(0);
-        let (first, _) = covers(&Tile { level: 0, index, width: WIDTH });
-        Err(VerifyError::Missing { path: entry_path(&Tile { level: 0, index, width: WIDTH }), first, last: self.gone })
+        let mut lost: Option<(u64, u64)> = None;
+        for index in dropped / WIDTH..self.gone_last / WIDTH {
+            let (first, last) = covers(&bundle(index));
+            match (self.sealed.has_entries_of(last, self.size)?, lost) {
+                (true, None) => {}
+                (true, Some(_)) => break,
+                (false, None) => lost = Some((first, last)),
+                (false, Some((first, _))) => lost = Some((first, last)),
+            }
+        }
+        let (first, last) = lost.unwrap_or_else(|| covers(&bundle(self.gone_last.saturating_sub(1) / WIDTH)));
+        Err(VerifyError::Missing { path: entry_path(&bundle(first.saturating_sub(1) / WIDTH)), first, last })
     }
 
     /// What is not full, and the root.

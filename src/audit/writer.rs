@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub(super) struct Shared {
     pub(super) failure: OnceLock<String>,
     pub(super) fullness: Fullness,
     pub(super) tally: Tally,
+    /// Whoever writes next begins a segment first.
+    pub(super) next_segment: AtomicBool,
 }
 
 /// What happens when a sync has failed: the kernel may have dropped what it could not write, so neither a second sync
@@ -167,6 +170,9 @@ impl<D: Disk, L: LastWords> Writer<D, L> {
         let may_end = batch.jobs.len() < MOST_AT_ONCE || batch.ends_behind == 0;
         let before = self.appender.last();
         let time = self.clock.wall();
+        if self.shared.next_segment.swap(false, Ordering::Relaxed) {
+            self.appender.begin_next(time)?;
+        }
         // What a failure leaves in the batch is dropped, and so denied, after the failure is on view.
         while let Some(job) = batch.jobs.pop_front() {
             match job {

@@ -30,8 +30,8 @@ pub enum IndexingError {
 
 /// Follows the log until the process ends.
 pub async fn follow(house: Arc<House>) {
-    let mut size = house.sealer.size();
     let sealed = house.sealer.sealed();
+    let (mut size, mut drops) = (house.sealer.size(), sealed.drops());
     let mut told = false;
     loop {
         // What is derived from the log takes no room that the log itself needs.
@@ -52,7 +52,12 @@ pub async fn follow(house: Arc<House>) {
                 continue;
             }
         }
-        if size.changed().await.is_err() {
+        // What was dropped is forgotten also where nothing is written any more.
+        let changed = tokio::select! {
+            changed = size.changed() => changed,
+            changed = drops.changed() => changed,
+        };
+        if changed.is_err() {
             return;
         }
         tokio::time::sleep(BREATH).await;
@@ -81,24 +86,28 @@ async fn mended(index: &LogIndex, sealed: &Sealed) -> Result<(), IndexingError> 
     catch_up(index, sealed, |_| {}).await
 }
 
-/// Adds everything that is sealed and not yet in the index, forgets what was dropped, and begins it anew if it is the index of another log. `done`
-/// hears how far it is.
+/// Adds everything that is sealed and not yet in the index, forgets what was dropped, and begins it anew if it is the index of another log, or if
+/// records that it has not are here again. `done` hears how far it is.
 pub async fn catch_up(index: &LogIndex, sealed: &Sealed, mut done: impl FnMut(u64)) -> Result<(), IndexingError> {
     if !belongs(index, sealed).await? {
         tracing::warn!("the index of the log is that of another log, or of another state of it, and is made anew");
+        index.begin_anew().await?;
+    } else if blocking(sealed, Sealed::oldest).await? < index.indexed().await?.begins {
+        tracing::warn!("records that the index of the log does not have are here again, so it is made anew");
         index.begin_anew().await?;
     }
     let mut up_to = index.indexed_up_to().await?;
     loop {
         let leaves = blocking(sealed, move |sealed| sealed.read(up_to.saturating_add(1), BATCH)).await?;
-        let Some(last) = leaves.last() else { return forget(index, sealed).await };
+        let (Some(first), Some(last)) = (leaves.first(), leaves.last()) else { return forget(index, sealed).await };
+        // What it will not have, it must know if it comes back; a gap behind what is here was dropped by rule.
+        if first.sequence > up_to.saturating_add(1) && blocking(sealed, Sealed::oldest).await? >= first.sequence {
+            index.begins_with(first.sequence).await?;
+        }
         up_to = last.sequence;
         let batch = LogBatch { entries: &understood(&leaves), up_to, leaf: last.hash().0 };
         index.add(batch).await?;
         done(up_to);
-        if leaves.len() < BATCH {
-            return forget(index, sealed).await;
-        }
     }
 }
 
@@ -112,9 +121,9 @@ async fn belongs(index: &LogIndex, sealed: &Sealed) -> Result<bool, IndexingErro
     Ok(found.is_some_and(|hash| hash.0.as_slice() == indexed.leaf))
 }
 
-/// Forgets what the log has dropped.
+/// Forgets what the log has dropped by rule, and not what is only away.
 async fn forget(index: &LogIndex, sealed: &Sealed) -> Result<(), IndexingError> {
-    let oldest = blocking(sealed, Sealed::oldest).await?;
+    let oldest = blocking(sealed, Sealed::begins_by_rule).await?;
     let forgotten = index.forget_before(oldest).await?;
     if forgotten > 0 {
         tracing::info!("the index of the log has forgotten {forgotten} rows of records that were dropped");
@@ -175,6 +184,16 @@ mod tests {
                 self.journal.event(Event::done(Action::SessionEnded).with("number", number)).await.unwrap();
             }
             self.sealer.size().wait_for(|size| *size >= goal).await.unwrap();
+        }
+
+        /// As a round does it.
+        async fn drop_by_rule(&self, last: u64) {
+            let sealed = self.sealer.sealed();
+            let old = Old { first: sealed.oldest().unwrap(), last };
+            self.journal.event(sealed.dropping(&old).unwrap()).await.unwrap();
+            let goal = self.journal.counts().sequence;
+            self.sealer.size().wait_for(|size| *size >= goal).await.unwrap();
+            sealed.drop_entries(&old).unwrap();
         }
 
         async fn index(&self) -> LogIndex {
@@ -241,10 +260,10 @@ mod tests {
         let log = Log::of(1_000).await;
         let (index, sealed) = (log.index().await, log.sealer.sealed());
         catch_up(&index, &sealed, |_| {}).await.unwrap();
-        sealed.drop_entries(&Old { first: 1, last: 768 }).unwrap();
-        catch_up(&index, &sealed, |_| panic!("there is nothing more")).await.unwrap();
+        log.drop_by_rule(768).await;
+        catch_up(&index, &sealed, |up_to| assert_eq!(up_to, 1_001)).await.unwrap();
         let rows = index.search(&LogQuery { limit: 1_000, ..LogQuery::default() }).await.unwrap().rows;
-        assert_eq!((rows.len(), rows.last().unwrap().sequence), (232, 769));
+        assert_eq!((rows.len(), rows.last().unwrap().sequence), (233, 769));
         index.begin_anew().await.unwrap();
         catch_up(&index, &sealed, |_| {}).await.unwrap();
         assert_eq!(index.search(&LogQuery { limit: 1_000, ..LogQuery::default() }).await.unwrap().rows, rows);
@@ -257,9 +276,67 @@ mod tests {
         late.add(LogBatch { entries: &[entry], up_to: 500, leaf }).await.unwrap();
         assert!(belongs(&late, &sealed).await.unwrap());
         catch_up(&late, &sealed, |_| {}).await.unwrap();
-        assert_eq!((found(&late).await, late.indexed_up_to().await.unwrap()), (232, 1_000));
+        assert_eq!((found(&late).await, late.indexed_up_to().await.unwrap()), (233, 1_001));
         let other = LogIndex::open(&log.directory.path().join("other.db")).await.unwrap().0;
         other.add(LogBatch { entries: &[], up_to: 500, leaf: [1; 32] }).await.unwrap();
         assert!(!belongs(&other, &sealed).await.unwrap(), "though the record itself is gone");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_only_away_is_not_forgotten() {
+        let log = Log::of(1_000).await;
+        let (index, sealed) = (log.index().await, log.sealer.sealed());
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        let (entries, away) = (sealed.directory().join("tile/entries"), log.directory.path().join("away"));
+        std::fs::rename(&entries, &away).unwrap();
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        assert_eq!(found(&index).await, 1_000, "all of it is away");
+        std::fs::rename(&away, &entries).unwrap();
+        std::fs::rename(entries.join("000"), &away).unwrap();
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        assert_eq!(found(&index).await, 1_000, "no record says that its beginning was dropped");
+        std::fs::rename(&away, entries.join("000")).unwrap();
+        log.drop_by_rule(256).await;
+        std::fs::rename(entries.join("001"), &away).unwrap();
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        assert_eq!(found(&index).await, 1_001 - 256, "that which was dropped, and no more");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_index_that_was_made_while_records_were_away_is_made_anew_when_they_are_back() {
+        let log = Log::of(1_000).await;
+        let (index, sealed) = (log.index().await, log.sealer.sealed());
+        let (first, away) = (sealed.directory().join("tile/entries/000"), log.directory.path().join("away"));
+        std::fs::rename(&first, &away).unwrap();
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        assert_eq!(found(&index).await, 744);
+        std::fs::rename(&away, &first).unwrap();
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        assert_eq!(found(&index).await, 1_000);
+        catch_up(&index, &sealed, |_| panic!("it is made anew once")).await.unwrap();
+
+        // What comes back of what was dropped is found, a hole behind it or not, until it is dropped again.
+        let bundle = std::fs::read(&first).unwrap();
+        log.drop_by_rule(768).await;
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        assert_eq!(found(&index).await, 1_001 - 768);
+        std::fs::write(&first, bundle).unwrap();
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        assert_eq!(found(&index).await, 1_001 - 768 + 256);
+        catch_up(&index, &sealed, |_| panic!("it is made anew once")).await.unwrap();
+        log.drop_by_rule(256).await;
+        catch_up(&index, &sealed, |_| {}).await.unwrap();
+        assert_eq!(found(&index).await, 1_002 - 768);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_follows_hears_of_each_drop() {
+        let log = Log::of(600).await;
+        let mut drops = log.sealer.sealed().drops();
+        assert!(!drops.has_changed().unwrap());
+        log.drop_by_rule(256).await;
+        assert_eq!(*drops.borrow_and_update(), 256);
+        log.drop_by_rule(512).await;
+        assert!(drops.has_changed().unwrap() && *drops.borrow_and_update() == 512);
     }
 }

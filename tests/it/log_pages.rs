@@ -313,8 +313,12 @@ async fn what_was_dropped_is_found_no_more_and_its_page_says_so_while_the_rest_s
         assert_eq!(wang.open(&format!("https://{SITES}/page-{number}")).await.status, StatusCode::OK);
     }
     searchable(&house).await;
-    let sealed = house.gateway().house().sealer.sealed();
-    sealed.drop_entries(&yumen::audit::Old { first: 1, last: 256 }).unwrap();
+    let (gateway, old) = (house.gateway().house(), yumen::audit::Old { first: 1, last: 256 });
+    let (sealed, mut size) = (gateway.sealer.sealed(), gateway.sealer.size());
+    gateway.journal.event(sealed.dropping(&old).unwrap()).await.unwrap();
+    let said = gateway.journal.counts().sequence;
+    size.wait_for(|size| *size >= said).await.unwrap();
+    sealed.drop_entries(&old).unwrap();
     assert!(open(&mut zhao, "/console/log/257").await.text().contains("id=\"leaf\""));
     for path in ["/console/log/12", "/console/log/12/proof"] {
         let page = open(&mut zhao, path).await;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use super::super::{Against, Old, Sealed, SealedError, Verified, VerifyError, verify};
+use super::super::{Old, Sealed, SealedError};
 use super::verifying::{Log, flipped, put};
 use crate::clock::Time;
-use crate::model::{Action, Event, Outcome};
+use crate::model::{Action, Event};
 use crate::tlog::{Checkpoint, Hash, SignedNote, Signer, Tile, WIDTH, entry_path};
 
 const NOW: Time = Time::from_millis(1_800_000_000_000);
@@ -69,16 +69,15 @@ fn one_record_that_is_newer_keeps_its_bundle_and_what_follows() {
 
 #[test]
 fn what_was_dropped_is_read_no_more_and_reading_begins_at_the_oldest() {
-    let log = log_of(1000);
+    let mut log = log_of(1000);
     let sealed = log.sealed();
     assert_eq!((sealed.oldest().unwrap(), sequences(&sealed, 1, 2)), (1, vec![1, 2]));
-    let old = sealed.older_than(at(600), 10_000).unwrap().unwrap();
-    sealed.drop_entries(&old).unwrap();
-    assert_eq!((old.last, sealed.oldest().unwrap()), (512, 513));
+    let old = log.drop_by_rule(512);
+    assert_eq!((old.first, sealed.oldest().unwrap()), (1, 513));
     for from in [0, 1, 256, 257, 512, 513] {
         assert_eq!(sequences(&sealed, from, 2), [513, 514], "from {from}");
     }
-    assert_eq!(sequences(&sealed, 1, usize::MAX).len(), 1000 - 512);
+    assert_eq!(sequences(&sealed, 1, usize::MAX).len(), 1001 - 512);
     assert!(!log.directory.path().join("tile/entries/000").exists() && log.directory.path().join("tile/0/000").exists());
     assert_eq!(sealed.older_than(at(600), 10_000).unwrap(), None);
     sealed.drop_entries(&old).unwrap();
@@ -239,57 +238,4 @@ fn no_bundle_is_handed_out_that_is_not_what_was_sealed() {
     }
     let errors: Vec<_> = log.sealed().files(&Old { first: 257, last: 512 }).filter_map(Result::err).collect();
     assert!(matches!(&errors[..], [SealedError::Bundle { path, .. }] if path.ends_with(Path::new("tile/0/001"))), "{errors:?}");
-}
-
-fn verified(sealed: &Sealed, log: &Log) -> Result<Verified, VerifyError> {
-    verify(sealed, Against { key: Some(log.signer.verifier()), since: None }, |_, _| ())
-}
-
-#[test]
-fn records_may_be_missing_at_the_beginning_only_and_only_as_far_as_a_sealed_record_says() {
-    let missing_with = |events: Vec<Event>, removed: &[&str]| {
-        let mut log = Log::of(1_000);
-        events.into_iter().for_each(|event| log.add(NOW, event));
-        log.publish();
-        removed.iter().for_each(|number| fs::remove_file(log.directory.path().join("tile/entries").join(number)).unwrap());
-        match verified(&log.sealed(), &log) {
-            Ok(found) => Ok(found.gone),
-            Err(error @ VerifyError::Missing { first, last, .. }) if error.is_of_the_log() => Err((first, last)),
-            Err(error) => panic!("{error}"),
-        }
-    };
-    let dropped = |last: u64| Old { first: 1, last }.event();
-    let two = &["000", "001"][..];
-    assert_eq!(missing_with(Vec::new(), two), Err((1, 512)), "no record says so");
-    assert_eq!(missing_with(vec![dropped(512)], two), Ok(512));
-    assert_eq!(missing_with(vec![dropped(768)], two), Ok(512), "a round that ended half-way");
-    assert_eq!(missing_with(vec![dropped(512), dropped(256)], two), Ok(512), "whichever comes last");
-    assert_eq!(missing_with(vec![dropped(256)], two), Err((257, 512)), "it says less");
-    assert_eq!(missing_with(vec![dropped(512)], &[]), Ok(0));
-    assert_eq!(missing_with(vec![dropped(512)], &["001"]), Err((257, 512)), "a hole is none");
-    assert_eq!(missing_with(vec![dropped(1024)], &["000", "002"]), Err((513, 768)));
-    let failed = Event { outcome: Outcome::Failed, ..dropped(512) };
-    assert_eq!(missing_with(vec![failed], two), Err((1, 512)), "what was not done is no rule");
-    let another = Event { action: Action::LogRead, ..dropped(512) };
-    assert_eq!(missing_with(vec![another, Event::done(Action::LogDropped)], two), Err((1, 512)));
-}
-
-#[test]
-fn an_archive_over_a_copy_gives_all_records_back() {
-    let mut log = Log::of(1_000);
-    let old = Old { first: 1, last: 768 };
-    let archive: Vec<_> = log.sealed().files(&old).collect::<Result<_, _>>().unwrap();
-    log.add(NOW, old.event());
-    log.publish();
-    log.sealed().drop_entries(&old).unwrap();
-    assert_eq!(verified(&log.sealed(), &log).unwrap().gone, 768);
-    let copy = tempfile::tempdir().unwrap();
-    put(&log.files(), copy.path());
-    // What is there stays: its checkpoint is newer than the archive's.
-    put(&archive.into_iter().filter(|(path, _)| !copy.path().join(path).exists()).collect(), copy.path());
-    let found = verified(&Sealed::new(copy.path()), &log).unwrap();
-    assert_eq!((found.gone, found.checkpoint.size), (0, 1_001));
-    let entries = copy.path().join("tile/entries/001");
-    fs::write(&entries, flipped(&fs::read(&entries).unwrap(), 80)).unwrap();
-    assert!(verified(&Sealed::new(copy.path()), &log).is_err(), "what came back is looked at too");
 }

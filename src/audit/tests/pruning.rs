@@ -1,11 +1,12 @@
 //! The journal lets go of what is sealed, and nobody who reads or starts misses it.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::super::disk::first_sequence;
-use super::super::{Against, Filter, Journal, Old, ReadError, Sealed, Sealer, Tail, UnsealedError, VerifyError, verify};
+use super::super::{Against, Filter, Journal, Old, ReadError, Sealed, Sealer, Settings, Tail, UnsealedError, VerifyError, verify};
 use super::sealing::{House, assert_whole};
+use crate::clock::Clock;
 use crate::model::{Action, Entry, Event};
 
 impl House {
@@ -114,6 +115,42 @@ async fn what_was_dropped_is_not_shown_from_the_journal_either() {
     assert_eq!(house.segments()[0], 1, "it has them still");
     house.log().drop_entries(&Old { first: 1, last: 256 }).unwrap();
     assert_eq!(rest(&mut house.tail()), (257..=600).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_dropped_leaves_the_journal_too_with_what_was_torn_off_it_and_each_drop_begins_a_segment() {
+    let house = House::new();
+    // One segment, as where little is written.
+    let journal = Journal::open(Settings::new(house.at("audit/journal")), Clock::machine()).unwrap().0;
+    let sealer = Sealer::start(&house.settings(), &journal).unwrap();
+    let torn = ["1", "2"].map(|number| house.at(&format!("audit/journal/00000000000000000001.log.torn-{number}")));
+    let [old, young] = &torn;
+    for (path, year) in [(old, 10), (young, 200)] {
+        let written = SystemTime::UNIX_EPOCH + Duration::from_secs(year * 365 * 86_400);
+        fs::File::create(path).unwrap().set_modified(written).unwrap();
+    }
+    for last in [512, 1_024, 1_536] {
+        write(&journal, &sealer, 600).await;
+        let old = Old { first: house.log().oldest().unwrap(), last };
+        journal.event(sealer.sealed().dropping(&old).unwrap()).await.unwrap();
+        let said = journal.counts().sequence;
+        sealer.size().wait_for(|size| *size >= said).await.unwrap();
+        sealer.sealed().drop_entries(&old).unwrap();
+        // When the second is sealed, the thread has looked at what was dropped before the first; whatever comes next begins the segment.
+        for _ in 0..3 {
+            write(&journal, &sealer, 1).await;
+        }
+        assert!(house.segments().last().is_some_and(|newest| (said + 1..=said + 3).contains(newest)), "{:?}", house.segments());
+    }
+    assert!(house.segments()[0] > 1_000, "two segments of which all is dropped are gone: {:?}", house.segments());
+    assert_eq!((old.exists(), young.exists()), (false, true));
+    assert_eq!(rest(&mut house.tail()), (1_537..=journal.counts().sequence).collect::<Vec<_>>());
+    journal.shut_down().await;
+    sealer.shut_down().await;
+    assert_eq!(sealer.failure(), None);
+    let found = verify(&house.log(), Against::default(), |_, _| ()).unwrap();
+    assert_eq!((found.gone, found.unsealed.map(|unsealed| unsealed.records)), (1_536, Some(0)));
+    house.run(1).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::super::sealed::{CHECKPOINT, Sealed};
-use super::super::{Against, Old, Verified, VerifyError, seal, shelf, verify};
+use super::super::{Against, Dropped, Old, Verified, VerifyError, seal, shelf, verify};
 use crate::clock::Time;
 use crate::model::{Action, Entry, Event, Record};
 use crate::tlog::{Hash, SignedNote, Signer, bundle, unbundle};
@@ -269,7 +269,7 @@ fn a_file_that_is_missing_is_named_and_one_that_the_checkpoint_does_not_name_is_
 #[test]
 fn old_entries_that_are_gone_are_counted_and_the_rest_is_checked_from_the_tiles_above() {
     let mut log = Log::of(999);
-    log.add(Time::from_millis(0), Old { first: 1, last: 512 }.event());
+    log.add(Time::from_millis(0), Dropped::default().event(&Old { first: 1, last: 512 }));
     log.publish();
     let (early, later) = (Log::signed_by(Signer::parse(&log.signer.reveal()).unwrap(), 300, "wang"), log.note());
     let remove = |path: &str| fs::remove_file(log.directory.path().join(path)).unwrap();

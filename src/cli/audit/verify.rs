@@ -86,7 +86,7 @@ fn checkpoint(path: &Path) -> anyhow::Result<SignedNote> {
 }
 
 fn told(found: &Verified, with_key: bool, with_since: bool) -> String {
-    let Verified { checkpoint, gone, unsealed } = found;
+    let Verified { checkpoint, gone, gone_last, unsealed } = found;
     let mut text = format!("log        {}\nrecords    {}\nroot hash  {}\n", checkpoint.origin, checkpoint.size, checkpoint.root);
     let signature = if with_key { "right" } else { "NOT CHECKED: no key was given" };
     text.push_str(&format!("signature  {signature}\n"));
@@ -95,7 +95,7 @@ fn told(found: &Verified, with_key: bool, with_since: bool) -> String {
     }
     if *gone > 0 {
         text.push_str(&format!(
-            "gone       records 1 to {gone} cannot be looked at any more: they were dropped by rule, as a record of this log says; their hashes are part of the root\n"
+            "gone       {gone} records up to {gone_last} cannot be looked at any more: they were dropped by rule, as records of this log say; their hashes are part of the root\n"
         ));
     }
     match unsealed {

@@ -201,7 +201,8 @@ impl Retention {
         if **self.rule.load() != *rule {
             return Ok(());
         }
-        let mut event = old.event().with("keep", format!("{} days", keep.as_secs().checked_div(DAY_S).unwrap_or(0)));
+        let days = format!("{} days", keep.as_secs().checked_div(DAY_S).unwrap_or(0));
+        let mut event = part::dropping(self.sealer.sealed(), old).await?.with("keep", days);
         for (name, value) in [("reason", &rule.reason), ("archive", &object)] {
             if let Some(value) = value {
                 event = event.with(name, value);

@@ -21,8 +21,20 @@ pub(super) const POSTINGS: &str = "DELETE FROM postings WHERE term = $1 AND sequ
 const FIRST_LEFT: &str = "SELECT at FROM entries WHERE sequence >= $1 ORDER BY sequence LIMIT 1";
 
 impl LogIndex {
+    /// Keeps in mind that it has no records before the one with this sequence, so that it is seen if these are in the log again.
+    pub async fn begins_with(&self, oldest: u64) -> Result<(), LogIndexError> {
+        if self.indexed().await?.begins >= oldest {
+            return Ok(());
+        }
+        let pools = self.0.pools.read().await;
+        let begun = sqlx::query("UPDATE state SET begins = $1").bind(signed(oldest)).execute(&pools.write).await;
+        begun.map(drop).map_err(|error| self.failed(error))
+    }
+
     /// Removes all rows of records before the one with this sequence, and says how many those were.
     pub async fn forget_before(&self, oldest: u64) -> Result<u64, LogIndexError> {
+        // First, so that one that is interrupted is not taken for whole.
+        self.begins_with(oldest).await?;
         let oldest = signed(oldest);
         if !self.has_before(oldest).await? {
             return Ok(0);

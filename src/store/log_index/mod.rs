@@ -76,6 +76,8 @@ pub struct Indexed {
     pub up_to: u64,
     /// Of that record, so that the index of another log is known as such; empty before the first.
     pub leaf: Vec<u8>,
+    /// What stands before this record was forgotten, or not here when it was looked for; 0: nothing was.
+    pub begins: u64,
 }
 
 /// Which accesses a chart counts: those of all hours that the span touches.
@@ -163,8 +165,8 @@ impl LogIndex {
 }
 
 async fn indexed(connection: &mut SqliteConnection) -> Result<Indexed, sqlx::Error> {
-    let row = sqlx::query("SELECT up_to, leaf FROM state").fetch_one(connection).await?;
-    Ok(Indexed { up_to: unsigned(row.try_get("up_to")?), leaf: row.try_get("leaf")? })
+    let row = sqlx::query("SELECT up_to, leaf, begins FROM state").fetch_one(connection).await?;
+    Ok(Indexed { up_to: unsigned(row.try_get("up_to")?), leaf: row.try_get("leaf")?, begins: unsigned(row.try_get("begins")?) })
 }
 
 fn signed(number: u64) -> i64 {

@@ -1,7 +1,7 @@
 //! How the index lies on the disk. Whatever else is found there is begun anew, so nothing here is ever migrated.
 
 /// A change of anything below, or of what terms a record has, takes the next number.
-pub(super) const FORMAT: i64 = 3;
+pub(super) const FORMAT: i64 = 4;
 
 /// What marks the file as an index of a log ("YLIX").
 pub(super) const APPLICATION: i64 = 0x594c_4958;
@@ -19,7 +19,8 @@ pub(super) const TABLES: &[&str] = &[
         up_to INTEGER NOT NULL,
         leaf BLOB NOT NULL,
         peak INTEGER NOT NULL,
-        back INTEGER NOT NULL
+        back INTEGER NOT NULL,
+        begins INTEGER NOT NULL
     )",
     "CREATE TABLE words (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, value TEXT NOT NULL, UNIQUE (kind, value))",
     "CREATE TABLE counts (term INTEGER PRIMARY KEY, count INTEGER NOT NULL)",
@@ -38,5 +39,5 @@ pub(super) const TABLES: &[&str] = &[
     "CREATE TABLE tallies (
         hour INTEGER NOT NULL, app INTEGER NOT NULL, reason INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (hour, app, reason)
     ) WITHOUT ROWID",
-    "INSERT INTO state (id, up_to, leaf, peak, back) VALUES (1, 0, x'', 0, 0)",
+    "INSERT INTO state (id, up_to, leaf, peak, back, begins) VALUES (1, 0, x'', 0, 0, 0)",
 ];

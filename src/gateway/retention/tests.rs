@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::reckoning::DAY;
 use super::*;
 use crate::audit::{Against, SealSettings, Sealed, verify};
 use crate::clock::Reading;
@@ -35,6 +36,13 @@ impl Log {
         log
     }
 
+    /// What the next process has.
+    fn next(&self, clock: Clock) -> Retention {
+        let rule = Rule { keep: Some(KEEP), reason: Some("a rule of the city".to_owned()), archive: None };
+        let file = self.directory.path().join("retention.json");
+        Retention::with_memory(file, rule, &self.journal, &self.sealer, clock).unwrap()
+    }
+
     fn archive(&self) -> PathBuf {
         self.directory.path().join("archive")
     }
@@ -50,6 +58,8 @@ impl Log {
             self.journal.event(Event::done(Action::SessionEnded).with("number", number)).await.unwrap();
         }
         self.sealer.size().wait_for(|size| *size >= goal).await.unwrap();
+        // As the gateway does soon after its start and each hour.
+        self.retention.look().await.unwrap();
     }
 
     fn sealed(&self) -> Sealed {
@@ -274,4 +284,58 @@ async fn an_archive_whose_disk_is_not_mounted_takes_nothing() {
     std::fs::rename(&elsewhere, &origin).unwrap();
     log.retention.round().await.unwrap();
     assert_eq!((log.oldest(), log.objects().len()), (1_025, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_from_before_a_clock_was_set_right_stay_for_as_long_as_any() {
+    let log = Log::of(600).await;
+    log.clock.step_wall(6 * 365 * 86_400_000);
+    log.write(300).await;
+    for _ in 0..16 {
+        log.days(1);
+        log.retention.round().await.unwrap();
+    }
+    assert_eq!(log.retention.warnings(), Vec::<String>::new(), "the clock is believed");
+    assert_eq!((log.oldest(), log.said().len()), (1, 0), "by their own time they are six years old");
+    log.days(348);
+    log.retention.round().await.unwrap();
+    assert_eq!(log.oldest(), 1);
+    log.days(2);
+    log.retention.round().await.unwrap();
+    assert_eq!(log.oldest(), 769);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_starts_of_the_machine_make_nothing_more_than_a_week_too_old() {
+    let log = Log::of(600).await;
+    log.write(300).await;
+    let mut clock = log.clock.clone();
+    for _ in 0..10 {
+        clock = clock.rebooted();
+        clock.step_wall(7 * 86_400_000);
+        log.next(clock.clone()).round().await.unwrap();
+    }
+    let next = log.next(clock.clone());
+    clock.advance(DAY * 357);
+    next.round().await.unwrap();
+    assert_eq!((log.oldest(), next.warnings().len()), (1, 0), "the clock says 427 days");
+    clock.advance(DAY * 2);
+    next.round().await.unwrap();
+    assert_eq!(log.oldest(), 769);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_corrections_of_the_clock_make_nothing_older() {
+    let log = Log::of(600).await;
+    log.write(300).await;
+    for _ in 0..10 {
+        log.clock.step_wall(23 * 3_600_000);
+        log.retention.round().await.unwrap();
+    }
+    log.days(364);
+    log.retention.round().await.unwrap();
+    assert_eq!((log.oldest(), log.retention.warnings().len()), (1, 0), "the clock says 373 days");
+    log.days(2);
+    log.retention.round().await.unwrap();
+    assert_eq!(log.oldest(), 513);
 }

@@ -43,6 +43,8 @@ const PAUSE: Duration = Duration::from_mins(10);
 const PART: u64 = 65_536;
 /// For the record of what is dropped to be sealed, which takes a second.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A round that goes on for longer is told.
+const LONG: Duration = Duration::from_mins(30);
 const DAY_S: u64 = 86_400;
 
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +75,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Reads the files that the config names for its archive.
+    /// Reads the files that the config names for a bucket. Whether a directory is there, each round asks anew.
     pub fn of(settings: &Settings) -> Result<Self, ArchiveError> {
         let keeping = &settings.keeping;
         let archive = keeping.archive.clone().map(Archive::open).transpose()?.map(Arc::new);
@@ -101,6 +103,8 @@ struct State {
     failures: u64,
     /// Why the last round failed.
     trouble: Option<String>,
+    /// When the round began that goes on now, by the steady clock.
+    since: Option<Time>,
     /// The oldest record that is here, and when it was written.
     oldest: Option<(u64, String)>,
 }
@@ -120,7 +124,7 @@ impl Retention {
         if kept.marks.is_empty() {
             kept.marks = growth(&sealer.sealed(), size, &kept);
         }
-        let state = State { kept, archived: 0, dropped: 0, failures: 0, trouble: None, oldest: None };
+        let state = State { kept, archived: 0, dropped: 0, failures: 0, trouble: None, since: None, oldest: None };
         Ok(Self {
             journal: journal.clone(),
             sealer: sealer.clone(),
@@ -144,8 +148,10 @@ impl Retention {
     /// Drops all that is too old now. Says what went wrong once, and again after a round that went well.
     pub async fn round(&self) -> Result<(), RetentionError> {
         let _alone = self.alone.lock().await;
+        self.state().since = Some(self.clock.now());
         let done = self.whole_round().await;
         let mut state = self.state();
+        state.since = None;
         match &done {
             Ok(()) => {
                 if state.trouble.take().is_some() {
@@ -166,6 +172,15 @@ impl Retention {
 
     async fn whole_round(&self) -> Result<(), RetentionError> {
         let present = self.look().await?;
+        let dropped = self.drop_older(present).await;
+        dropped.and(self.find_oldest().await)
+    }
+
+    async fn drop_older(&self, present: Time) -> Result<(), RetentionError> {
+        // Long before the first record is old, its operator learns that an archive is not there.
+        if let Rule { keep: Some(_), archive: Some(archive), .. } = &*self.rule.load_full() {
+            archive.ready().await?;
+        }
         let mut most = PART;
         loop {
             // The next part follows the rule that holds then.
@@ -184,7 +199,7 @@ impl Retention {
                 done => done?,
             }
         }
-        self.find_oldest().await
+        Ok(())
     }
 
     async fn drop_part(&self, rule: &Rule, keep: Duration, old: Old) -> Result<(), RetentionError> {
@@ -194,7 +209,7 @@ impl Retention {
                 let place = archive.settings().to_string();
                 let is_known = self.state().kept.archived.as_ref().is_some_and(|archived| archived.place == place);
                 if is_known {
-                    archive.must_have(&*part)?;
+                    archive.must_have(&*part).await?;
                 }
                 let object = archive.keep(part).await?;
                 self.was_archived(old, &object, place).await?;

@@ -251,7 +251,9 @@ fn the_rule_is_the_configs() {
         Rule::of(&parse(&text, "yumen.toml", directory.path()).unwrap())
     };
     assert_eq!(rule("").unwrap(), Rule { keep: Some(KEEP), reason: None, archive: None });
-    assert!(rule("[log.archive]\nto = \"file:gone\"").is_err());
+    let bucket = "to = \"s3://yumen-log\"\nendpoint = \"http://s3.city.example\"\naccess_key = \"AK\"\nsecret_key_file = \"gone\"";
+    assert!(rule(&format!("[log.archive]\n{bucket}")).is_err());
+    assert!(rule("[log.archive]\nto = \"file:gone\"").is_ok(), "a disk may be mounted later");
     assert!(rule("[log.archive]\nto = \"file:.\"").unwrap().archive.is_some());
 }
 
@@ -338,4 +340,33 @@ async fn ten_corrections_of_the_clock_make_nothing_older() {
     log.days(2);
     log.retention.round().await.unwrap();
     assert_eq!(log.oldest(), 513);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_is_not_there_is_told_before_anything_is_old() {
+    let log = Log::of(600).await;
+    std::fs::remove_dir(log.archive()).unwrap();
+    let why = log.retention.round().await.unwrap_err().to_string();
+    assert!(why.contains("there is no such directory"), "{why}");
+    assert_eq!((log.retention.warnings().len(), log.retention.status().unwrap().oldest), (1, Some(1)));
+    std::fs::create_dir(log.archive()).unwrap();
+    log.retention.round().await.unwrap();
+    assert!(log.retention.warnings().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_that_takes_longer_than_half_an_hour_is_told() {
+    let log = Log::of(600).await;
+    let figure = || {
+        let figures = log.retention.figures();
+        let family = figures.iter().find(|family| family.name() == "yumen_archive_round_seconds").unwrap();
+        family.get_metric()[0].get_gauge().get_value()
+    };
+    log.retention.state().since = Some(log.clock.now());
+    log.clock.advance(LONG - Duration::from_secs(1));
+    assert_eq!((log.retention.warnings().len(), figure()), (0, 1_799.0));
+    log.clock.advance(Duration::from_secs(1));
+    assert!(log.retention.warnings()[0].contains("for 30 min"), "{:?}", log.retention.warnings());
+    log.retention.round().await.unwrap();
+    assert_eq!((log.retention.warnings().len(), figure()), (0, 0.0));
 }

@@ -277,7 +277,7 @@ async fn paths_that_no_app_was_asked_about_carry_no_secret_into_the_log() {
     for (host, target, kept) in [
         (SITES, "/reset//hunter2hunter2", "…"),
         (SITES, "/.yumen/enter%3Fcode=hunter2hunter2", "/.yumen/enter?…"),
-        (SITES, "/.yumen/enter//;hunter2hunter2", "/.yumen/enter//;…"),
+        (SITES, "/.yumen/enter//;hunter2hunter2", "…"),
         (PORTAL, "/sign-in%3Fnext=hunter2hunter2", "/sign-in?…"),
         (PORTAL, "/sign-in%253Fnext=hunter2hunter2", "/sign-in?…"),
     ] {

@@ -76,6 +76,18 @@ impl App {
         }
     }
 
+    /// What the log keeps of a path that was not read as this app's, if the app would hide some of it. What cannot be read cannot be matched
+    /// either, and may carry what should be hidden.
+    pub fn hides(&self, raw: &str) -> Option<String> {
+        if self.redact.is_empty() {
+            return None;
+        }
+        match CanonicalPath::parse(raw, self.paths) {
+            Ok(path) => self.redact.iter().find(|pattern| pattern.may_match(&path)).map(|pattern| format!("{}…", pattern.fixed_part())),
+            Err(_) => Some("…".to_owned()),
+        }
+    }
+
     /// Path and query as the log may keep them: some carry secrets (links that reset a password). Where the path does, the query is not kept.
     pub fn logged(&self, path: &CanonicalPath, query: Option<&str>) -> (String, Option<String>) {
         match self.redact.iter().find(|pattern| pattern.may_match(path)) {
@@ -85,14 +97,35 @@ impl App {
     }
 }
 
+/// A path as the log may keep it where no app's rules were asked: without parameters, and only up to a question mark that was escaped. To whoever
+/// wrote that, a query begins there, and no server may ever have read it as part of a path.
+pub fn hidden(path: &str) -> String {
+    match position(path, '?', "3F").and_then(|at| path.get(..at)) {
+        Some(before) => format!("{}?…", without_parameters(before)),
+        None => without_parameters(path),
+    }
+}
+
 /// What follows a semicolon in a segment of a path is its parameter (RFC 3986, section 3.3): some servers put sessions there. Of those the log says
 /// that they were there.
-pub fn without_parameters(path: &str) -> String {
-    let bare = |segment: &str| match segment.split_once(';').or_else(|| segment.split_once("%3B")).or_else(|| segment.split_once("%3b")) {
-        Some((bare, _)) => format!("{bare};…"),
+fn without_parameters(path: &str) -> String {
+    let bare = |segment: &str| match position(segment, ';', "3B").and_then(|at| segment.get(..at)) {
+        Some(bare) => format!("{bare};…"),
         None => segment.to_owned(),
     };
     path.split('/').map(bare).collect::<Vec<_>>().join("/")
+}
+
+/// Where this character stands first, as it is or escaped, however many times over (RFC 3986, section 2.1: `%253B` is an escaped `%3B`).
+fn position(text: &str, character: char, digits: &str) -> Option<usize> {
+    let stands_at = |at: usize| {
+        let mut escaped = text.get(at..)?.strip_prefix('%')?;
+        while let Some(deeper) = escaped.strip_prefix("25") {
+            escaped = deeper;
+        }
+        escaped.get(..2).filter(|found| found.eq_ignore_ascii_case(digits))
+    };
+    text.char_indices().find(|(at, found)| *found == character || stands_at(*at).is_some()).map(|(at, _)| at)
 }
 
 /// The parameters that are named, and `*` for others, however many stand there. Some servers part them by semicolons, so what follows one is
@@ -209,6 +242,36 @@ mod tests {
         ] {
             assert_eq!(app.logged(&path(raw), None), (logged.to_owned(), None), "{raw}");
         }
+    }
+
+    #[test]
+    fn a_path_that_no_app_read_is_kept_without_parameters_and_without_what_looks_like_a_query() {
+        for (raw, kept) in [
+            ("/list/a", "/list/a"),
+            ("/list;s=4F2A/x;t=1", "/list;…/x;…"),
+            ("/list%3bs=4F2A/x", "/list;…/x"),
+            ("/list%25253Bs=4F2A/x", "/list;…/x"),
+            ("/reset%3Ftoken=s3cret/x", "/reset?…"),
+            ("/reset%3ftoken=s3cret", "/reset?…"),
+            ("/reset%252525253Ftoken=s3cret", "/reset?…"),
+            ("/a;b/reset?token=s3cret", "/a;…/reset?…"),
+            ("/100%25/%25/3F%2", "/100%25/%25/3F%2"),
+            ("/新%", "/新%"),
+        ] {
+            assert_eq!(super::hidden(raw), kept, "{raw}");
+            assert_eq!(super::hidden(kept), kept, "{kept}");
+        }
+    }
+
+    #[test]
+    fn an_app_hides_its_secret_paths_wherever_they_come_and_those_that_it_cannot_read() {
+        let mut app = app(Vec::new());
+        assert_eq!(app.hides("/accounts/reset/MQ"), None);
+        assert_eq!(app.hides("/accounts/%zz"), None);
+        app.redact = vec![pattern("/accounts/reset/**")];
+        assert_eq!(app.hides("/accounts/re%73et/MQ").as_deref(), Some("/accounts/reset/…"));
+        assert_eq!(app.hides("/accounts//reset/MQ").as_deref(), Some("…"));
+        assert_eq!(app.hides("/accounts/login"), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod pattern;
 mod permit;
 mod rule;
 
-pub use app::{App, Binding, Names, without_parameters};
+pub use app::{App, Binding, Names, hidden};
 pub use decide::{Asked, Grant, GrantWatch, Heard, decide, may_enter, may_go_on};
 pub use demand::{Demand, FactorDemand};
 pub use hours::{Hours, NotHours};

@@ -73,11 +73,13 @@ impl Settings {
         Problems::new(&self.files.file_name, &self.files.text, self.files.check())
     }
 
-    /// What is doubtful in the text, certificates that are not valid now or not for long, and lists of revoked ones that are out of date.
+    /// What is doubtful in the text, certificates that are not valid now or not for long, and lists of revoked ones that are out of
+    /// date, and archives that are not there. Reads files.
     pub fn warnings(&self, now: Time) -> Problems {
         let mut warnings = self.files.doubtful.clone();
         warnings.extend(validity::warnings(&self.files, now));
         warnings.extend(trusted::warnings(&self.files.trusted, now));
+        warnings.extend(keeping::warnings(&self.files.archives));
         Problems::warnings(&self.files.file_name, &self.files.text, warnings)
     }
 }
@@ -109,7 +111,7 @@ impl Files {
         problems.extend(self.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()));
         problems.extend(self.makers.iter().filter_map(|(path, span)| check_maker(path, span).err()));
         problems.extend(sinks::check(&self.sinks));
-        problems.extend(keeping::check(&self.secrets, &self.archives));
+        problems.extend(keeping::check(&self.secrets));
         problems.extend(trusted::errors(&self.trusted, |span| line_of(&self.text, span.start).unwrap_or(0)));
         problems
     }

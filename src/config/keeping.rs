@@ -3,6 +3,8 @@
 //! Invariant: without `keep` nothing is ever dropped. Less than the law demands takes a reason in writing.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use url::{Host, Url};
@@ -19,6 +21,8 @@ const DAY: Duration = Duration::from_hours(24);
 /// The Cybersecurity Law of the PRC (2017), article 21, item 3: network logs are kept for no less than six months.
 const LEAST: Duration = DAY.saturating_mul(180);
 const MOST: Duration = DAY.saturating_mul(36_500);
+/// For a disk to say whether a directory is there.
+const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_REASON: usize = 200;
 const EXPECTED: &str = "write \"file:/path\" or \"s3://bucket/prefix\"";
 const DEFAULT_REGION: &str = "us-east-1";
@@ -179,30 +183,53 @@ fn ca(table: &Section<'_>, endpoint: Option<&Url>, base: &Path, files: &mut File
     }
 }
 
-/// Secrets that cannot be used, and directories that cannot be written.
-pub fn check(secrets: &[(PathBuf, Span)], archives: &[(PathBuf, Span)]) -> Vec<Problem> {
-    let secrets = secrets.iter().filter_map(|(path, span)| {
+/// Secrets that cannot be used.
+pub fn check(secrets: &[(PathBuf, Span)]) -> Vec<Problem> {
+    let problem = |(path, span): &(PathBuf, Span)| {
         let why = read_secret(path).err()?;
         let what = format!("the secret key file {} {why}", path.display());
         let help =
             format!("it holds the secret of `access_key` on one line, and is readable by its owner alone: chmod 600 {}", path.display());
         Some(Problem { span: Some(span.clone()), what, found: String::new(), help })
-    });
-    secrets.chain(archives.iter().filter_map(|(path, span)| unwritable(path, span))).collect()
+    };
+    secrets.iter().filter_map(problem).collect()
 }
 
-fn unwritable(path: &Path, span: &Span) -> Option<Problem> {
+/// Directories that cannot be written now. The gateway serves without: old records stay until theirs is there.
+pub fn warnings(archives: &[(PathBuf, Span)]) -> Vec<Problem> {
+    let doubt = |(path, span): &(PathBuf, Span)| {
+        let asked = path.clone();
+        let what = match within(PATIENCE, move || unwritable(&asked)) {
+            Some(found) => found?,
+            None => format!("the directory {} did not answer within {} s", path.display(), PATIENCE.as_secs()),
+        };
+        let help = "old records stay here until it can be written: mount its disk, or name a directory that is there; the gateway's own user must \
+                    be able to write it";
+        Some(Problem { span: Some(span.clone()), what, found: String::new(), help: help.to_owned() })
+    };
+    archives.iter().filter_map(doubt).collect()
+}
+
+/// Why not, a sentence. Blocks for as long as the disk does.
+fn unwritable(path: &Path) -> Option<String> {
     let shown = path.display();
-    let what = match std::fs::metadata(path) {
-        Ok(there) if !there.is_dir() => format!("{shown} is no directory"),
+    match std::fs::metadata(path) {
+        Ok(there) if !there.is_dir() => Some(format!("{shown} is no directory")),
         Ok(_) => {
             let error = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).err()?;
-            format!("the directory {shown} cannot be written: {}", reason(&error.into()))
+            Some(format!("the directory {shown} cannot be written: {}", reason(&error.into())))
         }
-        Err(_) => format!("there is no directory {shown}"),
-    };
-    let help = "name a directory that is there; the gateway's own user must be able to write it".to_owned();
-    Some(Problem { span: Some(span.clone()), what, found: String::new(), help })
+        Err(_) => Some(format!("there is no directory {shown}")),
+    }
+}
+
+/// `None`: it took longer. A disk whose server is away may never answer, and nothing ends such a question.
+fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, answer) = mpsc::channel();
+    // Nobody may wait for it any more.
+    let asking = thread::Builder::new().spawn(move || drop(sender.send(work())));
+    asking.ok()?;
+    answer.recv_timeout(patience).ok()
 }
 
 #[cfg(test)]

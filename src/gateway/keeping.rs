@@ -121,7 +121,7 @@ impl Worker {
     }
 
     pub(super) fn note(&self, action: Action, id: FormId, facts: &Facts, visitor: &Visitor, bytes: Option<usize>) {
-        let event = Event::done(action).from(facts.origin.address).with("form", id).with("path", &facts.path);
+        let event = Event::done(action).from(facts.origin.address).with("form", id).with("path", facts.recorded_path());
         let event = Event { reference: Some(facts.reference.clone()), ..event };
         let event = match &facts.app {
             Some(app) => event.with("app", &app.id),

@@ -76,7 +76,11 @@ impl Worker {
 
     /// A host that the gateway does not have: there is no default app.
     async fn serve_nobody(&self, map: &Map, inbound: &Inbound, reference: Reference) -> Response<Body> {
-        let facts = Facts::of(inbound, reference, None);
+        let mut facts = Facts::of(inbound, reference, None);
+        // Whichever app it was meant for: a link that carries a secret may come by an old name, an address, or another app's connection.
+        if let Some(hidden) = map.sites.values().find_map(|site| site.app.hides(inbound.uri.path())) {
+            facts.path = hidden;
+        }
         self.house.refuse(map, &facts, &Visitor::Stranger, Refusal::Misdirected).await
     }
 
@@ -143,14 +147,13 @@ impl Worker {
         let path = match CanonicalPath::parse(inbound.uri.path(), site.app.paths) {
             Ok(path) => path,
             Err(why) => {
-                if !site.app.redact.is_empty() {
-                    // What cannot be matched cannot be redacted, and may carry what should be.
-                    facts.path = "…".to_owned();
+                if let Some(hidden) = site.app.hides(inbound.uri.path()) {
+                    facts.path = hidden;
                 }
                 return stranger(Refusal::Path(why));
             }
         };
-        (facts.path, facts.query) = site.app.logged(&path, inbound.uri.query());
+        facts.follow(&site.app, &path, inbound.uri.query());
         let visitor = match self.visitor(inbound, now) {
             Ok(visitor) => visitor,
             Err(refusal) => return stranger(refusal),

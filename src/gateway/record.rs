@@ -1,14 +1,15 @@
 //! The opened record of an access, made from what came in and what was decided.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::access::{App, without_parameters};
+use crate::access::{App, hidden};
 use crate::audit::{NoRecord, Receipt, Urgency};
 use crate::auth::{Identity, Visitor};
 use crate::lang::Language;
-use crate::model::{Action, Decision, Event, Host, Inbound, Network, Opened, Origin, Reference, Refusal, capped};
+use crate::model::{Action, CanonicalPath, Decision, Event, Host, Inbound, Network, Opened, Origin, Reference, Refusal, capped};
 
 use super::house::House;
 
@@ -31,6 +32,8 @@ pub struct Facts {
     pub path: String,
     /// Of the query only what the app lets the log keep.
     pub query: Option<String>,
+    /// Whether an app's rules made them so.
+    by_rules: bool,
 }
 
 impl Facts {
@@ -46,9 +49,21 @@ impl Facts {
             again: None,
             app,
             step_up: None,
-            path: capped(&without_parameters(inbound.uri.path()), 256),
+            path: capped(&hidden(inbound.uri.path()), 256),
             query: None,
+            by_rules: false,
         }
+    }
+
+    /// The app's rules say what the log keeps of it.
+    pub fn follow(&mut self, app: &App, path: &CanonicalPath, query: Option<&str>) {
+        (self.path, self.query) = app.logged(path, query);
+        self.by_rules = true;
+    }
+
+    /// The one way by which a path comes into a record.
+    pub fn recorded_path(&self) -> Cow<'_, str> {
+        if self.by_rules { Cow::Borrowed(&self.path) } else { Cow::Owned(hidden(&self.path)) }
     }
 
     /// Of the host that asks for certificates.
@@ -95,7 +110,8 @@ impl House {
 
     /// What a form of the portal was refused for, after its opened record had been written.
     pub fn note_refused(&self, facts: &Facts, visitor: &Visitor, refusal: &Refusal) {
-        let event = Event::failed(Action::FormRefused).from(facts.origin.address).with("path", &facts.path).with("why", reason(refusal));
+        let event =
+            Event::failed(Action::FormRefused).from(facts.origin.address).with("path", facts.recorded_path()).with("why", reason(refusal));
         let event = Event { reference: Some(facts.reference.clone()), ..event };
         self.journal.note(match known(visitor) {
             Some(identity) => event.by(identity.who().clone()),
@@ -142,7 +158,7 @@ pub fn opened(facts: &Facts, identity: Option<&Arc<Identity>>, verdict: Result<&
         label: facts.app.as_ref().map(|app| app.label),
         host: facts.host.to_string(),
         method: capped(facts.method.as_str(), 32),
-        path: capped(&facts.path, 2048),
+        path: capped(&facts.recorded_path(), 2048),
         query: facts.query.as_deref().map(|query| capped(query, 1024)),
         decision,
         rule: capped(&rule, 256),

@@ -164,7 +164,7 @@ impl Worker {
         };
         let held = self.held_for(&site.app, &inbound.origin.shown, now).await;
         let mut facts = Facts::of(&inbound, here.facts.reference.clone(), Some(site.app.clone()));
-        (facts.path, facts.query) = site.app.logged(&path, inbound.uri.query());
+        facts.follow(&site.app, &path, inbound.uri.query());
         let (grant, pass) = match self.decide(site, &inbound, held, visitor, &path, now) {
             Ok(granted) => granted,
             Err(refusal @ Refusal::StepUpNeeded { .. }) => {

@@ -166,8 +166,16 @@ async fn round(house: &House) -> Result<(), String> {
 /// 600 records that are older than a year, and 300 that are not, all of them sealed.
 async fn a_year_goes_by(house: &House) {
     write(house, 600).await;
+    all_is_sealed(house).await;
+    // Once a day it sees how many there are: records are as old as they have been seen to be here.
+    house.clock.advance(Duration::from_hours(25));
+    round(house).await.unwrap();
     house.clock.advance(Duration::from_hours(24 * 366));
     write(house, 300).await;
+    all_is_sealed(house).await;
+}
+
+async fn all_is_sealed(house: &House) {
     let written = house.gateway().house().journal.counts().sequence;
     house.gateway().house().sealer.size().wait_for(|size| *size >= written).await.unwrap();
 }
@@ -269,6 +277,29 @@ async fn a_new_time_holds_at_once_and_nothing_is_dropped_without_one() {
     let waited = tokio::time::timeout(Duration::from_secs(60), dropped).await;
     assert!(waited.is_ok(), "nothing is dropped: {:#?}", house.gateway().house().status().await.retention);
     // One that is under way has ended.
+    round(&house).await.unwrap();
+    assert_eq!(house.gateway().house().sealer.sealed().oldest().unwrap(), 513);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_gateway_whose_archive_is_away_starts_and_reloads_and_keeps_its_old_records() {
+    let disk = tempfile::tempdir().unwrap();
+    let place = disk.path().join("archive");
+    std::fs::create_dir(&place).unwrap();
+    let top = format!("[log]\nkeep = \"365d\"\n[log.archive]\nto = \"file:{}\"", place.display());
+    let mut house = House::open_with(Changes { top: &top, ..Changes::default() }).await;
+    a_year_goes_by(&house).await;
+    std::fs::remove_dir(&place).unwrap();
+    let told = house.reload(str::to_owned).await.unwrap();
+    assert!(told.contains("there is no directory"), "{told}");
+    let why = round(&house).await.unwrap_err();
+    assert!(why.contains("there is no such directory"), "{why}");
+    let status = house.gateway().house().status().await;
+    assert!(status.ready && status.warnings.iter().any(|told| told.contains("old records stay")), "{:?}", status.warnings);
+    house.restart().await;
+    assert_eq!(house.gateway().house().sealer.sealed().oldest().unwrap(), 1);
+    std::fs::create_dir(&place).unwrap();
     round(&house).await.unwrap();
     assert_eq!(house.gateway().house().sealer.sealed().oldest().unwrap(), 513);
     house.stop().await;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use http::{Method, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 use yumen::model::{Action, End, Event, Outcome, Record, Role};
 
@@ -250,6 +251,49 @@ async fn the_log_keeps_of_a_query_what_the_app_names_and_the_back_office_gets_al
             .await;
         assert_eq!(query.as_deref(), kept, "{target}");
         assert!(house.upstream.seen().contains(&format!("GET {target} HTTP")), "{target}");
+    }
+    house.stop().await;
+    assert!(!holds(&raw(house.data.path()), "hunter2hunter2"));
+}
+
+#[tokio::test]
+async fn paths_that_no_app_was_asked_about_carry_no_secret_into_the_log() {
+    let mut house = House::open_with(Changes { app: "redact = [\"/reset/**\"]", ..Changes::default() }).await;
+    let browser = house.in_the_app("wang").await;
+    // It comes by a connection to an app that is there no more.
+    let nobodys = [browser.connect(LEDGER).await, browser.connect(LEDGER).await];
+    house.reload(|text| text.split("[[app]]\nid = \"ledger\"").next().unwrap().to_owned()).await.unwrap();
+    let mut answers = Vec::new();
+    for (mut stream, target) in nobodys.into_iter().zip(["/reset/hunter2hunter2", "/list%3ftoken=hunter2hunter2"]) {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {LEDGER}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+        answers.push(answer);
+    }
+    let kept = ["/reset/…", "/list?…"].map(str::to_owned);
+    let mut answers: Vec<(String, String)> = answers.into_iter().zip(kept).collect();
+    for (host, target, kept) in [
+        (SITES, "/reset//hunter2hunter2", "…"),
+        (SITES, "/.yumen/enter%3Fcode=hunter2hunter2", "/.yumen/enter?…"),
+        (SITES, "/.yumen/enter//;hunter2hunter2", "…"),
+        (PORTAL, "/sign-in%3Fnext=hunter2hunter2", "/sign-in?…"),
+        (PORTAL, "/sign-in%253Fnext=hunter2hunter2", "/sign-in?…"),
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        answers.push((crate::headers::raw(&browser, host, &request).await, kept.to_owned()));
+    }
+    for (answer, kept) in answers {
+        let reference =
+            answer.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap_or_else(|| panic!("{answer}")).to_owned();
+        let path = house
+            .recorded(|record| match record {
+                Record::Opened(opened) if opened.reference.as_str() == reference => Some(opened.path.clone()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(path, kept);
     }
     house.stop().await;
     assert!(!holds(&raw(house.data.path()), "hunter2hunter2"));

@@ -58,11 +58,11 @@ fn less_than_the_law_demands_takes_a_reason() {
 #[test]
 fn dropping_without_a_copy_is_doubtful_and_an_archive_of_nothing_is_an_error() {
     assert_eq!(warned("[log]\nkeep = \"365d\""), ["`log.keep` drops old records without a copy"]);
-    assert!(warned("[log]\nkeep = \"365d\"\n[log.archive]\nto = \"file:/archive\"").is_empty());
+    assert!(warned("[log]\nkeep = \"365d\"\n[log.archive]\nto = \"file:/tmp\"").is_empty());
     let never = "8: `log.archive.to` would never be written to: `log.keep` is missing, so that nothing is ever dropped";
     assert_eq!(told("[log.archive]\nto = \"file:/archive\""), never);
     let within = warned("[log]\nkeep = \"365d\"\n[log.archive]\nto = \"file:d/archive\"");
-    assert_eq!(within, ["`log.archive.to` is within `data`"]);
+    assert_eq!(within, ["`log.archive.to` is within `data`", "there is no directory /etc/yumen/d/archive"]);
 }
 
 #[test]
@@ -132,11 +132,6 @@ fn the_files_of_an_archive_are_checked() {
         let problems = parse(&text, "yumen.toml", directory.path()).unwrap().check_files();
         problems.iter().filter(|problem| problems.line(problem) > Some(6)).map(|problem| problem.what.clone()).collect::<Vec<_>>()
     };
-    assert!(check("to = \"file:none\"")[0].starts_with("there is no directory "));
-    std::fs::create_dir(directory.path().join("there")).unwrap();
-    assert!(check("to = \"file:there\"").is_empty());
-    std::fs::write(directory.path().join("file"), "").unwrap();
-    assert!(check("to = \"file:file\"")[0].ends_with("is no directory"));
     let missing = check(BUCKET);
     assert_eq!(missing.len(), 2, "{missing:?}");
     assert!(missing.iter().all(|what| what.contains("cannot be read")), "{missing:?}");
@@ -146,4 +141,33 @@ fn the_files_of_an_archive_are_checked() {
     assert!(check(BUCKET)[0].ends_with("is open to others than its owner (mode 0644)"));
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(check(BUCKET).len(), 1, "only the authority is missing");
+}
+
+#[test]
+fn an_archive_that_is_not_there_is_warned_of_and_no_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let doubts = |place: &str| {
+        let text = format!("{BASE}[log]\nkeep = \"365d\"\n[log.archive]\nto = \"file:{place}\"");
+        let settings = parse(&text, "yumen.toml", directory.path()).unwrap();
+        assert!(settings.check_files().iter().all(|problem| !problem.what.contains(place)));
+        settings
+            .warnings(Time::from_millis(0))
+            .iter()
+            .map(|warning| warning.what.clone())
+            .filter(|what| what.contains("director"))
+            .collect::<Vec<_>>()
+    };
+    assert!(doubts("archive-none")[0].starts_with("there is no directory "));
+    std::fs::create_dir(directory.path().join("archive-there")).unwrap();
+    assert!(doubts("archive-there").is_empty());
+    std::fs::write(directory.path().join("archive-file"), "").unwrap();
+    assert!(doubts("archive-file")[0].ends_with("is no directory"));
+}
+
+#[test]
+fn a_disk_that_never_answers_is_waited_for_no_longer_than_said() {
+    let (answer, hung) = std::sync::mpsc::channel::<()>();
+    assert_eq!(super::within(std::time::Duration::from_millis(10), move || hung.recv().is_ok()), None);
+    drop(answer);
+    assert_eq!(super::within(std::time::Duration::from_mins(1), || 7), Some(7));
 }

@@ -1,11 +1,13 @@
-//! What the next process has to know: what time it is, and what was archived last.
+//! What the next process has to know: what time it is, how many records there were when, and what was archived last.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::marks::Marks;
 use super::reckoning::Reckoning;
 use crate::clock::{Reading, Time};
 
@@ -13,6 +15,8 @@ use crate::clock::{Reading, Time};
 pub struct Kept {
     pub reckoning: Reckoning,
     pub archived: Option<Archived>,
+    #[serde(default)]
+    pub marks: Marks,
 }
 
 /// An object that came back from the archive as it should.
@@ -29,7 +33,18 @@ pub struct Archived {
 
 impl Kept {
     pub fn begin(now: &Reading, newest: Option<Time>) -> Self {
-        Self { reckoning: Reckoning::begin(now, newest), archived: None }
+        Self { reckoning: Reckoning::begin(now, newest), archived: None, marks: Marks::default() }
+    }
+
+    /// So many records are there now.
+    pub fn look(&mut self, now: &Reading, size: u64) {
+        self.reckoning.look(now);
+        self.marks.note(self.reckoning.lived(), size);
+    }
+
+    /// How many records, from the first on, have been here for so long.
+    pub fn here_for(&self, time: Duration) -> u64 {
+        self.marks.here_for(self.reckoning.lived(), time)
     }
 }
 
@@ -50,7 +65,7 @@ pub fn write(path: &Path, kept: &Kept) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let new = path.with_extension("json.new");
     let mut file = File::options().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(&serde_json::to_vec_pretty(kept)?)?;
+    file.write_all(&serde_json::to_vec(kept)?)?;
     file.sync_all()?;
     std::fs::rename(&new, path)
 }

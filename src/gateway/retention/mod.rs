@@ -1,10 +1,11 @@
 //! Drops the oldest records of the log, once they are older than the config keeps them: an hourly round, one part after the other.
 //!
 //! A part is checked against the tree, archived and read back, said on record, and only then removed. A round that ends in between is done again
-//! by the next. What makes records old is [`reckoning`].
+//! by the next. What makes records old is their own time, by [`reckoning`], and that they were here for so long, by [`marks`].
 //!
 //! Invariant: nothing is removed that is not on record as dropped, durable and sealed, and in the archive, if there is one. Nobody waits for it.
 
+mod marks;
 mod memory;
 mod part;
 mod reckoning;
@@ -21,11 +22,13 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::audit::{Journal, NoRecord, Old, SealedError, Sealer};
+use crate::audit::{Journal, NoRecord, Old, Sealed, SealedError, Sealer};
 use crate::clock::{Clock, Time};
 use crate::config::Settings;
 use crate::outbound::{Archive, ArchiveError};
+use crate::tlog::WIDTH;
 
+use self::marks::Marks;
 use self::memory::{Archived, Kept};
 use self::part::OldPart;
 pub use self::told::RetentionStatus;
@@ -40,6 +43,8 @@ const PAUSE: Duration = Duration::from_mins(10);
 const PART: u64 = 65_536;
 /// For the record of what is dropped to be sealed, which takes a second.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A round that goes on for longer is told.
+const LONG: Duration = Duration::from_mins(30);
 const DAY_S: u64 = 86_400;
 
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +75,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Reads the files that the config names for its archive.
+    /// Reads the files that the config names for a bucket. Whether a directory is there, each round asks anew.
     pub fn of(settings: &Settings) -> Result<Self, ArchiveError> {
         let keeping = &settings.keeping;
         let archive = keeping.archive.clone().map(Archive::open).transpose()?.map(Arc::new);
@@ -98,6 +103,8 @@ struct State {
     failures: u64,
     /// Why the last round failed.
     trouble: Option<String>,
+    /// When the round began that goes on now, by the steady clock.
+    since: Option<Time>,
     /// The oldest record that is here, and when it was written.
     oldest: Option<(u64, String)>,
 }
@@ -112,8 +119,12 @@ impl Retention {
     fn with_memory(file: PathBuf, rule: Rule, journal: &Journal, sealer: &Sealer, clock: Clock) -> Result<Self, SealedError> {
         let size = *sealer.size().borrow();
         let newest = if size == 0 { None } else { part::written(&sealer.sealed(), size)?.map(|(_, time)| time) };
-        let kept = memory::read(&file).unwrap_or_else(|| Kept::begin(&clock.reading(), newest));
-        let state = State { kept, archived: 0, dropped: 0, failures: 0, trouble: None, oldest: None };
+        let mut kept = memory::read(&file).unwrap_or_else(|| Kept::begin(&clock.reading(), newest));
+        kept.marks.end_at(size);
+        if kept.marks.is_empty() {
+            kept.marks = growth(&sealer.sealed(), size, &kept);
+        }
+        let state = State { kept, archived: 0, dropped: 0, failures: 0, trouble: None, since: None, oldest: None };
         Ok(Self {
             journal: journal.clone(),
             sealer: sealer.clone(),
@@ -137,8 +148,10 @@ impl Retention {
     /// Drops all that is too old now. Says what went wrong once, and again after a round that went well.
     pub async fn round(&self) -> Result<(), RetentionError> {
         let _alone = self.alone.lock().await;
+        self.state().since = Some(self.clock.now());
         let done = self.whole_round().await;
         let mut state = self.state();
+        state.since = None;
         match &done {
             Ok(()) => {
                 if state.trouble.take().is_some() {
@@ -159,6 +172,15 @@ impl Retention {
 
     async fn whole_round(&self) -> Result<(), RetentionError> {
         let present = self.look().await?;
+        let dropped = self.drop_older(present).await;
+        dropped.and(self.find_oldest().await)
+    }
+
+    async fn drop_older(&self, present: Time) -> Result<(), RetentionError> {
+        // Long before the first record is old, its operator learns that an archive is not there.
+        if let Rule { keep: Some(_), archive: Some(archive), .. } = &*self.rule.load_full() {
+            archive.ready().await?;
+        }
         let mut most = PART;
         loop {
             // The next part follows the rule that holds then.
@@ -168,14 +190,16 @@ impl Retention {
             if self.sealer.failure().is_some() || !(self.journal.is_ready() || self.journal.is_full()) {
                 return Err(RetentionError::LogFails);
             }
+            let here = self.state().kept.here_for(keep);
             let (sealed, before) = (self.sealer.sealed(), present.minus(keep));
-            let Some(old) = tokio::task::spawn_blocking(move || sealed.older_than(before, most)).await?? else { break };
+            let old = tokio::task::spawn_blocking(move || sealed.older_than(before, most)).await??;
+            let Some(old) = old.and_then(|old| among_the_first(old, here)) else { break };
             match self.drop_part(&rule, keep, old).await {
                 Err(RetentionError::Archive(ArchiveError::TooLarge)) if most > 256 => most = most.div_ceil(2),
                 done => done?,
             }
         }
-        self.find_oldest().await
+        Ok(())
     }
 
     async fn drop_part(&self, rule: &Rule, keep: Duration, old: Old) -> Result<(), RetentionError> {
@@ -185,7 +209,7 @@ impl Retention {
                 let place = archive.settings().to_string();
                 let is_known = self.state().kept.archived.as_ref().is_some_and(|archived| archived.place == place);
                 if is_known {
-                    archive.must_have(&*part)?;
+                    archive.must_have(&*part).await?;
                 }
                 let object = archive.keep(part).await?;
                 self.was_archived(old, &object, place).await?;
@@ -224,7 +248,8 @@ impl Retention {
         let (kept, present) = {
             let mut state = self.state();
             let doubted = state.kept.reckoning.doubt().is_some();
-            state.kept.reckoning.look(&self.clock.reading());
+            let size = *self.sealer.size().borrow();
+            state.kept.look(&self.clock.reading(), size);
             if let Some(doubt) = state.kept.reckoning.doubt().filter(|_| !doubted) {
                 tracing::warn!("{doubt}");
             }
@@ -254,13 +279,39 @@ impl Retention {
     async fn find_oldest(&self) -> Result<(), RetentionError> {
         let sealed = self.sealer.sealed();
         let found = tokio::task::spawn_blocking(move || part::written(&sealed, sealed.oldest()?)).await??;
-        self.state().oldest = found.map(|(sequence, time)| (sequence, time.to_string()));
+        let mut state = self.state();
+        if let Some((sequence, _)) = found {
+            state.kept.marks.begin_at(sequence);
+        }
+        state.oldest = found.map(|(sequence, time)| (sequence, time.to_string()));
         Ok(())
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of a log that was there before its marks. One that cannot be read has none, and so becomes old from now on.
+fn growth(sealed: &Sealed, size: u64, kept: &Kept) -> Marks {
+    let now = (kept.reckoning.present(), kept.reckoning.lived());
+    let time_of = |sequence| Ok::<_, SealedError>(part::written(sealed, sequence)?.map(|(_, time)| time));
+    let found = match sealed.oldest() {
+        Ok(oldest) if oldest <= size => Marks::of_log((oldest, size), now, time_of),
+        Ok(_) => Ok(Marks::default()),
+        Err(error) => Err(error),
+    };
+    found
+        .inspect_err(|why| {
+            tracing::warn!("for how long records have been here cannot be read from the log, so it is counted from now on: {why}")
+        })
+        .unwrap_or_default()
+}
+
+/// As much of it as is among so many first records, in whole bundles.
+fn among_the_first(old: Old, records: u64) -> Option<Old> {
+    let last = old.last.min(records.saturating_sub(records % WIDTH));
+    (last >= old.first).then_some(Old { last, ..old })
 }
 
 fn records(old: &Old) -> u64 {

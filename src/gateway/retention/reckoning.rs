@@ -5,17 +5,21 @@
 //! itself is believed to have taken what the wall clock says, but no more than [`AWAY`]. The wall clock may correct that by up to
 //! [`TOLERANCE`] at a look. One that says anything else is not believed until it has said so, without another step, while [`BELIEVED`] went by.
 //!
+//! Corrections and starts add up. What they add to is only the reading against which a record's own time is held; for how long the record has
+//! been here is another question ([`super::marks`]), and both must agree that it is old.
+//!
 //! Invariant: no look makes more records old than the time that was witnessed, and the wall's own word, do; both must agree.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::marks::Lived;
 use crate::clock::{Reading, Time};
 
-const DAY: Duration = Duration::from_hours(24);
+pub const DAY: Duration = Duration::from_hours(24);
 /// What a machine that was switched off may have been away for, as far as anybody believes a wall clock.
-const AWAY: Duration = DAY.saturating_mul(7);
+pub const AWAY: Duration = DAY.saturating_mul(7);
 /// Time zones that were mistaken, clocks that drift.
 const TOLERANCE: Duration = DAY;
 /// Longer than any holiday, so that somebody has seen the warning.
@@ -30,20 +34,27 @@ pub struct Reckoning {
     boot: String,
     /// For how long the wall clock has said something else.
     doubted_ms: u64,
+    #[serde(default)]
+    lived: Lived,
+    /// The last look of this process, for a machine that does not say which start of it this is.
+    #[serde(skip)]
+    steady: Option<Time>,
 }
 
 impl Reckoning {
     /// Without a memory. `newest`: when the newest record was written that was there before this process.
     pub fn begin(now: &Reading, newest: Option<Time>) -> Self {
         let reckoned = newest.map_or(now.wall, |newest| newest.plus(AWAY).min(now.wall));
-        Self { reckoned, wall: now.wall, uptime: now.uptime, boot: now.boot.clone(), doubted_ms: 0 }
+        let (uptime, boot, lived) = (now.uptime, now.boot.clone(), Lived::default());
+        Self { reckoned, wall: now.wall, uptime, boot, doubted_ms: 0, lived, steady: None }
     }
 
     pub fn look(&mut self, now: &Reading) {
-        let same_boot = !self.boot.is_empty() && self.boot == now.boot && now.uptime >= self.uptime;
-        let witnessed = if same_boot { now.uptime.since(self.uptime) } else { Duration::ZERO };
-        let away = if same_boot { Duration::ZERO } else { now.wall.since(self.wall).min(AWAY) };
+        let counted = self.counted(now);
+        let witnessed = counted.unwrap_or_default();
+        let away = if counted.is_some() { Duration::ZERO } else { now.wall.since(self.wall).min(AWAY) };
         let passed = witnessed.saturating_add(away);
+        self.lived.pass(witnessed, away);
         let stepped = apart(now.wall, self.wall.plus(passed)) > TOLERANCE;
         self.reckoned = self.reckoned.plus(passed);
         let witnessed_ms = u64::try_from(witnessed.as_millis()).unwrap_or(u64::MAX);
@@ -52,7 +63,19 @@ impl Reckoning {
             self.reckoned = now.wall;
             self.doubted_ms = 0;
         }
-        (self.wall, self.uptime, self.boot) = (now.wall, now.uptime, now.boot.clone());
+        (self.wall, self.uptime, self.boot, self.steady) = (now.wall, now.uptime, now.boot.clone(), Some(now.steady));
+    }
+
+    pub fn lived(&self) -> Lived {
+        self.lived
+    }
+
+    /// What a monotonic clock counted since the last look. `None`: none went on from there to here.
+    fn counted(&self, now: &Reading) -> Option<Duration> {
+        match (self.boot.as_str(), self.steady) {
+            ("", Some(steady)) if now.boot.is_empty() => Some(now.steady.since(steady)),
+            (boot, _) => (!boot.is_empty() && boot == now.boot && now.uptime >= self.uptime).then(|| now.uptime.since(self.uptime)),
+        }
     }
 
     /// What makes records old.
@@ -169,6 +192,24 @@ mod tests {
         clock.step_wall(YEARS_MS);
         reckoning.look(&clock.reading());
         assert_eq!((reckoning.present(), reckoning.doubt()), (NOW.plus(DAY * 5), None));
+    }
+
+    #[test]
+    fn a_machine_that_does_not_say_which_start_it_is_counts_while_the_process_runs() {
+        let clock = Clock::manual(NOW);
+        let nameless = |clock: &Clock| Reading { boot: String::new(), ..clock.reading() };
+        let mut reckoning = Reckoning::begin(&nameless(&clock), Some(NOW));
+        reckoning.look(&nameless(&clock));
+        clock.advance(DAY * 100);
+        reckoning.look(&nameless(&clock));
+        let mut hundred = Lived::default();
+        hundred.pass(DAY * 100, Duration::ZERO);
+        assert_eq!((reckoning.lived(), reckoning.present()), (hundred, NOW.plus(DAY * 100)));
+        let mut next: Reckoning = serde_json::from_slice(&serde_json::to_vec(&reckoning).unwrap()).unwrap();
+        clock.advance(DAY * 3);
+        next.look(&nameless(&clock));
+        hundred.pass(Duration::ZERO, DAY * 3);
+        assert_eq!(next.lived(), hundred, "of the time between two processes only the wall clock says anything");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::reckoning::DAY;
 use super::*;
 use crate::audit::{Against, SealSettings, Sealed, verify};
 use crate::clock::Reading;
@@ -35,6 +36,13 @@ impl Log {
         log
     }
 
+    /// What the next process has.
+    fn next(&self, clock: Clock) -> Retention {
+        let rule = Rule { keep: Some(KEEP), reason: Some("a rule of the city".to_owned()), archive: None };
+        let file = self.directory.path().join("retention.json");
+        Retention::with_memory(file, rule, &self.journal, &self.sealer, clock).unwrap()
+    }
+
     fn archive(&self) -> PathBuf {
         self.directory.path().join("archive")
     }
@@ -50,6 +58,8 @@ impl Log {
             self.journal.event(Event::done(Action::SessionEnded).with("number", number)).await.unwrap();
         }
         self.sealer.size().wait_for(|size| *size >= goal).await.unwrap();
+        // As the gateway does soon after its start and each hour.
+        self.retention.look().await.unwrap();
     }
 
     fn sealed(&self) -> Sealed {
@@ -241,7 +251,9 @@ fn the_rule_is_the_configs() {
         Rule::of(&parse(&text, "yumen.toml", directory.path()).unwrap())
     };
     assert_eq!(rule("").unwrap(), Rule { keep: Some(KEEP), reason: None, archive: None });
-    assert!(rule("[log.archive]\nto = \"file:gone\"").is_err());
+    let bucket = "to = \"s3://yumen-log\"\nendpoint = \"http://s3.city.example\"\naccess_key = \"AK\"\nsecret_key_file = \"gone\"";
+    assert!(rule(&format!("[log.archive]\n{bucket}")).is_err());
+    assert!(rule("[log.archive]\nto = \"file:gone\"").is_ok(), "a disk may be mounted later");
     assert!(rule("[log.archive]\nto = \"file:.\"").unwrap().archive.is_some());
 }
 
@@ -274,4 +286,87 @@ async fn an_archive_whose_disk_is_not_mounted_takes_nothing() {
     std::fs::rename(&elsewhere, &origin).unwrap();
     log.retention.round().await.unwrap();
     assert_eq!((log.oldest(), log.objects().len()), (1_025, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_from_before_a_clock_was_set_right_stay_for_as_long_as_any() {
+    let log = Log::of(600).await;
+    log.clock.step_wall(6 * 365 * 86_400_000);
+    log.write(300).await;
+    for _ in 0..16 {
+        log.days(1);
+        log.retention.round().await.unwrap();
+    }
+    assert_eq!(log.retention.warnings(), Vec::<String>::new(), "the clock is believed");
+    assert_eq!((log.oldest(), log.said().len()), (1, 0), "by their own time they are six years old");
+    log.days(348);
+    log.retention.round().await.unwrap();
+    assert_eq!(log.oldest(), 1);
+    log.days(2);
+    log.retention.round().await.unwrap();
+    assert_eq!(log.oldest(), 769);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_starts_of_the_machine_make_nothing_more_than_a_week_too_old() {
+    let log = Log::of(600).await;
+    log.write(300).await;
+    let mut clock = log.clock.clone();
+    for _ in 0..10 {
+        clock = clock.rebooted();
+        clock.step_wall(7 * 86_400_000);
+        log.next(clock.clone()).round().await.unwrap();
+    }
+    let next = log.next(clock.clone());
+    clock.advance(DAY * 357);
+    next.round().await.unwrap();
+    assert_eq!((log.oldest(), next.warnings().len()), (1, 0), "the clock says 427 days");
+    clock.advance(DAY * 2);
+    next.round().await.unwrap();
+    assert_eq!(log.oldest(), 769);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_corrections_of_the_clock_make_nothing_older() {
+    let log = Log::of(600).await;
+    log.write(300).await;
+    for _ in 0..10 {
+        log.clock.step_wall(23 * 3_600_000);
+        log.retention.round().await.unwrap();
+    }
+    log.days(364);
+    log.retention.round().await.unwrap();
+    assert_eq!((log.oldest(), log.retention.warnings().len()), (1, 0), "the clock says 373 days");
+    log.days(2);
+    log.retention.round().await.unwrap();
+    assert_eq!(log.oldest(), 513);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_is_not_there_is_told_before_anything_is_old() {
+    let log = Log::of(600).await;
+    std::fs::remove_dir(log.archive()).unwrap();
+    let why = log.retention.round().await.unwrap_err().to_string();
+    assert!(why.contains("there is no such directory"), "{why}");
+    assert_eq!((log.retention.warnings().len(), log.retention.status().unwrap().oldest), (1, Some(1)));
+    std::fs::create_dir(log.archive()).unwrap();
+    log.retention.round().await.unwrap();
+    assert!(log.retention.warnings().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_that_takes_longer_than_half_an_hour_is_told() {
+    let log = Log::of(600).await;
+    let figure = || {
+        let figures = log.retention.figures();
+        let family = figures.iter().find(|family| family.name() == "yumen_archive_round_seconds").unwrap();
+        family.get_metric()[0].get_gauge().get_value()
+    };
+    log.retention.state().since = Some(log.clock.now());
+    log.clock.advance(LONG - Duration::from_secs(1));
+    assert_eq!((log.retention.warnings().len(), figure()), (0, 1_799.0));
+    log.clock.advance(Duration::from_secs(1));
+    assert!(log.retention.warnings()[0].contains("for 30 min"), "{:?}", log.retention.warnings());
+    log.retention.round().await.unwrap();
+    assert_eq!((log.retention.warnings().len(), figure()), (0, 0.0));
 }

@@ -1,9 +1,11 @@
 //! How the keeping of the log stands, for `yumen status` and for metrics.
 
+use std::time::Duration;
+
 use prometheus::proto::MetricFamily;
 use serde::{Deserialize, Serialize};
 
-use super::{DAY_S, Retention};
+use super::{DAY_S, LONG, Retention, State};
 use crate::gateway::exposition::{counter, gauge, one, sample, seconds};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +58,16 @@ impl Retention {
             return Vec::new();
         }
         let state = self.state();
-        state.trouble.clone().into_iter().chain(state.kept.reckoning.doubt()).collect()
+        let long = self.under_way(&state).filter(|age| *age >= LONG).map(|age| {
+            let minutes = age.as_secs().checked_div(60).unwrap_or(0);
+            format!("old records of the log are being dropped for {minutes} min: the log is very long, or its archive answers slowly; nothing else waits")
+        });
+        state.trouble.clone().into_iter().chain(long).chain(state.kept.reckoning.doubt()).collect()
+    }
+
+    /// For how long a round goes on now.
+    fn under_way(&self, state: &State) -> Option<Duration> {
+        state.since.map(|since| self.clock.now().since(since))
     }
 
     pub fn figures(&self) -> Vec<MetricFamily> {
@@ -71,6 +82,11 @@ impl Retention {
             counter("yumen_archive_records_total", "Records that were archived since the start.", [one(state.archived)]),
             counter("yumen_archive_failures_total", "Rounds of dropping old records that failed since the start.", [one(state.failures)]),
             counter("yumen_log_dropped_records_total", "Records that were dropped since the start.", [one(state.dropped)]),
+            gauge(
+                "yumen_archive_round_seconds",
+                "For how long a round of dropping old records goes on now; 0 between two of them.",
+                [one(self.under_way(&state).unwrap_or_default().as_secs())],
+            ),
             gauge(
                 "yumen_log_oldest_sequence",
                 "The oldest record that is here.",

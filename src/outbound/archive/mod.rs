@@ -4,9 +4,11 @@
 //! copy of that directory puts the part back.
 //!
 //! Invariant: an object is made whole or not at all and is never written over. It counts as kept only after it came back from the store and
-//! each file in it was the one that stands in the log.
+//! each file in it was the one that stands in the log; what was put there just now comes back byte for byte. A place that hangs holds nobody
+//! for longer than is said here.
 
 mod pack;
+mod steps;
 mod wire;
 
 #[cfg(test)]
@@ -24,11 +26,13 @@ use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, RetryConfig};
+use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
 use self::pack::{PackError, Packed};
+use self::steps::{Late, Steps};
 use self::wire::Wire;
 use super::NotRead;
 use crate::crypto::sha256;
@@ -101,6 +105,8 @@ pub enum ArchiveError {
     Other { to: String, object: String, what: String },
     #[error("the archive {to} has no {directory} any more, though records were put there: is its disk mounted? Nothing was dropped")]
     Gone { to: String, directory: String },
+    #[error("the archive {to} {why}")]
+    Late { to: String, why: Late },
     #[error("records cannot be packed for the archive: {0}")]
     Pack(io::Error),
 }
@@ -110,7 +116,14 @@ pub struct Archive {
     settings: ArchiveSettings,
     /// Of the contents of the files that the settings name.
     digest: [u8; 32],
-    store: Arc<dyn ObjectStore>,
+    place: Place,
+    patience: Duration,
+}
+
+enum Place {
+    /// Looked for each time: its disk may not be mounted yet, or not any more.
+    Directory(PathBuf, Steps),
+    Bucket(Arc<dyn ObjectStore>),
 }
 
 /// As it is written in the config.
@@ -138,59 +151,61 @@ impl PartialEq for Archive {
 }
 
 impl Archive {
-    /// Reads the files that the settings name; does not ask the store.
+    /// Reads the files that the settings name for a bucket; does not ask the place itself.
     pub fn open(settings: ArchiveSettings) -> Result<Self, ArchiveError> {
-        let failed = |why: String| ArchiveError::Setup { to: settings.to_string(), why };
-        let (store, digest): (Arc<dyn ObjectStore>, _) = match &settings {
-            ArchiveSettings::Directory(path) => {
-                let store = LocalFileSystem::new_with_prefix(path).map_err(|error| failed(words(&error)))?;
-                (Arc::new(store.with_fsync(true)), [0; 32])
-            }
+        let (place, digest) = match &settings {
+            ArchiveSettings::Directory(path) => (Place::Directory(path.clone(), Steps::default()), [0; 32]),
             ArchiveSettings::Bucket(bucket) => {
-                let (store, digest) = s3(bucket).map_err(failed)?;
-                (Arc::new(store), digest)
+                let (store, digest) = s3(bucket).map_err(|why| ArchiveError::Setup { to: settings.to_string(), why })?;
+                (Place::Bucket(Arc::new(store)), digest)
             }
         };
-        Ok(Self { settings, digest, store })
+        Ok(Self { settings, digest, place, patience: PATIENCE })
     }
 
     pub fn settings(&self) -> &ArchiveSettings {
         &self.settings
     }
 
+    /// Whether its directory is there; a bucket is asked for nothing but objects.
+    pub async fn ready(&self) -> Result<(), ArchiveError> {
+        self.store().await.map(drop)
+    }
+
     /// For a log of which something was archived here before: a directory that is gone means that another disk is there now, or none.
-    pub fn must_have(&self, part: &dyn Part) -> Result<(), ArchiveError> {
-        match self.directory(part) {
-            Some(directory) if !directory.is_dir() => {
-                Err(ArchiveError::Gone { to: self.settings.to_string(), directory: flat(part.origin()) })
-            }
-            _ => Ok(()),
+    pub async fn must_have(&self, part: &dyn Part) -> Result<(), ArchiveError> {
+        let Some(directory) = self.directory(part) else { return Ok(()) };
+        match settled(self.timely(spawn_blocking(move || Ok(directory.is_dir()))).await?)? {
+            true => Ok(()),
+            false => Err(ArchiveError::Gone { to: self.settings.to_string(), directory: flat(part.origin()) }),
         }
     }
 
     /// Has the part in the archive and reads it back. Gives the name of its object.
     pub async fn keep(&self, part: Arc<dyn Part>) -> Result<String, ArchiveError> {
-        let key = self.key(&*part);
-        let (reader, directory) = (part.clone(), self.directory(&*part));
-        let packed = unblocked(move || {
-            directory.as_deref().map_or(Ok(()), private_directory)?;
-            pack::pack(&*reader, LARGEST_OBJECT)
-        })
-        .await?;
-        if let Some(there) = self.fetch(&key).await? {
+        let (key, store) = (self.key(&*part), self.store().await?);
+        if let Some(directory) = self.directory(&*part) {
+            settled(self.timely(spawn_blocking(move || private_directory(&directory))).await?)?;
+        }
+        let reader = part.clone();
+        let packed = self.unblocked(move || pack::pack(&*reader, LARGEST_OBJECT)).await?;
+        if let Some(there) = self.fetch(&store, &key).await? {
             return self.as_before(key, there, part).await;
         }
-        let payload = PutPayload::from_bytes(packed.bytes.clone());
-        match self.timely(&key, self.store.put_opts(&key, payload, PutMode::Create.into())).await? {
+        let put = {
+            let (store, key, payload) = (store.clone(), key.clone(), PutPayload::from_bytes(packed.bytes.clone()));
+            async move { store.put_opts(&key, payload, PutMode::Create.into()).await }
+        };
+        match self.timely(put).await? {
             Ok(_) => {}
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                let there = self.fetch(&key).await?.ok_or_else(|| self.refused(&key, "it is there and cannot be read"))?;
+                let there = self.fetch(&store, &key).await?.ok_or_else(|| self.refused(&key, "it is there and cannot be read"))?;
                 return self.as_before(key, there, part).await;
             }
             Err(error) => return Err(self.refused(&key, &words(&error))),
         }
-        let back = self.fetch(&key).await?.ok_or_else(|| self.refused(&key, "it was put there and cannot be read back"))?;
-        compare(back, part, Some(packed)).await?.map_err(|what| ArchiveError::Unlike {
+        let back = self.fetch(&store, &key).await?.ok_or_else(|| self.refused(&key, "it was put there and cannot be read back"))?;
+        self.compare(back, part, Some(packed)).await?.map_err(|what| ArchiveError::Unlike {
             to: self.settings.to_string(),
             object: key.to_string(),
             what,
@@ -201,14 +216,19 @@ impl Archive {
     /// An earlier round may have come so far and no further.
     async fn as_before(&self, key: Key, there: Bytes, part: Arc<dyn Part>) -> Result<String, ArchiveError> {
         let other = |what| ArchiveError::Other { to: self.settings.to_string(), object: key.to_string(), what };
-        compare(there, part, None).await?.map_err(other)?;
+        self.compare(there, part, None).await?.map_err(other)?;
         Ok(key.to_string())
     }
 
+    async fn compare(&self, object: Bytes, part: Arc<dyn Part>, packed: Option<Packed>) -> Result<Result<(), String>, ArchiveError> {
+        self.unblocked(move || pack::compare(&object, &*part, packed.as_ref())).await
+    }
+
     /// `None` where there is none, or nobody may know: a key that may only put and get is told the same in both cases.
-    async fn fetch(&self, key: &Key) -> Result<Option<Bytes>, ArchiveError> {
-        let got = self.timely(key, async {
-            let got = self.store.get(key).await?;
+    async fn fetch(&self, store: &Arc<dyn ObjectStore>, key: &Key) -> Result<Option<Bytes>, ArchiveError> {
+        let (store, asked) = (store.clone(), key.clone());
+        let got = self.timely(async move {
+            let got = store.get(&asked).await?;
             // Nothing of ours is larger, and no more than that is held.
             if usize::try_from(got.meta.size).map_or(true, |size| size > LARGEST_OBJECT) {
                 return Ok(Err(got.meta.size));
@@ -227,8 +247,29 @@ impl Archive {
         }
     }
 
-    async fn timely<T>(&self, key: &Key, asked: impl Future<Output = T>) -> Result<T, ArchiveError> {
-        timeout(PATIENCE, asked).await.map_err(|_| self.refused(key, &format!("it took longer than {} s", PATIENCE.as_secs())))
+    async fn store(&self) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
+        let path = match &self.place {
+            Place::Directory(path, _) => path.clone(),
+            Place::Bucket(store) => return Ok(store.clone()),
+        };
+        let opened = self.timely(spawn_blocking(move || directory(&path))).await?;
+        let opened = opened.map_err(|error| error.to_string()).and_then(|opened| opened);
+        opened.map_err(|why| ArchiveError::Setup { to: self.settings.to_string(), why })
+    }
+
+    /// What the place is asked. A request to a store is given up; a step on a disk cannot be.
+    async fn timely<T: Send + 'static>(&self, asked: impl Future<Output = T> + Send + 'static) -> Result<T, ArchiveError> {
+        let answered = match &self.place {
+            Place::Directory(_, steps) => steps.take(self.patience, asked).await,
+            Place::Bucket(_) => timeout(self.patience, asked).await.map_err(|_| Late::Silent(self.patience)),
+        };
+        answered.map_err(|why| ArchiveError::Late { to: self.settings.to_string(), why })
+    }
+
+    /// What is done with the log and in memory.
+    async fn unblocked<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, PackError> + Send + 'static) -> Result<T, ArchiveError> {
+        let late = |_| ArchiveError::Pack(io::Error::other(format!("it took longer than {} s", self.patience.as_secs())));
+        settled(timeout(self.patience, spawn_blocking(work)).await.map_err(late)?)
     }
 
     fn refused(&self, key: &Key, why: &str) -> ArchiveError {
@@ -317,12 +358,16 @@ fn private_directory(path: &Path) -> Result<(), PackError> {
     made.and_then(|()| outer()).map_err(|error| PackError::Io(io::Error::other(format!("{}: {}", path.display(), reason(&error)))))
 }
 
-async fn compare(object: Bytes, part: Arc<dyn Part>, packed: Option<Packed>) -> Result<Result<(), String>, ArchiveError> {
-    unblocked(move || pack::compare(&object, &*part, packed.as_ref())).await
+fn directory(path: &Path) -> Result<Arc<dyn ObjectStore>, String> {
+    if !path.is_dir() {
+        return Err("there is no such directory; is its disk mounted? Nothing was dropped".to_owned());
+    }
+    let store = LocalFileSystem::new_with_prefix(path).map_err(|error| words(&error))?;
+    Ok(Arc::new(store.with_fsync(true)))
 }
 
-async fn unblocked<T: Send + 'static>(work: impl FnOnce() -> Result<T, PackError> + Send + 'static) -> Result<T, ArchiveError> {
-    match tokio::task::spawn_blocking(work).await {
+fn settled<T>(done: Result<Result<T, PackError>, JoinError>) -> Result<T, ArchiveError> {
+    match done {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(PackError::Log(error))) => Err(ArchiveError::Log(error)),
         Ok(Err(PackError::TooLarge)) => Err(ArchiveError::TooLarge),

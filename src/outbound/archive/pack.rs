@@ -67,13 +67,14 @@ pub fn pack(part: &dyn Part, most: usize) -> Result<Packed, PackError> {
 /// Whether each file in the object is the log's own, and none is missing or too much; otherwise what differs. `packed`: what was put there, if
 /// that is known.
 pub fn compare(object: &[u8], part: &dyn Part, packed: Option<&Packed>) -> Result<Result<(), String>, PackError> {
-    let momentary = MOMENTARY.map(|name| apart(part, name));
     let mut wanted = Wanted {
-        momentary_paths: momentary,
+        may_be_apart: MOMENTARY.map(|name| apart(part, name)).to_vec(),
         files: Box::new(part.files().filter(|file| !matches!(file, Ok((path, _)) if is_momentary(path)))),
         momentary: packed.map(|packed| packed.momentary.as_slice()),
     };
     match walk(object, &mut wanted) {
+        // Whatever the reading of it does not look at.
+        Ok(()) if packed.is_some_and(|packed| packed.bytes != object) => Ok(Err("it has not the bytes that were put there".to_owned())),
         Ok(()) => Ok(Ok(())),
         Err(Found::Unlike(what)) => Ok(Err(what)),
         Err(Found::Failed(error)) => Err(error.into()),
@@ -122,7 +123,8 @@ fn walk(object: &[u8], wanted: &mut Wanted<'_>) -> Result<(), Found> {
 /// What is still to come in an object.
 struct Wanted<'a> {
     files: Box<dyn Iterator<Item = Result<File, NotRead>> + 'a>,
-    momentary_paths: [String; 2],
+    /// Each of them once.
+    may_be_apart: Vec<String>,
     /// `None`: what an earlier round put there said of the log how it stood then.
     momentary: Option<&'a [(String, [u8; 32])]>,
 }
@@ -130,7 +132,8 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     fn of_the_moment(&mut self, path: &str, entry: &mut impl Read) -> Result<(), Found> {
         let Some(put) = self.momentary else {
-            let is_ours = self.momentary_paths.iter().any(|ours| ours == path) && read_at_most(entry, LARGEST_MOMENTARY).is_some();
+            let is_ours = self.may_be_apart.extract_if(.., |ours| ours == path).count() == 1;
+            let is_ours = is_ours && read_at_most(entry, LARGEST_MOMENTARY).is_some();
             return if is_ours { Ok(()) } else { Err(Found::Unlike(format!("{path} is none of the log's files"))) };
         };
         let Some(((name, digest), rest)) = put.split_first() else { return Err(Found::Unlike(format!("{path} was not put there"))) };

@@ -1,3 +1,5 @@
+mod hostile;
+
 use std::sync::Mutex;
 
 use super::*;
@@ -97,10 +99,7 @@ fn every_difference_between_an_object_and_the_log_is_found() {
     for at in 0..packed.bytes.len() {
         let mut changed = packed.bytes.to_vec();
         changed[at] ^= 1;
-        // Bits of the frame's head that say nothing of its content may differ.
-        if compared(&changed, Some(&packed)).is_ok() {
-            assert_eq!(zstd::decode_all(&changed[..]).unwrap(), zstd::decode_all(&packed.bytes[..]).unwrap(), "byte {at}");
-        }
+        assert!(compared(&changed, Some(&packed)).is_err(), "byte {at}");
     }
     type Change<'a> = &'a dyn Fn(&mut Vec<File>);
     let repacked = |change: Change<'_>| {
@@ -149,13 +148,17 @@ fn a_part_that_is_too_large_for_an_object_is_told_so() {
 async fn a_directory_that_is_gone_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let gone = directory.path().join("mounted");
-    assert!(matches!(Archive::open(ArchiveSettings::Directory(gone.clone())), Err(ArchiveError::Setup { .. })));
-    std::fs::create_dir(&gone).unwrap();
     let archive = archive(&gone);
-    std::fs::remove_dir(&gone).unwrap();
-    let error = archive.keep(part()).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::Pack(_)), "{error}");
-    assert!(!gone.exists(), "what was mounted there is not made up for");
+    for _ in 0..2 {
+        for error in [archive.ready().await.unwrap_err(), archive.keep(part()).await.unwrap_err()] {
+            assert!(matches!(error, ArchiveError::Setup { .. }), "{error}");
+        }
+        assert!(!gone.exists(), "what is mounted there is not made up for");
+        std::fs::create_dir(&gone).unwrap();
+        archive.ready().await.unwrap();
+        assert_eq!(archive.keep(part()).await.unwrap(), NAME, "it is looked for each time");
+        std::fs::remove_dir_all(&gone).unwrap();
+    }
 }
 
 #[test]

@@ -23,8 +23,10 @@ pub struct LineHead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// It says which config was in force when the span began.
+    /// It says which config was in force when the span began, or that none was, since the gateway had stopped.
     Config,
+    /// The last start before that: what a reload cannot change was from its config.
+    Start,
     /// It stands beside the span: nothing was left out between it and the span.
     Edge,
     /// It is in the span, and fits what was asked for.

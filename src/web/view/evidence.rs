@@ -48,6 +48,13 @@ pub struct EvidenceTold {
     pub is_gapless: bool,
     /// How many records before the first were no longer there; 0 also where the span begins later.
     pub gone: u64,
+    /// Why there are no records of the span, if there are none.
+    pub empty: Option<EvidenceEmpty>,
+    /// When the log ended, if that was before the span did.
+    pub ended: Option<String>,
+    pub unsealed: u64,
+    /// How many have another time than the span.
+    pub other_times: u64,
     pub still_open: u64,
     pub allowed: u64,
     pub refused: u64,
@@ -70,6 +77,17 @@ pub struct EvidenceTold {
     pub size: u64,
     pub root: String,
     pub is_signed: bool,
+}
+
+/// Why a span has no records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvidenceEmpty {
+    Nothing,
+    /// The log ended before it.
+    NotYet,
+    /// They are kept no more.
+    Gone,
+    BeforeTheLog,
 }
 
 /// How often, by name; the most frequent first.
@@ -108,6 +126,8 @@ pub struct EvidenceRow {
 #[derive(Clone, Debug)]
 pub struct EvidenceConfig {
     pub sequence: u64,
+    /// Only what a reload cannot change was from it.
+    pub as_started: bool,
     pub from: String,
     pub until: Option<String>,
     pub sha256: Option<String>,
@@ -258,14 +278,22 @@ impl<'a> EvidenceView<'a> {
     }
 
     fn completeness(&self) -> String {
-        let EvidenceTold { first, last, .. } = self.told;
-        let key = match (self.told.is_gapless, first <= last) {
-            (_, false) => "evidence-empty",
-            (true, true) => "evidence-gapless",
-            (false, true) => "evidence-filtered",
+        let EvidenceTold { first, last, gone, .. } = self.told;
+        let (key, last) = match (self.told.empty, self.told.is_gapless) {
+            (Some(EvidenceEmpty::Nothing), _) => ("evidence-empty", last),
+            (Some(EvidenceEmpty::NotYet), _) => ("evidence-not-yet", last),
+            (Some(EvidenceEmpty::Gone), _) => ("evidence-span-gone", gone),
+            (Some(EvidenceEmpty::BeforeTheLog), _) => ("evidence-before-the-log", last),
+            (None, true) => ("evidence-gapless", last),
+            (None, false) => ("evidence-filtered", last),
         };
         let (first, last, looked) = (first.to_string(), last.to_string(), self.told.looked_at.to_string());
-        self.said(key, &[("first", &first), ("last", &last), ("looked", &looked)])
+        let ended = self.told.ended.as_deref().unwrap_or("?");
+        self.said(key, &[("first", &first), ("last", &last), ("looked", &looked), ("ended", ended)])
+    }
+
+    fn is_not_yet(&self) -> bool {
+        self.told.empty == Some(EvidenceEmpty::NotYet)
     }
 
     fn gone(&self) -> String {
@@ -306,6 +334,10 @@ mod tests {
             first: 3,
             last: 2,
             gone: 2,
+            empty: Some(EvidenceEmpty::Nothing),
+            ended: Some(evil.into()),
+            unsealed: 3,
+            other_times: 4,
             apps: counts.clone(),
             reasons: counts.clone(),
             accounts: counts.clone(),
@@ -314,6 +346,7 @@ mod tests {
             changes: EvidenceRows { rows: vec![row], all: 1 },
             configs: vec![EvidenceConfig {
                 sequence: 1,
+                as_started: true,
                 from: "x".into(),
                 until: None,
                 sha256: Some(evil.into()),
@@ -368,5 +401,13 @@ mod tests {
         let filtered = EvidenceTold { is_gapless: false, ..gapless };
         assert!(said(&filtered).contains("cannot be proven") && said(&filtered).contains('5'), "{}", said(&filtered));
         assert!(said(&told()).contains("Nothing"), "{}", said(&told()));
+        let empty = |empty| said(&EvidenceTold { empty: Some(empty), gone: 256, ended: Some("2026-11-22".into()), ..told() });
+        for (why, text) in [
+            (EvidenceEmpty::NotYet, "ended at 2026-11-22"),
+            (EvidenceEmpty::Gone, "1 to 256"),
+            (EvidenceEmpty::BeforeTheLog, "began after"),
+        ] {
+            assert!(empty(why).contains(text) && !empty(why).contains("Nothing"), "{}", empty(why));
+        }
     }
 }

@@ -40,7 +40,9 @@ impl Choice {
         match &entry.record {
             Record::Opened(opened) => {
                 let app = LogApp::of(opened.app.as_ref());
-                let fits = is_in_time && self.filter.app.as_ref().is_none_or(|wanted| *wanted == app) && self.is_account(opened.who.as_deref(), None);
+                let fits = is_in_time
+                    && self.filter.app.as_ref().is_none_or(|wanted| *wanted == app)
+                    && self.is_account(opened.who.as_deref(), None);
                 if fits {
                     self.open.insert(opened.reference.clone());
                 }
@@ -114,7 +116,9 @@ mod tests {
         for mut choice in [choice(Some("sites"), None), choice(None, Some("wang")), choice(Some("sites"), Some("wang"))] {
             assert!(choice.wants(Some(&hers), true) && !choice.wants(Some(&his), true));
             let within = |number| Event { reference: Some(Reference::new([number; 10])), ..Event::done(Action::FormKept) };
-            assert!(choice.wants(Some(&entry(Record::Event(within(1)))), true) && !choice.wants(Some(&entry(Record::Event(within(2)))), true));
+            assert!(
+                choice.wants(Some(&entry(Record::Event(within(1)))), true) && !choice.wants(Some(&entry(Record::Event(within(2)))), true)
+            );
             assert!(!choice.wants(Some(&closed(2)), true) && !choice.ends(&closed(2)));
             assert_eq!(choice.open(), 1);
             assert!(choice.ends(&closed(1)) && !choice.ends(&closed(1)));
@@ -164,7 +168,10 @@ mod tests {
             assert!(choice(Some("sites"), Some("li")).wants(Some(&event(Event::done(action))), true));
         }
         let locked = |app: &str| event(Event::done(Action::LockedDown).with("app", app));
-        assert!(choice(Some("sites"), None).wants(Some(&locked("all")), true) && choice(Some("sites"), None).wants(Some(&locked("sites")), true));
+        assert!(
+            choice(Some("sites"), None).wants(Some(&locked("all")), true)
+                && choice(Some("sites"), None).wants(Some(&locked("sites")), true)
+        );
         assert!(!choice(Some("sites"), None).wants(Some(&locked("ledger")), true));
         assert!(
             choice(Some("portal"), None).wants(Some(&access(1, None, None)), true)

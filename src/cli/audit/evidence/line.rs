@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(head.leaf, leaf.hash().to_string());
         let text = std::str::from_utf8(line).unwrap();
         for (from, to) in
-            [("\"sequence\":7", "\"sequence\": 7"), ("\"end\"", "\"start\""), ("\"why\"", "\"x\":1,\"why\""), ("record", "rec")]
+            [("\"sequence\":7", "\"sequence\": 7"), ("\"end\"", "\"begin\""), ("\"why\"", "\"x\":1,\"why\""), ("record", "rec")]
         {
             assert!(read(text.replacen(from, to, 1).as_bytes()).is_none(), "{to}");
         }

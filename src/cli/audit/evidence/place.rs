@@ -72,11 +72,22 @@ impl Unfinished {
                 let nameless = format!("/proc/self/fd/{}", self.file.as_raw_fd());
                 match linkat(CWD, nameless.as_str(), CWD, &self.out, AtFlags::SYMLINK_FOLLOW) {
                     Err(Errno::EXIST) => return Err(taken(&self.out)),
-                    linked => linked.with_context(|| cannot(&self.out))?,
+                    // Without /proc it cannot be named.
+                    Err(_) => return self.copied()?.place(),
+                    Ok(()) => {}
                 }
             }
         }
         File::open(directory(&self.out)).and_then(|directory| directory.sync_all()).with_context(|| cannot(&self.out))
+    }
+}
+
+impl Unfinished {
+    /// The same under a name.
+    fn copied(&self) -> anyhow::Result<Self> {
+        let named = Self::named(&self.out)?;
+        io::copy(&mut self.again()?, &mut named.file()?).and_then(|_| named.file.sync_all()).with_context(|| cannot(&self.out))?;
+        Ok(named)
     }
 }
 
@@ -151,8 +162,7 @@ mod tests {
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
-        let mut names: Vec<_> =
-            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -178,6 +188,12 @@ mod tests {
             assert!(late.place().unwrap_err().to_string().contains("not overwritten"));
             assert_eq!((fs::read(&out).unwrap(), names(directory.path())), (b"precious".to_vec(), vec!["pack".to_owned()]));
             fs::remove_file(&out).unwrap();
+            let first = make(&out).unwrap();
+            first.file().unwrap().write_all(b"whole").unwrap();
+            first.copied().unwrap().place().unwrap();
+            assert_eq!(fs::read(&out).unwrap(), b"whole");
+            fs::remove_file(&out).unwrap();
+            drop(first);
             drop(make(&out).unwrap());
             assert_eq!(names(directory.path()), Vec::<String>::new());
         }

@@ -14,8 +14,8 @@ use super::line::{self, Why};
 use super::people::Directory;
 use super::range::{Log, Range, Span, time_of};
 use super::survey::Survey;
-use crate::clock::Time;
 use crate::audit::{Grown, Head, Leaf};
+use crate::clock::Time;
 use crate::tlog::{Prover, WIDTH};
 
 pub struct Plan {
@@ -34,13 +34,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(
-        log: &Log<'_>,
-        span: &Span,
-        filter: &Filter,
-        directory: &Directory,
-        progress: impl FnMut(u64, u64),
-    ) -> anyhow::Result<Self> {
+    pub fn new(log: &Log<'_>, span: &Span, filter: &Filter, directory: &Directory, progress: impl FnMut(u64, u64)) -> anyhow::Result<Self> {
         let found = log.find(span, progress)?;
         let range = found.range;
         let filter = Filter { account: filter.account.as_ref().map(|asked| directory.resolve(asked)), ..filter.clone() };

@@ -64,7 +64,9 @@ pub fn doubts(facts: &Facts) -> impl Iterator<Item = String> {
     let ended = ended.map(|ends| format!("the log ended at {ends}, before the end of the span; what was written later is not in the pack"));
     let unsealed = facts.unsealed.filter(|unsealed| *unsealed > 0);
     let unsealed = unsealed.map(|unsealed| {
-        format!("{unsealed} records stood in the journal and were not sealed; they are not in the pack, whether or not they are of the span")
+        format!(
+            "{unsealed} records stood in the journal and were not sealed; they are not in the pack, whether or not they are of the span"
+        )
     });
     let other_times = (facts.other_times > 0).then(|| {
         format!("{} of these records have another time than the span: the gateway's clock was wrong, or was set", facts.other_times)
@@ -77,7 +79,9 @@ fn empty(facts: &Facts) -> Option<String> {
     let ends = facts.ends.as_deref().unwrap_or("a time that is not understood");
     Some(match facts.empty()? {
         Empty::Nothing => format!("nothing was written in the span: it lies between records {} and {first}", first.saturating_sub(1)),
-        Empty::NotYet => format!("the log ended at {ends}, with record {size}, before the span began; what was written later is not in the pack"),
+        Empty::NotYet => {
+            format!("the log ended at {ends}, with record {size}, before the span began; what was written later is not in the pack")
+        }
         Empty::Gone => format!(
             "no record of the span is left: it lies in records 1 to {}, which were no longer there, or before them; what was written then, \
              this pack does not say",

@@ -1,6 +1,7 @@
 //! Whose account is meant: by whoever asks, and in records.
 //!
-//! Invariant: where both sides have the id of an account, it decides; a name alone counts only where it is an account's.
+//! Invariant: what both sides have of id and name is the same, and they have one of them; a name counts only where it is an account's. No account
+//! changes its name.
 
 use crate::model::{AccountId, Action, Event, LogAccount, Who};
 
@@ -33,9 +34,10 @@ impl Whose {
     }
 
     pub fn is_named(&self, named: &Named<'_>) -> bool {
-        match (self.id.as_deref(), named.id) {
-            (Some(wanted), Some(id)) => wanted == id,
-            _ => self.name.as_deref().is_some_and(|wanted| named.name == Some(wanted)),
+        let same = |wanted: Option<&str>, found: Option<&str>| Some(wanted? == found?);
+        match (same(self.id.as_deref(), named.id), same(self.name.as_deref(), named.name)) {
+            (None, None) => false,
+            (id, name) => id.unwrap_or(true) && name.unwrap_or(true),
         }
     }
 }

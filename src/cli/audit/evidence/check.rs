@@ -34,7 +34,7 @@ fn longest(path: &str) -> u64 {
         _ if path.ends_with(".html") => 64,
         _ => 1,
     };
-    mib * 1024 * 1024
+    u64::saturating_mul(mib, 1024 * 1024)
 }
 
 /// The first thing that was found wrong.

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use super::check::EvidenceError;
 use super::choice::Choice;
 use super::configs::Configs;
-use super::facts::Facts;
+use super::facts::{Facts, puts_config_in_force};
 use super::line::{self, LineHead, Why};
 use super::range::{Span, time_of};
 use crate::clock::Time;
-use crate::model::Entry;
+use crate::model::{Action, Entry, Record};
 use crate::tlog::{Checkpoint, Hash, check_inclusion};
 
 /// A record is at most 65,535 bytes long, its proof 64 hashes.
@@ -32,6 +32,8 @@ pub struct Records {
     /// As the records say.
     pub configs: Configs,
     choice: Choice,
+    /// The last record that stands before the range for what was in force.
+    beside: Option<Why>,
     /// The records right before the range and right behind it were there.
     edges: [bool; 2],
     pub unknown: u64,
@@ -57,6 +59,7 @@ impl Records {
             other_times: 0,
             configs: Configs::default(),
             choice: Choice::of(&filter),
+            beside: None,
             edges: [false; 2],
             unknown: 0,
         })
@@ -126,7 +129,7 @@ impl Records {
         let (before, behind) = (sequence.saturating_add(1) == first, sequence == last.saturating_add(1));
         let fits = match head.why {
             Why::Config | Why::Start => sequence < first,
-            Why::Edge => before || behind,
+            Why::Edge => (before || behind) && (self.facts.gapless || !self.facts.has_span_records()),
             Why::Span => is_in,
             Why::End => sequence > last,
         };
@@ -165,13 +168,17 @@ impl Records {
                 self.choice.ends(&entry);
                 true
             }
-            Why::Config | Why::Start => true,
+            Why::Config => self.beside != Some(Why::Config) && says_what_is_in_force(&entry),
+            Why::Start => self.beside.is_none() && puts_config_in_force(&entry).is_some_and(|event| event.action == Action::Start),
         };
         if !fits {
             return Err(EvidenceError::NotAskedFor(head.sequence));
         }
         if self.choice.open() > MOST_OPEN {
             return Err(EvidenceError::Facts("more accesses are open at once than in any gateway"));
+        }
+        if matches!(head.why, Why::Config | Why::Start) {
+            self.beside = Some(head.why);
         }
         if matches!(head.why, Why::Span | Why::Config | Why::Start) {
             self.configs.look(&entry, head.why);
@@ -205,4 +212,9 @@ impl Records {
         }
         Ok(())
     }
+}
+
+/// A start, a reload, or a stop.
+fn says_what_is_in_force(entry: &Entry) -> bool {
+    puts_config_in_force(entry).is_some() || matches!(&entry.record, Record::Event(event) if event.action == Action::Stop)
 }

@@ -42,6 +42,19 @@ async fn not_even_who_has_the_logs_key_can_put_into_a_pack_what_was_not_asked_fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_comes_into_a_pack_as_a_config_or_as_what_stands_beside_that_is_none() {
+    let house = House::lived_in().await;
+    let (key, signer) = (house.key(), house.signer());
+    let files = unpacked(&house.pack((150, 250), Filter::default()).await);
+    let as_it = |word: &str| refused(&changed(&files, RECORDS, &signer, |text| text.replacen("\"why\":\"edge\"", word, 1)), &key);
+    assert!(as_it("\"why\":\"config\"").contains("is not what was asked for"), "{}", as_it("\"why\":\"config\""));
+    assert!(as_it("\"why\":\"start\"").contains("is not what was asked for"));
+    let files = unpacked(&house.pack((150, 1000), only(Some("sites"), None)).await);
+    let edge = |text: &str| text.replacen("\"why\":\"config\"", "\"why\":\"edge\"", 1);
+    assert!(refused(&changed(&files, RECORDS, &signer, edge), &key).contains("does not belong"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_wrong_clock_put_into_the_range_is_left_out_of_a_filtered_pack() {
     let mut house = House::open().await;
     for (seconds, number) in [(10, 1), (86_400, 2), (-86_400, 3)] {

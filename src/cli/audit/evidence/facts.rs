@@ -134,6 +134,7 @@ impl Facts {
     pub fn empty(&self) -> Option<Empty> {
         match self {
             _ if self.has_span_records() => None,
+            _ if self.size == 0 => Some(Empty::Nothing),
             _ if self.oldest > 1 && self.first <= self.oldest => Some(Empty::Gone),
             _ if self.first > self.size => Some(Empty::NotYet),
             _ if self.first <= 1 => Some(Empty::BeforeTheLog),

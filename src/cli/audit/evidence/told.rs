@@ -78,6 +78,7 @@ fn empty(facts: &Facts) -> Option<String> {
     let Facts { first, size, oldest, .. } = facts;
     let ends = facts.ends.as_deref().unwrap_or("a time that is not understood");
     Some(match facts.empty()? {
+        Empty::Nothing if *size == 0 => "nothing was written in the span: the log has no records".to_owned(),
         Empty::Nothing => format!("nothing was written in the span: it lies between records {} and {first}", first.saturating_sub(1)),
         Empty::NotYet => {
             format!("the log ended at {ends}, with record {size}, before the span began; what was written later is not in the pack")

@@ -100,3 +100,16 @@ async fn a_span_before_the_log_is_said_to_be_that() {
     let found = checked(&fs::read(house.out("pack")).unwrap(), &house.key()).unwrap();
     assert!(found.facts.empty() == Some(Empty::BeforeTheLog) && told(&found).contains("the log began after the span"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_without_records_gives_a_pack_that_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(Settings::new(data.path().join("audit/journal")), Clock::manual(BEGIN)).unwrap();
+    let _sealer = Sealer::start(&SealSettings::within(data.path(), "gate.city.test"), &journal).unwrap();
+    let signer = read_log_key(&data.path().join("log.key")).unwrap();
+    let (maker, span, patience) = (Maker { uid: 1, user: None }, Span { from: at(0), to: at(10) }, Duration::ZERO);
+    let making = Making { data: data.path(), span, filter: Filter::default(), signer: Some(&signer), now: at(20), maker, patience };
+    making.make(&data.path().join("pack")).await.unwrap();
+    let found = checked(&fs::read(data.path().join("pack")).unwrap(), signer.verifier()).unwrap();
+    assert!(told(&found).contains("nothing was written in the span: the log has no records"), "{}", told(&found));
+}

@@ -71,7 +71,7 @@ pub use self::sealed::{Leaf, Sealed, SealedError};
 pub use self::sealer::{SealError, SealSettings, Sealer};
 pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
-pub use self::unsealed::{Unsealed, UnsealedError};
+pub use self::unsealed::{Unsealed, UnsealedError, unsealed};
 pub use self::urgency::Urgency;
 pub use self::verify::{Against, Verified, may_sign, verify};
 pub use self::wrong::VerifyError;

@@ -43,7 +43,7 @@ pub enum UnsealedError {
 }
 
 /// Looks at the journal behind the `size` records that are sealed; `None`: there is no journal.
-pub(super) fn unsealed(sealed: &Sealed, size: u64) -> Result<Option<Unsealed>, UnsealedError> {
+pub fn unsealed(sealed: &Sealed, size: u64) -> Result<Option<Unsealed>, UnsealedError> {
     let journal = sealed.directory().join("journal");
     let read = |source| UnsealedError::Read { path: journal.clone(), source };
     let begins = match disk::list(&journal) {

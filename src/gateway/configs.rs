@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 
 use crate::crypto;
+use crate::model::Event;
+
+/// As many as a detail has room for.
+const MOST_NAMED: usize = 12;
 
 /// Where the text with this hash, in hexadecimal, is kept in the data directory.
 pub fn kept_config(data: &Path, sha256: &str) -> PathBuf {
@@ -29,6 +33,19 @@ pub(super) fn keep(data: &Path, text: &str) -> String {
         );
     }
     sha256
+}
+
+/// A record of a config that came into force says which authorities of it are not believed, since two have not confirmed them: by the beginnings of
+/// the digests with which they would be.
+pub(super) fn naming_left_out(event: Event, digests: &[[u8; 32]]) -> Event {
+    if digests.is_empty() {
+        return event;
+    }
+    let begins = |digest: &[u8; 32]| HEXLOWER.encode(digest.first_chunk::<8>().unwrap_or(&[0; 8]));
+    let named: Vec<String> = digests.iter().take(MOST_NAMED).map(begins).collect();
+    let more = digests.len().saturating_sub(named.len());
+    let more = if more > 0 { format!(" +{more}") } else { String::new() };
+    event.with("left-out", format!("{}{more}", named.join(", ")))
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
@@ -68,6 +85,16 @@ mod tests {
         keep(data.path(), "listen = []\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "listen = []\n");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn authorities_that_are_not_believed_are_named_by_their_digests_as_far_as_there_is_room() {
+        let start = || Event::done(crate::model::Action::Start);
+        assert!(naming_left_out(start(), &[]).details.is_empty());
+        let few = naming_left_out(start(), &[[1; 32], [2; 32]]);
+        assert_eq!(few.details["left-out"], "0101010101010101, 0202020202020202");
+        let many = naming_left_out(start(), &[[1; 32]; 100]);
+        assert!(many.details["left-out"].ends_with(" +88") && many.details["left-out"].len() <= 256);
     }
 
     #[test]

@@ -88,10 +88,14 @@ impl Reloader {
         let left_out = house.desk.declare_trust(trust.digests(), house.clock.now()).await.map_err(|error| error.to_string())?;
         let (data, text) = (self.start.data.clone(), settings.text().to_owned());
         let config = tokio::task::spawn_blocking(move || configs::keep(&data, &text)).await.map_err(|error| error.to_string())?;
-        let reloaded = Event::done(Action::ConfigReloaded).with("config", config);
+        // It can fail, and what is on record as done has to hold. Without the record it does no harm: everybody is denied then.
+        if let Err(error) = house.auth.list_makes(makes).await {
+            house.journal.note(signed(Event::failed(Action::ConfigRefused)));
+            return Err(error.to_string());
+        }
+        let reloaded = configs::naming_left_out(Event::done(Action::ConfigReloaded).with("config", config), &left_out);
         let reloaded = if waiting.is_empty() { reloaded } else { reloaded.with("waiting", waiting.join(", ")) };
         house.journal.event(signed(reloaded)).await.map_err(|error| error.to_string())?;
-        house.auth.list_makes(makes).await.map_err(|error| error.to_string())?;
         *portal_certificate = certificates.get(&map.portal.host).cloned();
         house.pages.replace_apps(build::apps(&map));
         house.desk.set_staff_addresses(settings.staff_addresses.clone());

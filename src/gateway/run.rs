@@ -80,7 +80,7 @@ impl Gateway {
         back.block_on(house.sinks.apply(sinks::ready(&settings)?));
         let config = configs::keep(&settings.data, settings.text());
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair).with("config", config);
-        back.block_on(house.journal.event(start))?;
+        back.block_on(house.journal.event(configs::naming_left_out(start, &house.trusting.now().left_out())))?;
         // Before anybody comes.
         house.look_at_space();
         back.block_on(house.end_what_nobody_vouches_for());

@@ -16,6 +16,7 @@ use crate::edge::{Asking, Spoken};
 use crate::model::{CertificateTrouble, Event, Shown, ShownChain, TokenId};
 use crate::pki::{CertificateRefusal, ClientTrust, TrustedCertificate};
 
+use super::configs::naming_left_out;
 use super::house::{House, Map};
 use super::pipeline::{Held, NOTHING_HELD, Worker};
 
@@ -32,6 +33,14 @@ pub struct Trust {
 }
 
 pub struct Trusting(ArcSwap<Trust>);
+
+impl Trust {
+    /// The digests of what is declared and not believed.
+    pub fn left_out(&self) -> Vec<[u8; 32]> {
+        let believed: Vec<[u8; 32]> = self.clients.digests().into_iter().map(|(_, digest)| digest).collect();
+        self.declared.digests().into_iter().map(|(_, digest)| digest).filter(|digest| !believed.contains(digest)).collect()
+    }
+}
 
 impl Trusting {
     /// `left_out`: what of it nobody has confirmed.
@@ -169,7 +178,7 @@ impl House {
                 tracing::warn!("{warning}");
             }
             self.ask_for_certificates(&self.map.load());
-            self.journal.note(Event::done(crate::model::Action::TrustReloaded));
+            self.journal.note(naming_left_out(Event::done(crate::model::Action::TrustReloaded), &left_out));
         }
     }
 

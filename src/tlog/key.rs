@@ -73,6 +73,11 @@ impl Verifier {
         self.find(note).any(|signature| self.is_signed(note.text.as_bytes(), &signature.bytes))
     }
 
+    /// Whether the note bears a signature that says it is of this key, right or wrong.
+    pub fn is_named_by(&self, note: &SignedNote) -> bool {
+        self.find(note).next().is_some()
+    }
+
     /// The signatures that say they are of this key; a wrong one beside a right one takes nothing from it.
     pub(super) fn find<'a>(&self, note: &'a SignedNote) -> impl Iterator<Item = &'a Signature> {
         note.signatures.iter().filter(|signature| signature.name == self.name && signature.id == self.id)

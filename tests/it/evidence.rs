@@ -62,6 +62,9 @@ async fn a_pack_of_a_gateway_that_runs_is_on_record_has_both_its_configs_and_no_
     let checked = said(&["verify-evidence", &out, "--key", &key]);
     assert!(checked.contains("without a gap") && checked.contains("signature  right"), "{checked}");
     assert_eq!(checked.matches("its text is in the pack").count(), 2, "{checked}");
+    // The span is not over.
+    assert!(checked.contains("the log ended at") && checked.contains("before the end of the span"), "{checked}");
+    assert!(!checked.contains("not sealed"), "{checked}");
     said(&[&["evidence", "--out", &second, "--account", "wang", "--app", "sites"][..], &span].concat());
     assert!(said(&["verify-evidence", &second, "--key", &key]).contains("cannot be proven"));
 

@@ -226,3 +226,23 @@ async fn a_passkey_that_is_copied_between_devices_is_refused_wherever_keys_are_r
     assert_eq!(browser.use_key(&register).await.status, StatusCode::OK);
     assert_eq!(house.events(Action::KeyAdded, Outcome::Done).len(), 1);
 }
+
+#[tokio::test]
+async fn a_reload_that_fails_on_its_way_is_not_on_record_as_done() {
+    let mut makers = Makers::new();
+    let house = makers.house("[\"blue\"]").await;
+    with_key(&house, "wang", makers.blue.take().unwrap()).await;
+    let (account, store) = (house.account_of("wang").await.id, &house.gateway().house().store);
+    let key = store.keys(account).await.unwrap().remove(0);
+    store.record_use(key.id, key.counter + 1, "damaged", house.clock.now()).await.unwrap();
+    let refused = house.reload(|text| format!("# another one\n{text}")).await;
+    assert!(refused.is_err(), "{refused:?}");
+    let reloads = |action, outcome| {
+        let fits = move |entry: &yumen::model::Entry| matches!(&entry.record, yumen::model::Record::Event(event) if (event.action, event.outcome) == (action, outcome));
+        house.log().iter().filter(|entry| fits(entry)).count()
+    };
+    house
+        .recorded(|record| matches!(record, yumen::model::Record::Event(event) if event.action == Action::ConfigRefused).then_some(()))
+        .await;
+    assert_eq!(reloads(Action::ConfigReloaded, Outcome::Done), 0);
+}

@@ -198,6 +198,9 @@ async fn an_authority_that_may_say_less_than_before_ends_what_rests_on_the_rest(
         a_second_passes(&house).await;
         still_run(&mut streams).await;
         assert!(is_at_work(&mut wang).await, "what waits to be confirmed is not withdrawn");
+        let left_out = event(&house, Action::ConfigReloaded).await.details.get("left-out").cloned();
+        assert!(left_out.as_ref().is_some_and(|digest| digest.len() == 16), "nor is it kept off the record: {left_out:?}");
+        assert!(!event(&house, Action::Start).await.details.contains_key("left-out"));
 
         house.reload(|text| text.replacen(&city.config(same), &city.config(after), 1)).await.unwrap();
         end_within_five_seconds(streams).await;

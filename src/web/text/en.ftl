@@ -1087,6 +1087,7 @@ log-detail-asked-text = Asked for text
 log-detail-asked-before = Older than record
 log-detail-config = Config (SHA-256)
 log-detail-waiting = Waits for a restart
+log-detail-left-out = Authorities not believed (digests)
 
 # The summary of a pack of evidence.
 evidence-title = Evidence from the access log
@@ -1105,6 +1106,18 @@ evidence-gapless = Every record of this span is in the pack: numbers { $first } 
 evidence-filtered = { $looked } records of this span were looked at (numbers { $first } to { $last }), and those that fit are in the pack. That none was left out which fits cannot be proven: for that, ask for a pack of the span without a filter.
 evidence-empty = Nothing was written in this span: it lies before record { $first }. The records beside it are in the pack.
 evidence-gone = Records up to number { $last } were no longer kept when this was made. The span may have begun in them.
+evidence-not-yet = The log had not come to this span: it ended at { $ended } (UTC), with record { $last }. What was written later is not in the pack.
+evidence-span-gone = No record of this span is left: it lies in records 1 to { $last }, which were no longer kept when this was made, or before them. What was written then, this pack does not say.
+evidence-before-the-log = The log began after this span. Its first record is in the pack.
+evidence-ended = The log ended at { $ended } (UTC), before the end of this span. What was written later is not in the pack.
+evidence-unsealed = { $count ->
+    [one] One record stood in the journal and was not sealed, so that it is not in the pack, whether or not it is of this span.
+   *[other] { $count } records stood in the journal and were not sealed, so that they are not in the pack, whether or not they are of this span.
+}
+evidence-other-times = { $count ->
+    [one] One of these records has another time than this span: the gateway’s clock was wrong, or was set.
+   *[other] { $count } of these records have another time than this span: the gateway’s clock was wrong, or was set.
+}
 evidence-still-open = { $count ->
     [one] One access that began in the span had not ended when this was made.
    *[other] { $count } accesses that began in the span had not ended when this was made.
@@ -1133,6 +1146,7 @@ evidence-config-kept = Its text is in the pack.
 evidence-config-missing = Its text was not kept by the gateway.
 evidence-config-damaged = The text that the gateway keeps of it is not the one that was in force, and was left out.
 evidence-config-unknown = The gateway did not record which one it was.
+evidence-config-as-started = The last start before the span: of this config holds what a reload cannot change.
 evidence-config-waiting = Waited for a restart:
 evidence-counts = In figures
 evidence-by-app = By app

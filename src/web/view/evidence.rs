@@ -48,6 +48,13 @@ pub struct EvidenceTold {
     pub is_gapless: bool,
     /// How many records before the first were no longer there; 0 also where the span begins later.
     pub gone: u64,
+    /// Why there are no records of the span, if there are none.
+    pub empty: Option<EvidenceEmpty>,
+    /// When the log ended, if that was before the span did.
+    pub ended: Option<String>,
+    pub unsealed: u64,
+    /// How many have another time than the span.
+    pub other_times: u64,
     pub still_open: u64,
     pub allowed: u64,
     pub refused: u64,
@@ -70,6 +77,17 @@ pub struct EvidenceTold {
     pub size: u64,
     pub root: String,
     pub is_signed: bool,
+}
+
+/// Why a span has no records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvidenceEmpty {
+    Nothing,
+    /// The log ended before it.
+    NotYet,
+    /// They are kept no more.
+    Gone,
+    BeforeTheLog,
 }
 
 /// How often, by name; the most frequent first.
@@ -108,6 +126,8 @@ pub struct EvidenceRow {
 #[derive(Clone, Debug)]
 pub struct EvidenceConfig {
     pub sequence: u64,
+    /// Only what a reload cannot change was from it.
+    pub as_started: bool,
     pub from: String,
     pub until: Option<String>,
     pub sha256: Option<String>,
@@ -258,14 +278,22 @@ impl<'a> EvidenceView<'a> {
     }
 
     fn completeness(&self) -> String {
-        let EvidenceTold { first, last, .. } = self.told;
-        let key = match (self.told.is_gapless, first <= last) {
-            (_, false) => "evidence-empty",
-            (true, true) => "evidence-gapless",
-            (false, true) => "evidence-filtered",
+        let EvidenceTold { first, last, gone, .. } = self.told;
+        let (key, last) = match (self.told.empty, self.told.is_gapless) {
+            (Some(EvidenceEmpty::Nothing), _) => ("evidence-empty", last),
+            (Some(EvidenceEmpty::NotYet), _) => ("evidence-not-yet", last),
+            (Some(EvidenceEmpty::Gone), _) => ("evidence-span-gone", gone),
+            (Some(EvidenceEmpty::BeforeTheLog), _) => ("evidence-before-the-log", last),
+            (None, true) => ("evidence-gapless", last),
+            (None, false) => ("evidence-filtered", last),
         };
         let (first, last, looked) = (first.to_string(), last.to_string(), self.told.looked_at.to_string());
-        self.said(key, &[("first", &first), ("last", &last), ("looked", &looked)])
+        let ended = self.told.ended.as_deref().unwrap_or("?");
+        self.said(key, &[("first", &first), ("last", &last), ("looked", &looked), ("ended", ended)])
+    }
+
+    fn is_not_yet(&self) -> bool {
+        self.told.empty == Some(EvidenceEmpty::NotYet)
     }
 
     fn gone(&self) -> String {
@@ -283,90 +311,4 @@ impl<'a> EvidenceView<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told() -> EvidenceTold {
-        let evil = "<script>alert(1)</script>\"'><img src=x onerror=y>";
-        let row = EvidenceRow {
-            sequence: 7,
-            time: "2026-11-22 03:04:05".into(),
-            what: format!("not-allowed: {evil}"),
-            who: Some(evil.into()),
-            details: vec![("app".into(), LogApp::PORTAL.into()), (evil.into(), evil.into())],
-            ..EvidenceRow::default()
-        };
-        let count = EvidenceCount { name: evil.into(), allowed: 1, refused: 2 };
-        let counts = EvidenceCounts { counts: vec![count.clone()], rest: count };
-        EvidenceTold {
-            log: evil.into(),
-            by: evil.into(),
-            app: Some(evil.into()),
-            account: Some(evil.into()),
-            first: 3,
-            last: 2,
-            gone: 2,
-            apps: counts.clone(),
-            reasons: counts.clone(),
-            accounts: counts.clone(),
-            kinds: counts,
-            refusals: EvidenceRows { rows: vec![row.clone()], all: 9 },
-            changes: EvidenceRows { rows: vec![row], all: 1 },
-            configs: vec![EvidenceConfig {
-                sequence: 1,
-                from: "x".into(),
-                until: None,
-                sha256: Some(evil.into()),
-                waiting: Some(evil.into()),
-                text: EvidenceConfigText::Damaged,
-            }],
-            people: vec![EvidencePerson {
-                name: evil.into(),
-                unit: evil.into(),
-                role: Role::Member,
-                state: None,
-                tokens: vec![EvidenceToken {
-                    serial: evil.into(),
-                    kind: TokenKind::UsbKey,
-                    state: TokenState::Lost,
-                    label: Some(evil.into()),
-                }],
-            }],
-            ..EvidenceTold::default()
-        }
-    }
-
-    #[test]
-    fn what_strangers_wrote_stays_text_and_nothing_is_fetched_or_run() {
-        for language in Language::ALL {
-            let page = EvidenceView::new(*language, &told()).render().unwrap();
-            assert!(
-                page.contains("script&#62;alert(1)")
-                    && page.contains(&format!("lang=\"{}\" dir=\"{}\"", language.tag(), language.direction().word()))
-            );
-            for foreign in ["<script", "<img", "<link", "@import", "url(", "src=\"", "href=\"http", "onerror=\""] {
-                assert!(!page.contains(foreign), "{language:?}: {foreign}");
-            }
-            // The one style sheet is the one that the policy names.
-            let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
-            let hash = BASE64.encode(&crypto::sha256(style.as_bytes()));
-            assert!(page.contains(&format!("style-src &#39;sha256-{hash}&#39;")), "{language:?}");
-            assert!(!page.contains("style=\""));
-            assert!(
-                !page.contains("evidence-"),
-                "{language:?} lacks a text: {}",
-                page.split_once("evidence-").map_or("", |(_, rest)| &rest[..40])
-            );
-        }
-    }
-
-    #[test]
-    fn whether_all_is_there_is_said_for_what_was_asked() {
-        let said = |told: &EvidenceTold| EvidenceView::new(Language::English, told).completeness();
-        let gapless = EvidenceTold { first: 5, last: 9, looked_at: 5, is_gapless: true, ..EvidenceTold::default() };
-        assert!(said(&gapless).contains("5 to 9"), "{}", said(&gapless));
-        let filtered = EvidenceTold { is_gapless: false, ..gapless };
-        assert!(said(&filtered).contains("cannot be proven") && said(&filtered).contains('5'), "{}", said(&filtered));
-        assert!(said(&told()).contains("Nothing"), "{}", said(&told()));
-    }
-}
+mod tests;

@@ -49,8 +49,8 @@ pub use console::{
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, SignsInBy, UsbKeyRow};
 pub use error::{ErrorKind, ErrorView, MANAGERS_ALONE};
 pub use evidence::{
-    EvidenceConfig, EvidenceConfigText, EvidenceCount, EvidenceCounts, EvidencePerson, EvidenceRow, EvidenceRows, EvidenceToken,
-    EvidenceTold, EvidenceView,
+    EvidenceConfig, EvidenceConfigText, EvidenceCount, EvidenceCounts, EvidenceEmpty, EvidencePerson, EvidenceRow, EvidenceRows,
+    EvidenceToken, EvidenceTold, EvidenceView,
 };
 pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,

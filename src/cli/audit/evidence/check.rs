@@ -1,7 +1,8 @@
 //! Checks a pack of evidence from its first byte to its last.
 //!
 //! Invariant: a pack is read once, in bounded memory, and believed only where each file has the hash in the manifest, each record leads to the
-//! checkpoint, and both are signed with the log's key. It stops at the first thing that is wrong. Nothing is written anywhere.
+//! checkpoint, and both are signed with the log's key. Nothing but the manifest and the notes of rotations is looked into before the signature, where
+//! there is a key. It stops at the first thing that is wrong. Nothing is written anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -12,18 +13,29 @@ use super::archive::{ContainerError, Unpacker};
 use super::facts::{ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, ConfigText, FORMAT, Facts, InForce, MANIFEST, NEWEST, PACK, README};
 use super::facts::{RECORDS, ROTATIONS, config_path, summary_path};
 use super::records::{LONGEST_LINE, Records};
-use crate::audit::{keys_after, may_sign};
+use super::vouching::Vouching;
 use crate::crypto::Sha256;
 use crate::lang::Language;
 use crate::tlog::{Checkpoint, Hash, Manifest, PackedFile, SignedNote, Verifier, Witness, check_consistency};
 
-/// The longest manifest, the longest of the files that are held in memory, and the longest of those that are not.
-const LONGEST_MANIFEST: u64 = 1024 * 1024;
-const LONGEST_HELD: u64 = 16 * 1024 * 1024;
-const LONGEST_FILE: u64 = 1024 * 1024 * 1024;
+/// The longest manifest; all texts of configs together.
+const LONGEST_MANIFEST: u64 = 2 * 1024 * 1024;
+const LONGEST_CONFIGS: u64 = 1024 * 1024 * 1024;
 
 /// What is looked into, besides the records.
 const HELD: [&str; 6] = [CHECKPOINT, NEWEST, CONSISTENCY, ROTATIONS, PACK, CONFIGS];
+
+/// How long a file may be, but for the records.
+fn longest(path: &str) -> u64 {
+    let mib = match path {
+        ACCOUNTS => 512,
+        CONFIGS => 16,
+        _ if path.starts_with("configs/") => 16,
+        _ if path.ends_with(".html") => 64,
+        _ => 1,
+    };
+    u64::saturating_mul(mib, 1024 * 1024)
+}
 
 /// The first thing that was found wrong.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +56,8 @@ pub enum EvidenceError {
     Changed(String),
     #[error("{0} is not understood: {1}")]
     NotUnderstood(String, String),
-    #[error("the pack was made by a newer version of yumen (its format is {0}); check it with that")]
-    Newer(u32),
+    #[error("the pack has format {0}, and this version of yumen knows {FORMAT}: check it with the version that made it, or a newer one")]
+    OtherFormat(u32),
     #[error("line {0} of {RECORDS} is not as `yumen audit evidence` writes it")]
     Line(u64),
     #[error("record {0} is not in the log of the checkpoint: the record, its number or its proof was changed")]
@@ -58,6 +70,8 @@ pub enum EvidenceError {
     Order(u64),
     #[error("record {0} does not belong where it stands: its time or its number does not fit the span")]
     Place(u64),
+    #[error("record {0} is not what was asked for: it is of another app, account or time, or ends no access that is in the pack")]
+    NotAskedFor(u64),
     #[error("records {first} to {last} are missing, though the pack says that it has all of the span")]
     Gap { first: u64, last: u64 },
     #[error("what the pack says of itself is wrong: {0}")]
@@ -65,14 +79,16 @@ pub enum EvidenceError {
     #[error("what the pack says of the config of record {0} is not what the record says")]
     Config(u64),
     #[error(
-        "the checkpoint is not signed with the key that you gave: it was changed or made by somebody else, or the key is of another log or came \
-         after the pack (give the key of that day, or an earlier one)"
+        "it is not signed with the key that you gave, nor with one that followed it. Either the key is newer than the pack (give the key of the day \
+         on which it was made, or an earlier one), or somebody else made the pack"
     )]
     NotSigned,
     #[error(
-        "the manifest is not signed, alone, with the key that signed the checkpoint: files were changed, or the pack was put together anew"
+        "the manifest is not signed, alone, with a key that may sign: it was changed, or the pack was put together anew with a key that was replaced"
     )]
     ManifestNotSigned,
+    #[error("the checkpoint is not signed with the key that signed the manifest: it was changed, or made by somebody else")]
+    HeadNotSigned,
     #[error("the pack is of the log {found}, the key is of {wanted}: each log has a key of its own")]
     OtherLog { found: String, wanted: String },
     #[error("the log did not grow from the checkpoint to the newest one: one of them is of another history")]
@@ -85,7 +101,7 @@ impl EvidenceError {
     /// Whether it is the pack that is wrong, and not what it was read or compared with.
     pub fn is_of_the_pack(&self) -> bool {
         match self {
-            Self::Newer(_) | Self::OtherLog { .. } | Self::NotWitnessed(_) => false,
+            Self::OtherFormat(_) | Self::NotSigned | Self::OtherLog { .. } | Self::NotWitnessed(_) => false,
             Self::Container(ContainerError::Read(error)) => {
                 matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData | std::io::ErrorKind::Other)
             }
@@ -133,9 +149,18 @@ pub fn check(pack: impl Read, with: With<'_>, mut progress: impl FnMut(u64, u64)
     has_its_files(&manifest)?;
     let mut files = Files::default();
     let mut records = None;
-    for wanted in &manifest.files {
+    // Who may have signed the manifest stands in the rotations, so that they come before all that may be long.
+    let (rotations, others): (Vec<_>, Vec<_>) = manifest.files.iter().partition(|file| file.path == ROTATIONS);
+    for wanted in &rotations {
+        files.read(&mut unpacker, wanted)?;
+    }
+    let vouching = Vouching::of(&note, &manifest.origin, files.text(ROTATIONS)?, with.key)?;
+    for wanted in others {
         if wanted.path == RECORDS {
-            let (checkpoint, facts) = (files.head(CHECKPOINT)?.1, files.facts()?);
+            let (head, checkpoint) = files.head(CHECKPOINT)?;
+            let newest = if files.0.contains_key(NEWEST) { files.head(NEWEST)?.0 } else { head.clone() };
+            vouching.vouches_for([&head, &newest])?;
+            let facts = files.facts()?;
             let all = facts.records;
             if all > checkpoint.size || wanted.length > all.saturating_mul(LONGEST_LINE as u64) {
                 return Err(EvidenceError::TooLong(wanted.path.clone()));
@@ -149,21 +174,12 @@ pub fn check(pack: impl Read, with: With<'_>, mut progress: impl FnMut(u64, u64)
             found.end()?;
             records = Some(found);
         } else {
-            let is_held = HELD.contains(&wanted.path.as_str());
-            if wanted.length > if is_held { LONGEST_HELD } else { LONGEST_FILE } {
-                return Err(EvidenceError::TooLong(wanted.path.clone()));
-            }
-            let mut held = Vec::new();
-            file(&mut unpacker, wanted, |part| {
-                held.extend_from_slice(if is_held { part } else { &[] });
-                Ok(())
-            })?;
-            files.0.extend(is_held.then(|| (wanted.path.clone(), held)));
+            files.read(&mut unpacker, wanted)?;
         }
     }
     unpacker.end()?;
     let records = records.ok_or_else(|| EvidenceError::Foreign(RECORDS.to_owned()))?;
-    files.judge(&manifest, &note, &records, with)
+    files.judge(&manifest, vouching.signed, &records, with.witnesses)
 }
 
 fn manifest<R: Read>(unpacker: &mut Unpacker<R>) -> Result<(SignedNote, Manifest), EvidenceError> {
@@ -187,7 +203,7 @@ fn manifest<R: Read>(unpacker: &mut Unpacker<R>) -> Result<(SignedNote, Manifest
     Ok((note, manifest))
 }
 
-/// Each file that a pack has, and none that it does not.
+/// Each file that a pack has, none that it does not, and none longer than any pack has it.
 fn has_its_files(manifest: &Manifest) -> Result<(), EvidenceError> {
     let summaries = Language::ALL.iter().map(|language| summary_path(language.tag()));
     let needed = [README, ACCOUNTS, CHECKPOINT, CONFIGS, PACK, RECORDS, ROTATIONS].map(str::to_owned);
@@ -200,6 +216,13 @@ fn has_its_files(manifest: &Manifest) -> Result<(), EvidenceError> {
         let hash = path.strip_prefix("configs/").and_then(|name| name.strip_suffix(".toml"));
         needed.contains(path) || path == NEWEST || path == CONSISTENCY || hash.is_some_and(|hash| HEXLOWER.decode(hash.as_bytes()).is_ok())
     };
+    let mut configs = 0_u64;
+    for file in manifest.files.iter().filter(|file| file.path != RECORDS) {
+        configs = configs.saturating_add(if file.path.starts_with("configs/") { file.length } else { 0 });
+        if file.length > longest(&file.path) || configs > LONGEST_CONFIGS {
+            return Err(EvidenceError::TooLong(file.path.clone()));
+        }
+    }
     match found.iter().find(|path| !may_be(path)) {
         Some(foreign) => Err(EvidenceError::Foreign((*foreign).to_owned())),
         None if found.contains(NEWEST) != found.contains(CONSISTENCY) => Err(EvidenceError::Foreign(CONSISTENCY.to_owned())),
@@ -241,6 +264,18 @@ fn file<R: Read>(
 struct Files(BTreeMap<String, Vec<u8>>);
 
 impl Files {
+    /// Reads the next file, and keeps it if it is looked into.
+    fn read<R: Read>(&mut self, unpacker: &mut Unpacker<R>, wanted: &PackedFile) -> Result<(), EvidenceError> {
+        let is_held = HELD.contains(&wanted.path.as_str());
+        let mut held = Vec::new();
+        file(unpacker, wanted, |part| {
+            held.extend_from_slice(if is_held { part } else { &[] });
+            Ok(())
+        })?;
+        self.0.extend(is_held.then(|| (wanted.path.clone(), held)));
+        Ok(())
+    }
+
     fn text(&self, path: &str) -> Result<&str, EvidenceError> {
         let bytes = self.0.get(path).map(Vec::as_slice).unwrap_or_default();
         str::from_utf8(bytes).map_err(|why| not_understood(path, &why))
@@ -259,15 +294,15 @@ impl Files {
         }
         let text = self.text(PACK)?;
         match serde_json::from_str::<Format>(text) {
-            Ok(Format { format }) if format > FORMAT => Err(EvidenceError::Newer(format)),
+            Ok(Format { format }) if format != FORMAT => Err(EvidenceError::OtherFormat(format)),
             _ => serde_json::from_str(text).map_err(|why| not_understood(PACK, &why)),
         }
     }
 
-    fn judge(&self, manifest: &Manifest, manifest_note: &SignedNote, records: &Records, with: With<'_>) -> Result<Checked, EvidenceError> {
+    fn judge(&self, manifest: &Manifest, signed: Signed, records: &Records, witnesses: &[Witness]) -> Result<Checked, EvidenceError> {
         let facts = self.facts()?;
         let (note, checkpoint) = self.head(CHECKPOINT)?;
-        let (newest_note, newest) = if self.0.contains_key(NEWEST) { self.head(NEWEST)? } else { (note.clone(), checkpoint.clone()) };
+        let newest = if self.0.contains_key(NEWEST) { self.head(NEWEST)?.1 } else { checkpoint.clone() };
         if facts.log != checkpoint.origin || manifest.origin != checkpoint.origin || newest.origin != checkpoint.origin {
             return Err(EvidenceError::Facts("its files name different logs"));
         }
@@ -276,31 +311,12 @@ impl Files {
         }
         self.has_grown(&checkpoint, &newest)?;
         let configs = self.configs(manifest, records)?;
-        let signed = match with.key {
-            None => Signed::NotChecked,
-            Some(key) => self.signed(key, [&note, &newest_note], manifest_note, &checkpoint)?,
-        };
         let cosigned = |witness: &Witness| {
             let at = witness.cosigned_at(&note).ok_or_else(|| EvidenceError::NotWitnessed(witness.name().to_owned()))?;
             Ok((witness.name().to_owned(), at))
         };
-        let witnessed = with.witnesses.iter().map(cosigned).collect::<Result<_, EvidenceError>>()?;
+        let witnessed = witnesses.iter().map(cosigned).collect::<Result<_, EvidenceError>>()?;
         Ok(Checked { facts, checkpoint, newest, configs, signed, witnessed, unknown: records.unknown })
-    }
-
-    fn signed(&self, key: &Verifier, heads: [&SignedNote; 2], manifest: &SignedNote, head: &Checkpoint) -> Result<Signed, EvidenceError> {
-        let keys = keys_after(key, self.text(ROTATIONS)?);
-        let keys = keys.ok_or_else(|| EvidenceError::NotUnderstood(ROTATIONS.to_owned(), "a note of a rotation is wrong".to_owned()))?;
-        if head.origin != key.name() {
-            return Err(EvidenceError::OtherLog { found: head.origin.clone(), wanted: key.name().to_owned() });
-        }
-        // One key, and none that was replaced before: whoever has such a one vouches for nothing any more.
-        let signer = may_sign(&keys).find(|key| heads.iter().all(|note| key.has_signed(note))).ok_or(EvidenceError::NotSigned)?;
-        match manifest.signatures.as_slice() {
-            [] => Ok(Signed::Not),
-            [_] if signer.has_signed(manifest) => Ok(Signed::ByTheLog),
-            _ => Err(EvidenceError::ManifestNotSigned),
-        }
     }
 
     fn has_grown(&self, checkpoint: &Checkpoint, newest: &Checkpoint) -> Result<(), EvidenceError> {
@@ -316,17 +332,12 @@ impl Files {
     fn configs(&self, manifest: &Manifest, records: &Records) -> Result<Vec<InForce>, EvidenceError> {
         let configs: Vec<InForce> = serde_json::from_str(self.text(CONFIGS)?).map_err(|why| not_understood(CONFIGS, &why))?;
         let mut wanted = BTreeSet::new();
+        records.configs.are_told(&configs).map_err(EvidenceError::Config)?;
         for config in &configs {
-            let on_record = records.configs.iter().find(|(sequence, _)| *sequence == config.sequence);
-            if on_record.is_none_or(|(_, sha256)| *sha256 != config.sha256)
-                || (config.text == ConfigText::Unknown) != config.sha256.is_none()
-            {
+            if (config.text == ConfigText::Unknown) != config.sha256.is_none() {
                 return Err(EvidenceError::Config(config.sequence));
             }
             wanted.extend(config.sha256.iter().filter(|_| config.text == ConfigText::Kept).map(|hash| config_path(hash)));
-        }
-        if let Some((unnamed, _)) = records.configs.iter().find(|(sequence, _)| configs.iter().all(|config| config.sequence != *sequence)) {
-            return Err(EvidenceError::Config(*unnamed));
         }
         let mut found = BTreeSet::new();
         for file in manifest.files.iter().filter(|file| file.path.starts_with("configs/")) {

@@ -10,33 +10,56 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 
 use super::facts::{ConfigText, InForce, config_of, puts_config_in_force};
+use super::line::Why;
 use crate::crypto::sha256;
 use crate::gateway::kept_config;
-use crate::model::{Action, Entry, Record};
+use crate::model::{Action, Entry, Record, capped};
 
 /// No config is longer.
 const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// More than any span has in which somebody could read them.
+const MOST: usize = 5_000;
+const LONGEST_TEXT: usize = 300;
 
 #[derive(Debug, Default)]
 pub struct Configs {
     /// The oldest first.
     pub in_force: Vec<InForce>,
+    /// There are more, which were left out.
+    pub is_full: bool,
 }
 
 impl Configs {
-    /// Takes the next record into account, in the order of the log.
-    pub fn look(&mut self, entry: &Entry) {
+    /// Takes the next record into account, in the order of the log, if it is there for that or is of the span.
+    pub fn look(&mut self, entry: &Entry, why: Why) {
         let has_stopped = matches!(&entry.record, Record::Event(event) if event.action == Action::Stop);
         let event = puts_config_in_force(entry);
         let ends = has_stopped || event.is_some();
-        if let Some(last) = self.in_force.last_mut().filter(|last| ends && last.until.is_none()) {
-            last.until = Some(entry.time.clone());
+        // Between the last start and what followed, more configs may have been in force than there are records of here.
+        if let Some(last) = self.in_force.last_mut().filter(|last| ends && last.until.is_none() && !last.as_started) {
+            last.until = Some(capped(&entry.time, LONGEST_TEXT));
         }
-        if let Some(event) = event {
+        self.is_full |= event.is_some() && self.in_force.len() >= MOST;
+        if let Some(event) = event.filter(|_| !self.is_full) {
             let sha256 = config_of(event).map(str::to_owned);
             let text = if sha256.is_some() { ConfigText::Missing } else { ConfigText::Unknown };
-            let waiting = event.details.get("waiting").cloned();
-            self.in_force.push(InForce { sequence: entry.sequence, from: entry.time.clone(), until: None, sha256, waiting, text });
+            let waiting = event.details.get("waiting").map(|waiting| capped(waiting, LONGEST_TEXT));
+            let (sequence, as_started) = (entry.sequence, why == Why::Start);
+            let from = capped(&entry.time, LONGEST_TEXT);
+            self.in_force.push(InForce { sequence, as_started, from, until: None, sha256, waiting, text });
+        }
+    }
+
+    /// Whether this is what is said of them; which texts there are is another question.
+    pub fn are_told(&self, told: &[InForce]) -> Result<(), u64> {
+        let is_same = |(found, told): (&InForce, &InForce)| InForce { text: told.text, ..found.clone() } == *told;
+        match self.in_force.iter().zip(told).find(|both| !is_same(*both)) {
+            Some((found, _)) => Err(found.sequence),
+            None => {
+                let longer = if told.len() > self.in_force.len() { told } else { &self.in_force };
+                longer.get(told.len().min(self.in_force.len())).map_or(Ok(()), |more| Err(more.sequence))
+            }
         }
     }
 
@@ -95,7 +118,7 @@ mod tests {
             (6, Event::done(Action::Start)),
             (7, event(Action::Start, "one")),
         ] {
-            configs.look(&entry_at(number, number, Record::Event(event)));
+            configs.look(&entry_at(number, number, Record::Event(event)), Why::Span);
         }
         let texts = configs.texts(data.path()).unwrap();
         assert_eq!(texts.into_iter().collect::<Vec<_>>(), [(hash("one"), b"one".to_vec())]);

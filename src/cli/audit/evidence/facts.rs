@@ -4,9 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Action, Entry, Event, Outcome, Record};
+use super::choice::Filter;
+use super::range::Span;
+use super::whose::Whose;
+use crate::clock::Time;
+use crate::model::{Action, Entry, Event, LogApp, Outcome, Record};
 
-pub const FORMAT: u32 = 1;
+/// Another with every change of what is in a pack, or of what a filter chooses.
+pub const FORMAT: u32 = 2;
 
 pub const MANIFEST: &str = "MANIFEST";
 pub const README: &str = "README.txt";
@@ -45,6 +50,9 @@ pub struct Facts {
     pub to: String,
     pub app: Option<String>,
     pub account: Option<String>,
+    /// Whose id and name that is, as the store had them; `None`: it had no such account, and only what was asked for counts.
+    pub account_id: Option<String>,
+    pub account_name: Option<String>,
     /// The first and the last record whose time is in the span; without any, the last is the one before the first.
     pub first: u64,
     pub last: u64,
@@ -53,10 +61,16 @@ pub struct Facts {
     /// Records in the pack, and those of them that were chosen from the span.
     pub records: u64,
     pub chosen: u64,
+    /// Of those, how many have another time than the span: the gateway's clock was wrong, then or between them.
+    pub other_times: u64,
     /// The oldest record that the log still held; what is older was dropped by retention.
     pub oldest: u64,
     /// Sealed records when the pack was made.
     pub size: u64,
+    /// The time of the newest of them.
+    pub ends: Option<String>,
+    /// Records that stood in the journal and were not sealed, so that they are not in the pack; `None`: there was no journal that could be read.
+    pub unsealed: Option<u64>,
     /// Accesses that began in the span and had not ended when the pack was made.
     pub still_open: u64,
 }
@@ -73,6 +87,8 @@ pub struct Maker {
 pub struct InForce {
     /// The record that says so.
     pub sequence: u64,
+    /// Of the last start before the span, after which the config was read again: of this one only that holds which a reload cannot change.
+    pub as_started: bool,
     pub from: String,
     /// When another took its place, or the gateway stopped, if that was in the span.
     pub until: Option<String>,
@@ -97,10 +113,70 @@ pub enum ConfigText {
     Unknown,
 }
 
+/// Why a pack has no records of its span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Empty {
+    /// Nothing was written between two records of the log.
+    Nothing,
+    /// The log ended before the span began.
+    NotYet,
+    /// The span lies in records, or before them, that were no longer there.
+    Gone,
+    /// The log began after it.
+    BeforeTheLog,
+}
+
 impl Facts {
     pub fn has_span_records(&self) -> bool {
         self.first <= self.last
     }
+
+    pub fn empty(&self) -> Option<Empty> {
+        match self {
+            _ if self.has_span_records() => None,
+            _ if self.size == 0 => Some(Empty::Nothing),
+            _ if self.oldest > 1 && self.first <= self.oldest => Some(Empty::Gone),
+            _ if self.first > self.size => Some(Empty::NotYet),
+            _ if self.first <= 1 => Some(Empty::BeforeTheLog),
+            _ => Some(Empty::Nothing),
+        }
+    }
+
+    /// `None`: one of its ends is no time.
+    pub fn span(&self) -> Option<Span> {
+        Some(Span { from: time(&self.from)?, to: time(&self.to)? })
+    }
+
+    /// What was asked for; `None`: it is nothing that could be.
+    pub fn filter(&self) -> Option<Filter> {
+        let app = match &self.app {
+            Some(app) => Some(LogApp::parse(app)?),
+            None => None,
+        };
+        let whose = || -> Option<Whose> {
+            match (&self.account_id, &self.account_name) {
+                (None, None) => None,
+                (id, name) => Some(Whose { id: id.clone(), name: name.clone() }),
+            }
+        };
+        // What was asked for is one of the two.
+        let is_hers = |asked: &String| [&self.account_id, &self.account_name].into_iter().flatten().any(|known| known == asked);
+        match &self.account {
+            Some(asked) if !is_hers(asked) => None,
+            None if whose().is_some() => None,
+            _ => Some(Filter { app, account: whose() }),
+        }
+    }
+
+    /// When the log ended, if that was before the span did.
+    pub fn ended_before(&self) -> Option<&str> {
+        let ends = self.ends.as_deref()?;
+        (time(ends)? < time(&self.to)?).then_some(ends)
+    }
+}
+
+fn time(text: &str) -> Option<Time> {
+    text.parse::<jiff::Timestamp>().ok().map(|time| Time::from_millis(time.as_millisecond()))
 }
 
 /// The event by which a config came into force.

@@ -23,8 +23,10 @@ pub struct LineHead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
-    /// It says which config was in force when the span began.
+    /// It says which config was in force when the span began, or that none was, since the gateway had stopped.
     Config,
+    /// The last start before that: what a reload cannot change was from its config.
+    Start,
     /// It stands beside the span: nothing was left out between it and the span.
     Edge,
     /// It is in the span, and fits what was asked for.
@@ -75,7 +77,7 @@ mod tests {
         assert_eq!(head.leaf, leaf.hash().to_string());
         let text = std::str::from_utf8(line).unwrap();
         for (from, to) in
-            [("\"sequence\":7", "\"sequence\": 7"), ("\"end\"", "\"start\""), ("\"why\"", "\"x\":1,\"why\""), ("record", "rec")]
+            [("\"sequence\":7", "\"sequence\": 7"), ("\"end\"", "\"begin\""), ("\"why\"", "\"x\":1,\"why\""), ("record", "rec")]
         {
             assert!(read(text.replacen(from, to, 1).as_bytes()).is_none(), "{to}");
         }

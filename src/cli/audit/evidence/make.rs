@@ -4,15 +4,13 @@
 //! after it was checked as a stranger will check it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::BufWriter;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
-use data_encoding::{BASE32_NOPAD, HEXLOWER};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
+use anyhow::{Context, bail};
+use data_encoding::HEXLOWER;
 
 use super::archive::{Hashed, Packer};
 use super::check::{With, check};
@@ -22,10 +20,12 @@ use super::facts::{
     summary_path,
 };
 use super::people::{self, Directory};
+use super::place::Unfinished;
 use super::plan::Plan;
 use super::range::{Log, Span};
 use super::summary::{self, Told};
-use crate::audit::{Grown, Head, Sealed, head_with};
+use crate::audit::{Grown, Head, Sealed, head_with, unsealed};
+use crate::cli::print;
 use crate::cli::progress::Progress;
 use crate::clock::Time;
 use crate::crypto;
@@ -44,7 +44,12 @@ pub struct Making<'a> {
     pub signer: Option<&'a Signer>,
     pub now: Time,
     pub maker: Maker,
+    /// How long what was written before is waited for, until it is sealed. No longer than it needs: where no gateway runs, nothing seals it.
+    pub patience: Duration,
 }
+
+/// How often it is looked whether it is.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What came of it.
 #[derive(Debug)]
@@ -61,22 +66,17 @@ enum Content {
 impl Making<'_> {
     /// Makes the pack in the place that is named; nothing may be there.
     pub async fn make(&self, out: &Path) -> anyhow::Result<Made> {
-        let unfinished = beside(out)?;
-        let made = self.write(&unfinished).await.and_then(|made| {
-            self.check(&unfinished)?;
-            place(&unfinished, out)?;
-            Ok(made)
-        });
-        if made.is_err() {
-            // It holds personal data, and nobody would look for it.
-            let _ = fs::remove_file(&unfinished);
-        }
-        made
+        // It goes with this, if it does not come to its place: it holds personal data, and nobody would look for it.
+        let unfinished = Unfinished::new(out)?;
+        let made = self.write(&unfinished).await?;
+        self.check(&unfinished)?;
+        unfinished.place()?;
+        Ok(made)
     }
 
-    async fn write(&self, path: &Path) -> anyhow::Result<Made> {
+    async fn write(&self, unfinished: &Unfinished) -> anyhow::Result<Made> {
         let sealed = Sealed::new(self.data.join("audit"));
-        let newest = newest(&sealed)?;
+        let (newest, unsealed) = self.settled(&sealed).await?;
         let log = Log::new(&sealed, newest.checkpoint.size)?;
         let store = people::open(self.data).await?;
         let directory = Directory::of(store.as_ref()).await?;
@@ -91,18 +91,18 @@ impl Making<'_> {
         plan.write(&log, &head, &mut hashed, |done| progress.show(number(done)))?;
         drop(progress);
         let (_, sha256, length) = hashed.finish();
-        let facts = self.facts(&plan, &log, &head);
+        let facts = self.facts(&plan, &log, &head, unsealed);
         let mut files = self.files(plan, &facts, &sealed, [&head, &newest], (&directory, store.as_ref())).await?;
         let plan = files.plan;
         files.all.insert(RECORDS.to_owned(), Content::Records { length, sha256 });
         let manifest = self.manifest(&facts, &files.all);
 
-        let file = File::options().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
-        let mut packer = Packer::new(BufWriter::new(Hashed::new(file)))?;
+        let mut packer = Packer::new(BufWriter::new(Hashed::new(unfinished.file()?)))?;
         packer.file(MANIFEST, manifest.len() as u64, |to| Ok(to.write_all(manifest.as_bytes())?))?;
         let progress = Progress::of(number(facts.records), "records written");
-        for (path, content) in &files.all {
+        // The rotations first: who checks the pack needs them before all that is long.
+        let (rotations, others): (Vec<_>, Vec<_>) = files.all.iter().partition(|(path, _)| *path == ROTATIONS);
+        for (path, content) in rotations.into_iter().chain(others) {
             match content {
                 Content::Bytes(bytes) => drop(packer.file(path, bytes.len() as u64, |to| Ok(to.write_all(bytes)?))?),
                 Content::Records { length, sha256 } => {
@@ -120,7 +120,30 @@ impl Making<'_> {
         Ok(Made { facts, sha256: HEXLOWER.encode(&sha256) })
     }
 
-    fn facts(&self, plan: &Plan, log: &Log<'_>, head: &Head) -> Facts {
+    /// The newest head, once it has what had been written when this was asked for; and how many records it does not have.
+    async fn settled(&self, sealed: &Sealed) -> anyhow::Result<(Head, Option<u64>)> {
+        let first = newest(sealed)?;
+        let behind = match unsealed(sealed, first.checkpoint.size) {
+            Ok(behind) => behind.map(|behind| behind.records),
+            Err(error) => {
+                print::remark(format_args!("yumen: what is not sealed yet cannot be told: {error}; keep the log as evidence"));
+                None
+            }
+        };
+        let all = first.checkpoint.size.saturating_add(behind.unwrap_or(0));
+        let (mut head, mut waited) = (first, Duration::ZERO);
+        while head.checkpoint.size < all && waited < self.patience {
+            tokio::time::sleep(LOOK_EVERY).await;
+            waited = waited.saturating_add(LOOK_EVERY);
+            head = newest(sealed)?;
+        }
+        let lacks = all.saturating_sub(head.checkpoint.size);
+        Ok((head, behind.map(|_| lacks)))
+    }
+
+    fn facts(&self, plan: &Plan, log: &Log<'_>, head: &Head, unsealed: Option<u64>) -> Facts {
+        let account = self.filter.account.as_ref();
+        let known = plan.filter.account.as_ref();
         Facts {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -131,14 +154,19 @@ impl Making<'_> {
             from: self.span.from.to_string(),
             to: self.span.to.to_string(),
             app: self.filter.app.as_ref().map(|app| app.word().to_owned()),
-            account: self.filter.account.as_ref().map(|account| account.as_str().to_owned()),
+            account: account.and_then(|asked| asked.id.clone().or_else(|| asked.name.clone())),
+            account_id: known.and_then(|known| known.id.clone()),
+            account_name: known.and_then(|known| known.name.clone()),
             first: plan.range.first,
             last: plan.range.last,
             gapless: self.filter.is_all(),
             records: plan.records(),
             chosen: plan.survey.chosen,
+            other_times: plan.other_times,
             oldest: log.oldest,
             size: log.size,
+            ends: plan.ends.map(|time| time.to_string()),
+            unsealed,
             still_open: plan.still_open,
         }
     }
@@ -188,10 +216,10 @@ impl Making<'_> {
         }
     }
 
-    fn check(&self, path: &Path) -> anyhow::Result<()> {
+    fn check(&self, unfinished: &Unfinished) -> anyhow::Result<()> {
         let key = self.signer.map(Signer::verifier);
         let mut progress = None;
-        let checked = check(File::open(path)?, With { key, witnesses: &[] }, |done, all| {
+        let checked = check(unfinished.again()?, With { key, witnesses: &[] }, |done, all| {
             progress.get_or_insert_with(|| Progress::of(number(all), "records checked")).show(number(done));
         });
         drop(progress);
@@ -233,35 +261,4 @@ fn json(value: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
 
 fn number(count: u64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
-}
-
-/// A name in the same directory, for what is not whole yet.
-fn beside(out: &Path) -> anyhow::Result<PathBuf> {
-    is_free(out)?;
-    let name = out.file_name().with_context(|| format!("{} names no file", out.display()))?;
-    let random = BASE32_NOPAD.encode(&crypto::random::<5>()?).to_lowercase();
-    Ok(out.with_file_name(format!(".{}.{random}.part", name.to_string_lossy())))
-}
-
-fn is_free(out: &Path) -> anyhow::Result<()> {
-    if out.symlink_metadata().is_ok() { Err(taken(out)) } else { Ok(()) }
-}
-
-fn taken(out: &Path) -> anyhow::Error {
-    anyhow!("{} is there already, and a pack is not overwritten; name another file", out.display())
-}
-
-fn place(unfinished: &Path, out: &Path) -> anyhow::Result<()> {
-    let cannot = || format!("cannot write {}", out.display());
-    match renameat_with(CWD, unfinished, CWD, out, RenameFlags::NOREPLACE) {
-        Err(Errno::EXIST) => return Err(taken(out)),
-        // A file system that cannot promise it.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            is_free(out)?;
-            fs::rename(unfinished, out).with_context(cannot)?;
-        }
-        renamed => renamed.with_context(cannot)?,
-    }
-    let directory = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).with_context(cannot)
 }

@@ -11,6 +11,7 @@ mod facts;
 mod line;
 mod make;
 mod people;
+mod place;
 mod plan;
 mod range;
 mod records;
@@ -21,18 +22,22 @@ mod survey;
 #[cfg(test)]
 mod tests;
 mod told;
+mod vouching;
+mod whose;
 
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use self::check::{Signed, With, check as check_pack};
+use self::check::{EvidenceError, Signed, With, check as check_pack};
 use self::choice::Filter;
 use self::facts::Maker;
 use self::make::{Made, Making};
 use self::range::Span;
+use self::whose::Whose;
 use super::put_on_record;
 use super::since;
 use super::verify::{log_key, text_or_file};
@@ -46,6 +51,9 @@ use crate::tlog::Witness;
 
 /// For scripts: nothing is wrong, but without the key, or in a pack that nobody signed, that says little.
 const NOT_VOUCHED_FOR: u8 = 3;
+
+/// The gateway seals at least each second; longer than that only if the disk is slow.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 const TAMPERED: &str = "yumen: THE PACK IS NOT AS IT WAS MADE, or was damaged on the way. Change nothing in it, note where it came from, and ask for it \
     again from there.";
@@ -103,12 +111,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ),
         Err(error) => return Err(error.into()),
     };
-    let filter = Filter { app: app.clone(), account: account.clone() };
+    let filter = Filter { app: app.clone(), account: account.as_ref().map(Whose::asked) };
     let asked = asked(arguments);
     let is_on_record = put_on_record(which, &asked);
     let maker = maker();
-    let making =
-        Making { data: &data, span: Span { from: *from, to: *to }, filter, signer: signer.as_ref(), now: Clock::machine().wall(), maker };
+    // The question itself is sealed then, and with it all that was written before.
+    let patience = if is_on_record { PATIENCE } else { Duration::ZERO };
+    let now = Clock::machine().wall();
+    let making = Making { data: &data, span: Span { from: *from, to: *to }, filter, signer: signer.as_ref(), now, maker, patience };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let made = runtime.block_on(making.make(out))?;
     // Where the question could not be put on record, that was said.
@@ -128,12 +138,8 @@ fn tell(arguments: &Arguments, made: &Made) -> anyhow::Result<()> {
     let Made { facts, sha256 } = made;
     print::result(format_args!("{}: {} records of the log {}", arguments.out.display(), facts.records, facts.log))?;
     print::result(format_args!("SHA-256 {sha256}"))?;
-    if !facts.has_span_records() {
-        print::remark("yumen: nothing is on record in this span; the pack shows the records beside it");
-    }
-    if facts.first == facts.oldest && facts.oldest > 1 {
-        let gone = facts.oldest.saturating_sub(1);
-        print::remark(format_args!("yumen: records 1 to {gone} are no longer here; the pack begins with the oldest that is"));
+    for doubt in told::doubts(facts) {
+        print::remark(format_args!("yumen: {doubt}"));
     }
     if arguments.unsigned {
         print::remark("yumen: the manifest is not signed; verify-evidence says so");
@@ -160,8 +166,13 @@ pub fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         Err(error) => {
             // What a pack says of itself stands in some of these sentences.
             print::remark(format_args!("yumen: {path} is refused: {}", visible(&error.to_string())));
-            if error.is_of_the_pack() {
-                print::remark(TAMPERED);
+            match error {
+                EvidenceError::NotSigned => print::remark(
+                    "yumen: whether the pack is as it was made cannot be told with this key. Ask for the log's verifier key of the day on which it was \
+                     made, from elsewhere than the pack.",
+                ),
+                error if error.is_of_the_pack() => print::remark(TAMPERED),
+                _ => {}
             }
             return Ok(ExitCode::FAILURE);
         }

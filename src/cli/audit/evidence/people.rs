@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::whose::{Named, Whose, named_in};
 use crate::clock::Time;
 use crate::model::{Account, AccountId, Entry, Record, Role, Serial, TokenKind, TokenState, Who};
 use crate::store::{AccountFilter, ListedCertificate, Store, StoreError};
@@ -27,6 +28,8 @@ pub struct Concerned {
     acted: BTreeMap<AccountId, Who>,
     /// To whose account or token something was done.
     done_to: BTreeSet<AccountId>,
+    /// Who proposed what somebody else did or confirmed.
+    proposed: BTreeSet<AccountId>,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,6 +52,7 @@ pub struct AccountFacts {
     pub created: Option<String>,
     pub acted: bool,
     pub done_to: bool,
+    pub proposed: bool,
     pub tokens: Vec<TokenFacts>,
 }
 
@@ -90,9 +94,19 @@ impl Directory {
         Ok(Self { accounts: accounts.into_iter().map(|account| (account.id, account)).collect(), by_name })
     }
 
-    fn find(&self, text: &str) -> Option<AccountId> {
-        let by_id = text.parse().ok().filter(|id| self.accounts.contains_key(id));
-        by_id.or_else(|| self.by_name.get(text).copied())
+    /// An id decides, where there is one.
+    fn find(&self, named: &Named<'_>) -> Option<AccountId> {
+        match named.id {
+            Some(id) => id.parse().ok().filter(|id| self.accounts.contains_key(id)),
+            None => self.by_name.get(named.name?).copied(),
+        }
+    }
+
+    /// With both id and name, if she is known here.
+    pub fn resolve(&self, asked: &Whose) -> Whose {
+        let found = self.find(&Named { id: asked.id.as_deref(), name: asked.name.as_deref() });
+        let found = found.and_then(|id| self.accounts.get(&id));
+        found.map_or_else(|| asked.clone(), |account| Whose { id: Some(account.id.to_string()), name: Some(account.name.to_string()) })
     }
 }
 
@@ -101,8 +115,9 @@ impl Concerned {
         let who = match &entry.record {
             Record::Opened(opened) => opened.who.as_deref(),
             Record::Event(event) => {
-                let named = ["account", "name"].iter().filter_map(|detail| directory.find(event.details.get(*detail)?));
-                self.done_to.extend(named);
+                let [done_to, proposer] = named_in(event);
+                self.done_to.extend(directory.find(&done_to));
+                self.proposed.extend(directory.find(&proposer));
                 event.who.as_deref()
             }
             Record::Closed(_) | Record::StillOpen { .. } => None,
@@ -118,7 +133,7 @@ impl Concerned {
             Some(store) => store.certificates().await?,
             None => Vec::new(),
         };
-        let ids: BTreeSet<AccountId> = self.acted.keys().copied().chain(self.done_to.iter().copied()).collect();
+        let ids: BTreeSet<AccountId> = self.acted.keys().chain(&self.done_to).chain(&self.proposed).copied().collect();
         let mut accounts = Vec::new();
         for id in ids {
             let (acted, done_to) = (self.acted.get(&id), self.done_to.contains(&id));
@@ -127,7 +142,7 @@ impl Concerned {
                 (None, Some(who)) => AccountFacts::named(who),
                 (None, None) => continue,
             };
-            (facts.acted, facts.done_to) = (acted.is_some(), done_to);
+            (facts.acted, facts.done_to, facts.proposed) = (acted.is_some(), done_to, self.proposed.contains(&id));
             if let Some(store) = store {
                 facts.tokens = tokens(store, id, &certificates).await?;
             }
@@ -149,6 +164,7 @@ impl AccountFacts {
             created: Some(account.created.to_string()),
             acted: false,
             done_to: false,
+            proposed: false,
             tokens: Vec::new(),
         }
     }
@@ -163,6 +179,7 @@ impl AccountFacts {
             created: None,
             acted: false,
             done_to: false,
+            proposed: false,
             tokens: Vec::new(),
         }
     }
@@ -198,10 +215,73 @@ impl CertificateFacts {
     fn of(certificate: &ListedCertificate) -> Self {
         Self {
             number: certificate.number.clone(),
-            subject: certificate.subject.clone(),
-            issuer: certificate.issuer.clone(),
+            subject: without_addresses(&certificate.subject),
+            issuer: without_addresses(&certificate.issuer),
             not_after: certificate.not_after.to_string(),
             revoked: certificate.revoked.map(|time| time.to_string()),
         }
+    }
+}
+
+/// A name of a certificate without the e-mail addresses that an authority may have put into it.
+fn without_addresses(name: &str) -> String {
+    let part = |part: &str| match (part.contains('@'), part.split_once('=')) {
+        (false, _) => part.to_owned(),
+        (true, Some((kind, _))) => format!("{kind}=(left out)"),
+        (true, None) => "(left out)".to_owned(),
+    };
+    name.split(", ").map(|parts| parts.split(" + ").map(part).collect::<Vec<_>>().join(" + ")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{entry, id, who};
+    use super::*;
+    use crate::clock::Time;
+    use crate::model::{AccountName, AccountState, Action, Event, LogAccount, UnitName};
+
+    fn directory(names: &[&str]) -> Directory {
+        let account = |name: &&str| Account {
+            id: id(name),
+            name: AccountName::parse(name).unwrap(),
+            unit: UnitName::parse("x").unwrap(),
+            role: Role::Member,
+            email: None,
+            state: AccountState::Invited,
+            created: Time::default(),
+        };
+        let accounts: Vec<Account> = names.iter().map(account).collect();
+        let by_name = accounts.iter().map(|account| (account.name.to_string(), account.id)).collect();
+        Directory { accounts: accounts.into_iter().map(|account| (account.id, account)).collect(), by_name }
+    }
+
+    #[tokio::test]
+    async fn whoever_proposed_is_named_and_nobody_because_a_key_is_called_like_her() {
+        let directory = directory(&["chen", "li", "wang"]);
+        let mut concerned = Concerned::default();
+        let event = Event::done(Action::TokenRevoked).with("account", id("li")).with("name", "li");
+        concerned.look(&entry(Record::Event(event.with("proposer", id("chen")).with("proposed-by", "chen"))), &directory);
+        concerned.look(&entry(Record::Event(Event::done(Action::KeyAdded).by(who("li")).with("name", "wang"))), &directory);
+        let facts = concerned.facts(&directory, None, Time::default()).await.unwrap().accounts;
+        let told: Vec<_> = facts.iter().map(|facts| (facts.name.as_str(), facts.acted, facts.done_to, facts.proposed)).collect();
+        assert_eq!(told, [("chen", false, false, true), ("li", true, true, false)]);
+    }
+
+    #[test]
+    fn an_account_that_is_asked_for_by_id_or_name_is_known_by_both() {
+        let directory = directory(&["wang"]);
+        let both = Whose { id: Some(id("wang").to_string()), name: Some("wang".to_owned()) };
+        for asked in ["wang", &id("wang").to_string()] {
+            assert_eq!(directory.resolve(&Whose::asked(&LogAccount::parse(asked).unwrap())), both);
+        }
+        let unknown = Whose::asked(&LogAccount::parse("nobody").unwrap());
+        assert_eq!(directory.resolve(&unknown), unknown);
+    }
+
+    #[test]
+    fn addresses_in_the_names_of_certificates_are_left_out() {
+        assert_eq!(without_addresses("OU=x, CN=wang + emailAddress=a@b.test, O=y"), "OU=x, CN=wang + emailAddress=(left out), O=y");
+        assert_eq!(without_addresses("CN=Wang, a@b.test"), "CN=Wang, (left out)");
+        assert_eq!(without_addresses("OU=信息中心, CN=wang"), "OU=信息中心, CN=wang");
     }
 }

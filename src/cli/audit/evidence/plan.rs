@@ -10,32 +10,34 @@ use std::ops::ControlFlow;
 use anyhow::Context;
 
 use super::choice::{Choice, Filter};
-use super::facts::puts_config_in_force;
 use super::line::{self, Why};
 use super::people::Directory;
-use super::range::{Log, Range, Span};
+use super::range::{Log, Range, Span, time_of};
 use super::survey::Survey;
 use crate::audit::{Grown, Head, Leaf};
+use crate::clock::Time;
 use crate::tlog::{Prover, WIDTH};
 
 pub struct Plan {
     pub range: Range,
-    filter: Filter,
+    pub span: Span,
+    /// The time of the newest record of the log.
+    pub ends: Option<Time>,
+    /// With both id and name of the account, if it is known.
+    pub filter: Filter,
     /// Before the range and behind it.
     beside: BTreeMap<u64, Why>,
     pub survey: Survey,
+    /// Records that were chosen though they have another time than the span.
+    pub other_times: u64,
     pub still_open: u64,
 }
 
 impl Plan {
-    pub fn new(
-        log: &Log<'_>,
-        span: &Span,
-        filter: &Filter,
-        directory: &Directory,
-        mut progress: impl FnMut(u64, u64),
-    ) -> anyhow::Result<Self> {
-        let range = log.range(span)?;
+    pub fn new(log: &Log<'_>, span: &Span, filter: &Filter, directory: &Directory, progress: impl FnMut(u64, u64)) -> anyhow::Result<Self> {
+        let found = log.find(span, progress)?;
+        let range = found.range;
+        let filter = Filter { account: filter.account.as_ref().map(|asked| directory.resolve(asked)), ..filter.clone() };
         let (mut beside, mut survey) = (BTreeMap::new(), Survey::default());
         let before = range.first.saturating_sub(1);
         // Of a filtered pack nothing is complete that they could show, and they are other people's.
@@ -45,22 +47,26 @@ impl Plan {
                 beside.insert(edge, Why::Edge);
             }
         }
-        if let Some(config) = config_before(log, range.first)? {
-            beside.insert(config.sequence, Why::Config);
-            survey.configs.look(&config.entry().context("a record of a start is not understood")?);
+        let standing = found.standing;
+        let started = standing.start.filter(|start| standing.last != Some(*start));
+        for (sequence, why) in [(started, Why::Start), (standing.last, Why::Config)] {
+            let Some(sequence) = sequence else { continue };
+            beside.insert(sequence, why);
+            survey.configs.look(&log.leaf(sequence)?.entry().context("a record of a start is not understood")?, why);
         }
-        let mut choice = Choice::of(filter);
-        let all = range.last.saturating_add(1).saturating_sub(range.first);
+        let mut choice = Choice::of(&filter);
+        let mut other_times = 0_u64;
         log.each(range.first, range.last, |leaf| {
-            let entry = leaf.entry().ok();
-            if choice.wants(entry.as_ref()) {
+            let (entry, is_in_time) = (leaf.entry().ok(), span.has(time_of(&leaf.json)));
+            if choice.wants(entry.as_ref(), is_in_time) {
                 survey.look(entry.as_ref(), directory);
-            }
-            if leaf.sequence.is_multiple_of(WIDTH) {
-                progress(leaf.sequence.saturating_sub(range.first), all);
+                other_times = other_times.saturating_add(u64::from(!is_in_time));
             }
             Ok(ControlFlow::Continue(()))
         })?;
+        if survey.configs.is_full {
+            anyhow::bail!("more configs were in force in this span than a pack has room for; take a shorter span");
+        }
         // Each access ends within the longest session, or at the next start.
         if choice.open() > 0 {
             log.each(range.last.saturating_add(1), log.size, |leaf| {
@@ -70,7 +76,8 @@ impl Plan {
                 Ok(if choice.open() == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             })?;
         }
-        Ok(Self { range, filter: filter.clone(), beside, survey, still_open: choice.open() as u64 })
+        let still_open = choice.open() as u64;
+        Ok(Self { range, span: *span, ends: found.ends, filter, beside, survey, other_times, still_open })
     }
 
     /// The last record that the head must have; 0: there is none.
@@ -108,7 +115,7 @@ impl Plan {
         }
         let mut choice = Choice::of(&self.filter);
         log.each(self.range.first, self.range.last, |leaf| {
-            if choice.wants(leaf.entry().ok().as_ref()) {
+            if choice.wants(leaf.entry().ok().as_ref(), self.span.has(time_of(&leaf.json))) {
                 put(&leaf, Why::Span)?;
             }
             Ok(ControlFlow::Continue(()))
@@ -118,11 +125,4 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-/// The record that says which config was in force when the record `first` was written.
-fn config_before(log: &Log<'_>, first: u64) -> anyhow::Result<Option<Leaf>> {
-    let holds = |json: &[u8], word: &[u8]| json.windows(word.len()).any(|window| window == word);
-    let may_be = |json: &[u8]| holds(json, b"\"start\"") || holds(json, b"\"config-reloaded\"");
-    log.last_before(first, may_be, |leaf| leaf.entry().is_ok_and(|entry| puts_config_in_force(&entry).is_some()))
 }

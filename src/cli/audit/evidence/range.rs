@@ -1,10 +1,11 @@
 //! Which records a span of time has.
 //!
-//! Invariant: a range has every record between its first and its last, and both lie in the span. Records stand in the order in which they were
-//! written; their times may go back where the machine's clock was set, by [`CLOCK_STEP`] at most. One bundle of records is in memory at a time.
+//! Invariant: a range has every record between its first and its last, and both lie in the span; no record of the log outside of it does. Records
+//! stand in the order in which they were written; their times may go anywhere, where the machine's clock was wrong, so that each record is looked
+//! at. One bundle of records is in memory at a time.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -12,9 +13,6 @@ use serde::Deserialize;
 use crate::audit::{Leaf, Sealed};
 use crate::clock::Time;
 use crate::tlog::{Tile, WIDTH};
-
-/// By how much clocks may have been set back.
-const CLOCK_STEP: Duration = Duration::from_hours(24);
 
 /// A sealed log up to a head.
 pub struct Log<'a> {
@@ -31,6 +29,25 @@ pub struct Range {
     pub last: u64,
 }
 
+/// A range, and what was seen on the way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub range: Range,
+    /// When the range began.
+    pub standing: Standing,
+    /// The time of the newest record.
+    pub ends: Option<Time>,
+}
+
+/// Which records say what is in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The last start, if the gateway did not stop since.
+    pub start: Option<u64>,
+    /// The last start, reload or stop.
+    pub last: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub from: Time,
@@ -38,18 +55,40 @@ pub struct Span {
     pub to: Time,
 }
 
+/// What of a record is understood, whichever version wrote it.
+#[derive(Deserialize)]
+struct Stamp<'a> {
+    time: jiff::Timestamp,
+    #[serde(borrow, default)]
+    action: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    outcome: Option<Cow<'a, str>>,
+}
+
 /// The time of a record, whether or not this version knows its kind.
 pub fn time_of(json: &[u8]) -> Option<Time> {
     #[derive(Deserialize)]
-    struct Stamp {
+    struct Dated {
         time: jiff::Timestamp,
     }
-    serde_json::from_slice::<Stamp>(json).ok().map(|stamp| Time::from_millis(stamp.time.as_millisecond()))
+    serde_json::from_slice::<Dated>(json).ok().map(|dated| Time::from_millis(dated.time.as_millisecond()))
 }
 
 impl Span {
     pub fn has(&self, time: Option<Time>) -> bool {
         time.is_some_and(|time| (self.from..self.to).contains(&time))
+    }
+}
+
+impl Standing {
+    fn look(&mut self, sequence: u64, stamp: &Stamp<'_>) {
+        let is_done = stamp.outcome.as_deref() == Some("done");
+        match stamp.action.as_deref() {
+            Some("start") if is_done => *self = Self { start: Some(sequence), last: Some(sequence) },
+            Some("config-reloaded") if is_done => self.last = Some(sequence),
+            Some("stop") => *self = Self { start: None, last: Some(sequence) },
+            _ => {}
+        }
     }
 }
 
@@ -84,77 +123,63 @@ impl<'a> Log<'a> {
         leaf.with_context(|| format!("the log has no record {sequence}; run `yumen audit verify`"))
     }
 
-    pub fn range(&self, span: &Span) -> anyhow::Result<Range> {
-        let earliest = self.first_bundle_at(span.from.minus(CLOCK_STEP))?.saturating_sub(1);
-        let behind = self.first_bundle_at(span.to.plus(CLOCK_STEP))?;
-        let (mut first, mut after) = (None, None);
-        self.each(first_of(earliest), self.size, |leaf| {
-            let time = time_of(&leaf.json);
-            if after.is_none() && time.is_some_and(|time| time >= span.from) {
-                after = Some(leaf.sequence);
+    /// Looks at all records. Without any in the span, the range stands where times last go from before the span to behind it.
+    pub fn find(&self, span: &Span, mut progress: impl FnMut(u64, u64)) -> anyhow::Result<Found> {
+        let mut looking = Looking { span: *span, now: Standing::default(), first: None, last: 0, place: None, is_before: true, ends: None };
+        let all = self.size.saturating_add(1).saturating_sub(self.oldest);
+        self.each(self.oldest, self.size, |leaf| {
+            looking.look(&leaf);
+            if leaf.sequence.is_multiple_of(WIDTH) {
+                progress(leaf.sequence.saturating_sub(self.oldest), all);
             }
-            if span.has(time) {
-                first = Some(leaf.sequence);
-            }
-            let is_enough = first.is_some() || bundle_of(leaf.sequence) >= behind;
-            Ok(if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(ControlFlow::Continue(()))
         })?;
-        let Some(first) = first else {
-            let first = after.unwrap_or(self.size.saturating_add(1)).max(self.oldest);
-            return Ok(Range { first, last: first.saturating_sub(1) });
+        let Looking { first, last, place, is_before, now, ends, .. } = looking;
+        let end = (self.size.saturating_add(1), now);
+        let (range, standing) = match (first, place) {
+            (Some((first, standing)), _) => (Range { first, last }, standing),
+            (None, Some((place, standing))) if !is_before => (Range { first: place, last: place.saturating_sub(1) }, standing),
+            (None, _) => (Range { first: end.0, last: end.0.saturating_sub(1) }, end.1),
         };
-        for index in (bundle_of(first)..behind).rev() {
-            let last = self.bundle(index)?.into_iter().rev().find(|leaf| span.has(time_of(&leaf.json)));
-            if let Some(last) = last {
-                return Ok(Range { first, last: last.sequence });
-            }
-        }
-        Ok(Range { first, last: first })
-    }
-
-    /// The last record before `sequence` that is wanted. `may_be` is quick and may be wrong about records that are not.
-    pub fn last_before(
-        &self,
-        sequence: u64,
-        may_be: impl Fn(&[u8]) -> bool,
-        is_wanted: impl Fn(&Leaf) -> bool,
-    ) -> anyhow::Result<Option<Leaf>> {
-        let Some(newest) = sequence.checked_sub(1).filter(|newest| *newest >= self.oldest) else { return Ok(None) };
-        for index in (bundle_of(self.oldest)..=bundle_of(newest)).rev() {
-            let found =
-                self.bundle(index)?.into_iter().rev().find(|leaf| leaf.sequence < sequence && may_be(&leaf.json) && is_wanted(leaf));
-            if found.is_some() {
-                return Ok(found);
-            }
-        }
-        Ok(None)
-    }
-
-    /// The first bundle that begins at that time or later.
-    fn first_bundle_at(&self, time: Time) -> anyhow::Result<u64> {
-        let begins_later = |index| -> anyhow::Result<bool> {
-            let first = self.bundle(index)?.iter().find_map(|leaf| time_of(&leaf.json));
-            Ok(first.is_some_and(|first| first >= time))
-        };
-        first_where(bundle_of(self.oldest), bundles(self.size), begins_later)
+        Ok(Found { range, standing, ends })
     }
 }
 
-/// Where, from `low` to before `high`, it begins to hold; `high`: nowhere.
-fn first_where(mut low: u64, mut high: u64, holds: impl Fn(u64) -> anyhow::Result<bool>) -> anyhow::Result<u64> {
-    while low < high {
-        let middle = low.midpoint(high);
-        if holds(middle)? {
-            high = middle;
-        } else {
-            low = middle.saturating_add(1);
-        }
-    }
-    Ok(low)
+struct Looking {
+    span: Span,
+    now: Standing,
+    first: Option<(u64, Standing)>,
+    last: u64,
+    /// The last record from behind the span that follows one from before it.
+    place: Option<(u64, Standing)>,
+    is_before: bool,
+    ends: Option<Time>,
 }
 
-fn bundles(size: u64) -> u64 {
-    size.div_ceil(WIDTH)
+impl Looking {
+    fn look(&mut self, leaf: &Leaf) {
+        let (sequence, stamp) = (leaf.sequence, serde_json::from_slice::<Stamp<'_>>(&leaf.json).ok());
+        let time = match &stamp {
+            Some(stamp) => Some(Time::from_millis(stamp.time.as_millisecond())),
+            None => time_of(&leaf.json),
+        };
+        self.ends = time;
+        if self.span.has(time) {
+            self.first.get_or_insert((sequence, self.now));
+            self.last = sequence;
+        }
+        if time.is_some_and(|time| time < self.span.from) {
+            self.is_before = true;
+        } else if time.is_some_and(|time| time >= self.span.to) {
+            if self.is_before {
+                self.place = Some((sequence, self.now));
+            }
+            self.is_before = false;
+        }
+        if let Some(stamp) = &stamp {
+            self.now.look(sequence, stamp);
+        }
+    }
 }
 
 fn bundle_of(sequence: u64) -> u64 {

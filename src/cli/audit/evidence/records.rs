@@ -3,23 +3,22 @@
 //! Invariant: no line counts whose record does not lead to the checkpoint; one line is in memory at a time, and what is remembered of the
 //! others is bounded.
 
-use std::collections::HashSet;
-
 use serde::Deserialize;
 
 use super::check::EvidenceError;
-use super::facts::{Facts, config_of, puts_config_in_force};
+use super::choice::Choice;
+use super::configs::Configs;
+use super::facts::{Facts, puts_config_in_force};
 use super::line::{self, LineHead, Why};
 use super::range::{Span, time_of};
 use crate::clock::Time;
-use crate::model::{Entry, Record, Reference};
+use crate::model::{Action, Entry, Record};
 use crate::tlog::{Checkpoint, Hash, check_inclusion};
 
 /// A record is at most 65,535 bytes long, its proof 64 hashes.
 pub const LONGEST_LINE: usize = 128 * 1024;
-/// Accesses that are open at once; past that, whether each has its end is not looked at.
+/// Accesses that are open at once; no gateway has so many.
 const MOST_OPEN: usize = 1_000_000;
-const MOST_CONFIGS: usize = 100_000;
 
 pub struct Records {
     checkpoint: Checkpoint,
@@ -29,9 +28,12 @@ pub struct Records {
     last: u64,
     records: u64,
     chosen: u64,
-    /// Which record says which config is in force.
-    pub configs: Vec<(u64, Option<String>)>,
-    open: HashSet<Reference>,
+    other_times: u64,
+    /// As the records say.
+    pub configs: Configs,
+    choice: Choice,
+    /// The last record that stands before the range for what was in force.
+    beside: Option<Why>,
     /// The records right before the range and right behind it were there.
     edges: [bool; 2],
     pub unknown: u64,
@@ -44,20 +46,20 @@ struct Numbered {
 
 impl Records {
     pub fn under(checkpoint: Checkpoint, facts: Facts) -> Result<Self, EvidenceError> {
-        let time = |text: &str| text.parse::<jiff::Timestamp>().map(|time| Time::from_millis(time.as_millisecond()));
-        let (Ok(from), Ok(to)) = (time(&facts.from), time(&facts.to)) else {
-            return Err(EvidenceError::Facts("its span is no span of time"));
-        };
+        let span = facts.span().ok_or(EvidenceError::Facts("its span is no span of time"))?;
+        let filter = facts.filter().ok_or(EvidenceError::Facts("nobody could have asked for that app or that account"))?;
         Ok(Self {
             checkpoint,
             facts,
-            span: Span { from, to },
+            span,
             rest: Vec::new(),
             last: 0,
             records: 0,
             chosen: 0,
-            configs: Vec::new(),
-            open: HashSet::new(),
+            other_times: 0,
+            configs: Configs::default(),
+            choice: Choice::of(&filter),
+            beside: None,
             edges: [false; 2],
             unknown: 0,
         })
@@ -98,11 +100,14 @@ impl Records {
         if sequence <= self.last {
             return Err(EvidenceError::Order(sequence));
         }
-        self.is_in_place(&head, time_of(record))?;
+        let time = time_of(record);
+        self.is_in_place(&head, time)?;
         self.last = sequence;
         self.records = self.records.saturating_add(1);
-        self.understand(head.why, record);
-        Ok(())
+        if sequence == self.facts.size && time.map(|time| time.to_string()) != self.facts.ends {
+            return Err(EvidenceError::Facts("the log ended at another time"));
+        }
+        self.fits(&head, record, time)
     }
 
     fn is_proven(&self, head: &LineHead, record: &[u8]) -> Result<(), EvidenceError> {
@@ -123,20 +128,25 @@ impl Records {
         // What stands right beside the range shows that the span ends there, whatever else it is in the pack for.
         let (before, behind) = (sequence.saturating_add(1) == first, sequence == last.saturating_add(1));
         let fits = match head.why {
-            Why::Config => sequence < first,
-            Why::Edge => before || behind,
+            Why::Config | Why::Start => sequence < first,
+            Why::Edge => (before || behind) && (self.facts.gapless || !self.facts.has_span_records()),
             Why::Span => is_in,
             Why::End => sequence > last,
         };
         let must_be_in_time = is_in && (sequence == first || sequence == last);
         let must_not = before || behind;
-        if !fits || must_be_in_time && !self.span.has(time) || must_not && self.span.has(time) {
+        // Where there is nothing, what stands beside shows it: the one is older than the span, the other younger.
+        let is_empty = !self.facts.has_span_records();
+        let is_wrong = |time: Time| before && time >= self.span.from || behind && time < self.span.to;
+        let shows_nothing = !is_empty || !time.is_some_and(is_wrong);
+        if !fits || !shows_nothing || must_be_in_time && !self.span.has(time) || must_not && self.span.has(time) {
             return Err(EvidenceError::Place(sequence));
         }
         let [had_before, had_behind] = self.edges;
         self.edges = [had_before || before, had_behind || behind];
         if is_in {
             self.chosen = self.chosen.saturating_add(1);
+            self.other_times = self.other_times.saturating_add(u64::from(!self.span.has(time)));
             let expected = if self.last < first { first } else { self.last.saturating_add(1) };
             if self.facts.gapless && sequence != expected {
                 return Err(EvidenceError::Gap { first: expected, last: sequence.saturating_sub(1) });
@@ -145,19 +155,35 @@ impl Records {
         Ok(())
     }
 
-    fn understand(&mut self, why: Why, record: &[u8]) {
+    /// Whether it is what was asked for, or ends such a thing.
+    fn fits(&mut self, head: &LineHead, record: &[u8], time: Option<Time>) -> Result<(), EvidenceError> {
         let Ok(entry) = serde_json::from_slice::<Entry>(record) else {
             self.unknown = self.unknown.saturating_add(1);
-            return;
+            return Ok(());
         };
-        if let Some(event) = puts_config_in_force(&entry).filter(|_| why != Why::Edge && self.configs.len() < MOST_CONFIGS) {
-            self.configs.push((entry.sequence, config_of(event).map(str::to_owned)));
+        let fits = match head.why {
+            Why::Span => self.choice.wants(Some(&entry), self.span.has(time)),
+            Why::End => self.choice.ends(&entry),
+            Why::Edge => {
+                self.choice.ends(&entry);
+                true
+            }
+            Why::Config => self.beside != Some(Why::Config) && says_what_is_in_force(&entry),
+            Why::Start => self.beside.is_none() && puts_config_in_force(&entry).is_some_and(|event| event.action == Action::Start),
+        };
+        if !fits {
+            return Err(EvidenceError::NotAskedFor(head.sequence));
         }
-        match &entry.record {
-            Record::Opened(opened) if why == Why::Span && self.open.len() < MOST_OPEN => drop(self.open.insert(opened.reference.clone())),
-            Record::Closed(closed) => drop(self.open.remove(&closed.reference)),
-            _ => {}
+        if self.choice.open() > MOST_OPEN {
+            return Err(EvidenceError::Facts("more accesses are open at once than in any gateway"));
         }
+        if matches!(head.why, Why::Config | Why::Start) {
+            self.beside = Some(head.why);
+        }
+        if matches!(head.why, Why::Span | Why::Config | Why::Start) {
+            self.configs.look(&entry, head.why);
+        }
+        Ok(())
     }
 
     /// That nothing is missing at the end.
@@ -172,18 +198,23 @@ impl Records {
         }
         let Facts { first, last, oldest, size, .. } = self.facts;
         let [before, behind] = self.edges;
-        if self.facts.gapless && first > oldest.max(1) && !before {
+        if (self.facts.gapless || first > last) && first > oldest.max(1) && !before {
             return Err(EvidenceError::Gap { first: first.saturating_sub(1), last: first.saturating_sub(1) });
         }
-        if self.facts.gapless && last < size && !behind {
+        if (self.facts.gapless || first > last) && last < size && !behind {
             return Err(EvidenceError::Gap { first: last.saturating_add(1), last: last.saturating_add(1) });
         }
-        if self.records != self.facts.records || self.chosen != self.facts.chosen {
+        if (self.records, self.chosen, self.other_times) != (self.facts.records, self.facts.chosen, self.facts.other_times) {
             return Err(EvidenceError::Facts("it counts other records than there are"));
         }
-        if self.unknown == 0 && self.open.len() < MOST_OPEN && self.open.len() as u64 != self.facts.still_open {
+        if self.unknown == 0 && self.choice.open() as u64 != self.facts.still_open {
             return Err(EvidenceError::Facts("it counts other accesses without an end than there are"));
         }
         Ok(())
     }
+}
+
+/// A start, a reload, or a stop.
+fn says_what_is_in_force(entry: &Entry) -> bool {
+    puts_config_in_force(entry).is_some() || matches!(&entry.record, Record::Event(event) if event.action == Action::Stop)
 }

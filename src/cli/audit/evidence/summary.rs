@@ -2,15 +2,15 @@
 
 use askama::Template;
 
-use super::facts::{ConfigText, Facts, InForce};
+use super::facts::{ConfigText, Empty, Facts, InForce};
 use super::people::{AccountFacts, AccountsFile, TokenFacts};
 use super::survey::{Row, Rows, Survey, Tally};
 use crate::lang::Language;
 use crate::model::{AccountState, visible};
 use crate::tlog::Checkpoint;
 use crate::web::view::{
-    EvidenceConfig, EvidenceConfigText, EvidenceCount, EvidenceCounts, EvidencePerson, EvidenceRow, EvidenceRows, EvidenceToken,
-    EvidenceTold, EvidenceView,
+    EvidenceConfig, EvidenceConfigText, EvidenceCount, EvidenceCounts, EvidenceEmpty, EvidencePerson, EvidenceRow, EvidenceRows,
+    EvidenceToken, EvidenceTold, EvidenceView,
 };
 
 /// Names of a table of counts.
@@ -49,7 +49,16 @@ impl Told<'_> {
             chosen: facts.chosen,
             records: facts.records,
             is_gapless: facts.gapless,
-            gone: if facts.first == facts.oldest { facts.oldest.saturating_sub(1) } else { 0 },
+            gone: if facts.first <= facts.oldest { facts.oldest.saturating_sub(1) } else { 0 },
+            empty: facts.empty().map(|empty| match empty {
+                Empty::Nothing => EvidenceEmpty::Nothing,
+                Empty::NotYet => EvidenceEmpty::NotYet,
+                Empty::Gone => EvidenceEmpty::Gone,
+                Empty::BeforeTheLog => EvidenceEmpty::BeforeTheLog,
+            }),
+            ended: facts.ended_before().map(moment),
+            unsealed: facts.unsealed.unwrap_or(0),
+            other_times: facts.other_times,
             still_open: facts.still_open,
             allowed: survey.allowed,
             refused: survey.refused,
@@ -110,6 +119,7 @@ fn row(row: &Row) -> EvidenceRow {
 fn config(config: &InForce) -> EvidenceConfig {
     EvidenceConfig {
         sequence: config.sequence,
+        as_started: config.as_started,
         from: moment(&config.from),
         until: config.until.as_deref().map(moment),
         sha256: config.sha256.clone(),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::choice::GAPS;
 use super::configs::Configs;
+use super::line::Why;
 use super::people::{Concerned, Directory};
 use crate::model::{Action, Decision, Entry, Event, LogApp, LogKind, Opened, Outcome, Record, capped};
 
@@ -123,7 +124,7 @@ impl Survey {
             }
             Record::Event(event) => {
                 count(&mut self.events);
-                self.configs.look(entry);
+                self.configs.look(entry, Why::Span);
                 self.kinds.count(&LogKind::Event(event.action).word(), event.outcome == Outcome::Failed);
                 if let Some(rows) = self.table_of(event.action) {
                     rows.put(|| Row::of(entry, event));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::check::{Checked, Signed};
-use super::facts::{ConfigText, Facts, InForce};
+use super::facts::{ConfigText, Empty, Facts, InForce};
 use crate::model::visible;
 
 pub fn told(checked: &Checked) -> String {
@@ -16,14 +16,12 @@ pub fn told(checked: &Checked) -> String {
     for (name, asked) in [("app       ", &facts.app), ("account   ", &facts.account)] {
         lines.extend(asked.as_ref().map(|asked| format!("{name} {asked}")));
     }
+    if facts.account.is_some() {
+        lines.push(whose(facts));
+    }
     lines.push(format!("records    {} in the pack, {} of them from the span", facts.records, facts.chosen));
     lines.push(complete(facts));
-    if facts.first == facts.oldest && facts.oldest > 1 {
-        lines.push(format!(
-            "gone       records 1 to {} were no longer there; the span may have begun in them",
-            facts.oldest.saturating_sub(1)
-        ));
-    }
+    lines.extend(doubts(facts).map(|doubt| format!("but        {doubt}")));
     if facts.still_open > 0 {
         lines.push(format!("open       {} accesses of the span had not ended when the pack was made", facts.still_open));
     }
@@ -32,7 +30,7 @@ pub fn told(checked: &Checked) -> String {
     }
     lines.extend(configs.iter().map(config));
     if configs.is_empty() {
-        lines.push("config     no record says which one was in force".to_owned());
+        lines.push("config     no record in the pack says that one was in force".to_owned());
     }
     lines.push(format!("checkpoint {} records, root hash {}", checkpoint.size, checkpoint.root));
     if newest != checkpoint {
@@ -57,12 +55,54 @@ fn maker(facts: &Facts) -> String {
     format!("as user {}{user}", facts.by.uid)
 }
 
+/// What the pack cannot have, though it may have been asked for.
+pub fn doubts(facts: &Facts) -> impl Iterator<Item = String> {
+    let gone = facts.oldest.saturating_sub(1);
+    let is_gone = facts.first <= facts.oldest && gone > 0 && facts.has_span_records();
+    let gone = is_gone.then(|| format!("records 1 to {gone} were no longer there; the span may have begun in them"));
+    let ended = facts.ended_before().filter(|_| facts.empty() != Some(Empty::NotYet));
+    let ended = ended.map(|ends| format!("the log ended at {ends}, before the end of the span; what was written later is not in the pack"));
+    let unsealed = facts.unsealed.filter(|unsealed| *unsealed > 0);
+    let unsealed = unsealed.map(|unsealed| {
+        format!(
+            "{unsealed} records stood in the journal and were not sealed; they are not in the pack, whether or not they are of the span"
+        )
+    });
+    let other_times = (facts.other_times > 0).then(|| {
+        format!("{} of these records have another time than the span: the gateway's clock was wrong, or was set", facts.other_times)
+    });
+    [empty(facts), gone, ended, unsealed, other_times].into_iter().flatten()
+}
+
+fn empty(facts: &Facts) -> Option<String> {
+    let Facts { first, size, oldest, .. } = facts;
+    let ends = facts.ends.as_deref().unwrap_or("a time that is not understood");
+    Some(match facts.empty()? {
+        Empty::Nothing if *size == 0 => "nothing was written in the span: the log has no records".to_owned(),
+        Empty::Nothing => format!("nothing was written in the span: it lies between records {} and {first}", first.saturating_sub(1)),
+        Empty::NotYet => {
+            format!("the log ended at {ends}, with record {size}, before the span began; what was written later is not in the pack")
+        }
+        Empty::Gone => format!(
+            "no record of the span is left: it lies in records 1 to {}, which were no longer there, or before them; what was written then, \
+             this pack does not say",
+            oldest.saturating_sub(1)
+        ),
+        Empty::BeforeTheLog => "the log began after the span".to_owned(),
+    })
+}
+
+fn whose(facts: &Facts) -> String {
+    match (&facts.account_id, &facts.account_name) {
+        (Some(id), Some(name)) => format!("           that is {name}, id {id}, by what the store had when the pack was made"),
+        _ => "           the store had no such account; only records that name it so were taken".to_owned(),
+    }
+}
+
 fn complete(facts: &Facts) -> String {
     let Facts { first, last, .. } = facts;
     match (facts.gapless, facts.has_span_records()) {
-        (_, false) => {
-            format!("complete   nothing was written in the span: it lies between records {} and {first}", first.saturating_sub(1))
-        }
+        (_, false) => "none       no record in the log that was there has a time in the span".to_owned(),
         (true, true) => format!("complete   every record from {first} to {last}, without a gap"),
         (false, true) => {
             format!("filtered   what fits of records {first} to {last}; that nothing that fits was left out cannot be proven")
@@ -79,7 +119,9 @@ fn config(config: &InForce) -> String {
         ConfigText::Unknown => "the gateway did not put its hash on record",
     };
     let until = config.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
-    format!("config     {hash} from {}{until} (record {}); {text}", config.from, config.sequence)
+    let waiting = config.waiting.as_ref().map(|waiting| format!("; {waiting} waited for a restart")).unwrap_or_default();
+    let as_started = if config.as_started { ", the last start before: of it holds what a reload cannot change" } else { "" };
+    format!("config     {hash} from {}{until} (record {}{as_started}); {text}{waiting}", config.from, config.sequence)
 }
 
 fn time(seconds: u64) -> String {

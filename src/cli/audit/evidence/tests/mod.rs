@@ -1,7 +1,11 @@
 //! Packs of small logs: what is in them, and that nothing in them can be changed unnoticed.
 
+mod clocks;
+mod configs;
+mod filters;
 mod packs;
 mod tampered;
+mod whole;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +18,7 @@ use super::facts::{MANIFEST, Maker};
 use super::make::Making;
 use super::range::Span;
 use super::samples::{id, opened, who};
+use super::whose::Whose;
 use crate::audit::{Journal, Receipt, SealSettings, Sealed, Sealer, Settings, read_log_key};
 use crate::clock::{Clock, Time};
 use crate::crypto;
@@ -132,7 +137,8 @@ impl House {
     async fn try_pack(&self, name: &str, (from, to): (u64, u64), filter: Filter, signer: Option<&Signer>) -> anyhow::Result<Vec<u8>> {
         let maker = Maker { uid: 1000, user: Some("yumen".to_owned()) };
         let span = Span { from: at(from), to: at(to) };
-        let making = Making { data: self.data.path(), span, filter, signer, now: at(9_000), maker };
+        let (data, patience) = (self.data.path(), Duration::from_secs(60));
+        let making = Making { data, span, filter, signer, now: at(9_000), maker, patience };
         making.make(&self.out(name)).await?;
         Ok(std::fs::read(self.out(name)).unwrap())
     }
@@ -148,7 +154,10 @@ fn checked(pack: &[u8], key: &Verifier) -> Result<Checked, EvidenceError> {
 }
 
 fn only(app: Option<&str>, account: Option<&str>) -> Filter {
-    Filter { app: app.map(|app| LogApp::parse(app).unwrap()), account: account.map(|account| LogAccount::parse(account).unwrap()) }
+    Filter {
+        app: app.map(|app| LogApp::parse(app).unwrap()),
+        account: account.map(|account| Whose::asked(&LogAccount::parse(account).unwrap())),
+    }
 }
 
 /// The files of a pack, read by others.
@@ -181,7 +190,9 @@ fn resigned(files: &[(String, Vec<u8>)], signer: Option<&Signer>) -> Vec<u8> {
         length: content.len() as u64,
         sha256: crypto::sha256(content),
     });
-    let text = Manifest { origin, files: named.collect() }.text();
+    let mut named: Vec<_> = named.collect();
+    named.sort_by(|one, other| one.path.cmp(&other.path));
+    let text = Manifest { origin, files: named }.text();
     let manifest = match signer {
         Some(signer) => SignedNote { signatures: vec![signer.sign(&text)], text }.to_string(),
         None => text,
@@ -191,4 +202,20 @@ fn resigned(files: &[(String, Vec<u8>)], signer: Option<&Signer>) -> Vec<u8> {
 
 fn text_of<'f>(files: &'f [(String, Vec<u8>)], path: &str) -> &'f str {
     std::str::from_utf8(&files.iter().find(|(found, _)| found == path).unwrap().1).unwrap()
+}
+
+/// The files with one of them changed, signed anew.
+fn changed(files: &[(String, Vec<u8>)], path: &str, signer: &Signer, change: impl FnOnce(&str) -> String) -> Vec<u8> {
+    let mut changed = files.to_vec();
+    let place = files.iter().position(|(found, _)| found == path).unwrap();
+    changed[place].1 = change(text_of(files, path)).into_bytes();
+    assert_ne!(changed, files, "{path}");
+    resigned(&changed, Some(signer))
+}
+
+fn refused(pack: &[u8], key: &Verifier) -> String {
+    match checked(pack, key) {
+        Ok(_) => panic!("it passed"),
+        Err(error) => error.to_string(),
+    }
 }

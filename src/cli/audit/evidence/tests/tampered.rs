@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cli::audit::evidence::check::Signed;
-use crate::cli::audit::evidence::facts::{ACCOUNTS, CHECKPOINT, CONFIGS, PACK, RECORDS};
+use crate::cli::audit::evidence::facts::{ACCOUNTS, CHECKPOINT, CONFIGS, PACK, RECORDS, ROTATIONS};
 
 async fn small() -> (House, Vec<u8>) {
     let mut house = House::open().await;
@@ -14,13 +14,6 @@ async fn small() -> (House, Vec<u8>) {
     house.sealed().await;
     let pack = house.pack((0, 10), Filter::default()).await;
     (house, pack)
-}
-
-fn refused(pack: &[u8], key: &Verifier) -> String {
-    match checked(pack, key) {
-        Ok(_) => panic!("it passed"),
-        Err(error) => error.to_string(),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,14 +112,14 @@ async fn not_even_who_has_the_logs_key_can_leave_out_or_change_a_record_or_a_con
     assert!(doubled.contains("behind one with a higher number"), "{doubled}");
     assert!(changed(PACK, &|text| text.replace("\"gapless\": true", "\"gapless\": false")).contains("what was asked for"));
     assert!(changed(PACK, &|text| text.replace("\"first\": 1,", "\"first\": 2,")).contains("does not belong"));
-    assert!(changed(PACK, &|text| text.replace("\"format\": 1", "\"format\": 2")).contains("newer version"));
+    assert!(changed(PACK, &|text| text.replace("\"format\": 2", "\"format\": 3")).contains("has format 3"));
     assert!(changed(CONFIGS, &|text| text.replace(&hash_of(CONFIG), &hash_of("x"))).contains("the config of record 1"));
     assert!(changed(CONFIGS, &|text| text.replace("kept", "missing")).contains("other texts of configs"));
     assert!(changed(CONFIGS, &|_| "[]".to_owned()).contains("the config of record 1"));
     let config = files.iter().find(|(path, _)| path.starts_with("configs/")).unwrap().0.clone();
     assert!(changed(&config, &|text| format!("{text}# more")).contains("was changed"));
-    assert!(changed(CHECKPOINT, &|text| text.replacen("\n8\n", "\n9\n", 1)).contains("is not in the log"));
-    assert!(changed(CHECKPOINT, &|text| text.replacen("\n8\n", "\n7\n", 1)).contains("longer than"), "of 8 records");
+    assert!(changed(CHECKPOINT, &|text| text.replacen("\n8\n", "\n9\n", 1)).contains("checkpoint is not signed"));
+    assert!(changed(CHECKPOINT, &|text| text.replacen("\n8\n", "\n7\n", 1)).contains("checkpoint is not signed"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +130,7 @@ async fn who_does_not_have_the_logs_key_can_sign_nothing_and_unsigned_files_are_
     let place = files.iter().position(|(path, _)| path == ACCOUNTS).unwrap();
     forged[place].1 = b"{\"accounts\":[]}".to_vec();
     let other = Signer::generate(key.name()).unwrap();
-    assert!(refused(&resigned(&forged, Some(&other)), &key).contains("the manifest is not signed, alone"));
+    assert!(refused(&resigned(&forged, Some(&other)), &key).contains("it is not signed with the key that you gave"));
     assert_eq!(checked(&resigned(&forged, None), &key).unwrap().signed, Signed::Not, "which has its own exit code");
     assert_eq!(checked(&resigned(&files, None), &key).unwrap().signed, Signed::Not);
 }
@@ -185,7 +178,9 @@ async fn not_even_who_has_the_logs_key_can_make_the_span_look_shorter() {
     assert!(shorter(&|number| (last - 1..=last + 1).contains(&number), facts.first, last - 2).contains("are missing"));
     assert!(shorter(&|number| number == last, facts.first, last - 1).contains("does not belong"), "what stands behind is in time");
     let first = facts.first;
-    assert!(shorter(&|number| number == first || number == first - 1, first + 1, last).contains("are missing"));
+    // With the first goes the end of its access, which belongs to nothing then.
+    assert!(shorter(&|number| number == first || number == first - 1, first + 1, last).contains("ends no access"));
+    assert!(shorter(&|number| number == first || number == first - 1 || number > last + 1, first + 1, last).contains("are missing"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -207,4 +202,40 @@ async fn a_key_that_was_replaced_signs_no_pack_and_nobody_adds_a_name_to_a_manif
     note.signatures.push(other.sign(&note.text));
     signed_twice[0].1 = note.to_string().into_bytes();
     assert!(refused(&packed(&signed_twice), &key).contains("the manifest is not signed, alone"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signed_is_asked_before_anything_long_is_read_and_a_key_that_is_too_new_is_not_called_tampering() {
+    let (house, pack) = small().await;
+    let (old, files) = (house.key(), unpacked(&pack));
+    let other = Signer::generate(old.name()).unwrap();
+    let strange = unpacked(&resigned(&files, Some(&other)));
+    assert_eq!(strange[1].0, ROTATIONS);
+    // Nothing behind the rotations is there, and it is not missed.
+    assert!(matches!(checked(&packed(&strange[..2]), &old), Err(EvidenceError::NotSigned)));
+    assert!(!matches!(checked(&packed(&files[..2]), &old), Err(EvidenceError::NotSigned)));
+    house.sealer.rotate_key(&house.journal, Event::done(Action::LogKeyRotated)).await.unwrap();
+    let error = checked(&pack, &house.key()).unwrap_err();
+    assert!(!error.is_of_the_pack() && error.to_string().contains("newer than the pack"), "{error}");
+    let mut wrong = files.clone();
+    let note = SignedNote::parse(text_of(&files, MANIFEST)).unwrap();
+    let changed = SignedNote { text: note.text.replacen("README", "READYOU", 1), ..note };
+    wrong[0].1 = changed.to_string().into_bytes();
+    assert!(checked(&packed(&wrong), &old).unwrap_err().is_of_the_pack());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_file_may_be_longer_than_any_pack_has_it_and_nothing_of_it_is_read() {
+    let (house, pack) = small().await;
+    let files = unpacked(&pack);
+    let note = SignedNote::parse(text_of(&files, MANIFEST)).unwrap();
+    let manifest = Manifest::parse(&note.text).unwrap();
+    for (path, length) in [("README.txt", 2 << 20), ("accounts.json", 600 << 20), ("rotations", 2 << 20), ("summary.ug.html", 65 << 20)] {
+        let mut manifest = manifest.clone();
+        manifest.files.iter_mut().find(|file| file.path == path).unwrap().length = length;
+        let text = manifest.text();
+        let signed = SignedNote { signatures: vec![house.signer().sign(&text)], text }.to_string();
+        let error = refused(&packed(&[(MANIFEST.to_owned(), signed.into_bytes())]), &house.key());
+        assert!(error.contains("longer than any") && error.contains(path), "{error}");
+    }
 }

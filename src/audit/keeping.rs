@@ -28,6 +28,20 @@ pub struct Old {
     pub last: u64,
 }
 
+/// Which records are old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Older {
+    pub than: Time,
+    /// A record that says it was written later than this says nothing of its age, for the clock that dated it was ahead.
+    pub not_after: Option<Time>,
+}
+
+impl From<Time> for Older {
+    fn from(than: Time) -> Self {
+        Self { than, not_after: None }
+    }
+}
+
 /// What of an entry says how old it is, whichever version wrote it.
 #[derive(Deserialize)]
 struct Dated {
@@ -68,35 +82,40 @@ impl Sealed {
         Ok(first_of(&bundle(full)))
     }
 
-    /// The bundles at the beginning all of whose records were written before `time`: at most `most` records, as many as whole bundles have.
+    /// The bundles at the beginning all of whose records are old: at most `most` records, as many as whole bundles have.
     /// Never the one of the newest record, which every start compares with the journal. An error if more is missing at the beginning than was
     /// dropped by rule: what would be dropped next must not cover that.
-    pub fn older_than(&self, time: Time, most: u64) -> Result<Option<Old>, SealedError> {
+    pub fn older_than(&self, older: impl Into<Older>, most: u64) -> Result<Option<Old>, SealedError> {
         let size = self.checkpoint()?.map_or(0, |checkpoint| checkpoint.size);
         let first = self.first_kept(size)?;
         self.must_join(first)?;
-        let (before, mut last) = (time.to_string(), first.saturating_sub(1));
+        let Older { than, not_after } = older.into();
+        let (dates, mut last) = ((than.to_string(), not_after.map(|time| time.to_string())), first.saturating_sub(1));
         for index in index_of(first).. {
             let tile = bundle(index);
             let end = last_of(&tile);
             if end >= size || end.saturating_sub(first) >= most {
                 break;
             }
-            match self.are_older(&tile, &before) {
+            match self.are_older(&tile, &dates) {
                 Ok(true) => last = end,
                 Ok(false) => break,
                 // Of what was dropped by rule, only some came back.
                 Err(error) if last >= first && error.is_absence() && self.dropped()?.last >= end => break,
+                Err(error) if last >= first && error.is_absence() => {
+                    return Err(SealedError::Removed { first: first_of(&tile), last: end });
+                }
                 Err(error) => return Err(error),
             }
         }
         Ok((last >= first).then_some(Old { first, last }))
     }
 
-    fn are_older(&self, tile: &Tile, before: &str) -> Result<bool, SealedError> {
+    fn are_older(&self, tile: &Tile, (than, not_after): &(String, Option<String>)) -> Result<bool, SealedError> {
         for json in self.entries(tile)? {
             let dated: Dated = serde_json::from_slice(&json).map_err(|why| self.damaged(entry_path(tile), &why.to_string()))?;
-            if dated.time.as_str() >= before {
+            let is_ahead = not_after.as_ref().is_some_and(|not_after| dated.time > *not_after);
+            if dated.time >= *than && !is_ahead {
                 return Ok(false);
             }
         }

@@ -58,7 +58,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 pub use self::cosign::{CosignError, Cosigned, cosign};
 pub use self::dropped::Dropped;
-pub use self::keeping::Old;
+pub use self::keeping::{Old, Older};
 pub use self::log_key::{LogKeyError, read as read_log_key};
 pub use self::prove::{Grown, Head, ProveError, head_with, prove};
 pub use self::read::{Filter, ReadError, Tail};

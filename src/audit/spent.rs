@@ -40,9 +40,11 @@ pub(super) fn remove_sealed(journal: &Path, sealed: u64, dropped: u64) -> Result
     Ok(())
 }
 
-/// Removes what was torn off a segment that begins with what was dropped by rule, if it is older than the `oldest` record that is here.
+/// Removes what was torn off a segment that began with what was dropped by rule and is gone, if it is older than the `oldest` record that is here.
 pub(super) fn remove_torn(journal: &Path, dropped: u64, oldest: SystemTime) -> Result<(), NotRemoved> {
-    let of = |name: &str| first_sequence(name.split_once(".torn-")?.0);
+    // One whose segment is still here may hold what was written today, whatever its date says.
+    let here = begins(journal)?;
+    let of = |name: &str| first_sequence(name.split_once(".torn-")?.0).filter(|first| !here.contains(first));
     for name in names(journal)?.iter().filter(|name| of(name).is_some_and(|first| first <= dropped)) {
         let path = journal.join(name);
         let written = fs::metadata(&path).and_then(|found| found.modified()).map_err(|source| NotRemoved { path, source })?;
@@ -129,7 +131,8 @@ mod tests {
             File::create(journal.path().join(&name)).unwrap().set_modified(at(written)).unwrap();
             name
         };
-        let mut stay = vec![torn(301, 1, 10), torn(1, 2, 1_000), torn(1, 3, 2_000)];
+        fs::write(journal.path().join(segment_name(201)), "").unwrap();
+        let mut stay = vec![torn(301, 1, 10), torn(1, 2, 1_000), torn(1, 3, 2_000), torn(201, 1, 10), segment_name(201)];
         torn(1, 1, 999);
         torn(101, 1, 10);
         remove_torn(journal.path(), 300, at(1_000)).unwrap();

@@ -16,7 +16,7 @@ use super::unsealed::{Unsealed, unsealed};
 use super::wrong::VerifyError;
 use crate::tlog::{Checkpoint, Frontier, FullTile, Hash, SignedNote, Tile, Verifier, WIDTH, entry_path};
 
-/// So often the gateway may drop records while a log is looked at: once an hour, and once more.
+/// So often the gateway may drop records while a log is looked at. A first round on a long log drops part after part.
 const MOST_LOOKS: u8 = 8;
 
 /// What was found right.
@@ -49,7 +49,10 @@ pub fn verify(sealed: &Sealed, against: Against<'_>, mut progress: impl FnMut(u6
         let checkpoint = sealed.read_head(&note)?;
         let size = checkpoint.size;
         match look(sealed, against, &note, checkpoint, &mut progress) {
-            Err(VerifyError::Missing { last, .. }) if looks < MOST_LOOKS && sealed.was_dropped_since(size, last) => {
+            Err(VerifyError::Missing { last, .. }) if sealed.was_dropped_since(size, last) => {
+                if looks >= MOST_LOOKS {
+                    return Err(VerifyError::BeingDropped);
+                }
                 looks = looks.saturating_add(1);
             }
             looked => return looked,

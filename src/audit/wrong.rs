@@ -25,6 +25,8 @@ pub enum VerifyError {
          they were dropped by rule"
     )]
     Missing { path: String, first: u64, last: u64 },
+    #[error("the gateway drops old records just now, faster than they are looked at: run it again when it has done, or on a copy")]
+    BeingDropped,
     #[error("record {sequence} in {path} is not the one that was sealed: it was changed, dropped, doubled or moved")]
     Record { sequence: u64, path: String },
     #[error("{path} ends in the middle of record {sequence}, or has lost it: it was cut or changed")]
@@ -78,6 +80,7 @@ impl VerifyError {
             | Self::Unsealed(UnsealedError::Read { .. } | UnsealedError::Sealed(SealedError::Read { .. }))
             | Self::OtherLog { .. }
             | Self::NotRecord { .. }
+            | Self::BeingDropped
             | Self::RememberedNotSigned
             | Self::RememberedOtherLog { .. }
             | Self::NotComparable { .. } => false,

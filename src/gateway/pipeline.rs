@@ -215,6 +215,10 @@ impl House {
     /// Records a refusal and answers it.
     pub async fn refuse(&self, map: &Map, facts: &Facts, visitor: &Visitor, refusal: Refusal) -> Response<Body> {
         let end = end_of(&refusal);
+        // Nothing here was asked for: a link that carries a secret may have come to the wrong host.
+        if matches!(refusal, Refusal::NotFound | Refusal::Path(_) | Refusal::Misdirected) {
+            facts.hide_for(map);
+        }
         match self.open(facts, visitor, Err(&refusal)).await {
             Ok(Some(mut receipt)) => {
                 if receipt.durable().await.is_err() {

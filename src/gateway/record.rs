@@ -1,7 +1,7 @@
 //! The opened record of an access, made from what came in and what was decided.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -11,7 +11,7 @@ use crate::auth::{Identity, Visitor};
 use crate::lang::Language;
 use crate::model::{Action, CanonicalPath, Decision, Event, Host, Inbound, Network, Opened, Origin, Reference, Refusal, capped};
 
-use super::house::House;
+use super::house::{House, Map};
 
 /// What records and answers need to know of a request, kept when the request itself has been given away.
 pub struct Facts {
@@ -34,6 +34,8 @@ pub struct Facts {
     pub query: Option<String>,
     /// Whether an app's rules made them so.
     by_rules: bool,
+    /// What is recorded in its place.
+    hidden: OnceLock<String>,
 }
 
 impl Facts {
@@ -52,6 +54,7 @@ impl Facts {
             path: capped(&hidden(inbound.uri.path()), 256),
             query: None,
             by_rules: false,
+            hidden: OnceLock::new(),
         }
     }
 
@@ -61,9 +64,25 @@ impl Facts {
         self.by_rules = true;
     }
 
+    /// What any app would hide of the path, the record does not have, unless an app's rules were asked.
+    pub fn hide_for(&self, map: &Map) {
+        if self.by_rules {
+            return;
+        }
+        // Up to where something was left out of it already.
+        let path = self.path.split(['?', '…']).next().unwrap_or_default();
+        if let Some(hides) = map.sites.values().find_map(|site| site.app.hides(path)) {
+            let _ = self.hidden.set(hides);
+        }
+    }
+
     /// The one way by which a path comes into a record.
     pub fn recorded_path(&self) -> Cow<'_, str> {
-        if self.by_rules { Cow::Borrowed(&self.path) } else { Cow::Owned(hidden(&self.path)) }
+        match self.hidden.get() {
+            Some(hidden) => Cow::Borrowed(hidden),
+            None if self.by_rules => Cow::Borrowed(&self.path),
+            None => Cow::Owned(hidden(&self.path)),
+        }
     }
 
     /// Of the host that asks for certificates.

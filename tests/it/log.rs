@@ -280,6 +280,9 @@ async fn paths_that_no_app_was_asked_about_carry_no_secret_into_the_log() {
         (SITES, "/.yumen/enter//;hunter2hunter2", "…"),
         (PORTAL, "/sign-in%3Fnext=hunter2hunter2", "/sign-in?…"),
         (PORTAL, "/sign-in%253Fnext=hunter2hunter2", "/sign-in?…"),
+        (PORTAL, "/reset/hunter2hunter2", "/reset/…"),
+        (PORTAL, "/reset//hunter2hunter2", "…"),
+        (SITES, "/.yumen/assets/hunter2", "/.yumen/assets/hunter2"),
     ] {
         let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         answers.push((crate::headers::raw(&browser, host, &request).await, kept.to_owned()));

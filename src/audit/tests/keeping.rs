@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::super::{Old, Sealed, SealedError};
+use super::super::{Old, Older, Sealed, SealedError};
 use super::verifying::{Log, flipped, put};
 use crate::clock::Time;
 use crate::model::{Action, Event};
@@ -65,6 +65,18 @@ fn one_record_that_is_newer_keeps_its_bundle_and_what_follows() {
     log.publish();
     assert_eq!(log.sealed().older_than(at(5), 10_000).unwrap(), Some(Old { first: 1, last: 256 }));
     assert_eq!(log.sealed().older_than(at(6), 10_000).unwrap(), Some(Old { first: 1, last: 768 }));
+}
+
+#[test]
+fn a_record_of_a_clock_that_was_ahead_keeps_nothing_here_where_it_is_known_to_be_ahead() {
+    let mut log = Log::of(0);
+    for number in 0..800 {
+        log.add(if number == 300 { at(5_000_000) } else { at(0) }, Event::done(Action::SignIn));
+    }
+    log.publish();
+    let old = |not_after: i64| log.sealed().older_than(Older { than: at(6), not_after: Some(at(not_after)) }, 10_000).unwrap();
+    assert_eq!(old(4_999_999), Some(Old { first: 1, last: 768 }));
+    assert_eq!(old(5_000_000), Some(Old { first: 1, last: 256 }), "it is later by then, and may be right");
 }
 
 #[test]

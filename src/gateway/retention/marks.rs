@@ -39,8 +39,15 @@ impl Lived {
         passed(self.witnessed_ms, earlier.witnessed_ms).saturating_add(passed(self.away_ms, earlier.away_ms).min(AWAY))
     }
 
-    fn before(&self, age: Duration) -> Self {
-        Self { witnessed_ms: self.witnessed_ms.saturating_sub(millis(age)), ..*self }
+    fn before(&self, age: &Self) -> Self {
+        let Self { witnessed_ms, away_ms } = age;
+        Self { witnessed_ms: self.witnessed_ms.saturating_sub(*witnessed_ms), away_ms: self.away_ms.saturating_sub(*away_ms) }
+    }
+
+    /// So much time between two records, or since the last, of which only their own clocks tell: more than a week, or what none of them was there for,
+    /// counts as if the machine had been off.
+    fn pass_unseen(&mut self, passed: Duration) {
+        if passed > AWAY { self.pass(Duration::ZERO, AWAY) } else { self.pass(passed, Duration::ZERO) }
     }
 }
 
@@ -56,8 +63,8 @@ struct Mark {
 pub struct Marks(Vec<Mark>);
 
 impl Marks {
-    /// Where none were kept, the log says by itself how it grew. What it does not say of a time longer than a week between two of its records,
-    /// or since its newest, counts for a week.
+    /// Where none were kept, the log says by itself how it grew. Times longer than a week between two of the records that are looked at count for a week in
+    /// all, and so does that since the newest.
     pub fn of_log<E>(
         records: (u64, u64),
         (present, lived): (Time, Lived),
@@ -67,11 +74,12 @@ impl Marks {
         let (oldest, size) = records;
         let (Some(first), Some(last)) = ((growth.time_of)(oldest)?, (growth.time_of)(size)?) else { return Ok(Self::default()) };
         growth.follow((oldest, first), (size, last))?;
-        let mut age = present.since(last).min(AWAY);
-        let mut marks = vec![Mark { lived: lived.before(age), size }];
+        let mut age = Lived::default();
+        age.pass(Duration::ZERO, present.since(last).min(AWAY));
+        let mut marks = vec![Mark { lived: lived.before(&age), size }];
         for (begin, passed) in growth.passed.into_iter().rev() {
-            age = age.saturating_add(passed);
-            marks.push(Mark { lived: lived.before(age), size: begin });
+            age.pass_unseen(passed);
+            marks.push(Mark { lived: lived.before(&age), size: begin });
         }
         marks.reverse();
         let mut marks = Self(marks);
@@ -142,7 +150,7 @@ impl<E, F: FnMut(u64) -> Result<Option<Time>, E>> Growth<F> {
             match time {
                 // What comes first is looked at first.
                 Some(time) => stretches.extend([((middle, time), end), (begin, (middle, time))]),
-                None => self.passed.push((begin.0, passed.min(AWAY))),
+                None => self.passed.push((begin.0, passed)),
             }
         }
         Ok(())
@@ -233,6 +241,10 @@ mod tests {
             assert!(marks.here_for(Lived::default(), DAY * 6) >= 1);
             assert_eq!(marks.here_for(Lived::default(), DAY * 8), 0, "{size}");
         }
+        // However often it jumped.
+        let jumps = [(1, 0), (30_000, 2_200), (60_000, 4_400), (90_000, 6_600)];
+        let (marks, _) = of_log(&jumps, 100_000);
+        assert_eq!(marks.here_for(Lived::default(), DAY * 8), 0);
         let (back_and_forth, _) = of_log(&[(1, 3_000), (500, 0), (5_000, 3_000)], 50_000);
         assert_eq!(back_and_forth.here_for(Lived::default(), DAY * 8), 0);
     }

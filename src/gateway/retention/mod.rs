@@ -22,7 +22,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::audit::{Journal, NoRecord, Old, Sealed, SealedError, Sealer};
+use crate::audit::{Journal, NoRecord, Old, Older, Sealed, SealedError, Sealer};
 use crate::clock::{Clock, Time};
 use crate::config::Settings;
 use crate::outbound::{Archive, ArchiveError};
@@ -31,6 +31,7 @@ use crate::tlog::WIDTH;
 use self::marks::Marks;
 use self::memory::{Archived, Kept};
 use self::part::OldPart;
+use self::reckoning::DAY;
 pub use self::told::RetentionStatus;
 use super::house::House;
 
@@ -191,8 +192,9 @@ impl Retention {
                 return Err(RetentionError::LogFails);
             }
             let here = self.state().kept.here_for(keep);
-            let (sealed, before) = (self.sealer.sealed(), present.minus(keep));
-            let old = tokio::task::spawn_blocking(move || sealed.older_than(before, most)).await??;
+            // What a clock dated that was ahead would keep all behind it here for as long as that clock was wrong; when it came, the marks say.
+            let (sealed, older) = (self.sealer.sealed(), Older { than: present.minus(keep), not_after: Some(present.plus(DAY)) });
+            let old = tokio::task::spawn_blocking(move || sealed.older_than(older, most)).await??;
             let Some(old) = old.and_then(|old| among_the_first(old, here)) else { break };
             match self.drop_part(&rule, keep, old).await {
                 Err(RetentionError::Archive(ArchiveError::TooLarge)) if most > 256 => most = most.div_ceil(2),

@@ -1103,7 +1103,7 @@ evidence-by = Made by (user on the machine)
 evidence-version = Made with
 evidence-complete = Is it complete?
 evidence-gapless = Every record of this span is in the pack: numbers { $first } to { $last }, without a gap. The log numbers its records one by one, so that nothing can be left out unnoticed.
-evidence-filtered = { $looked } records of this span were looked at (numbers { $first } to { $last }), and those that fit are in the pack. That none was left out which fits cannot be proven: for that, ask for a pack of the span without a filter.
+evidence-filtered = { $looked } records of this span were looked at (numbers { $first } to { $last }), and those that fit are in the pack. That none was left out which fits cannot be proven, and accesses that began before the span are left out: for all, ask for a pack of the span without a filter.
 evidence-empty = Nothing was written in this span: it lies before record { $first }. The records beside it are in the pack.
 evidence-gone = Records up to number { $last } were no longer kept when this was made. The span may have begun in them.
 evidence-not-yet = The log had not come to this span: it ended at { $ended } (UTC), with record { $last }. What was written later is not in the pack.
@@ -1114,6 +1114,8 @@ evidence-unsealed = { $count ->
     [one] One record stood in the journal and was not sealed, so that it is not in the pack, whether or not it is of this span.
    *[other] { $count } records stood in the journal and were not sealed, so that they are not in the pack, whether or not they are of this span.
 }
+evidence-unsealed-unknown = The journal was not there, or could not be read: whether records stood in it that were not sealed is not known.
+evidence-end-unsure = The newest record’s time cannot be right: how far the log reaches is not known by it.
 evidence-other-times = { $count ->
     [one] One of these records has another time than this span: the gateway’s clock was wrong, or was set.
    *[other] { $count } of these records have another time than this span: the gateway’s clock was wrong, or was set.
@@ -1162,6 +1164,7 @@ evidence-lockdowns = Lockdowns
 evidence-lockdowns-none = No app was closed.
 evidence-gaps = What could have made a gap
 evidence-gaps-none = Nothing: the log was never full or repaired, its key was not replaced, and no refusal was only counted.
+evidence-none-here = The pack has no such record. What it does not have, or was not asked for, may be there all the same.
 evidence-shown = The first { $shown } of { $all }; all are in the pack.
 evidence-details = Details
 evidence-people = Accounts concerned

@@ -52,7 +52,10 @@ pub struct EvidenceTold {
     pub empty: Option<EvidenceEmpty>,
     /// When the log ended, if that was before the span did.
     pub ended: Option<String>,
-    pub unsealed: u64,
+    /// `None`: nobody knows.
+    pub unsealed: Option<u64>,
+    /// The newest record's time cannot be right.
+    pub end_is_unsure: bool,
     /// How many have another time than the span.
     pub other_times: u64,
     pub still_open: u64,
@@ -232,7 +235,12 @@ impl<'a> EvidenceView<'a> {
 
     fn row_tables(&self) -> [RowTable<'_>; 4] {
         let (frame, told) = (&self.frame, self.told);
-        let table = |id, title, none, rows| RowTable { id, title, none, is_refusals: id == "refusals", rows };
+        // What nobody looked at, or was not asked for, may be there all the same.
+        let is_known = told.is_gapless && matches!(told.empty, None | Some(EvidenceEmpty::Nothing)) && told.gone == 0;
+        let table = |id, title, none, rows| {
+            let none = if is_known { none } else { frame.t("evidence-none-here") };
+            RowTable { id, title, none, is_refusals: id == "refusals", rows }
+        };
         [
             table("refusals", frame.t("evidence-refusals"), frame.t("evidence-refusals-none"), &told.refusals),
             table("changes", frame.t("evidence-changes"), frame.t("evidence-changes-none"), &told.changes),

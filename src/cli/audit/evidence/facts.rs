@@ -63,11 +63,12 @@ pub struct Facts {
     pub chosen: u64,
     /// Of those, how many have another time than the span: the gateway's clock was wrong, then or between them.
     pub other_times: u64,
-    /// The oldest record that the log still held; what is older was dropped by retention.
+    /// The oldest record that the log still held; what is older was dropped by retention, or is gone otherwise.
     pub oldest: u64,
     /// Sealed records when the pack was made.
     pub size: u64,
-    /// The time of the newest of them.
+    /// The times of the oldest record that was there, and of the newest; `None`: there was none, or its time is not understood.
+    pub begins: Option<String>,
     pub ends: Option<String>,
     /// Records that stood in the journal and were not sealed, so that they are not in the pack; `None`: there was no journal that could be read.
     pub unsealed: Option<u64>,
@@ -135,7 +136,7 @@ impl Facts {
         match self {
             _ if self.has_span_records() => None,
             _ if self.size == 0 => Some(Empty::Nothing),
-            _ if self.oldest > 1 && self.first <= self.oldest => Some(Empty::Gone),
+            _ if self.may_be_gone() => Some(Empty::Gone),
             _ if self.first > self.size => Some(Empty::NotYet),
             _ if self.first <= 1 => Some(Empty::BeforeTheLog),
             _ => Some(Empty::Nothing),
@@ -166,6 +167,18 @@ impl Facts {
             None if whose().is_some() => None,
             _ => Some(Filter { app, account: whose() }),
         }
+    }
+
+    /// Whether what is no longer there may have been of the span. By its number the range says so only where all clocks were right.
+    pub fn may_be_gone(&self) -> bool {
+        let began_before = self.begins.as_deref().and_then(time).zip(time(&self.from)).is_some_and(|(begins, from)| begins < from);
+        self.oldest > 1 && (self.first <= self.oldest || !began_before)
+    }
+
+    /// Whether the newest record's time cannot be right, so that nobody knows by it how far the log reaches.
+    pub fn end_is_unsure(&self) -> bool {
+        let is_past = |ends: &str| time(ends).zip(time(&self.made)).is_some_and(|(ends, made)| ends <= made);
+        self.size > 0 && !self.ends.as_deref().is_some_and(is_past)
     }
 
     /// When the log ended, if that was before the span did.

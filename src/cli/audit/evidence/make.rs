@@ -78,8 +78,7 @@ impl Making<'_> {
         let sealed = Sealed::new(self.data.join("audit"));
         let (newest, unsealed) = self.settled(&sealed).await?;
         let log = Log::new(&sealed, newest.checkpoint.size)?;
-        let store = people::open(self.data).await?;
-        let directory = Directory::of(store.as_ref()).await?;
+        let (store, directory) = people::known(self.data).await;
         let mut progress = None;
         let plan = Plan::new(&log, &self.span, &self.filter, &directory, |done, all| {
             progress.get_or_insert_with(|| Progress::of(number(all), "records looked at")).show(number(done));
@@ -165,6 +164,7 @@ impl Making<'_> {
             other_times: plan.other_times,
             oldest: log.oldest,
             size: log.size,
+            begins: plan.begins.map(|time| time.to_string()),
             ends: plan.ends.map(|time| time.to_string()),
             unsealed,
             still_open: plan.still_open,

@@ -182,8 +182,8 @@ pub fn check(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
         Signed::ByTheLog => Ok(ExitCode::SUCCESS),
         Signed::Not => {
             print::remark(
-                "yumen: THE MANIFEST IS NOT SIGNED: the records and configs are proven, but anybody could have written the accounts, the summary \
-                 and what the pack says of itself.",
+                "yumen: THE MANIFEST IS NOT SIGNED: the records are proven, but anybody could have left some out, and could have written the accounts, \
+                 the summary and what the pack says of itself, also which configs were in force.",
             );
             Ok(ExitCode::from(NOT_VOUCHED_FOR))
         }

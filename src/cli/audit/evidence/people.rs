@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::whose::{Named, Whose, named_in};
+use crate::cli::print;
 use crate::clock::Time;
 use crate::model::{Account, AccountId, Entry, Record, Role, Serial, TokenKind, TokenState, Who};
 use crate::store::{AccountFilter, ListedCertificate, Store, StoreError};
@@ -80,10 +81,22 @@ pub struct CertificateFacts {
     pub revoked: Option<String>,
 }
 
-/// The store beside the log, if it is there.
-pub async fn open(data: &Path) -> Result<Option<Store>, StoreError> {
+/// The store beside the log with the accounts that it knows. A pack is worth having without it.
+pub async fn known(data: &Path) -> (Option<Store>, Directory) {
     let path = data.join("yumen.db");
-    if path.exists() { Store::open_read_only(&path).await.map(Some) } else { Ok(None) }
+    let read = async {
+        let store = if path.exists() { Some(Store::open_read_only(&path).await?) } else { None };
+        let directory = Directory::of(store.as_ref()).await?;
+        Ok::<_, StoreError>((store, directory))
+    };
+    read.await.unwrap_or_else(|error| {
+        print::remark(format_args!(
+            "yumen: the store cannot be read, so that names and units in the pack are those of the records, and an account is found only as it was \
+             written: {}",
+            crate::gateway::told(&error)
+        ));
+        (None, Directory::default())
+    })
 }
 
 impl Directory {

@@ -22,6 +22,7 @@ pub struct Plan {
     pub range: Range,
     pub span: Span,
     /// The time of the newest record of the log.
+    pub begins: Option<Time>,
     pub ends: Option<Time>,
     /// With both id and name of the account, if it is known.
     pub filter: Filter,
@@ -77,7 +78,7 @@ impl Plan {
             })?;
         }
         let still_open = choice.open() as u64;
-        Ok(Self { range, span: *span, ends: found.ends, filter, beside, survey, other_times, still_open })
+        Ok(Self { range, span: *span, begins: found.begins, ends: found.ends, filter, beside, survey, other_times, still_open })
     }
 
     /// The last record that the head must have; 0: there is none.

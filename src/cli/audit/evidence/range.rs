@@ -35,7 +35,8 @@ pub struct Found {
     pub range: Range,
     /// When the range began.
     pub standing: Standing,
-    /// The time of the newest record.
+    /// The times of the oldest record that is here, and of the newest.
+    pub begins: Option<Time>,
     pub ends: Option<Time>,
 }
 
@@ -125,7 +126,17 @@ impl<'a> Log<'a> {
 
     /// Looks at all records. Without any in the span, the range stands where times last go from before the span to behind it.
     pub fn find(&self, span: &Span, mut progress: impl FnMut(u64, u64)) -> anyhow::Result<Found> {
-        let mut looking = Looking { span: *span, now: Standing::default(), first: None, last: 0, place: None, is_before: true, ends: None };
+        let mut looking = Looking {
+            span: *span,
+            now: Standing::default(),
+            first: None,
+            last: 0,
+            place: None,
+            is_before: true,
+            begins: None,
+            ends: None,
+            looked: false,
+        };
         let all = self.size.saturating_add(1).saturating_sub(self.oldest);
         self.each(self.oldest, self.size, |leaf| {
             looking.look(&leaf);
@@ -134,14 +145,14 @@ impl<'a> Log<'a> {
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        let Looking { first, last, place, is_before, now, ends, .. } = looking;
+        let Looking { first, last, place, is_before, now, begins, ends, .. } = looking;
         let end = (self.size.saturating_add(1), now);
         let (range, standing) = match (first, place) {
             (Some((first, standing)), _) => (Range { first, last }, standing),
             (None, Some((place, standing))) if !is_before => (Range { first: place, last: place.saturating_sub(1) }, standing),
             (None, _) => (Range { first: end.0, last: end.0.saturating_sub(1) }, end.1),
         };
-        Ok(Found { range, standing, ends })
+        Ok(Found { range, standing, begins, ends })
     }
 }
 
@@ -153,7 +164,9 @@ struct Looking {
     /// The last record from behind the span that follows one from before it.
     place: Option<(u64, Standing)>,
     is_before: bool,
+    begins: Option<Time>,
     ends: Option<Time>,
+    looked: bool,
 }
 
 impl Looking {
@@ -163,6 +176,9 @@ impl Looking {
             Some(stamp) => Some(Time::from_millis(stamp.time.as_millisecond())),
             None => time_of(&leaf.json),
         };
+        if !std::mem::replace(&mut self.looked, true) {
+            self.begins = time;
+        }
         self.ends = time;
         if self.span.has(time) {
             self.first.get_or_insert((sequence, self.now));

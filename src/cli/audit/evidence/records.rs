@@ -104,8 +104,9 @@ impl Records {
         self.is_in_place(&head, time)?;
         self.last = sequence;
         self.records = self.records.saturating_add(1);
-        if sequence == self.facts.size && time.map(|time| time.to_string()) != self.facts.ends {
-            return Err(EvidenceError::Facts("the log ended at another time"));
+        let told = time.map(|time| time.to_string());
+        if sequence == self.facts.size && told != self.facts.ends || sequence == self.facts.oldest && told != self.facts.begins {
+            return Err(EvidenceError::Facts("the log began or ended at another time"));
         }
         self.fits(&head, record, time)
     }

@@ -49,7 +49,7 @@ impl Told<'_> {
             chosen: facts.chosen,
             records: facts.records,
             is_gapless: facts.gapless,
-            gone: if facts.first <= facts.oldest { facts.oldest.saturating_sub(1) } else { 0 },
+            gone: if facts.may_be_gone() { facts.oldest.saturating_sub(1) } else { 0 },
             empty: facts.empty().map(|empty| match empty {
                 Empty::Nothing => EvidenceEmpty::Nothing,
                 Empty::NotYet => EvidenceEmpty::NotYet,
@@ -57,7 +57,8 @@ impl Told<'_> {
                 Empty::BeforeTheLog => EvidenceEmpty::BeforeTheLog,
             }),
             ended: facts.ended_before().map(moment),
-            unsealed: facts.unsealed.unwrap_or(0),
+            unsealed: facts.unsealed,
+            end_is_unsure: facts.end_is_unsure(),
             other_times: facts.other_times,
             still_open: facts.still_open,
             allowed: survey.allowed,

@@ -44,7 +44,7 @@ pub fn told(checked: &Checked) -> String {
     });
     lines.push(match signed {
         Signed::ByTheLog => "right      every file, every record and its proof".to_owned(),
-        Signed::Not => "right      every record and its proof; for the other files nobody vouches".to_owned(),
+        Signed::Not => "right      every record and its proof; for all else, also which configs were in force, nobody vouches".to_owned(),
         Signed::NotChecked => "right      the files, the records and their proofs among themselves, whoever made them".to_owned(),
     });
     lines.iter().map(|line| format!("{}\n", visible(line))).collect()
@@ -58,20 +58,25 @@ fn maker(facts: &Facts) -> String {
 /// What the pack cannot have, though it may have been asked for.
 pub fn doubts(facts: &Facts) -> impl Iterator<Item = String> {
     let gone = facts.oldest.saturating_sub(1);
-    let is_gone = facts.first <= facts.oldest && gone > 0 && facts.has_span_records();
-    let gone = is_gone.then(|| format!("records 1 to {gone} were no longer there; the span may have begun in them"));
+    let is_gone = facts.may_be_gone() && facts.has_span_records();
+    let gone = is_gone.then(|| format!("records 1 to {gone} were no longer there; some may have been of the span"));
     let ended = facts.ended_before().filter(|_| facts.empty() != Some(Empty::NotYet));
     let ended = ended.map(|ends| format!("the log ended at {ends}, before the end of the span; what was written later is not in the pack"));
-    let unsealed = facts.unsealed.filter(|unsealed| *unsealed > 0);
-    let unsealed = unsealed.map(|unsealed| {
-        format!(
+    let unsealed = match facts.unsealed {
+        Some(0) => None,
+        Some(unsealed) => Some(format!(
             "{unsealed} records stood in the journal and were not sealed; they are not in the pack, whether or not they are of the span"
-        )
-    });
+        )),
+        None => Some(
+            "the journal was not there, or could not be read: whether records stood in it that were not sealed is not known".to_owned(),
+        ),
+    };
+    let unsure =
+        facts.end_is_unsure().then(|| "the newest record's time cannot be right; how far the log reaches is not known by it".to_owned());
     let other_times = (facts.other_times > 0).then(|| {
         format!("{} of these records have another time than the span: the gateway's clock was wrong, or was set", facts.other_times)
     });
-    [empty(facts), gone, ended, unsealed, other_times].into_iter().flatten()
+    [empty(facts), gone, ended, unsure, unsealed, other_times].into_iter().flatten()
 }
 
 fn empty(facts: &Facts) -> Option<String> {
@@ -105,7 +110,10 @@ fn complete(facts: &Facts) -> String {
         (_, false) => "none       no record in the log that was there has a time in the span".to_owned(),
         (true, true) => format!("complete   every record from {first} to {last}, without a gap"),
         (false, true) => {
-            format!("filtered   what fits of records {first} to {last}; that nothing that fits was left out cannot be proven")
+            format!(
+                "filtered   what fits of records {first} to {last}; that nothing that fits was left out cannot be proven, and accesses that began before \
+                 the span are left out"
+            )
         }
     }
 }

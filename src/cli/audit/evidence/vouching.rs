@@ -1,7 +1,7 @@
 //! Who vouches for a pack, as far as the key says with which it is checked.
 //!
-//! Invariant: one key signed the manifest and the heads, and it is the last that follows the given one, or the one before, which signs while the last
-//! comes in.
+//! Invariant: the manifest is signed by the last key that follows the given one, or by the one before, which signs while the last comes in; one of these
+//! two signed the heads.
 
 use super::check::{EvidenceError, Signed};
 use super::facts::ROTATIONS;
@@ -28,7 +28,7 @@ impl Vouching {
         match manifest.signatures.as_slice() {
             [] => Ok(Self { signed: Signed::Not, keys: may.collect() }),
             [_] => match may.find(|key| key.has_signed(manifest)) {
-                Some(signer) => Ok(Self { signed: Signed::ByTheLog, keys: vec![signer] }),
+                Some(_) => Ok(Self { signed: Signed::ByTheLog, keys: may_sign(&keys).cloned().collect() }),
                 None if keys.iter().any(|key| key.is_named_by(manifest)) => Err(EvidenceError::ManifestNotSigned),
                 None => Err(EvidenceError::NotSigned),
             },
@@ -36,7 +36,7 @@ impl Vouching {
         }
     }
 
-    /// That the heads are signed by the same one.
+    /// That the heads are signed by one of them. Where the process ended in a rotation, the manifest already has the newer one's signature.
     pub fn vouches_for(&self, heads: [&SignedNote; 2]) -> Result<(), EvidenceError> {
         let is_signed = self.keys.iter().any(|key| heads.iter().all(|head| key.has_signed(head)));
         match self.signed {

@@ -24,7 +24,7 @@ fn told() -> EvidenceTold {
         gone: 2,
         empty: Some(EvidenceEmpty::Nothing),
         ended: Some(evil.into()),
-        unsealed: 3,
+        unsealed: Some(3),
         other_times: 4,
         apps: counts.clone(),
         reasons: counts.clone(),
@@ -83,6 +83,9 @@ fn whether_all_is_there_is_said_for_what_was_asked() {
     assert!(said(&gapless).contains("5 to 9"), "{}", said(&gapless));
     let filtered = EvidenceTold { is_gapless: false, ..gapless };
     assert!(said(&filtered).contains("cannot be proven") && said(&filtered).contains('5'), "{}", said(&filtered));
+    let page = |told: &EvidenceTold| EvidenceView::new(Language::English, told).render().unwrap();
+    assert!(page(&EvidenceTold { is_gapless: true, ..EvidenceTold::default() }).contains("No access was refused."));
+    assert!(!page(&EvidenceTold::default()).contains("No access was refused."), "a filter says nothing of the span");
     assert!(said(&told()).contains("Nothing"), "{}", said(&told()));
     let empty = |empty| said(&EvidenceTold { empty: Some(empty), gone: 256, ended: Some("2026-11-22".into()), ..told() });
     for (why, text) in

@@ -43,3 +43,27 @@ async fn a_span_without_records_lies_where_times_go_past_it_whatever_other_clock
     // Times go past the span at 12, at 23 and, after the clock of ten years before, at 29.
     assert_eq!((found.facts.first, found.facts.last, found.facts.records), (29, 28, 3));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_clock_does_not_hide_that_the_span_may_lie_in_what_is_gone() {
+    let mut house = House::open().await;
+    house.written_at(&[(10, 255), (2_000, 300), (-YEARS, 1), (2_100, 3)]).await;
+    std::fs::remove_file(house.data.path().join("audit/tile/entries/000")).unwrap();
+    let pack = house.pack((500, 600), Filter::default()).await;
+    let found = checked(&pack, &house.key()).unwrap();
+    let text = super::super::told::told(&found);
+    assert!(text.contains("no record of the span is left") && !text.contains("nothing was written"), "{text}");
+    let files = unpacked(&pack);
+    let page = text_of(&files, "summary.en.html");
+    assert!(page.contains("The pack has no such record.") && !page.contains("Nothing was changed"), "what nobody saw is not denied");
+    let text = super::super::told::told(&checked(&house.pack((2_050, 2_200), Filter::default()).await, &house.key()).unwrap());
+    assert!(!text.contains("no longer there"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_ends_in_the_future_does_not_say_how_far_it_reaches() {
+    let mut house = House::open().await;
+    house.written_at(&[(10, 3), (10 * YEARS, 1)]).await;
+    let text = super::super::told::told(&checked(&house.pack((5, 100), Filter::default()).await, &house.key()).unwrap());
+    assert!(text.contains("the newest record's time cannot be right"), "{text}");
+}

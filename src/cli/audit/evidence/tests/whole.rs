@@ -55,7 +55,7 @@ async fn where_nothing_seals_any_more_the_pack_says_how_much_it_does_not_have_an
     // Not even who has the key says otherwise: the newest record is in the pack.
     let later =
         changed(&files, PACK, &signer, |text| text.replace(&format!("\"ends\": \"{}\"", at(0)), &format!("\"ends\": \"{}\"", at(11))));
-    assert!(refused(&later, &house.key()).contains("the log ended at another time"));
+    assert!(refused(&later, &house.key()).contains("the log began or ended at another time"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

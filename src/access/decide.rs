@@ -6,7 +6,6 @@ use std::sync::{Arc, Weak};
 
 use http::Method;
 
-use super::hours::to_steady;
 use super::{App, Binding, Effect};
 use crate::auth::{Identity, Visitor};
 use crate::clock::Time;
@@ -200,7 +199,8 @@ fn session_ends(identity: &Identity, app: &App, now: Time) -> Result<Time, Refus
 }
 
 fn change_at(wall_instant: Option<Time>, otherwise: Time, wall: Time, now: Time) -> Time {
-    wall_instant.map_or(otherwise, |instant| to_steady(instant, wall, now))
+    // From the wall's scale to the steady one.
+    wall_instant.map_or(otherwise, |instant| now.plus(instant.since(wall)))
 }
 
 fn no_rule() -> Refusal {

@@ -6,7 +6,6 @@
 mod app;
 mod decide;
 mod demand;
-mod hours;
 mod lockdown;
 mod origin;
 mod pattern;
@@ -16,7 +15,6 @@ mod rule;
 pub use app::{App, Binding, Names, hidden};
 pub use decide::{Asked, Grant, GrantWatch, Heard, decide, may_enter, may_go_on};
 pub use demand::{Demand, FactorDemand};
-pub use hours::{Hours, NotHours};
 pub use lockdown::Lockdown;
 pub use origin::{Crossing, origin_check};
 pub use pattern::{NotAPattern, PathPattern};

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use http::Method;
 use ipnet::IpNet;
 
-use super::{Demand, Hours, PathPattern};
+use super::{Demand, PathPattern};
 use crate::clock::Time;
-use crate::model::{AccountName, CanonicalPath, Role, UnitName, Who};
+use crate::model::{AccountName, CanonicalPath, Hours, Role, UnitName, Who};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {

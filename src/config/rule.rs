@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 
 use super::read::{Section, Value};
 use super::value::show_duration;
-use crate::access::{Demand, Effect, FactorDemand, Hours, PathPattern, Rule};
-use crate::model::{AccountName, Factor, Label, PathAllowance, Role, UnitName};
+use crate::access::{Demand, Effect, FactorDemand, PathPattern, Rule};
+use crate::model::{AccountName, Factor, Hours, Label, PathAllowance, Role, UnitName};
 
 /// Long enough to come back from signing in.
 const FRESH: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(12 * 3600);

@@ -4,6 +4,7 @@
 
 mod account;
 mod host;
+mod hours;
 mod inbound;
 mod log_query;
 mod name;
@@ -20,6 +21,7 @@ pub use account::{
     TokenState, Who, is_email,
 };
 pub use host::{Host, NotAHost};
+pub use hours::{Hours, NotHours};
 pub use inbound::{Inbound, Line};
 pub use log_query::{LogAccount, LogApp, LogCount, LogDecision, LogKind, LogPage, LogQuery, LogRow, parse_network};
 pub use name::{AccountName, NotAName, UnitName};

@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 
 use super::super::app::sample::{app, path, pattern};
 use super::super::rule::sample::{for_unit, rule};
-use super::super::{Demand, FactorDemand, Hours, Permit, Rule};
+use super::super::{Demand, FactorDemand, Permit, Rule};
 use super::*;
-use crate::model::{AccountName, CertificateTrouble, Factor, Role, UnitName};
+use crate::model::{AccountName, CertificateTrouble, Factor, Hours, Role, UnitName};
 
 /// 2026-11-23T04:00:00Z, a Monday: noon in Shanghai.
 const NOON: Time = Time::from_millis(1_795_406_400_000);

@@ -1,4 +1,4 @@
-//! When a rule holds: weekdays and hours as the clock on the wall of one place shows them.
+//! When something holds: weekdays and hours as the clock on the wall of one place shows them.
 
 use jiff::civil::{Date, DateTime, Time as Clock, Weekday};
 use jiff::tz::TimeZone;
@@ -107,11 +107,6 @@ fn time_of_day(text: &str) -> Result<Clock, NotHours> {
         _ => Err(NotHours::NotATime),
     };
     Clock::new(number(hour)?, number(minute)?, 0, 0).map_err(|_| NotHours::NotATime)
-}
-
-/// Moves an instant of the wall clock to the steady scale.
-pub(super) fn to_steady(instant: Time, wall: Time, now: Time) -> Time {
-    now.plus(instant.since(wall))
 }
 
 #[cfg(test)]

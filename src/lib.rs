@@ -32,6 +32,7 @@ pub mod oath;
 pub mod store;
 // Floor 3
 pub mod audit;
+pub mod incident;
 pub mod limit;
 // Floor 4
 pub mod auth;

@@ -7,6 +7,7 @@ mod app;
 mod decide;
 mod demand;
 mod lockdown;
+mod loosened;
 mod origin;
 mod pattern;
 mod permit;

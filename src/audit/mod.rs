@@ -73,7 +73,7 @@ pub use self::strangers::{Quota, Strangers};
 pub use self::tally::Counts;
 pub use self::unsealed::{Unsealed, UnsealedError, unsealed};
 pub use self::urgency::Urgency;
-pub use self::verify::{Against, Verified, may_sign, verify};
+pub use self::verify::{Against, Verified, may_sign, verify, verify_newest};
 pub use self::wrong::VerifyError;
 
 use self::disk::{Disk, RealDisk};

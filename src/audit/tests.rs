@@ -7,6 +7,7 @@ mod faults;
 mod full;
 mod keeping;
 mod killed;
+mod newest;
 mod opening;
 mod proving;
 mod pruning;

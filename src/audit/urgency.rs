@@ -3,7 +3,7 @@
 //! Invariant: whoever may use the reserve leaves a part of it to what is more urgent, so nobody can keep the last record from being written.
 
 use super::line::LONGEST_LINE;
-use crate::model::{Action, Event};
+use crate::model::{Action, Event, Outcome};
 
 /// How far into the reserve a record may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ impl Urgency {
         match event.action {
             // A gateway that cannot start lets nobody sign out and closes nothing.
             Action::LockedDown | Action::LogFull | Action::Start | Action::LogKeyRotated | Action::Stop => Self::Emergency,
+            // Nothing is done after it.
+            Action::SelfTest if event.outcome == Outcome::Failed => Self::Emergency,
             // It makes room, and room may be just what is missing.
             Action::LogDropped => Self::Emergency,
             Action::SignOut
@@ -40,7 +42,9 @@ impl Urgency {
             | Action::CertificateRevoked
             | Action::ChangeWithdrawn
             | Action::ChangeRejected
-            | Action::TerminalClosed => Self::TakesAway,
+            | Action::TerminalClosed
+            // That the log is full is an alarm itself.
+            | Action::TriggerFired => Self::TakesAway,
             _ => Self::Ordinary,
         }
     }
@@ -85,5 +89,7 @@ mod tests {
         ] {
             assert_eq!(Urgency::of(&Event::done(action)), urgency, "{action:?}");
         }
+        let self_tests = [Event::done(Action::SelfTest), Event::failed(Action::SelfTest)];
+        assert_eq!(self_tests.map(|event| Urgency::of(&event)), [Urgency::Ordinary, Urgency::Emergency]);
     }
 }

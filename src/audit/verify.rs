@@ -68,12 +68,7 @@ fn look(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Verified, VerifyError> {
     if let Some(key) = against.key {
-        if !may_sign(&sealed.keys_from(key)?).any(|key| key.has_signed(note)) {
-            return Err(VerifyError::NotSigned);
-        }
-        if checkpoint.origin != key.name() {
-            return Err(VerifyError::OtherLog { found: checkpoint.origin, wanted: key.name().to_owned() });
-        }
+        must_be_signed(sealed, key, note, &checkpoint)?;
     }
     let keys = against.key.map(|key| sealed.keys_around(key)).transpose()?;
     let mut remembered = Remembered::new(against.since, keys.as_deref(), &checkpoint)?;
@@ -87,6 +82,35 @@ fn look(
     walk.is_gone_by_rule()?;
     let unsealed = unsealed(sealed, checkpoint.size)?;
     Ok(Verified { gone: walk.gone, gone_last: walk.gone_last, checkpoint, unsealed })
+}
+
+/// Checks the head, the newest records and so many full bundles before them: what lies on the disk must lead to the root that the key, or one
+/// that followed it, has signed. What stands before is believed as far as its hashes lead there too.
+pub fn verify_newest(sealed: &Sealed, key: &Verifier, bundles: u64) -> Result<Checkpoint, VerifyError> {
+    let note = sealed.signed_checkpoint()?.ok_or(VerifyError::NoCheckpoint)?;
+    let checkpoint = sealed.read_head(&note)?;
+    must_be_signed(sealed, key, &note, &checkpoint)?;
+    let mut remembered = Remembered::new(None, None, &checkpoint)?;
+    let mut walk = Walk::behind((checkpoint.size / WIDTH).saturating_sub(bundles), sealed, checkpoint.size)?;
+    while walk.frontier.size() < checkpoint.size {
+        walk.step(&checkpoint, &mut remembered)?;
+    }
+    walk.end(&checkpoint)?;
+    if walk.gone > 0 {
+        walk.dropped = sealed.dropped()?;
+    }
+    walk.is_gone_by_rule()?;
+    Ok(checkpoint)
+}
+
+fn must_be_signed(sealed: &Sealed, key: &Verifier, note: &SignedNote, checkpoint: &Checkpoint) -> Result<(), VerifyError> {
+    if !may_sign(&sealed.keys_from(key)?).any(|key| key.has_signed(note)) {
+        return Err(VerifyError::NotSigned);
+    }
+    if checkpoint.origin == key.name() {
+        return Ok(());
+    }
+    Err(VerifyError::OtherLog { found: checkpoint.origin.clone(), wanted: key.name().to_owned() })
 }
 
 /// Those of the keys, each named by the one before, of which the newest head may be: the last, and while it comes in the one before. Whoever
@@ -111,6 +135,30 @@ impl<'a> Walk<'a> {
     fn new(sealed: &'a Sealed, size: u64) -> Self {
         let frontier = Frontier::default();
         Self { sealed, size, frontier, above: Vec::new(), gone: 0, gone_last: 0, dropped: Dropped::default() }
+    }
+
+    /// Behind so many full tiles of records, by the hashes that the levels above have of them.
+    fn behind(tiles: u64, sealed: &'a Sealed, size: u64) -> Result<Self, VerifyError> {
+        let mut walk = Self::new(sealed, size);
+        let mut wrong = None;
+        let frontier = Frontier::resume(tiles.saturating_mul(WIDTH), |tile| {
+            // The tile has grown since.
+            let grown = Tile::within(tile.level, tile.index, size).unwrap_or(tile);
+            match walk.tile(&grown).and_then(|found| found.ok_or_else(|| missing(&grown))) {
+                Ok((_, hashes)) => Some(hashes.iter().take(usize::try_from(tile.width).ok()?).flat_map(|hash| hash.0).collect()),
+                Err(error) => {
+                    wrong = Some(error);
+                    None
+                }
+            }
+        });
+        match wrong {
+            Some(error) => Err(error),
+            None => {
+                walk.frontier = frontier.ok_or(VerifyError::Root)?;
+                Ok(walk)
+            }
+        }
     }
 
     /// The next tile of records.

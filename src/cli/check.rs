@@ -14,9 +14,15 @@ pub struct Arguments {
     /// The config file
     #[arg(long, value_name = "FILE", default_value = "config/yumen.toml")]
     config: PathBuf,
+    /// Read an emergency plan instead
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    plan: Option<PathBuf>,
 }
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    if let Some(path) = &arguments.plan {
+        return check_plan(path);
+    }
     let settings = load(&arguments.config)?;
     let warnings = settings.warnings(Clock::machine().wall());
     let good = if warnings.is_empty() {
@@ -26,6 +32,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         format!("good, with {}", counted(warnings.iter().count(), "warning"))
     };
     print::result(format_args!("{} is {good}: {}", arguments.config.display(), told(&settings)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_plan(path: &Path) -> anyhow::Result<ExitCode> {
+    let plan = config::load_plan(path, None).map_err(|problems| BadConfig::new(problems, path))?;
+    let (triggers, people, reports) =
+        (counted(plan.triggers.len(), "trigger"), counted(plan.shifts.len(), "shift"), counted(plan.reports.len(), "report"));
+    print::result(format_args!("{} is good: {}, {triggers}, {people}, {reports}", path.display(), plan.names.en))?;
     Ok(ExitCode::SUCCESS)
 }
 

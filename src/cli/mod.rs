@@ -9,6 +9,7 @@ mod audit;
 mod check;
 mod control;
 mod demo;
+mod incident;
 mod lockdown;
 mod logging;
 mod login;
@@ -53,6 +54,8 @@ enum Verb {
     Token(token::Arguments),
     /// Read the log of accesses
     Audit(audit::Arguments),
+    /// Try an emergency plan against the log
+    Incident(incident::Arguments),
     /// Say how the running gateway stands
     Status(status::Arguments),
     /// Make the running gateway read its config file again
@@ -75,6 +78,7 @@ pub fn run() -> ExitCode {
         Verb::Account(arguments) => account::run(arguments),
         Verb::Token(arguments) => token::run(arguments),
         Verb::Audit(arguments) => audit::run(arguments),
+        Verb::Incident(arguments) => incident::run(arguments),
         Verb::Status(arguments) => status::run(arguments),
         Verb::Reload(arguments) => reload::run(arguments),
     };

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::client::verify_server_name;
@@ -21,7 +22,8 @@ use super::trusted::{self, Trusted};
 use super::validity;
 use crate::clock::Time;
 use crate::crypto::tls_provider;
-use crate::model::Host;
+use crate::incident::Plan;
+use crate::model::{AppId, Host};
 use crate::pki::{not_an_authority, reason};
 
 /// What the text of a config says of files, with the places where it says so.
@@ -40,6 +42,8 @@ pub struct Files {
     /// Of access keys, and directories in which old records of the log are kept.
     pub secrets: Vec<(PathBuf, Span)>,
     pub archives: Vec<(PathBuf, Span)>,
+    /// The emergency plan.
+    pub plan: Option<PathBuf>,
     /// What of the text is worth a warning.
     pub doubtful: Vec<Problem>,
     file_name: String,
@@ -73,6 +77,15 @@ impl Settings {
         Problems::new(&self.files.file_name, &self.files.text, self.files.check())
     }
 
+    /// The same with the emergency plan that it names, which [`super::parse`] alone does not read.
+    pub fn with_plan(self) -> Result<Self, Problems> {
+        Ok(Self { plan: self.files.read_plan(Some(&self.app_ids()))?, ..self })
+    }
+
+    pub(super) fn app_ids(&self) -> Vec<AppId> {
+        self.apps.iter().map(|app| app.policy.id.clone()).collect()
+    }
+
     /// What is doubtful in the text, certificates that are not valid now or not for long, and lists of revoked ones that are out of
     /// date, and archives that are not there. Reads files.
     pub fn warnings(&self, now: Time) -> Problems {
@@ -88,6 +101,11 @@ impl Files {
     /// Of this config, which names no file yet.
     pub fn of(file_name: &str, text: &str) -> Self {
         Self { file_name: file_name.to_owned(), text: text.to_owned(), ..Self::default() }
+    }
+
+    /// For these apps; `None`: they are not known.
+    pub fn read_plan(&self, apps: Option<&[AppId]>) -> Result<Option<Arc<Plan>>, Problems> {
+        self.plan.as_ref().map(|path| super::load_plan(path, apps)).transpose()
     }
 
     pub fn check(&self) -> Vec<Problem> {
@@ -196,7 +214,7 @@ fn no_key(text: &[u8]) -> &'static str {
     }
 }
 
-fn check_authority(path: &Path, span: &Span) -> Result<(), Problem> {
+pub fn check_authority(path: &Path, span: &Span) -> Result<(), Problem> {
     let shown = path.display();
     let text = fs::read(path).map_err(|error| unreadable("certificate", path, span, &error))?;
     let mut store = RootCertStore::empty();

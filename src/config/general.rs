@@ -76,6 +76,7 @@ pub fn read(root: &Section<'_>, base: &Path, files: &mut Files) -> Option<Settin
         log: log(&log_section),
         keeping: super::keeping::read(&log_section, base, data.as_deref(), files),
         monitoring: super::monitoring::read(&root.section("monitoring")),
+        plan: super::plan::named(&root.section("incident"), base, files),
         apps,
         usb_keys,
         session,

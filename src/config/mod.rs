@@ -7,8 +7,10 @@ mod app;
 mod files;
 mod general;
 mod keeping;
+mod loosened;
 mod makes;
 mod monitoring;
+mod plan;
 mod problem;
 mod read;
 mod rule;
@@ -32,6 +34,7 @@ pub use settings::{
 };
 
 pub use makes::{KeyDemand, KeyMake};
+pub use plan::{load_plan, parse_plan};
 pub use usb_keys::UsbKeys;
 
 pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;
@@ -44,6 +47,7 @@ pub fn load(path: &Path) -> Result<Settings, Problems> {
     let (text, name) = read_text(path)?;
     let mut checked = check(&text, &name, base_of(path));
     checked.problems.extend(checked.files.check());
+    checked.read_plan();
     checked.finish()
 }
 
@@ -81,6 +85,16 @@ struct Checked {
 }
 
 impl Checked {
+    /// The emergency plan that it names; what is wrong there is told with what is wrong here.
+    fn read_plan(&mut self) {
+        let apps = self.settings.as_ref().map(Settings::app_ids);
+        match (self.files.read_plan(apps.as_deref()), &mut self.settings) {
+            (Ok(plan), Some(settings)) => settings.plan = plan,
+            (Ok(_), None) => {}
+            (Err(problems), _) => self.problems.beside(problems),
+        }
+    }
+
     fn finish(self) -> Result<Settings, Problems> {
         match self.settings {
             Some(settings) if self.problems.is_empty() => Ok(Settings { files: self.files, ..settings }),

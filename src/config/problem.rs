@@ -28,11 +28,14 @@ pub struct Problems {
     text: String,
     list: Vec<Problem>,
     level: Level<'static>,
+    /// Of a file that this one names.
+    beside: Option<Box<Problems>>,
 }
 
 impl Problems {
     pub(super) fn new(file_name: &str, text: &str, list: Vec<Problem>) -> Self {
-        let mut problems = Self { file_name: file_name.to_owned(), text: text.to_owned(), list: Vec::new(), level: Level::ERROR };
+        let mut problems =
+            Self { file_name: file_name.to_owned(), text: text.to_owned(), list: Vec::new(), level: Level::ERROR, beside: None };
         problems.extend(list);
         problems
     }
@@ -68,12 +71,17 @@ impl Problems {
         self.list.dedup();
     }
 
+    /// What is wrong with a file that is named here.
+    pub(super) fn beside(&mut self, other: Problems) {
+        self.beside = Some(Box::new(other));
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.beside.is_none()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.list.iter()
+        self.list.iter().chain(self.beside.iter().flat_map(|other| &other.list))
     }
 
     /// The line of a problem, counted from 1.
@@ -84,7 +92,8 @@ impl Problems {
     /// For people; `colour` only where a terminal reads it.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let reports: Vec<String> = self.list.iter().map(|problem| self.render_one(&renderer, problem)).collect();
+        let own = self.list.iter().map(|problem| self.render_one(&renderer, problem));
+        let reports: Vec<String> = own.chain(self.beside.iter().map(|other| other.render(colour))).collect();
         reports.join("\n\n")
     }
 

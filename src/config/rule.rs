@@ -218,7 +218,7 @@ fn time_of_day(value: &Value<'_>) -> Option<String> {
 }
 
 /// `{ days = ["mon", …], from = "08:00", to = "18:30", zone = "Asia/Shanghai" }`.
-fn hours(value: &Value<'_>) -> Option<Hours> {
+pub fn hours(value: &Value<'_>) -> Option<Hours> {
     let table = value.table()?;
     let every_day = DAYS.iter().map(|(_, day)| *day).collect();
     let days = table.or("days", every_day, |value| Some(value.list(|item| item.word(&DAYS))));

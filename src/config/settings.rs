@@ -12,6 +12,7 @@ use super::general::origin_of;
 use super::makes::{KeyDemand, KeyMake};
 use super::usb_keys::UsbKeys;
 use crate::access::{App, Names};
+use crate::incident::Plan;
 use crate::lang::{self, Language};
 use crate::model::{Host, Label};
 use crate::outbound::{ArchiveSettings, SinkSettings};
@@ -56,6 +57,8 @@ pub struct Settings {
     pub apps: Vec<AppSettings>,
     /// Where USB-KEYs are shown and whose are believed, if any are.
     pub usb_keys: Option<UsbKeys>,
+    /// The emergency plan, once it is read, if there is one.
+    pub plan: Option<Arc<Plan>>,
     pub(super) files: Files,
 }
 

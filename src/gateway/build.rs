@@ -29,12 +29,16 @@ use crate::web;
 use super::descriptors;
 use super::house::{AppSite, House, Map, PortalSite, StartError};
 use super::key_host::KeySite;
+use super::log_check::LogCheck;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::pages::PublicPages;
 use super::retention::{Retention, Rule};
+use super::self_test;
 use super::sinks;
 use super::space::Space;
 use super::standing::Standing;
+use super::triggers::Triggers;
 use super::trust::Trusting;
 use super::vouching::Vouching;
 
@@ -84,7 +88,13 @@ pub async fn house(
         audit::Settings { segment_bytes: settings.log.segment, sealed: sealing.sealed()?, ..audit::Settings::new(sealing.journal.clone()) },
         clock.clone(),
     )?;
-    let sealer = Sealer::start(&sealing, &journal)?;
+    let sealer = match Sealer::start(&sealing, &journal) {
+        Ok(sealer) => sealer,
+        Err(why) => {
+            self_test::record_broken_log(&journal, &why).await;
+            return Err(why.into());
+        }
+    };
     sealer.end_rotation(&journal, &sealing).await.map_err(audit::SealError::from)?;
     let retention = Retention::begin(settings, Rule::of(settings)?, &journal, &sealer, clock.clone()).map_err(audit::SealError::from)?;
     let (index, why_anew) = LogIndex::open(&settings.data.join("log-index.db")).await?;
@@ -163,6 +173,9 @@ pub async fn house(
         back,
         map: ArcSwap::from_pointee(map),
         lockdown,
+        triggers: Triggers::default(),
+        public_pages: PublicPages::default(),
+        log_check: LogCheck::default(),
     };
     house.ask_for_certificates(&house.map.load());
     Ok((house, repair.to_string()))
@@ -195,6 +208,7 @@ pub fn map(settings: &Settings, generation: u64, lockdown: &Arc<Lockdown>) -> Re
         kept_forms: settings.kept_forms,
         hsts: settings.hsts,
         suspend_unused_after: settings.suspend_unused_after,
+        plan: settings.plan.clone(),
     })
 }
 

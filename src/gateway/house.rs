@@ -11,6 +11,7 @@ use crate::auth::{Auth, Csrf, KeyError, PasswordError};
 use crate::clock::Clock;
 use crate::config::{Activity, KeptForms, Upstream};
 use crate::edge::{BindError, Front};
+use crate::incident::Plan;
 use crate::limit::Limits;
 use crate::model::{AppId, Host};
 use crate::outbound::{ArchiveError, SinkError, Sinks};
@@ -21,11 +22,15 @@ use crate::web;
 
 use super::kept::Kept;
 use super::key_host::KeySite;
+use super::log_check::LogCheck;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::pages::PublicPages;
 use super::retention::Retention;
+use super::self_test::SelfTestError;
 use super::space::Space;
 use super::standing::Standing;
+use super::triggers::Triggers;
 use super::trust::Trusting;
 use super::vouching::Vouching;
 
@@ -61,6 +66,10 @@ pub struct House {
     pub trusting: Trusting,
     pub vouching: Vouching,
     pub lockdown: Arc<Lockdown>,
+    pub triggers: Triggers,
+    /// Those that the emergency plan names.
+    pub public_pages: PublicPages,
+    pub log_check: LogCheck,
 }
 
 /// What follows from the config in force. A reload replaces it whole.
@@ -75,6 +84,8 @@ pub struct Map {
     pub kept_forms: KeptForms,
     pub hsts: bool,
     pub suspend_unused_after: Option<std::time::Duration>,
+    /// The emergency plan, if there is one.
+    pub plan: Option<Arc<Plan>>,
 }
 
 pub struct PortalSite {
@@ -140,6 +151,8 @@ pub enum StartError {
     Journal(#[from] crate::audit::OpenError),
     #[error(transparent)]
     Seal(#[from] crate::audit::SealError),
+    #[error("the self-test at the start failed, and nobody is let in: {0}")]
+    SelfTest(#[from] SelfTestError),
     #[error(transparent)]
     Sink(#[from] SinkError),
     #[error(transparent)]

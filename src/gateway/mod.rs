@@ -19,9 +19,11 @@ mod keeping;
 mod kept;
 mod key_host;
 mod lapses;
+mod log_check;
 mod memory;
 mod metrics;
 mod monitoring;
+mod pages;
 mod pipeline;
 mod portal;
 mod process;
@@ -29,11 +31,13 @@ mod record;
 mod reload;
 mod retention;
 mod run;
+mod self_test;
 mod sending;
 mod sinks;
 mod space;
 mod standing;
 mod status;
+mod triggers;
 mod trust;
 mod vouching;
 
@@ -48,3 +52,4 @@ pub use sinks::SinkStatus;
 pub use status::{
     AppStatus, CertificateStatus, ConnectionStatus, LogStatus, MemoryStatus, SessionStatus, Status, UpstreamState, UpstreamStatus,
 };
+pub use triggers::PlanStatus;

@@ -27,8 +27,15 @@ pub type Read = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 pub struct Reloader {
     read: Option<Read>,
     start: Settings,
-    /// What serves the portal now, for a config that names another portal. Whoever reloads holds it.
-    portal_certificate: Mutex<Option<Arc<CertifiedKey>>>,
+    /// Whoever reloads holds it.
+    in_force: Mutex<InForce>,
+}
+
+struct InForce {
+    /// To which the next config is compared.
+    settings: Settings,
+    /// What serves the portal now, for a config that names another portal.
+    portal_certificate: Option<Arc<CertifiedKey>>,
 }
 
 /// What a reload did.
@@ -61,7 +68,7 @@ struct Built {
 
 impl Reloader {
     pub fn new(start: Settings, portal_certificate: Option<Arc<CertifiedKey>>, read: Option<Read>) -> Self {
-        Self { read, start, portal_certificate: Mutex::new(portal_certificate) }
+        Self { read, in_force: Mutex::new(InForce { settings: start.clone(), portal_certificate }), start }
     }
 
     /// What was done and what is doubtful in it, or why not, for whoever asked.
@@ -69,14 +76,15 @@ impl Reloader {
         let Some(read) = self.read.clone() else {
             return Err("the demo has no config file to read again".to_owned());
         };
-        let mut portal_certificate = self.portal_certificate.lock().await;
+        let mut in_force = self.in_force.lock().await;
         let signed = |event: Event| actor.map_or(event.clone(), |actor| actor.sign(event));
         let wall = house.clock.wall();
         let read = move || read().map(|settings| (settings.warnings(wall), settings));
         let read = tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?;
         let generation = house.map.load().generation.saturating_add(1);
-        let built =
-            read.and_then(|(warnings, settings)| Ok((warnings, self.build(settings, house, generation, portal_certificate.as_ref())?)));
+        let built = read.and_then(|(warnings, settings)| {
+            Ok((warnings, self.build(settings, house, generation, in_force.portal_certificate.as_ref())?))
+        });
         let (warnings, Built { settings, waiting, map, certificates, makes, trust, sinks, rule }) = match built {
             Ok(built) => built,
             Err(why) => {
@@ -95,8 +103,12 @@ impl Reloader {
         }
         let reloaded = configs::naming_left_out(Event::done(Action::ConfigReloaded).with("config", config), &left_out);
         let reloaded = if waiting.is_empty() { reloaded } else { reloaded.with("waiting", waiting.join(", ")) };
+        let reloaded = match settings.looser_than(&in_force.settings) {
+            Some(how) => reloaded.with("loosened", how),
+            None => reloaded,
+        };
         house.journal.event(signed(reloaded)).await.map_err(|error| error.to_string())?;
-        *portal_certificate = certificates.get(&map.portal.host).cloned();
+        in_force.portal_certificate = certificates.get(&map.portal.host).cloned();
         house.pages.replace_apps(build::apps(&map));
         house.desk.set_staff_addresses(settings.staff_addresses.clone());
         house.auth.sessions.set_limits(build::session_limits(&settings));
@@ -105,10 +117,14 @@ impl Reloader {
         // Before the map, so that no host of it is served on a connection that was not asked.
         house.trusting.replace(&trust, &left_out);
         house.ask_for_certificates(&map);
+        if house.map.load().plan != map.plan {
+            house.triggers.begin_after(house.journal.counts().sequence);
+        }
         house.map.store(Arc::new(map));
         house.sinks.apply(sinks).await;
         house.retention.apply(rule);
         house.standing.set_waiting(&waiting);
+        in_force.settings = settings;
         let done = match waiting.as_slice() {
             [] => "the config was read again and is in force".to_owned(),
             waiting => format!("the config was read again and is in force, but for {}: these wait for a restart", waiting.join(", ")),

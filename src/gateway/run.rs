@@ -2,6 +2,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -27,7 +28,7 @@ use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
 use super::trust::Checks;
-use super::{build, chores, configs, control, indexing, memory, monitoring, retention, sinks};
+use super::{build, chores, configs, control, indexing, log_check, memory, monitoring, pages, retention, sinks, triggers};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -51,6 +52,7 @@ pub struct Gateway {
     strangers: StrangersOnRecord,
     stop: watch::Sender<bool>,
     addresses: Vec<SocketAddr>,
+    data: PathBuf,
     /// Held as long as the data directory is ours.
     _lock: DataLock,
 }
@@ -81,7 +83,9 @@ impl Gateway {
         let config = configs::keep(&settings.data, settings.text());
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair).with("config", config);
         back.block_on(house.journal.event(configs::naming_left_out(start, &house.trusting.now().left_out())))?;
+        house.triggers.begin_after(house.journal.counts().sequence);
         // Before anybody comes.
+        back.block_on(house.test_itself())?;
         house.look_at_space();
         back.block_on(house.end_what_nobody_vouches_for());
         let socket = control::bind(&settings.data.join("control.sock"))?;
@@ -93,7 +97,8 @@ impl Gateway {
         });
         let (stop, stopping) = watch::channel(false);
         let strangers = StrangersOnRecord::begin(back.handle(), house.clone());
-        let mut gateway = Self { house, reloader, back, workers: Vec::new(), strangers, stop, addresses, _lock: lock };
+        let mut gateway =
+            Self { house, reloader, back, workers: Vec::new(), strangers, stop, addresses, data: settings.data.clone(), _lock: lock };
         gateway.start_chores(socket, monitoring)?;
         for number in 0..settings.workers {
             gateway.workers.push(gateway.worker(number, &listeners, settings.timeouts.drain, stopping.clone())?);
@@ -165,6 +170,9 @@ impl Gateway {
         self.back.spawn(memory::watch(self.house.clone()));
         self.back.spawn(indexing::follow(self.house.clone()));
         self.back.spawn(retention::follow(self.house.clone()));
+        self.back.spawn(log_check::follow(self.house.clone()));
+        self.back.spawn(triggers::follow(self.house.clone(), self.data.clone()));
+        self.back.spawn(pages::follow(self.house.clone(), self.data.join("pages.json")));
         if let Some(listener) = monitoring {
             let listener = tokio::net::TcpListener::from_std(listener)
                 .map_err(|why| StartError::System { what: "cannot listen for monitoring", why })?;

@@ -111,7 +111,16 @@ impl House {
             let what = app.map_or_else(|| "all apps are".to_owned(), |app| format!("the app {app} is"));
             format!("{what} closed to everybody for {} min more", until.since(now).as_secs().div_ceil(60))
         });
-        self.space.warning().into_iter().chain(self.retention.warnings()).chain(trust).chain(closed).collect()
+        self.space
+            .warning()
+            .into_iter()
+            .chain(self.retention.warnings())
+            .chain(self.triggers.warnings())
+            .chain(self.public_pages.warnings())
+            .chain(self.log_check.warnings())
+            .chain(trust)
+            .chain(closed)
+            .collect()
     }
 }
 

@@ -7,6 +7,7 @@ use crate::clock::Time;
 use super::house::{AppSite, House};
 use super::retention::RetentionStatus;
 use super::sinks::SinkStatus;
+use super::triggers::PlanStatus;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -35,6 +36,9 @@ pub struct Status {
     /// For how long its records stay; nothing: for ever.
     #[serde(default)]
     pub retention: Option<RetentionStatus>,
+    /// The emergency plan, if there is one.
+    #[serde(default)]
+    pub plan: Option<PlanStatus>,
     pub certificates: Vec<CertificateStatus>,
     /// Keys of the config that were changed, but wait for a restart.
     pub waiting_for_restart: Vec<String>,
@@ -159,6 +163,7 @@ impl House {
             },
             sinks: self.sink_statuses(),
             retention: self.retention.status(),
+            plan: map.plan.as_deref().map(|plan| self.triggers.status(plan)),
             certificates: self
                 .certificate_ends()
                 .into_iter()

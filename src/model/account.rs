@@ -84,6 +84,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 words! {
     /// What an account may do. The three staff roles exclude each other: an account has exactly one.
     Role {

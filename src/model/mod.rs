@@ -6,6 +6,7 @@ mod account;
 mod host;
 mod hours;
 mod inbound;
+mod level;
 mod log_query;
 mod name;
 mod origin;
@@ -23,6 +24,7 @@ pub use account::{
 pub use host::{Host, NotAHost};
 pub use hours::{Hours, NotHours};
 pub use inbound::{Inbound, Line};
+pub use level::Level;
 pub use log_query::{LogAccount, LogApp, LogCount, LogDecision, LogKind, LogPage, LogQuery, LogRow, parse_network};
 pub use name::{AccountName, NotAName, UnitName};
 pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};

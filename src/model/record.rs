@@ -251,6 +251,14 @@ pub enum Action {
     LogRead,
     /// The oldest records were kept as long as they had to be, and their entries are removed.
     LogDropped,
+    /// The log was checked against its hashes and heads.
+    LogChecked,
+    /// What the gateway relies on was tried.
+    SelfTest,
+    /// A page of a site that is watched is not what it was.
+    PageChanged,
+    /// A trigger of the emergency plan has found something in the log.
+    TriggerFired,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

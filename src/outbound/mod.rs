@@ -1,4 +1,5 @@
-//! What leaves the house by itself: the audit log, on its way to those who keep a copy of it, and to its archive ([`archive`]).
+//! What leaves the house by itself: the audit log, on its way to those who keep a copy of it, and to its archive ([`archive`]); and what the
+//! public reads, which is looked at from here ([`pages`]).
 //!
 //! A sink takes the records of the log in their order, from its cursor on ([`delivery`]), as syslog or JSON Lines ([`lines`], [`syslog`]), in
 //! the log's own words or those of OCSF ([`ocsf`]). The log itself is the spool: while a receiver is away nothing is kept twice.
@@ -12,11 +13,13 @@ mod cursor;
 mod delivery;
 mod lines;
 mod ocsf;
+mod pages;
 mod progress;
 mod severity;
 mod sinks;
 mod syslog;
 mod window;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +29,7 @@ use std::path::PathBuf;
 use crate::audit::Leaf;
 
 pub use archive::{Archive, ArchiveError, ArchiveSettings, Bucket, File, Part, read_secret};
+pub use pages::{Answer, NotFetched, fetch};
 pub use progress::Standing;
 pub use sinks::{Ready, SinkError, Sinks};
 

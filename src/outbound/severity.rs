@@ -25,7 +25,7 @@ impl Severity {
 
     fn of_event(event: &Event) -> Self {
         match (event.action, event.outcome) {
-            (Action::KeyCounterWentBack | Action::KeyAnswersMadeUp | Action::LockedDown, _) => Self::Alert,
+            (Action::KeyCounterWentBack | Action::KeyAnswersMadeUp | Action::LockedDown | Action::TriggerFired, _) => Self::Alert,
             (Action::LogRepaired, _) | (Action::DiskSpace, Outcome::Failed) => Self::Error,
             // Nobody is let through.
             (Action::LogFull, Outcome::Failed) => Self::Alert,

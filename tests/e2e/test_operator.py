@@ -1,6 +1,7 @@
 """What an operator does at the machine."""
 
 import re
+import shutil
 
 from house.gateway import ROOT, run
 
@@ -39,6 +40,7 @@ def test_the_example_config_lacks_nothing_but_the_certificates_that_only_the_ope
     example = tmp_path / "config" / "yumen.toml"
     example.parent.mkdir()
     example.write_text(text)
+    shutil.copy(ROOT / "config" / "plan.toml", example.parent)
     ended = run("check", "--config", example)
     assert ended.returncode == 1, ended.stderr
     complaints = re.findall(r"^(?:.*: )?error: (.*)$", ended.stderr, re.MULTILINE)

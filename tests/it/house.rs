@@ -10,8 +10,8 @@ use url::Url;
 use yumen::admin::When;
 use yumen::audit::{Filter, Tail};
 use yumen::clock::Clock;
-use yumen::config;
-use yumen::gateway::{Gateway, Options};
+use yumen::config::{self, Settings};
+use yumen::gateway::{Gateway, Options, StartError};
 use yumen::model::{AccountState, Entry, Record, Role};
 
 use crate::browser::{Browser, Reply};
@@ -86,7 +86,11 @@ impl House {
         let config = Arc::new(std::sync::Mutex::new(config_text(changes, behind, forbidden.address)));
         let base = data.path().to_owned();
         let text = config.clone();
-        let read = move || config::parse(&text.lock().unwrap(), "test.toml", &base).map_err(|problems| problems.render(false));
+        let read = move || {
+            config::parse(&text.lock().unwrap(), "test.toml", &base)
+                .and_then(Settings::with_plan)
+                .map_err(|problems| problems.render(false))
+        };
         let settings = read().unwrap_or_else(|problems| panic!("{problems}"));
         let clock = Clock::manual(Clock::machine().wall());
         let options = Options { clock: Some(clock.clone()), reload: Some(Arc::new(read)) };
@@ -213,20 +217,27 @@ impl House {
 
     /// The same data with a new process, whose steady time begins with the wall's; browsers must be told its address.
     pub async fn restart(&mut self) {
+        self.try_restart().await.unwrap();
+    }
+
+    /// The same, for data with which it may not start.
+    pub async fn try_restart(&mut self) -> Result<(), StartError> {
         let gateway = self.gateway.take();
         self.clock = self.clock.restarted();
         let (text, base, clock) = (self.config.lock().unwrap().clone(), self.data.path().to_owned(), self.clock.clone());
         let gateway = tokio::task::spawn_blocking(move || {
             gateway.into_iter().for_each(Gateway::shut_down);
-            let settings = config::parse(&text, "test.toml", &base).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+            let settings = config::parse(&text, "test.toml", &base)
+                .and_then(Settings::with_plan)
+                .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
             let lock = yumen::gateway::lock(&settings.data).unwrap();
             Gateway::start(settings, lock, Options { clock: Some(clock), reload: None })
         })
         .await
-        .unwrap()
-        .unwrap();
+        .unwrap()?;
         self.address = gateway.addresses()[0];
         self.gateway = Some(gateway);
+        Ok(())
     }
 
     /// Stops the gateway; its data stays until the house is gone.

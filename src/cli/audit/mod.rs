@@ -74,7 +74,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Whoever may read the files needs nobody's leave; but a gateway that runs is told. Whether it is on record.
-fn put_on_record(which: &Which, asked: &str) -> bool {
+pub(super) fn put_on_record(which: &Which, asked: &str) -> bool {
     match which.ask(Ask::LogRead { asked: asked.to_owned() }) {
         Ok(_) => return true,
         Err(error) if error.is::<NotRunning>() => print::remark("yumen: no gateway is running, so this reading is not on record"),
@@ -95,7 +95,7 @@ fn count(text: &str) -> Result<usize, &'static str> {
 }
 
 /// A time, or a length back from now.
-fn since(text: &str) -> Result<Time, String> {
+pub(super) fn since(text: &str) -> Result<Time, String> {
     if let Ok(instant) = text.parse::<jiff::Timestamp>() {
         return Ok(Time::from_millis(instant.as_millisecond()));
     }

@@ -15,7 +15,7 @@ use anyhow::{Context, anyhow};
 
 use crate::admin::{Actor, NewAccount};
 use crate::clock::Clock;
-use crate::config::{self, MONITORING_LISTEN};
+use crate::config::{self, MONITORING_LISTEN, Settings};
 use crate::gateway::{Gateway, Options};
 use crate::model::{AccountName, AccountState, Role, UnitName};
 use crate::pki::{DevelopmentCa, Issued};
@@ -26,6 +26,8 @@ use super::print;
 use samples::Sample;
 use told::{App, First, Opening};
 
+/// The example, which is for any gateway.
+const PLAN: &str = include_str!("../../../config/plan.toml");
 const PORT: u16 = 8443;
 const PORTAL: &str = "gate.localhost";
 const ADMIN: &str = "admin";
@@ -73,7 +75,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let samples = runtime.block_on(samples::start()).context("cannot start the sample back offices")?;
     let certificates = issue_certificates(&data, &samples)?;
     let text = write_config(&data, &listen, port, &samples, &certificates)?;
-    let settings = config::parse(&text, "yumen.toml", &data).map_err(|problems| anyhow!("{}", problems.render(false)))?;
+    let settings = config::parse(&text, "yumen.toml", &data).and_then(Settings::with_plan);
+    let settings = settings.map_err(|problems| anyhow!("{}", problems.render(false)))?;
     let gateway = Gateway::start(settings, lock, Options::default())?;
     match first_administrator(&gateway) {
         Ok(first) => {
@@ -134,6 +137,8 @@ fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample
     let mut text = String::from("# Written by `yumen demo` at each start. For a gateway of your own, begin with config/yumen.toml.\n");
     writeln!(text, "listen = [{}]\ndata = '{}'\npublic_port = {port}\nhsts = false\n", listen.join(", "), data.display())?;
     writeln!(text, "[monitoring]\nlisten = \"{}\"\n", monitoring_address())?;
+    std::fs::write(data.join("plan.toml"), PLAN).context("the demo's emergency plan")?;
+    writeln!(text, "[incident]\nplan = 'plan.toml'\n")?;
     writeln!(text, "[timeouts]\ndrain = \"2s\"\n")?;
     writeln!(text, "[portal]\nhost = \"{PORTAL}\"\n")?;
     for Issued { chain, key } in certificates {

@@ -74,6 +74,10 @@ fn facts(status: &Status) -> Vec<Vec<Cell>> {
         fact("log key", log.verifier_key.clone()),
     ];
     facts.extend(status.retention.as_ref().map(|retention| fact("log kept", kept(retention))));
+    facts.extend(status.plan.as_ref().map(|plan| {
+        let (triggers, alarms) = (counted(plan.triggers, "trigger", "triggers"), counted(plan.fired, "alarm", "alarms"));
+        fact("plan", format!("{}; {triggers}, {alarms} since the start, at {}", plan.name, plan.sequence))
+    }));
     facts
 }
 
@@ -250,6 +254,7 @@ mod tests {
                 failures: 0,
                 trouble: None,
             }),
+            plan: None,
             log: LogStatus {
                 ready: true,
                 sequence: 42,

@@ -128,4 +128,8 @@ table! {
     LogFull => IncidentFinding 1,
     LogRead => ApplicationLifecycle OTHER,
     LogDropped => ApplicationLifecycle OTHER,
+    LogChecked => ApplicationLifecycle OTHER,
+    SelfTest => ApplicationLifecycle OTHER,
+    PageChanged => ApplicationLifecycle OTHER,
+    TriggerFired => IncidentFinding 1,
 }

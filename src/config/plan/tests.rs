@@ -1,0 +1,75 @@
+//! The example is good, and every mistake in a plan is told at its place with what to do.
+
+use super::*;
+use crate::incident::Kind;
+
+const EXAMPLE: &str = include_str!("../../../config/plan.toml");
+
+fn problems(text: &str) -> Vec<(String, String)> {
+    let problems = parse_plan(text, "plan.toml").err().map(|problems| problems.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    problems.into_iter().map(|problem| (problem.what, problem.help)).collect()
+}
+
+/// The example with one place changed has one problem, which says this.
+#[track_caller]
+fn tells(old: &str, new: &str, what: &str, help: &str) {
+    assert!(EXAMPLE.contains(old), "{old}");
+    let found = problems(&EXAMPLE.replacen(old, new, 1));
+    assert!(matches!(found.as_slice(), [(w, h)] if w.contains(what) && h.contains(help)), "{found:#?}");
+}
+
+#[test]
+fn the_example_is_good_and_has_what_it_says() {
+    let plan = parse_plan(EXAMPLE, "plan.toml").unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(plan.levels.iter().map(|terms| terms.level.word()).collect::<Vec<_>>(), ["I", "II", "III", "IV"]);
+    assert!(plan.levels.iter().all(|terms| !terms.checklist.is_empty() && terms.names.zh != terms.names.en));
+    assert_eq!(plan.reports(Level::III).next().map(|rule| rule.within), Some(Duration::from_hours(4)));
+    assert_eq!(plan.reports(Level::IV).count(), 0);
+    assert!(plan.triggers.iter().all(|trigger| Kind::WORDS.contains(&trigger.kind.word())));
+}
+
+#[test]
+fn a_mistake_is_told_at_its_place_with_what_to_do() {
+    tells("colour = \"red\"", "colour = \"blue\"", "is not the colour of level I", "write \"red\"");
+    tells("accounts = 100,", "accounts = 300,", "is not less than that of the level above", "write less here");
+    tells("within = \"4h\"\nto", "within = \"5h\"\nto", "is later than the measures allow", "\"4h\" or less");
+    tells("kind = \"log-broken\"", "kind = \"log-brokn\"", "is not a known word", "did you mean \"log-broken\"?");
+    tells("within = \"30d\"", "within = \"31d\"", "is later than the measures allow", "\"30d\" or less");
+    tells("name = \"two-places\"", "name = \"at-night\"", "is another trigger's too", "a name of its own");
+    tells("name = \"two-places\"", "name = \"Two places\"", "is not a name", "lower-case letters");
+    tells("percent = 20", "percent = 200", "is out of range", "from 1 to 100");
+}
+
+#[test]
+fn what_is_missing_is_told() {
+    let without = |begin: &str, end: &str| {
+        let from = EXAMPLE.find(begin).unwrap();
+        let to = from + EXAMPLE[from..].find(end).unwrap();
+        problems(&format!("{}{}", &EXAMPLE[..from], &EXAMPLE[to..]))
+    };
+    let found = without("[levels.II]", "[levels.III]");
+    assert!(matches!(found.as_slice(), [(what, _)] if what == "`levels.II` is missing"), "{found:?}");
+    let found = without("[[duties]]\nduty = \"commander\"", "[[duties]]\nduty = \"handler\"");
+    assert!(matches!(found.as_slice(), [(what, help)] if what == "nobody is commander" && help.contains("[[duties]]")), "{found:?}");
+    let found = without("[[reports]]\nreport = \"summary\"", "# What raises an alarm.");
+    assert!(matches!(found.as_slice(), [(what, _)] if what == "no summary report is due of level III and above"), "{found:?}");
+    assert!(problems("= 1").len() == 1 && problems("").len() > 4);
+}
+
+#[test]
+fn no_operator_reports_later_than_the_measures_say() {
+    for (operator, hours, good) in [
+        ("ordinary", 4, true),
+        ("central-organ", 2, true),
+        ("central-organ", 3, false),
+        ("critical-infrastructure", 1, true),
+        ("critical-infrastructure", 2, false),
+    ] {
+        let text = EXAMPLE.replace("operator = \"ordinary\"", &format!("operator = \"{operator}\"")).replacen(
+            "within = \"4h\"\nto",
+            &format!("within = \"{hours}h\"\nto"),
+            1,
+        );
+        assert_eq!(problems(&text).is_empty(), good, "{operator} {hours}");
+    }
+}

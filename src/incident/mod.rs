@@ -1,0 +1,23 @@
+//! The emergency plan, and what it makes of the log: a pure engine that reads records in their order and says what they mean together.
+//!
+//! Invariants: what comes out depends on the records, the plan and nothing else, so that a log that is read again, or read on after a stop,
+//! gives the same; time is that of the records; memory is bounded, whatever strangers do.
+
+mod bounded;
+mod engine;
+mod fact;
+mod marks;
+mod page;
+mod plan;
+mod subject;
+mod trigger;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::{Engine, NotKept, Signal};
+pub use page::{Ignored, Page};
+pub use plan::{Category, Colour, Duty, LevelTerms, Operator, Plan, Report, ReportRule, Shift, Task, Texts, Thresholds};
+pub use subject::Subject;
+pub use trigger::{Exceptions, Kind, Per, Trigger};

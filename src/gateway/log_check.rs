@@ -16,6 +16,8 @@ use super::house::House;
 /// The first one comes so long after a start, the next ones one after the other.
 const FIRST: Duration = Duration::from_mins(10);
 const EVERY: Duration = Duration::from_hours(24);
+/// After one that could not be made.
+const AGAIN: Duration = Duration::from_hours(1);
 /// How often the clock is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// The rest after each bundle of 256 records, about as long as the work.
@@ -45,8 +47,8 @@ pub async fn follow(house: Arc<House>) {
         if now < due {
             continue;
         }
-        due = now.plus(EVERY);
-        before = check(&house, before).await;
+        let (found, again) = check(&house, before).await;
+        (before, due) = (found, now.plus(again));
     }
 }
 
@@ -60,8 +62,15 @@ enum CheckError {
     Ended(#[from] tokio::task::JoinError),
 }
 
-/// Gives the head with which the next check begins: the log may only have grown since.
-async fn check(house: &House, before: Option<SignedNote>) -> Option<SignedNote> {
+impl CheckError {
+    /// Whether the log itself is wrong, and not how it was read.
+    fn is_of_the_log(&self) -> bool {
+        matches!(self, Self::Log(error) if error.is_of_the_log())
+    }
+}
+
+/// Gives the head with which the next check begins, since when the log may only have grown, and how long that one waits.
+async fn check(house: &House, before: Option<SignedNote>) -> (Option<SignedNote>, Duration) {
     let sealed = house.sealer.sealed();
     let up_to = *house.sealer.size().borrow();
     let (key, since) = (house.sealer.verifier_key(), before.clone());
@@ -70,7 +79,13 @@ async fn check(house: &House, before: Option<SignedNote>) -> Option<SignedNote> 
         Ok((size, head)) => {
             house.log_check.trouble.store(None);
             house.journal.note(Event::done(Action::LogChecked).with("up-to", size));
-            head
+            (head, EVERY)
+        }
+        Err(error) if !error.is_of_the_log() => {
+            let trouble = format!("the log could not be checked at {}: {error}; it is tried again in an hour", house.clock.wall());
+            tracing::warn!("{trouble}");
+            house.log_check.trouble.store(Some(Arc::new(trouble)));
+            (before, AGAIN)
         }
         Err(error) => {
             let trouble = format!(
@@ -80,7 +95,7 @@ async fn check(house: &House, before: Option<SignedNote>) -> Option<SignedNote> 
             tracing::error!("{trouble}");
             house.log_check.trouble.store(Some(Arc::new(trouble)));
             house.journal.note(Event::failed(Action::LogChecked).with("why", error).with("up-to", up_to));
-            before
+            (before, EVERY)
         }
     }
 }

@@ -135,8 +135,11 @@ impl Book {
         self.troubles.retain(|url, _| is_named(url));
         let due: Vec<Page> = pages.iter().filter(|page| self.due.get(&page.url).is_none_or(|due| *due <= now)).cloned().collect();
         if !due.is_empty() {
-            let before = self.known.clone();
+            let before = self.known.len();
             self.known.retain(|url, _| is_named(url));
+            if self.known.len() != before {
+                self.keep().await;
+            }
             let mut looked = futures_util::stream::iter(due)
                 .map(|page| async move {
                     let seen = see(&page).await;
@@ -145,10 +148,12 @@ impl Book {
                 .buffer_unordered(AT_ONCE);
             while let Some((page, seen)) = looked.next().await {
                 self.due.insert(page.url.clone(), now.plus(page.every));
+                let known = self.known.get(&page.url).cloned();
                 self.take(house, &page, seen).await;
-            }
-            if self.known != before {
-                self.keep().await;
+                // At once, so that what is on record is not found again after a stop.
+                if self.known.get(&page.url) != known.as_ref() {
+                    self.keep().await;
+                }
             }
         }
         house.public_pages.troubles.store(Arc::new(self.troubles.clone()));

@@ -112,7 +112,8 @@ pub async fn follow(house: Arc<House>, data: PathBuf) {
     loop {
         let (plan, since) = (house.map.load().plan.clone(), house.triggers.since.load(Ordering::Relaxed));
         let begun = match (plan, watching.take()) {
-            (None, None) => Ok(None),
+            // What was known counts no more when a plan comes back.
+            (None, None) => remove(path.clone()).await.map(|()| None),
             // What is on record by now is sealed with at least this many, among it all that was found before.
             (Some(plan), None) => Watching::begin(path.clone(), plan, since, house.journal.counts().sequence).await.map(Some),
             (plan, Some(known)) => Ok(Some(known.with(plan, since))),
@@ -170,7 +171,18 @@ impl Watching {
                     path.display()
                 );
             }
-            let engine = resumed.and_then(Result::ok).unwrap_or_else(|| Engine::new(plan.clone(), since));
+            // Of a log that was put back to an older state, or of another one.
+            let resumed = resumed.and_then(Result::ok).filter(|engine| {
+                let fits = engine.at() <= before;
+                if !fits {
+                    tracing::warn!(
+                        "{} is further than the log: the triggers read the log anew and find nothing of what was before",
+                        path.display()
+                    );
+                }
+                fits
+            });
+            let engine = resumed.unwrap_or_else(|| Engine::new(plan.clone(), since));
             Self { kept_at: engine.at(), engine, plan, next: None, path, before, caught_up: false }.keep()
         };
         tokio::task::spawn_blocking(begun).await?
@@ -199,7 +211,7 @@ impl Watching {
             house.triggers.at.store(self.engine.at(), Ordering::Relaxed);
             let is_reached = |next: &mut (Option<Arc<Plan>>, u64)| self.caught_up && self.engine.at() >= next.1;
             let is_due = match self.next.take_if(is_reached) {
-                Some((None, _)) => return Ok(tokio::task::spawn_blocking(move || fs::remove_file(&self.path)).await?.map(|()| None)?),
+                Some((None, _)) => return remove(self.path).await.map(|()| None),
                 Some((Some(plan), _)) => {
                     self.engine.adopt(plan.clone());
                     self.plan = plan;
@@ -238,6 +250,13 @@ impl Watching {
         write(&self.path, &self.engine.kept().map_err(io::Error::from)?)?;
         self.kept_at = self.engine.at();
         Ok(self)
+    }
+}
+
+async fn remove(path: PathBuf) -> Result<(), TriggerError> {
+    match tokio::task::spawn_blocking(move || fs::remove_file(path)).await? {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

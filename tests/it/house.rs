@@ -206,7 +206,7 @@ impl House {
 
     /// Waits until a record is there that fits; a record of what has ended is written without anybody waiting for it.
     pub async fn recorded<T>(&self, fits: impl Fn(&Record) -> Option<T>) -> T {
-        for _ in 0..200 {
+        for _ in 0..800 {
             if let Some(found) = self.log().iter().find_map(|entry| fits(&entry.record)) {
                 return found;
             }

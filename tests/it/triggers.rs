@@ -142,3 +142,19 @@ async fn a_config_that_lets_more_through_says_so_on_record_and_raises_an_alarm()
     assert_eq!(reloads, [None, None, Some("sites: log_query".to_owned()), Some("incident.plan".to_owned())]);
     house.stop().await;
 }
+
+#[tokio::test]
+async fn what_was_known_of_a_log_that_was_longer_is_not_believed() {
+    let mut house = House::open().await;
+    adopt(&house, &PLAN.replace("count = 8", "count = 3")).await.unwrap();
+    seen(&house).await;
+    house.stop().await;
+    let file = house.data.path().join("triggers.json");
+    let mut kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    kept["at"] = 1_000_000.into();
+    std::fs::write(&file, kept.to_string()).unwrap();
+    house.restart().await;
+    spray(&house, &["a", "b", "c"]).await;
+    house.recorded(|record| matches!(record, Record::Event(event) if of(event, "trigger") == "password-spraying").then_some(())).await;
+    house.stop().await;
+}

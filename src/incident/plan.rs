@@ -33,10 +33,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn level(&self, level: Level) -> Option<&LevelTerms> {
-        self.levels.iter().find(|terms| terms.level == level)
-    }
-
     /// What has to be reported of an incident of this level, and until when after it was found.
     pub fn reports(&self, level: Level) -> impl Iterator<Item = &ReportRule> {
         self.reports.iter().filter(move |rule| level >= rule.from)
@@ -231,22 +227,6 @@ impl Category {
 
     pub fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, category)| *category == self).map_or("", |(word, _)| word)
-    }
-
-    /// As the standard calls it.
-    pub fn standard(self) -> &'static str {
-        match self {
-            Self::MaliciousCode => "恶意程序事件",
-            Self::Attack => "网络攻击事件",
-            Self::Data => "数据安全事件",
-            Self::Content => "信息内容安全事件",
-            Self::Equipment => "设备设施故障事件",
-            Self::Violation => "违规操作事件",
-            Self::HiddenDanger => "安全隐患事件",
-            Self::AbnormalBehaviour => "异常行为事件",
-            Self::ForceMajeure => "不可抗力事件",
-            Self::Other => "其他事件",
-        }
     }
 }
 

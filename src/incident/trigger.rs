@@ -67,9 +67,9 @@ pub enum Kind {
         count: usize,
         window: Duration,
     },
-    /// A key's counter went back, or a token was shown that is revoked.
+    /// A key's counter went back, answers came that no key had made, or a certificate was shown that is revoked.
     TokenMisused,
-    /// One account is used from two networks of this many bits, or from two that are named.
+    /// One account is used from two places: those that are named here, and wide networks elsewhere.
     TwoPlaces {
         window: Duration,
         places: Vec<Vec<IpNet>>,

@@ -44,7 +44,12 @@ impl Urgency {
             | Action::ChangeRejected
             | Action::TerminalClosed
             // That the log is full is an alarm itself.
-            | Action::TriggerFired => Self::TakesAway,
+            | Action::TriggerFired
+            // A full log is an incident, which has to be handled while it is full.
+            | Action::IncidentOpened
+            | Action::IncidentLevel
+            | Action::IncidentStep
+            | Action::IncidentClosed => Self::TakesAway,
             _ => Self::Ordinary,
         }
     }

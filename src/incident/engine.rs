@@ -51,6 +51,23 @@ impl Signal {
         if told.is_empty() { event } else { event.with("what", told.join(" ")) }
     }
 
+    /// What a record tells of one; the names are not told apart there.
+    pub(super) fn of(event: &Event, at: Time) -> Option<Self> {
+        let detail = |name| event.details.get(name).map(String::as_str);
+        let number = |name| detail(name)?.parse().ok();
+        Some(Self {
+            trigger: detail(TRIGGER)?.to_owned(),
+            level: Level::parse(detail("level")?)?,
+            category: Category::parse(detail("category")?)?,
+            subject: Subject::try_from(detail(SUBJECT)?.to_owned()).ok()?,
+            time: at,
+            first: number("first")?,
+            last: number(LAST)?,
+            amount: number("amount")?,
+            what: detail("what").map(str::to_owned).into_iter().collect(),
+        })
+    }
+
     fn id(&self) -> SignalId {
         // As it reads on record, where long texts are cut.
         SignalId::of(&self.event()).unwrap_or_default()

@@ -3,12 +3,16 @@
 //! Invariants: what comes out depends on the records, the plan and nothing else, so that a log that is read again, or read on after a stop,
 //! gives the same; time is that of the records; memory is bounded, whatever strangers do.
 
+mod book;
 mod bounded;
+mod case;
 mod engine;
+mod extent;
 mod fact;
 mod marks;
 mod page;
 mod plan;
+mod step;
 mod subject;
 mod trigger;
 mod watch;
@@ -16,8 +20,11 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use book::{Book, InForce};
+pub use case::{Case, Confirmed, Line, NotAllowed, Ticked, What};
 pub use engine::{Engine, NotKept, Signal};
 pub use page::{Ignored, Page};
 pub use plan::{Category, Colour, Duty, LevelTerms, Operator, Plan, Report, ReportRule, Shift, Task, Texts, Thresholds};
+pub use step::{Extent, MOST_WORDS, Opening, Step};
 pub use subject::Subject;
 pub use trigger::{Exceptions, Kind, Per, Trigger};

@@ -228,6 +228,10 @@ impl Category {
     pub fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, category)| *category == self).map_or("", |(word, _)| word)
     }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, category)| *category)
+    }
 }
 
 impl fmt::Display for Category {

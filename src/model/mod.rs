@@ -3,6 +3,7 @@
 //! Invariant: what a constructor here accepted is canonical; whoever holds the type need not check again.
 
 mod account;
+mod action;
 mod host;
 mod hours;
 mod inbound;
@@ -15,12 +16,14 @@ mod record;
 mod refusal;
 mod request_body;
 mod shown;
+mod stage;
 mod token;
 
 pub use account::{
     Account, AccountId, AccountState, AppId, Factor, Label, PetitionId, PetitionState, RecoveryKind, Role, SessionId, TokenId, TokenKind,
     TokenState, Who, is_email,
 };
+pub use action::Action;
 pub use host::{Host, NotAHost};
 pub use hours::{Hours, NotHours};
 pub use inbound::{Inbound, Line};
@@ -29,8 +32,9 @@ pub use log_query::{LogAccount, LogApp, LogCount, LogDecision, LogKind, LogPage,
 pub use name::{AccountName, NotAName, UnitName};
 pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};
 pub use path::{CanonicalPath, NotCanonical, PathAllowance};
-pub use record::{Action, Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped, visible};
+pub use record::{Closed, Decision, End, Entry, Event, Opened, Outcome, Record, Reference, StrangerName, capped, visible};
 pub use refusal::Refusal;
 pub use request_body::RequestBody;
 pub use shown::{CertificateTrouble, Shown, ShownChain};
+pub use stage::Stage;
 pub use token::{Attestation, NotASerial, Proof, Serial};

@@ -25,7 +25,15 @@ impl Severity {
 
     fn of_event(event: &Event) -> Self {
         match (event.action, event.outcome) {
-            (Action::KeyCounterWentBack | Action::KeyAnswersMadeUp | Action::LockedDown | Action::TriggerFired, _) => Self::Alert,
+            (
+                Action::KeyCounterWentBack
+                | Action::KeyAnswersMadeUp
+                | Action::LockedDown
+                | Action::TriggerFired
+                | Action::IncidentOpened
+                | Action::IncidentLevel,
+                _,
+            ) => Self::Alert,
             (Action::LogRepaired, _) | (Action::DiskSpace, Outcome::Failed) => Self::Error,
             // Nobody is let through.
             (Action::LogFull, Outcome::Failed) => Self::Alert,

@@ -1,7 +1,9 @@
 //! The example is good, and every mistake in a plan is told at its place with what to do.
 
 use super::*;
-use crate::incident::Kind;
+use crate::clock::Time;
+use crate::incident::{Book, Category, Extent, Kind, Opening, Step, Subject};
+use crate::model::{Entry, Event, Record};
 
 const EXAMPLE: &str = include_str!("../../../config/plan.toml");
 
@@ -72,4 +74,35 @@ fn no_operator_reports_later_than_the_measures_say() {
         );
         assert_eq!(problems(&text).is_empty(), good, "{operator} {hours}");
     }
+}
+
+#[test]
+fn what_people_know_of_an_incident_and_what_was_seen_propose_a_level_by_the_example() {
+    let plan = parse_plan(EXAMPLE, "plan.toml").unwrap();
+    let mut book = Book::default();
+    let entry = |record: u64, event: Event| Entry::stamp(record, Time::from_millis(1_800_000_000_000), [0; 16], Record::Event(event));
+    let subject = Subject::Account("wang".to_owned());
+    let opening =
+        Opening { title: "异地登录".to_owned(), level: Level::IV, category: Category::AbnormalBehaviour, subject: Some(subject) };
+    book.read(&entry(1, opening.event()));
+    let with = |extent: Extent| Step::Extent(extent).event(1);
+    let apps = ["sites", "disclosure"].map(|id| AppId::parse(id).unwrap()).to_vec();
+    let mut proposed = Vec::new();
+    for (record, event) in (2..).zip([
+        with(Extent::default()),
+        with(Extent { accounts: Some(20), ..Extent::default() }),
+        with(Extent { accounts: Some(20), apps, ..Extent::default() }),
+        with(Extent { defaced: Some(6 * 60), ..Extent::default() }),
+        Step::Assessed { level: Level::IV, category: Category::Content, why: "已核实".to_owned() }.event(1),
+    ]) {
+        book.read(&entry(record, event));
+        let case = book.case(1).unwrap();
+        proposed.push((case.proposed(Some(&plan)), case.proposed(None), case.level(Some(&plan))));
+    }
+    let [one, twenty, two_apps, defaced, confirmed] = proposed.as_slice() else { panic!("{proposed:?}") };
+    assert_eq!(*one, (Level::IV, Level::IV, Level::IV));
+    assert_eq!(twenty.0, Level::III);
+    assert_eq!((two_apps.0, two_apps.1), (Level::II, Level::IV), "without a plan it is what was said");
+    assert_eq!(defaced.0, Level::I);
+    assert_eq!(*confirmed, (Level::I, Level::IV, Level::IV), "a person has the last word");
 }

@@ -1,0 +1,188 @@
+//! All incidents, made of the log: a fold over its records, whatever plan is in force.
+//!
+//! Invariants: the same records give the same incidents, read at once, twice, or on after a stop. Its memory is bounded: alarms that are
+//! alike past a number of incidents go into one of them, and the oldest ones that are over are forgotten first.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::case::{Case, NotAllowed};
+use super::engine::Signal;
+use super::step::{Opening, Step};
+use super::subject::Subject;
+use crate::clock::Time;
+use crate::model::{AccountName, Action, Entry, Level, Record, Reference, Stage};
+
+/// So many incidents that nobody has assessed come of one trigger.
+const MOST_ALIKE: usize = 20;
+/// So many are kept, over or not.
+const MOST_CASES: usize = 2_000;
+/// Of what is kept; another one's is read anew from the log.
+const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Book {
+    version: u32,
+    /// The last record that was read.
+    at: u64,
+    cases: BTreeMap<u64, Case>,
+}
+
+/// The level of an incident holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InForce {
+    pub level: Level,
+    /// When it was confirmed, by the wall's clock.
+    pub since: Time,
+    pub incident: u64,
+    /// The record that says so.
+    pub record: u64,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self { version: VERSION, at: 0, cases: BTreeMap::new() }
+    }
+}
+
+impl Book {
+    /// What was kept; `None`: by another version of the program, or it is none.
+    pub fn resume(kept: &[u8]) -> Option<Self> {
+        serde_json::from_slice(kept).ok().filter(|book: &Self| book.version == VERSION)
+    }
+
+    pub fn kept(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// The last record that was read.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Whether a record can be about an incident, by its text. What says no is not worth reading.
+    pub fn may_concern(json: &[u8]) -> bool {
+        // As serde writes it; no text in a record can look like this, since its quotes would be escaped.
+        [&br#""action":"incident-"#[..], br#""action":"trigger-fired""#]
+            .iter()
+            .any(|wanted| json.windows(wanted.len()).any(|part| part == *wanted))
+    }
+
+    /// Goes past records that are about no incident.
+    pub fn skip(&mut self, sequence: u64) {
+        self.at = self.at.max(sequence);
+    }
+
+    /// Takes the next record in. One that was read before changes nothing. `true`: an incident is not as it was.
+    pub fn read(&mut self, entry: &Entry) -> bool {
+        if entry.sequence <= self.at {
+            return false;
+        }
+        self.at = entry.sequence;
+        let Record::Event(event) = &entry.record else { return false };
+        let Ok(time) = entry.time.parse::<jiff::Timestamp>() else { return false };
+        let (record, at) = (entry.sequence, Time::from_millis(time.as_millisecond()));
+        let by = event.who.as_ref().map(|who| who.name.clone());
+        match event.action {
+            Action::TriggerFired => match Signal::of(event, at) {
+                Some(signal) => self.found(record, at, signal),
+                None => return false,
+            },
+            Action::IncidentOpened => match Opening::of(event) {
+                Some(opening) => self.add(Case::of_opening(record, at, by, event.reference.clone(), opening)),
+                None => return false,
+            },
+            _ => match Step::of(event) {
+                Some((incident, step)) => return self.take(incident, record, at, by, step),
+                None => return false,
+            },
+        }
+        true
+    }
+
+    fn found(&mut self, record: u64, at: Time, signal: Signal) {
+        match self.same(&signal).and_then(|number| self.cases.get_mut(&number)) {
+            Some(case) => case.found_again(record, at, signal),
+            None => self.add(Case::of_signal(record, at, signal)),
+        }
+    }
+
+    /// The open incident of which this is more: of the same kind about the same, or one of very many alike.
+    fn same(&self, signal: &Signal) -> Option<u64> {
+        let open = || self.cases.values().rev().filter(|case| case.stage.is_open());
+        let is_same = |case: &&Case| {
+            let is_told_apart = signal.subject != Subject::Gateway || case.triggers.contains_key(&signal.trigger);
+            case.category == signal.category && is_told_apart && case.subjects.contains(&signal.subject)
+        };
+        let alike =
+            || open().filter(|case| case.stage == Stage::Detected && case.title.is_none() && case.triggers.contains_key(&signal.trigger));
+        let same = open().find(is_same).map(|case| case.number);
+        same.or_else(|| (alike().count() >= MOST_ALIKE).then(|| alike().next().map(|case| case.number)).flatten())
+    }
+
+    fn add(&mut self, case: Case) {
+        self.cases.insert(case.number, case);
+        if self.cases.len() > MOST_CASES {
+            let over = self.cases.values().find(|case| !case.stage.is_open()).map(|case| case.number);
+            // Nobody has two thousand open ones; the oldest says the least.
+            let forgotten = over.or_else(|| self.cases.keys().next().copied());
+            forgotten.and_then(|number| self.cases.remove(&number));
+        }
+    }
+
+    fn take(&mut self, incident: u64, record: u64, at: Time, by: Option<AccountName>, step: Step) -> bool {
+        let into = match &step {
+            Step::Merged { into, .. } => Some(*into),
+            _ => None,
+        };
+        let can_take_in = |into: u64| self.cases.get(&into).is_some_and(|case| case.stage.is_open());
+        if into.is_some_and(|into| !can_take_in(into)) {
+            return false;
+        }
+        let Some(case) = self.cases.get_mut(&incident) else { return false };
+        let is_taken = case.take(record, at, by, step);
+        let merged = into.filter(|_| is_taken).map(|into| (into, case.clone()));
+        if let Some((into, part)) = merged
+            && let Some(whole) = self.cases.get_mut(&into)
+        {
+            whole.take_in(&part, record, at);
+        }
+        true
+    }
+
+    /// Whether a step may be taken now.
+    pub fn allows(&self, incident: u64, step: &Step) -> Result<(), NotAllowed> {
+        let case = self.case(incident).ok_or(NotAllowed::NoSuchIncident)?;
+        case.allows(step)?;
+        match step {
+            Step::Merged { into, .. } if !self.case(*into).is_some_and(|case| case.stage.is_open()) => Err(NotAllowed::NoSuchIncident),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn case(&self, number: u64) -> Option<&Case> {
+        self.cases.get(&number)
+    }
+
+    /// The one whose opening has this reference.
+    pub fn opened_as(&self, reference: &Reference) -> Option<&Case> {
+        self.cases.values().rev().find(|case| case.reference.as_ref() == Some(reference))
+    }
+
+    /// The newest first.
+    pub fn cases(&self) -> impl DoubleEndedIterator<Item = &Case> {
+        self.cases.values().rev()
+    }
+
+    /// The levels that hold, the gravest first, and of those the one that was confirmed last.
+    pub fn in_force(&self) -> Vec<InForce> {
+        let holds = |case: &Case| {
+            let confirmed = case.in_force()?;
+            Some(InForce { level: confirmed.level, since: confirmed.at, incident: case.number, record: confirmed.record })
+        };
+        let mut all: Vec<InForce> = self.cases.values().filter_map(holds).collect();
+        all.sort_by_key(|held| std::cmp::Reverse((held.level, held.since, held.record)));
+        all
+    }
+}

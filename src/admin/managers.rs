@@ -1,6 +1,8 @@
-//! What the desk asks the table with; unit managers; and the security administrator who is locked out.
+//! What the desk asks the table with; unit managers; duty officers; and the security administrator who is locked out.
 //!
-//! Invariant: the set in memory is what the store says, because nobody else changes either.
+//! Invariant: the set of managers in memory is what the store says, because nobody else changes either.
+
+use std::collections::HashSet;
 
 use ipnet::IpNet;
 
@@ -16,6 +18,11 @@ impl Desk {
     /// From where staff may act; empty: from anywhere. Holds at once, for those who are signed in too.
     pub fn set_staff_addresses(&self, addresses: Vec<IpNet>) {
         self.permissions.set_addresses(addresses);
+    }
+
+    /// Who is on the duty list of the plan in force; nobody where there is no plan. Holds at once, for those who are signed in too.
+    pub fn set_duty_list(&self, people: HashSet<AccountName>) {
+        self.permissions.set_duty_list(people);
     }
 
     /// Whether this actor may do it without bounds.

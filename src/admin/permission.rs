@@ -1,7 +1,8 @@
 //! Who may do what: the one table that the console, terminals and the control socket are held to.
 //!
 //! Invariant: an action without a line in the table does not exist, and whoever is not named in its line may not do it. Whoever acts does
-//! so in exactly one capacity: an account has one role, and only a member can manage a unit.
+//! so in exactly one capacity: an account has one role, and only a member can manage a unit. Whoever is on the duty list of the emergency plan
+//! is a duty officer besides, for the lines that name one and that her role has no part in.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -12,7 +13,7 @@ use ipnet::IpNet;
 
 use super::error::AdminError;
 use crate::auth::Identity;
-use crate::model::{AccountId, Event, Role, TokenId, UnitName};
+use crate::model::{AccountId, AccountName, Event, Role, TokenId, UnitName};
 
 /// On whose word something is done.
 #[derive(Clone, Debug)]
@@ -33,12 +34,15 @@ pub enum Capacity {
     Auditor,
     /// A member, within her own unit.
     UnitManager,
+    /// Whoever is on the duty list of the plan in force, at whatever hour: at night somebody is called who has no shift.
+    DutyOfficer,
     /// Root or the gateway's own user, at the machine and without a login.
     Owner,
 }
 
 impl Capacity {
-    pub const ALL: &[Capacity] = &[Self::SystemAdministrator, Self::SecurityAdministrator, Self::Auditor, Self::UnitManager, Self::Owner];
+    pub const ALL: &[Capacity] =
+        &[Self::SystemAdministrator, Self::SecurityAdministrator, Self::Auditor, Self::UnitManager, Self::DutyOfficer, Self::Owner];
 
     const fn heading(self) -> &'static str {
         match self {
@@ -46,6 +50,7 @@ impl Capacity {
             Self::SecurityAdministrator => "security administrator",
             Self::Auditor => "auditor",
             Self::UnitManager => "unit manager, in her unit",
+            Self::DutyOfficer => "duty officer",
             Self::Owner => "machine's owner",
         }
     }
@@ -99,11 +104,13 @@ table! {
     MakeLetters "make enrolment letters": SecurityAdministrator;
     ReadLog "read the log": Auditor;
     ExportLog "export the log": Auditor;
-    LockDown "close apps to everybody for an hour at most, and open them again (`yumen lockdown`)": SystemAdministrator Owner;
+    ReadIncidents "see incidents": DutyOfficer SystemAdministrator SecurityAdministrator Auditor Owner;
+    HandleIncident "handle incidents: assess, confirm a level, note, close": DutyOfficer;
+    LockDown "close an app, a unit or everything for an hour at most, and open it again (`yumen lockdown`)": DutyOfficer SystemAdministrator Owner;
     RotateLogKey "replace the key that signs the log (`yumen audit rotate-key`)": SystemAdministrator Owner;
     ReadStatus "see how the gateway stands": SystemAdministrator Owner;
     Reload "read the config again": SystemAdministrator Owner;
-    OpenTerminal "allow a terminal (`yumen login`)": SystemAdministrator SecurityAdministrator Auditor;
+    OpenTerminal "allow a terminal (`yumen login`)": DutyOfficer SystemAdministrator SecurityAdministrator Auditor;
     Bootstrap "invite people while no security administrator is active": Owner;
     Recover "give a security administrator who is locked out a new start, while no other can sign in (`yumen recover`)": Owner;
 }
@@ -163,10 +170,11 @@ pub enum Scope {
     Unit(UnitName),
 }
 
-/// What the table is asked with: who manages her unit, and from where staff may act.
+/// What the table is asked with: who manages her unit, who is on duty, and from where staff may act.
 #[derive(Debug, Default)]
 pub struct Permissions {
     managers: ArcSwap<HashSet<AccountId>>,
+    duty_list: ArcSwap<HashSet<AccountName>>,
     /// Empty: from anywhere.
     addresses: ArcSwap<Vec<IpNet>>,
 }
@@ -181,6 +189,10 @@ impl Permissions {
         self.managers.store(Arc::new(managers));
     }
 
+    pub fn set_duty_list(&self, people: HashSet<AccountName>) {
+        self.duty_list.store(Arc::new(people));
+    }
+
     pub fn set_addresses(&self, addresses: Vec<IpNet>) {
         self.addresses.store(Arc::new(addresses));
     }
@@ -191,26 +203,33 @@ impl Permissions {
 
     /// Whether this actor may do it, and how far that reaches.
     pub fn allow(&self, actor: &Actor, change: Change) -> Result<Scope, AdminError> {
-        let capacity = self.capacity(actor).filter(|capacity| change.allows(*capacity)).ok_or(AdminError::NotAllowed)?;
+        let capacity = self.capacity(actor, change).filter(|capacity| change.allows(*capacity)).ok_or(AdminError::NotAllowed)?;
         let (Actor::Staff { identity, address } | Actor::Terminal { identity, address, .. }) = actor else { return Ok(Scope::All) };
         if capacity == Capacity::UnitManager {
             return Ok(Scope::Unit(identity.who().unit.clone()));
+        }
+        // A member who is on duty is woken wherever she is, and has nothing but a phone; nothing that she may do opens what was not open.
+        if identity.who().role == Role::Member {
+            return Ok(Scope::All);
         }
         let addresses = self.addresses.load();
         let is_listed = addresses.is_empty() || addresses.iter().any(|network| network.contains(address));
         if is_listed { Ok(Scope::All) } else { Err(AdminError::NotFromHere) }
     }
 
-    fn capacity(&self, actor: &Actor) -> Option<Capacity> {
+    /// Her role comes first, so that being on duty changes nothing of what it has.
+    fn capacity(&self, actor: &Actor, change: Change) -> Option<Capacity> {
         let Some(identity) = actor.person() else { return Some(Capacity::Owner) };
         if identity.is_revoked() || !identity.factor().suits_staff() {
             return None;
         }
-        match identity.who().role {
+        let role = match identity.who().role {
             Role::SystemAdministrator => Some(Capacity::SystemAdministrator),
             Role::SecurityAdministrator => Some(Capacity::SecurityAdministrator),
             Role::Auditor => Some(Capacity::Auditor),
             Role::Member => self.manages(identity.account()).then_some(Capacity::UnitManager),
-        }
+        };
+        let on_duty = || self.duty_list.load().contains(&identity.who().name).then_some(Capacity::DutyOfficer);
+        role.filter(|capacity| change.allows(*capacity)).or_else(on_duty)
     }
 }

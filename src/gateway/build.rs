@@ -1,6 +1,6 @@
 //! From checked settings to things that run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::config::{AppSettings, KeyMake, Settings, Upstream, UpstreamHost};
 use crate::crypto::{self, MacKey, SealingKey};
 use crate::edge::{Caps, Certificates, Front, Timers};
 use crate::limit::{AppRates, LimitSettings, Limits, Rate, SignInSettings};
-use crate::model::{AppId, Host, Label, Network};
+use crate::model::{AccountName, AppId, Host, Label, Network};
 use crate::pki::{self, ClientTrust};
 use crate::proxy::{self, Backend};
 use crate::store::{LogIndex, Store};
@@ -132,6 +132,7 @@ pub async fn house(
     desk.load_managers().await?;
     desk.restore_lockdowns(clock.now()).await?;
     desk.set_staff_addresses(settings.staff_addresses.clone());
+    desk.set_duty_list(duty_list(settings));
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
         journal: journal.clone(),
@@ -246,6 +247,10 @@ fn covers(name: &str, host: &Host) -> bool {
         Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
         None => name.eq_ignore_ascii_case(host),
     }
+}
+
+pub fn duty_list(settings: &Settings) -> HashSet<AccountName> {
+    settings.plan.as_ref().map(|plan| plan.duty_list()).unwrap_or_default()
 }
 
 /// Whose certificates of people are believed.

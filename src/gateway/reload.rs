@@ -111,6 +111,7 @@ impl Reloader {
         in_force.portal_certificate = certificates.get(&map.portal.host).cloned();
         house.pages.replace_apps(build::apps(&map));
         house.desk.set_staff_addresses(settings.staff_addresses.clone());
+        house.desk.set_duty_list(build::duty_list(&settings));
         house.auth.sessions.set_limits(build::session_limits(&settings));
         house.limits.set_app_rates(&build::app_rates(&settings));
         house.front.replace_certificates(certificates);

@@ -1,5 +1,6 @@
 //! The plan as it was read and checked: who does what at which level, and what raises an alarm.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -36,6 +37,11 @@ impl Plan {
     /// What has to be reported of an incident of this level, and until when after it was found.
     pub fn reports(&self, level: Level) -> impl Iterator<Item = &ReportRule> {
         self.reports.iter().filter(move |rule| level >= rule.from)
+    }
+
+    /// Everybody who has a duty, at whatever hours.
+    pub fn duty_list(&self) -> HashSet<AccountName> {
+        self.shifts.iter().map(|shift| shift.account.clone()).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::store::{AccountFilter, Store, StoreError, StoredKey};
 
 use super::certificates::Issuing;
 use super::error::AdminError;
+use super::incidents::Incidents;
 use super::letters::LetterSettings;
 use super::log::LogBooks;
 use super::permission::{Actor, Change, Permissions, Scope};
@@ -72,6 +73,7 @@ pub struct Desk {
     pub(super) lockdown: Arc<Lockdown>,
     /// Where the desk has none, the log cannot be read there.
     pub(super) books: Option<LogBooks>,
+    pub(super) incidents: Arc<Incidents>,
 }
 
 impl Desk {
@@ -90,6 +92,7 @@ impl Desk {
             issuing: None,
             lockdown: Arc::default(),
             books: None,
+            incidents: Arc::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::audit::NoRecord;
 use crate::audit::SealedError;
 use crate::auth::CodeError;
 use crate::crypto::NoRandomness;
+use crate::incident::NotAllowed;
 use crate::model::{AccountName, AccountState, PetitionState, Serial, TokenKind, TokenState};
 use crate::oath::Problem;
 use crate::pki::PkiError;
@@ -110,6 +111,12 @@ pub enum AdminError {
     NoCertificateInForce(Serial),
     #[error("the config declares no such authority")]
     NoSuchAuthority,
+    #[error("there is no incident {0}; see `yumen incident list`")]
+    NoSuchIncident(u64),
+    #[error(transparent)]
+    Incident(#[from] NotAllowed),
+    #[error("it is on record, but the gateway has not read it back from the log yet: look again in a minute, and do not repeat it before")]
+    StepUnread,
     #[error("the log cannot be read here")]
     NoLog,
     #[error("you follow or export the log as often as one person may at once: close one of those pages")]

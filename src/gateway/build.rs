@@ -133,6 +133,7 @@ pub async fn house(
     desk.restore_lockdowns(clock.now()).await?;
     desk.set_staff_addresses(settings.staff_addresses.clone());
     desk.set_duty_list(duty_list(settings));
+    desk.incidents().set_plan(settings.plan.clone());
     let pages = web::Pages::new(web::Portal {
         clock: clock.clone(),
         journal: journal.clone(),

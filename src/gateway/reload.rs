@@ -112,6 +112,7 @@ impl Reloader {
         house.pages.replace_apps(build::apps(&map));
         house.desk.set_staff_addresses(settings.staff_addresses.clone());
         house.desk.set_duty_list(build::duty_list(&settings));
+        house.desk.incidents().set_plan(settings.plan.clone());
         house.auth.sessions.set_limits(build::session_limits(&settings));
         house.limits.set_app_rates(&build::app_rates(&settings));
         house.front.replace_certificates(certificates);

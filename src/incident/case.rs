@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Signal;
 use super::extent;
-use super::plan::{Category, Plan};
+use super::plan::{Category, Plan, Report};
 use super::step::{Extent, Opening, Step};
 use super::subject::Subject;
 use crate::clock::Time;
@@ -52,6 +52,7 @@ pub struct Case {
     pub handler: Option<AccountName>,
     /// Tasks of the checklist that are done, by their ids.
     pub tasks: BTreeMap<String, Ticked>,
+    pub reports: Vec<Sent>,
     /// When it was contained, closed and so on, for the last time.
     pub reached: BTreeMap<Stage, Time>,
     pub merged_into: Option<u64>,
@@ -72,6 +73,15 @@ pub struct Confirmed {
     pub record: u64,
     /// Whether it is graver than what was confirmed before.
     pub raises: bool,
+}
+
+/// A report that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    pub report: Report,
+    pub to: String,
+    pub at: Time,
+    pub by: Option<AccountName>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +168,7 @@ impl Case {
             acknowledged: None,
             handler: None,
             tasks: BTreeMap::new(),
+            reports: Vec::new(),
             reached: BTreeMap::new(),
             merged_into: None,
             acted: BTreeSet::new(),
@@ -218,7 +229,11 @@ impl Case {
             }
             Step::Merged { into, .. } if *into == self.number => Err(NotAllowed::Itself),
             // What a closed incident cost is often known later.
-            Step::Extent(_) | Step::Noted { .. } | Step::Task { .. } if self.stage == Stage::Closed => Ok(()),
+            Step::Extent(_) | Step::Noted { .. } | Step::Task { .. } | Step::Reported { .. }
+                if matches!(self.stage, Stage::Closed | Stage::Reviewed) =>
+            {
+                Ok(())
+            }
             Step::Acted { .. } => Ok(()),
             _ if self.stage.is_open() => Ok(()),
             _ => Err(NotAllowed::Over(self.stage)),
@@ -275,6 +290,7 @@ impl Case {
             Step::Acknowledged => {
                 self.handler = by.cloned().or_else(|| self.handler.take());
             }
+            Step::Reported { report, to } => self.reports.push(Sent { report: *report, to: to.clone(), at, by: by.cloned() }),
             Step::Acted { level_record, .. } => {
                 self.acted.insert(*level_record);
             }

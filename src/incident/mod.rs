@@ -6,6 +6,7 @@
 mod book;
 mod bounded;
 mod case;
+mod due;
 mod engine;
 mod extent;
 mod fact;
@@ -21,7 +22,8 @@ mod watch;
 mod tests;
 
 pub use book::{Book, InForce};
-pub use case::{Case, Confirmed, Line, NotAllowed, Ticked, What};
+pub use case::{Case, Confirmed, Line, NotAllowed, Sent, Ticked, What};
+pub use due::{DueReport, DueTask, on_duty, reports, tasks};
 pub use engine::{Engine, NotKept, Signal};
 pub use page::{Ignored, Page};
 pub use plan::{Category, Colour, Duty, LevelTerms, Operator, Plan, Report, ReportRule, Shift, Task, Texts, Thresholds};

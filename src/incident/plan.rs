@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::page::Page;
 use super::trigger::Trigger;
+use crate::crypto;
 use crate::model::{AccountName, Hours, Level};
 
 /// A text of the plan, in the languages of its readers.
@@ -143,6 +145,14 @@ pub struct Task {
     pub within: Option<Duration>,
 }
 
+impl Task {
+    /// What it is called on record: the same as long as it says the same.
+    pub fn id(&self) -> String {
+        let said = format!("{}\n{}\n{}", self.duty.word(), self.what.zh, self.what.en);
+        HEXLOWER.encode(crypto::sha256(said.as_bytes()).get(..6).unwrap_or_default())
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Duty {
     Commander,
@@ -171,7 +181,8 @@ pub struct Shift {
     pub hours: Option<Hours>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Report {
     First,
     Supplement,
@@ -185,6 +196,10 @@ impl Report {
 
     pub fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, report)| *report == self).map_or("", |(word, _)| word)
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, report)| *report)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Category;
+use super::plan::{Category, Report};
 use super::subject::Subject;
 use crate::model::{AccountName, Action, AppId, Event, Level, Stage};
 
@@ -63,6 +63,11 @@ pub enum Step {
     },
     /// Somebody has seen it, and sees to it.
     Acknowledged,
+    /// A report was sent to whom it is due.
+    Reported {
+        report: Report,
+        to: String,
+    },
     /// What cannot be undone was done by the gateway, once, for the level that stands in this record.
     Acted {
         level_record: u64,
@@ -144,6 +149,7 @@ impl Step {
             Self::Task { done: false, .. } => "task-open",
             Self::HandedTo { .. } => "handed-over",
             Self::Acknowledged => "acknowledged",
+            Self::Reported { .. } => "reported",
             Self::Acted { .. } => "acted",
         }
     }
@@ -174,6 +180,7 @@ impl Step {
             Self::Task { task, .. } => event.with("task", task),
             Self::HandedTo { account } => event.with("to", account),
             Self::Acknowledged => event,
+            Self::Reported { report, to } => event.with("report", report.word()).with_words("to", to),
             Self::Acted { level_record, what } => event.with("for", level_record).with_words("what", what),
         }
     }
@@ -203,6 +210,7 @@ impl Step {
             word @ ("task-done" | "task-open") => Self::Task { task: details.text("task")?.to_owned(), done: word == "task-done" },
             "handed-over" => Self::HandedTo { account: AccountName::parse(details.text("to")?).ok()? },
             "acknowledged" => Self::Acknowledged,
+            "reported" => Self::Reported { report: Report::parse(details.text("report")?)?, to: details.text("to")?.to_owned() },
             "acted" => Self::Acted { level_record: details.number("for")?, what: details.text("what")?.to_owned() },
             word => Self::Moved { to: Stage::parse(word)?, why: details.why() },
         };

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::clock::Time;
-use crate::incident::{Book, Case, Category, Extent, NotAllowed, Opening, Signal, Step, Subject, What};
+use crate::incident::{Book, Case, Category, Extent, NotAllowed, Opening, Report, Signal, Step, Subject, What};
 use crate::model::{AccountId, AccountName, Action, AppId, Entry, Event, Level, Record, Role, Stage, UnitName, Who};
 
 fn name(text: &str) -> AccountName {
@@ -269,6 +269,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => ("[0-9a-f]{8}", any::<bool>()).prop_map(|(task, done)| Step::Task { task, done }),
         1 => "[a-z]{1,8}".prop_map(|account| Step::HandedTo { account: name(&account) }),
         1 => Just(Step::Acknowledged),
+        1 => words().prop_map(|to| Step::Reported { report: Report::First, to }),
         1 => (1_u64..40, words()).prop_map(|(level_record, what)| Step::Acted { level_record, what }),
     ]
 }

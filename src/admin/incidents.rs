@@ -1,0 +1,106 @@
+//! Handling incidents: what people do about them goes on record, and comes back from there.
+//!
+//! Invariant: an incident is what the log says of it. Whoever acts is answered when the record of it has been read, and steps are taken one
+//! after the other, so that nobody acts on what is not so any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::{Mutex, watch};
+
+use super::desk::Desk;
+use super::error::AdminError;
+use super::permission::{Actor, Change};
+use crate::incident::{Book, Opening, Plan, Step};
+
+/// So long may it take until a record is sealed and read; it takes about a second.
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
+
+/// The incidents as everybody sees them, and the plan by which they are handled.
+#[derive(Debug)]
+pub struct Incidents {
+    book: ArcSwap<Book>,
+    /// The last record that the book has seen.
+    at: watch::Sender<u64>,
+    plan: ArcSwapOption<Plan>,
+    /// Held by whoever takes a step, until it was read.
+    turn: Mutex<()>,
+}
+
+impl Default for Incidents {
+    fn default() -> Self {
+        Self { book: ArcSwap::default(), at: watch::Sender::new(0), plan: ArcSwapOption::empty(), turn: Mutex::default() }
+    }
+}
+
+impl Incidents {
+    pub fn book(&self) -> Arc<Book> {
+        self.book.load_full()
+    }
+
+    pub fn plan(&self) -> Option<Arc<Plan>> {
+        self.plan.load_full()
+    }
+
+    pub fn set_plan(&self, plan: Option<Arc<Plan>>) {
+        self.plan.store(plan);
+    }
+
+    /// What the log says now.
+    pub fn show(&self, book: Arc<Book>) {
+        let at = book.at();
+        self.book.store(book);
+        self.at.send_replace(at);
+    }
+
+    /// Tells when more of the log was read.
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.at.subscribe()
+    }
+
+    async fn has_read(&self, record: u64) -> Result<(), AdminError> {
+        let mut at = self.at.subscribe();
+        let read = tokio::time::timeout(LONGEST_WAIT, at.wait_for(|at| *at >= record)).await;
+        match read {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(AdminError::StepUnread),
+        }
+    }
+}
+
+impl Desk {
+    /// For the gateway itself, which reads the log for it.
+    pub fn incidents(&self) -> &Arc<Incidents> {
+        &self.incidents
+    }
+
+    /// The incidents, for whoever may see them.
+    pub fn read_incidents(&self, actor: &Actor) -> Result<Arc<Book>, AdminError> {
+        self.permit(actor, Change::ReadIncidents)?;
+        Ok(self.incidents.book())
+    }
+
+    /// Opens an incident by hand. Returns its number.
+    pub async fn open_incident(&self, actor: &Actor, opening: &Opening) -> Result<u64, AdminError> {
+        self.permit(actor, Change::HandleIncident)?;
+        let _turn = self.incidents.turn.lock().await;
+        let reference = self.journal.fresh_reference()?;
+        let mut event = actor.sign(opening.event());
+        event.reference = Some(reference.clone());
+        self.journal.event(event).await?;
+        self.incidents.has_read(self.journal.counts().sequence).await?;
+        self.incidents.book().opened_as(&reference).map(|case| case.number).ok_or(AdminError::StepUnread)
+    }
+
+    /// Takes a step in an incident.
+    pub async fn take_step(&self, actor: &Actor, incident: u64, step: &Step) -> Result<(), AdminError> {
+        self.permit(actor, Change::HandleIncident)?;
+        let _turn = self.incidents.turn.lock().await;
+        let book = self.incidents.book();
+        book.case(incident).ok_or(AdminError::NoSuchIncident(incident))?;
+        book.allows(incident, step)?;
+        self.journal.event(actor.sign(step.event(incident))).await?;
+        self.incidents.has_read(self.journal.counts().sequence).await
+    }
+}

@@ -1,0 +1,93 @@
+//! What is to be done about an incident, by whom, and until when.
+
+use std::time::Duration;
+
+use super::case::{Case, Sent, Ticked};
+use super::plan::{Plan, Report, ReportRule, Shift, Task};
+use crate::clock::Time;
+use crate::model::{Level, Stage};
+
+/// A task of the checklist.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DueTask<'p> {
+    pub id: String,
+    pub task: &'p Task,
+    /// The level whose checklist it stands in.
+    pub level: Level,
+    /// `None`: the level is not confirmed, or no time is set.
+    pub due: Option<Time>,
+    pub done: Option<Ticked>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct DueReport<'p> {
+    pub rule: &'p ReportRule,
+    /// `None`: not yet to be said, as a summary before the end.
+    pub due: Option<Time>,
+    /// The one by which it was met.
+    pub sent: Option<Sent>,
+}
+
+impl DueTask<'_> {
+    pub fn is_late(&self, now: Time) -> bool {
+        is_late(self.due, self.done.as_ref().map(|done| done.at), now)
+    }
+}
+
+impl DueReport<'_> {
+    pub fn is_late(&self, now: Time) -> bool {
+        is_late(self.due, self.sent.as_ref().map(|sent| sent.at), now)
+    }
+}
+
+fn is_late(due: Option<Time>, met: Option<Time>, now: Time) -> bool {
+    due.is_some_and(|due| met.unwrap_or(now) > due)
+}
+
+/// The checklist of its level and of those less grave, the gravest first: what a small incident takes, a grave one takes too.
+pub fn tasks<'p>(case: &Case, plan: &'p Plan) -> Vec<DueTask<'p>> {
+    let level = case.level(Some(plan));
+    let since = case.confirmed.as_ref().map(|confirmed| confirmed.at);
+    let of = |task: &'p Task, level: Level| {
+        let id = task.id();
+        let due = since.zip(task.within).map(|(since, within)| since.plus(within));
+        DueTask { done: case.tasks.get(&id).cloned(), id, task, level, due }
+    };
+    let mut terms: Vec<_> = plan.levels.iter().filter(|terms| terms.level <= level).collect();
+    terms.sort_by_key(|terms| std::cmp::Reverse(terms.level));
+    terms.into_iter().flat_map(|terms| terms.checklist.iter().map(move |task| of(task, terms.level))).collect()
+}
+
+/// The reports that are due of its level, in the order of the plan.
+pub fn reports<'p>(case: &Case, plan: &'p Plan) -> Vec<DueReport<'p>> {
+    // A false alarm, or what is part of another incident, is not reported.
+    if matches!(case.stage, Stage::Dismissed | Stage::Merged) {
+        return Vec::new();
+    }
+    plan.reports(case.level(Some(plan))).map(|rule| report(case, rule)).collect()
+}
+
+fn report<'p>(case: &Case, rule: &'p ReportRule) -> DueReport<'p> {
+    let last = |is: fn(Report, Report) -> bool| {
+        case.reports.iter().rev().find(|sent| is(sent.report, rule.report) && sent.to == rule.to.zh).cloned()
+    };
+    let after = |time: Option<Time>, within: Duration| time.map(|time| time.plus(within));
+    match rule.report {
+        Report::First => DueReport { rule, due: after(Some(case.found), rule.within), sent: last(|sent, asked| sent == asked) },
+        Report::Summary => DueReport {
+            rule,
+            due: after(case.reached.get(&Stage::Closed).copied().filter(|_| !case.stage.is_open()), rule.within),
+            sent: last(|sent, asked| sent == asked),
+        },
+        // One after the other, as long as it goes on.
+        Report::Supplement | Report::Situation => {
+            let before = last(|sent, asked| sent == asked || sent == Report::First);
+            DueReport { rule, due: after(before.map(|sent| sent.at).filter(|_| case.stage.is_open()), rule.within), sent: None }
+        }
+    }
+}
+
+/// Who is on duty at `now`, in the order of the plan.
+pub fn on_duty(plan: &Plan, now: Time) -> impl Iterator<Item = &Shift> {
+    plan.shifts.iter().filter(move |shift| shift.hours.as_ref().is_none_or(|hours| hours.open_until(now).is_some()))
+}

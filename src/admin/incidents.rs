@@ -24,13 +24,20 @@ pub struct Incidents {
     /// The last record that the book has seen.
     at: watch::Sender<u64>,
     plan: ArcSwapOption<Plan>,
+    trouble: ArcSwapOption<String>,
     /// Held by whoever takes a step, until it was read.
     turn: Mutex<()>,
 }
 
 impl Default for Incidents {
     fn default() -> Self {
-        Self { book: ArcSwap::default(), at: watch::Sender::new(0), plan: ArcSwapOption::empty(), turn: Mutex::default() }
+        Self {
+            book: ArcSwap::default(),
+            at: watch::Sender::new(0),
+            plan: ArcSwapOption::empty(),
+            trouble: ArcSwapOption::empty(),
+            turn: Mutex::default(),
+        }
     }
 }
 
@@ -49,9 +56,21 @@ impl Incidents {
 
     /// What the log says now.
     pub fn show(&self, book: Arc<Book>) {
-        let at = book.at();
         self.book.store(book);
+    }
+
+    /// All records up to this one are in what is shown.
+    pub fn has_read_to(&self, at: u64) {
         self.at.send_replace(at);
+    }
+
+    /// What keeps the gateway from reading more of the log.
+    pub fn set_trouble(&self, trouble: Option<String>) {
+        self.trouble.store(trouble.map(Arc::new));
+    }
+
+    pub fn warnings(&self) -> Vec<String> {
+        self.trouble.load().iter().map(|trouble| format!("incidents stand still: {trouble}")).collect()
     }
 
     /// Tells when more of the log was read.

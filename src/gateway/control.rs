@@ -21,9 +21,11 @@ use names::{account_name, unknown};
 mod ask;
 mod causes;
 mod certificates;
+mod incidents;
 mod lockdown;
 mod names;
 mod people;
+
 mod reading;
 mod socket;
 mod terminals;
@@ -31,6 +33,7 @@ mod tokens;
 
 pub use ask::{AccountLine, Ask, ControlAnswer, Message};
 pub use causes::told;
+pub use incidents::{IncidentFacts, IncidentLine};
 pub use people::{DueLine, LetterLine, ProblemLine};
 pub use socket::{MAX_MESSAGE_BYTES, bind};
 pub use tokens::TokenVerb;
@@ -142,6 +145,9 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         }
         Ask::LockDown { app, minutes } => lockdown::close(house, actor, app.as_deref(), minutes).await,
         Ask::LiftLockdown { app } => lockdown::lift(house, actor, app.as_deref()).await,
+        Ask::Incidents { all } => incidents::list(house, actor, all),
+        Ask::Incident { number } => incidents::show(house, actor, number),
+        Ask::TakeStep { number, step } => incidents::take(house, actor, number, &step).await,
         Ask::LogRead { asked } => reading::record(house, actor, &asked).await,
         Ask::Login => terminals::ask(house, uid),
         Ask::LoginState { terminal } => terminals::state(house, uid, &terminal),

@@ -14,6 +14,7 @@ mod entrance;
 mod exposition;
 mod flows;
 mod house;
+mod incidents;
 mod indexing;
 mod keeping;
 mod kept;
@@ -42,8 +43,12 @@ mod trust;
 mod vouching;
 
 pub use configs::kept_config;
-pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine, TokenVerb, told};
+pub use control::{
+    AccountLine, Ask, ControlAnswer, DueLine, IncidentFacts, IncidentLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine, TokenVerb,
+    told,
+};
 pub use house::{Site, StartError};
+pub use incidents::IncidentStatus;
 pub use indexing::{IndexingError, catch_up};
 pub use reload::{Reloaded, Reloader};
 pub use retention::RetentionStatus;

@@ -28,7 +28,7 @@ use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
 use super::trust::Checks;
-use super::{build, chores, configs, control, indexing, log_check, memory, monitoring, pages, retention, sinks, triggers};
+use super::{build, chores, configs, control, incidents, indexing, log_check, memory, monitoring, pages, retention, sinks, triggers};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -172,6 +172,7 @@ impl Gateway {
         self.back.spawn(retention::follow(self.house.clone()));
         self.back.spawn(log_check::follow(self.house.clone()));
         self.back.spawn(triggers::follow(self.house.clone(), self.data.clone()));
+        self.back.spawn(incidents::follow(self.house.clone(), self.data.join("incidents.json")));
         self.back.spawn(pages::follow(self.house.clone(), self.data.join("pages.json")));
         if let Some(listener) = monitoring {
             let listener = tokio::net::TcpListener::from_std(listener)

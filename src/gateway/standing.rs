@@ -116,6 +116,7 @@ impl House {
             .into_iter()
             .chain(self.retention.warnings())
             .chain(self.triggers.warnings())
+            .chain(self.desk.incidents().warnings())
             .chain(self.public_pages.warnings())
             .chain(self.log_check.warnings())
             .chain(trust)

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 
 use super::house::{AppSite, House};
+use super::incidents::IncidentStatus;
 use super::retention::RetentionStatus;
 use super::sinks::SinkStatus;
 use super::triggers::PlanStatus;
@@ -39,6 +40,8 @@ pub struct Status {
     /// The emergency plan, if there is one.
     #[serde(default)]
     pub plan: Option<PlanStatus>,
+    #[serde(default)]
+    pub incidents: Option<IncidentStatus>,
     pub certificates: Vec<CertificateStatus>,
     /// Keys of the config that were changed, but wait for a restart.
     pub waiting_for_restart: Vec<String>,
@@ -164,6 +167,7 @@ impl House {
             sinks: self.sink_statuses(),
             retention: self.retention.status(),
             plan: map.plan.as_deref().map(|plan| self.triggers.status(plan)),
+            incidents: Some(self.incident_status()),
             certificates: self
                 .certificate_ends()
                 .into_iter()

@@ -48,12 +48,12 @@ impl Default for Book {
 
 impl Book {
     /// What was kept; `None`: by another version of the program, or it is none.
-    pub fn resume(kept: &[u8]) -> Option<Self> {
-        serde_json::from_slice(kept).ok().filter(|book: &Self| book.version == VERSION)
+    pub fn resume(kept: serde_json::Value) -> Option<Self> {
+        serde_json::from_value(kept).ok().filter(|book: &Self| book.version == VERSION)
     }
 
-    pub fn kept(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
+    pub fn kept(&self) -> Result<serde_json::Value, serde_json::Error> {
+        serde_json::to_value(self)
     }
 
     /// The last record that was read.

@@ -3,6 +3,7 @@
 //! Invariant: a step reads back from its record as it was taken.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,14 @@ impl Extent {
             ("outage", self.outage),
             ("defaced", self.defaced),
         ]
+    }
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = self.numbers().into_iter().filter_map(|(name, number)| Some(format!("{name} {}", number?)));
+        let apps = self.apps.iter().map(|app| format!("app {app}"));
+        f.write_str(&numbers.chain(apps).collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use yumen::admin::Capacity;
 use yumen::gateway::{Ask, ControlAnswer, TokenVerb};
+use yumen::incident::Step;
 use yumen::model::{Action, Outcome, Record, Role};
 
 use crate::browser::Browser;
@@ -50,6 +51,9 @@ fn asks() -> Vec<Ask> {
         Ask::LiftLockdown { app: None },
         Ask::RotateLogKey,
         Ask::LogRead { asked: "everything".to_owned() },
+        Ask::Incidents { all: true },
+        Ask::Incident { number: 1 },
+        Ask::TakeStep { number: 1, step: Step::Acknowledged },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -87,6 +91,9 @@ fn kind(ask: &Ask) -> usize {
         Ask::LiftLockdown { .. } => 26,
         Ask::RotateLogKey => 27,
         Ask::LogRead { .. } => 28,
+        Ask::Incidents { .. } => 29,
+        Ask::Incident { .. } => 30,
+        Ask::TakeStep { .. } => 31,
     }
 }
 

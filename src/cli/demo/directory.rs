@@ -32,6 +32,8 @@ const OURS: &[&str] = &[
     "pages.json",
     "pages.json.new",
     "plan.toml",
+    "incidents.json",
+    "incidents.json.new",
     "certs",
     "audit",
     LOCK,

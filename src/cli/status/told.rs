@@ -78,6 +78,13 @@ fn facts(status: &Status) -> Vec<Vec<Cell>> {
         let (triggers, alarms) = (counted(plan.triggers, "trigger", "triggers"), counted(plan.fired, "alarm", "alarms"));
         fact("plan", format!("{}; {triggers}, {alarms} since the start, at {}", plan.name, plan.sequence))
     }));
+    facts.extend(status.incidents.as_ref().filter(|incidents| incidents.open > 0).map(|incidents| {
+        let (tint, unseen) = match incidents.unseen {
+            0 => (Tint::Plain, "somebody sees to each".to_owned()),
+            unseen => (Tint::Bad, format!("{unseen} of which nobody has said that she sees to it: `yumen incident list`")),
+        };
+        vec![Cell::new(Tint::Faint, "incidents"), Cell::new(tint, format!("{} open, {unseen}", incidents.open))]
+    }));
     facts
 }
 
@@ -255,6 +262,7 @@ mod tests {
                 trouble: None,
             }),
             plan: None,
+            incidents: None,
             log: LogStatus {
                 ready: true,
                 sequence: 42,

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::incidents::{IncidentFacts, IncidentLine};
 use super::people::{DueLine, LetterLine, ProblemLine};
 use super::tokens::TokenVerb;
 use crate::admin::{CertificateLine, Change, TokenLine};
 use crate::gateway::status::Status;
+use crate::incident::Step;
 use crate::model::{Role, TokenKind, TokenState};
 
 /// What is sent: what is asked, and for whom.
@@ -113,6 +115,16 @@ pub enum Ask {
     },
     Reload,
     Status,
+    Incidents {
+        all: bool,
+    },
+    Incident {
+        number: u64,
+    },
+    TakeStep {
+        number: u64,
+        step: Step,
+    },
     /// Asks for a terminal.
     Login,
     /// Whether somebody has allowed it.
@@ -150,6 +162,8 @@ impl Ask {
             Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
+            Self::Incidents { .. } | Self::Incident { .. } => Change::ReadIncidents,
+            Self::TakeStep { .. } => Change::HandleIncident,
             Self::LogRead { .. } | Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
         })
     }
@@ -228,6 +242,12 @@ pub enum ControlAnswer {
     },
     Status {
         status: Box<Status>,
+    },
+    Incidents {
+        incidents: Vec<IncidentLine>,
+    },
+    Incident {
+        incident: Box<IncidentFacts>,
     },
     Refused {
         why: String,

@@ -320,7 +320,7 @@ proptest! {
             }
             // Stopped anywhere, and read on, or read again.
             if n == stop {
-                stopped = Book::resume(&stopped.kept().unwrap()).unwrap();
+                stopped = Book::resume(stopped.kept().unwrap()).unwrap();
                 entries[..n].iter().for_each(|entry| { stopped.read(entry); });
             }
             stopped.read(entry);

@@ -1,34 +1,20 @@
-//! `yumen incident`: what the triggers of an emergency plan find in a log.
+//! `yumen incident replay`: what the triggers of an emergency plan find in a log.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Subcommand;
-
-use super::audit::{put_on_record, since};
-use super::check::BadConfig;
-use super::control::Which;
-use super::print;
+use super::super::audit::{put_on_record, since};
+use super::super::check::BadConfig;
+use super::super::control::Which;
+use super::super::print;
 use crate::audit::{Filter, Sealed, Tail};
 use crate::clock::Time;
 use crate::config;
 use crate::incident::{Engine, Signal};
 
 #[derive(clap::Args)]
-pub struct Arguments {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Subcommand)]
-enum Verb {
-    /// Say what a plan, changed or not, would have raised from the log as it is; nothing is put in force
-    Replay(Replay),
-}
-
-#[derive(clap::Args)]
-struct Replay {
+pub struct Replay {
     /// The plan
     #[arg(long, value_name = "FILE", default_value = "config/plan.toml")]
     plan: PathBuf,
@@ -45,14 +31,8 @@ struct Replay {
     which: Which,
 }
 
-pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    match arguments.verb {
-        Verb::Replay(replay) => replay.run(),
-    }
-}
-
 impl Replay {
-    fn run(self) -> anyhow::Result<ExitCode> {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
         let plan = config::load_plan(&self.plan, None).map_err(|problems| BadConfig::new(problems, &self.plan))?;
         let log = Sealed::new(self.which.data()?.join("audit"));
         if log.directory().join("journal").is_dir() {

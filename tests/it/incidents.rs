@@ -1,0 +1,157 @@
+//! Incidents in a gateway that runs: an alarm opens one, people on the duty list handle it, and the log says all of it.
+
+use yumen::gateway::{Ask, ControlAnswer, IncidentFacts};
+use yumen::incident::{Book, Category, Step};
+use yumen::model::{Action, Event, Level, Record, Role, Stage};
+
+use crate::house::{House, PORTAL, first_factor};
+
+const PLAN: &str = include_str!("../../config/plan.toml");
+
+/// A gateway with the example's plan in force, by which three names from one address are an alarm.
+async fn with_plan() -> House {
+    let house = House::open().await;
+    std::fs::write(house.data.path().join("plan.toml"), PLAN.replace("count = 8", "count = 3")).unwrap();
+    house.reload(|text| format!("{text}\n[incident]\nplan = \"plan.toml\"\n")).await.unwrap();
+    house
+}
+
+async fn spray(house: &House) {
+    for name in ["a", "b", "c"] {
+        let mut browser = house.browser();
+        // From elsewhere: an address is let try only so often.
+        browser.from = Some([127, 0, 0, 9].into());
+        let page = browser.open(&format!("https://{PORTAL}/sign-in")).await;
+        first_factor(&mut browser, &page, name, "Winter2026!").await;
+    }
+}
+
+fn book(house: &House) -> std::sync::Arc<Book> {
+    house.gateway().house().desk.incidents().book()
+}
+
+/// The number of the incident that the alarm opened.
+async fn opened(house: &House) -> u64 {
+    for _ in 0..400 {
+        if let Some(case) = book(house).cases().find(|case| case.triggers.contains_key("password-spraying")) {
+            return case.number;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("no incident; the log has:\n{:#?}", house.log());
+}
+
+async fn take(house: &House, terminal: &str, number: u64, step: Step) -> String {
+    match house.ask(Ask::TakeStep { number, step }, Some(terminal)).await {
+        ControlAnswer::Done { message } => message,
+        ControlAnswer::Refused { why } => why,
+        answer => panic!("{answer:?}"),
+    }
+}
+
+async fn shown(house: &House, number: u64) -> Box<IncidentFacts> {
+    match house.ask(Ask::Incident { number }, None).await {
+        ControlAnswer::Incident { incident } => incident,
+        answer => panic!("{answer:?}"),
+    }
+}
+
+fn why() -> String {
+    "值班员已核实".to_owned()
+}
+
+#[tokio::test]
+async fn an_alarm_opens_an_incident_that_people_on_the_duty_list_handle_to_its_end() {
+    let mut house = with_plan().await;
+    let mut qian = house.signed_in("qian", Role::Member).await;
+    let terminal = house.terminal(&mut qian).await;
+    spray(&house).await;
+    let number = opened(&house).await;
+    let facts = shown(&house, number).await;
+    assert_eq!((facts.line.stage, facts.line.level, facts.line.confirmed), (Stage::Detected, Level::III, false));
+    assert!(facts.line.handler.is_none() && facts.due.iter().any(|todo| todo.what == "first report" && todo.due.is_some()));
+
+    let assess = || Step::Assessed { level: Level::III, category: Category::Attack, why: why() };
+    assert!(
+        take(&house, &terminal, number, Step::Moved { to: Stage::Contained, why: why() }).await.contains("cannot go where it was sent")
+    );
+    for (step, stage) in [
+        (assess(), Stage::Assessed),
+        (Step::Noted { text: "已联系三个账号的本人".to_owned() }, Stage::Assessed),
+        (Step::Moved { to: Stage::Responding, why: why() }, Stage::Responding),
+        (Step::Moved { to: Stage::Contained, why: why() }, Stage::Contained),
+        (Step::Moved { to: Stage::Recovering, why: why() }, Stage::Recovering),
+    ] {
+        let message = take(&house, &terminal, number, step).await;
+        assert!(message.contains(&format!("incident {number} is {stage}, level III (confirmed)")), "{message}");
+    }
+    assert_eq!(book(&house).in_force().first().map(|held| (held.level, held.incident)), Some((Level::III, number)));
+
+    // A new process knows the same, with and without what was kept; so does one that reads the whole log.
+    let before = shown(&house, number).await;
+    for kept in [true, false] {
+        if !kept {
+            let _ = std::fs::remove_file(house.data.path().join("incidents.json"));
+        }
+        house.restart().await;
+        assert_eq!(opened(&house).await, number);
+        until(&house, number, Stage::Recovering).await;
+        assert_eq!(serde_json::to_value(&shown(&house, number).await.story).unwrap(), serde_json::to_value(&before.story).unwrap());
+    }
+    qian.address = house.address;
+    let terminal = house.terminal(&mut qian).await;
+    take(&house, &terminal, number, Step::Moved { to: Stage::Closed, why: why() }).await;
+    assert!(book(&house).in_force().is_empty());
+    assert!(take(&house, &terminal, number, assess()).await.contains("the incident is closed"));
+    let told = house.recorded(|record| match record {
+        Record::Event(event) if event.action == Action::IncidentClosed => Some(event.clone()),
+        _ => None,
+    });
+    let told: Event = told.await;
+    assert_eq!((told.details["incident"].as_str(), told.details["why"].as_str()), (number.to_string().as_str(), "值班员已核实"));
+    assert_eq!(told.who.map(|who| who.name.to_string()), Some("qian".to_owned()));
+    house.stop().await;
+}
+
+async fn until(house: &House, number: u64, stage: Stage) {
+    for _ in 0..400 {
+        if book(house).case(number).is_some_and(|case| case.stage == stage) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("{:#?}", book(house).case(number));
+}
+
+#[tokio::test]
+async fn whoever_is_not_on_the_duty_list_takes_no_step_and_two_at_once_take_theirs_one_after_the_other() {
+    let mut house = with_plan().await;
+    let mut terminals = Vec::new();
+    for name in ["qian", "sun"] {
+        let mut browser = house.signed_in(name, Role::Member).await;
+        terminals.push(house.terminal(&mut browser).await);
+    }
+    let mut auditor = house.signed_in("wei", Role::Auditor).await;
+    let auditor = house.terminal(&mut auditor).await;
+    spray(&house).await;
+    let number = opened(&house).await;
+    assert_eq!(take(&house, &auditor, number, Step::Acknowledged).await, "this account may not do that");
+    assert!(
+        matches!(house.ask(Ask::Incidents { all: false }, Some(&auditor)).await, ControlAnswer::Incidents { incidents } if incidents.len() == 1)
+    );
+    let dismiss = Step::Moved { to: Stage::Dismissed, why: why() };
+    let assess = Step::Assessed { level: Level::I, category: Category::Attack, why: why() };
+    let (one, other) = tokio::join!(take(&house, &terminals[0], number, dismiss), take(&house, &terminals[1], number, assess));
+    let done = |message: &String| message.starts_with(&format!("incident {number} is "));
+    // An incident that was assessed may be dismissed; one that was dismissed is not assessed.
+    let case = book(&house).case(number).unwrap().clone();
+    assert_eq!(case.stage, Stage::Dismissed, "{one} {other}");
+    assert!(done(&one) && (done(&other) || other.contains("the incident is dismissed")), "{one} {other}");
+    assert!(book(&house).in_force().is_empty());
+    // A plan without her ends her part at once.
+    let plan = PLAN.replace("account = \"qian\"", "account = \"wu\"");
+    std::fs::write(house.data.path().join("plan.toml"), plan).unwrap();
+    house.reload(|text| text.to_owned()).await.unwrap();
+    assert_eq!(take(&house, &terminals[0], number, Step::Noted { text: why() }).await, "this account may not do that");
+    house.stop().await;
+}

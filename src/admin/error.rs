@@ -117,6 +117,8 @@ pub enum AdminError {
     Incident(#[from] NotAllowed),
     #[error("it is on record, but the gateway has not read it back from the log yet: look again in a minute, and do not repeat it before")]
     StepUnread,
+    #[error("there is no emergency plan: name one with `plan` under [incident] in the config")]
+    NoPlan,
     #[error("the log cannot be read here")]
     NoLog,
     #[error("you follow or export the log as often as one person may at once: close one of those pages")]

@@ -12,7 +12,9 @@ use tokio::sync::{Mutex, watch};
 use super::desk::Desk;
 use super::error::AdminError;
 use super::permission::{Actor, Change};
-use crate::incident::{Book, Opening, Plan, Step};
+use crate::clock::Time;
+use crate::incident::{self, Book, Opening, Plan, Scenario, Signal, Step};
+use crate::model::{Action, AppId, Event};
 
 /// So long may it take until a record is sealed and read; it takes about a second.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
@@ -119,7 +121,28 @@ impl Desk {
         let book = self.incidents.book();
         book.case(incident).ok_or(AdminError::NoSuchIncident(incident))?;
         book.allows(incident, step)?;
-        self.journal.event(actor.sign(step.event(incident))).await?;
+        let event = actor.sign(step.event(incident));
+        let drill = book.case(incident).and_then(|case| case.drill);
+        self.journal.event(drill.map_or(event.clone(), |drill| event.with("drill", drill))).await?;
         self.incidents.has_read(self.journal.counts().sequence).await
+    }
+
+    /// Begins a drill: what the plan's triggers find in the scenario is on record as theirs, marked as what it is. Returns its number, and what they found.
+    pub async fn begin_drill(&self, actor: &Actor, scenario: Scenario, app: &AppId, wall: Time) -> Result<(u64, Vec<Signal>), AdminError> {
+        self.permit(actor, Change::RunDrill)?;
+        let plan = self.incidents.plan().ok_or(AdminError::NoPlan)?;
+        let _turn = self.incidents.turn.lock().await;
+        let reference = self.journal.fresh_reference()?;
+        let mut begun = actor.sign(Event::done(Action::DrillStarted).with("scenario", scenario));
+        begun.reference = Some(reference.clone());
+        self.journal.event(begun).await?;
+        self.incidents.has_read(self.journal.counts().sequence).await?;
+        let number = self.incidents.book().drill_begun_as(&reference).map(|drill| drill.number).ok_or(AdminError::StepUnread)?;
+        let found = incident::found_in_drill(scenario, &plan, app, number, wall);
+        for signal in &found {
+            self.journal.event(signal.event().with("drill", number)).await?;
+        }
+        self.incidents.has_read(self.journal.counts().sequence).await?;
+        Ok((number, found))
     }
 }

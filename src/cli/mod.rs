@@ -9,6 +9,7 @@ mod audit;
 mod check;
 mod control;
 mod demo;
+mod drill;
 mod incident;
 mod lockdown;
 mod logging;
@@ -56,6 +57,8 @@ enum Verb {
     Audit(audit::Arguments),
     /// Try an emergency plan against the log
     Incident(incident::Arguments),
+    /// Practise the emergency plan: a scenario through its triggers, marked as a drill and blocking nobody
+    Drill(drill::Arguments),
     /// Say how the running gateway stands
     Status(status::Arguments),
     /// Make the running gateway read its config file again
@@ -79,6 +82,7 @@ pub fn run() -> ExitCode {
         Verb::Token(arguments) => token::run(arguments),
         Verb::Audit(arguments) => audit::run(arguments),
         Verb::Incident(arguments) => incident::run(arguments),
+        Verb::Drill(arguments) => drill::run(arguments),
         Verb::Status(arguments) => status::run(arguments),
         Verb::Reload(arguments) => reload::run(arguments),
     };

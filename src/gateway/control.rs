@@ -21,6 +21,7 @@ use names::{account_name, unknown};
 mod ask;
 mod causes;
 mod certificates;
+mod drills;
 mod incidents;
 mod lockdown;
 mod names;
@@ -33,6 +34,7 @@ mod tokens;
 
 pub use ask::{AccountLine, Ask, ControlAnswer, Message};
 pub use causes::told;
+pub use drills::DrillFacts;
 pub use incidents::{IncidentFacts, IncidentLine};
 pub use people::{DueLine, LetterLine, ProblemLine};
 pub use socket::{MAX_MESSAGE_BYTES, bind};
@@ -148,6 +150,9 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         Ask::Incidents { all } => incidents::list(house, actor, all),
         Ask::Incident { number } => incidents::show(house, actor, number),
         Ask::TakeStep { number, step } => incidents::take(house, actor, number, &step).await,
+        Ask::RunDrill { scenario } => drills::run(house, actor, scenario).await,
+        Ask::Drills => drills::list(house, actor),
+        Ask::Tabletop { scenario } => drills::tabletop(house, actor, scenario),
         Ask::LogRead { asked } => reading::record(house, actor, &asked).await,
         Ask::Login => terminals::ask(house, uid),
         Ask::LoginState { terminal } => terminals::state(house, uid, &terminal),

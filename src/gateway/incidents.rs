@@ -12,7 +12,7 @@ use data_encoding::HEXLOWER;
 use prometheus::proto::MetricFamily;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::{Sealed, SealedError};
+use crate::audit::{Leaf, Sealed, SealedError};
 use crate::clock::Time;
 use crate::incident::Book;
 
@@ -36,6 +36,8 @@ pub struct IncidentStatus {
     /// Of those, how many nobody has said that she sees to.
     pub unseen: u64,
 }
+
+const DRILL_EVERY: Duration = Duration::from_hours(24 * 365);
 
 #[derive(Debug, thiserror::Error)]
 enum ReadError {
@@ -139,6 +141,12 @@ impl Reading {
         let leaves = self.sealed.read(self.book.at().saturating_add(1), BATCH)?;
         let book = Arc::make_mut(&mut self.book);
         let mut is_changed = false;
+        if book.at() == 0
+            && let Some(Ok(first)) = leaves.first().map(Leaf::entry)
+            && let Ok(time) = first.time.parse::<jiff::Timestamp>()
+        {
+            book.begin(Time::from_millis(time.as_millisecond()));
+        }
         for leaf in &leaves {
             match Some(&leaf.json).filter(|json| Book::may_concern(json)).map(|_| leaf.entry()) {
                 Some(Ok(entry)) => is_changed |= book.read(&entry),
@@ -170,6 +178,15 @@ impl House {
         let book = self.desk.incidents().book();
         let open = || book.cases().filter(|case| case.stage.is_open());
         IncidentStatus { open: open().count() as u64, unseen: open().filter(|case| case.acknowledged.is_none()).count() as u64 }
+    }
+
+    /// The plan has to be practised once a year (国家网络安全事件应急预案, section 6.2).
+    pub(super) fn drill_reminder(&self) -> Option<String> {
+        let plan = self.desk.incidents().plan()?;
+        let since = self.clock.wall().since(self.desk.incidents().book().last_drill()?);
+        let days = since.as_secs().checked_div(24 * 60 * 60)?;
+        (since > DRILL_EVERY)
+            .then(|| format!("the plan \"{}\" was not practised for {days} days: `yumen drill run password-spraying`", plan.names.en))
     }
 
     pub(super) fn incident_figures(&self) -> Vec<MetricFamily> {

@@ -44,8 +44,8 @@ mod vouching;
 
 pub use configs::kept_config;
 pub use control::{
-    AccountLine, Ask, ControlAnswer, DueLine, IncidentFacts, IncidentLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine, TokenVerb,
-    told,
+    AccountLine, Ask, ControlAnswer, DrillFacts, DueLine, IncidentFacts, IncidentLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine,
+    TokenVerb, told,
 };
 pub use house::{Site, StartError};
 pub use incidents::IncidentStatus;

@@ -12,12 +12,16 @@ use super::engine::Signal;
 use super::step::{Opening, Step};
 use super::subject::Subject;
 use crate::clock::Time;
-use crate::model::{AccountName, Action, Entry, Level, Record, Reference, Stage};
+use crate::model::{AccountName, Action, Entry, Event, Level, Record, Reference, Stage};
 
 /// So many incidents that nobody has assessed come of one trigger.
 const MOST_ALIKE: usize = 20;
 /// So many are kept, over or not.
 const MOST_CASES: usize = 2_000;
+const MOST_DRILLS: usize = 100;
+/// Details of a record.
+const DRILL: &str = "drill";
+const SCENARIO: &str = "scenario";
 /// Of what is kept; another one's is read anew from the log.
 const VERSION: u32 = 1;
 
@@ -27,6 +31,21 @@ pub struct Book {
     /// The last record that was read.
     at: u64,
     cases: BTreeMap<u64, Case>,
+    /// The last few, the newest last.
+    drills: Vec<Drill>,
+    /// When the first record was written that it saw.
+    begun: Option<Time>,
+}
+
+/// Somebody began a drill.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drill {
+    /// The record that says so.
+    pub number: u64,
+    pub scenario: String,
+    pub by: Option<AccountName>,
+    pub at: Time,
+    reference: Option<Reference>,
 }
 
 /// The level of an incident holds.
@@ -42,7 +61,7 @@ pub struct InForce {
 
 impl Default for Book {
     fn default() -> Self {
-        Self { version: VERSION, at: 0, cases: BTreeMap::new() }
+        Self { version: VERSION, at: 0, cases: BTreeMap::new(), drills: Vec::new(), begun: None }
     }
 }
 
@@ -64,7 +83,7 @@ impl Book {
     /// Whether a record can be about an incident, by its text. What says no is not worth reading.
     pub fn may_concern(json: &[u8]) -> bool {
         // As serde writes it; no text in a record can look like this, since its quotes would be escaped.
-        [&br#""action":"incident-"#[..], br#""action":"trigger-fired""#]
+        [&br#""action":"incident-"#[..], br#""action":"trigger-fired""#, br#""action":"drill-started""#]
             .iter()
             .any(|wanted| json.windows(wanted.len()).any(|part| part == *wanted))
     }
@@ -85,8 +104,9 @@ impl Book {
         let (record, at) = (entry.sequence, Time::from_millis(time.as_millisecond()));
         let by = event.who.as_ref().map(|who| who.name.clone());
         match event.action {
+            Action::DrillStarted => self.drill(record, at, by, event),
             Action::TriggerFired => match Signal::of(event, at) {
-                Some(signal) => self.found(record, at, signal),
+                Some(signal) => self.found(record, at, signal, event.details.get(DRILL).and_then(|number| number.parse().ok())),
                 None => return false,
             },
             Action::IncidentOpened => match Opening::of(event) {
@@ -101,16 +121,23 @@ impl Book {
         true
     }
 
-    fn found(&mut self, record: u64, at: Time, signal: Signal) {
-        match self.same(&signal).and_then(|number| self.cases.get_mut(&number)) {
+    fn drill(&mut self, number: u64, at: Time, by: Option<AccountName>, event: &Event) {
+        let scenario = event.details.get(SCENARIO).cloned().unwrap_or_default();
+        self.drills.push(Drill { number, scenario, by, at, reference: event.reference.clone() });
+        let over = self.drills.len().saturating_sub(MOST_DRILLS);
+        self.drills.drain(..over);
+    }
+
+    fn found(&mut self, record: u64, at: Time, signal: Signal, drill: Option<u64>) {
+        match self.same(&signal, drill).and_then(|number| self.cases.get_mut(&number)) {
             Some(case) => case.found_again(record, at, signal),
-            None => self.add(Case::of_signal(record, at, signal)),
+            None => self.add(Case::of_signal(record, at, signal, drill)),
         }
     }
 
     /// The open incident of which this is more: of the same kind about the same, or one of very many alike.
-    fn same(&self, signal: &Signal) -> Option<u64> {
-        let open = || self.cases.values().rev().filter(|case| case.stage.is_open());
+    fn same(&self, signal: &Signal, drill: Option<u64>) -> Option<u64> {
+        let open = || self.cases.values().rev().filter(|case| case.stage.is_open() && case.drill == drill);
         let is_same = |case: &&Case| {
             let is_told_apart = signal.subject != Subject::Gateway || case.triggers.contains_key(&signal.trigger);
             case.category == signal.category && is_told_apart && case.subjects.contains(&signal.subject)
@@ -136,8 +163,7 @@ impl Book {
             Step::Merged { into, .. } => Some(*into),
             _ => None,
         };
-        let can_take_in = |into: u64| self.cases.get(&into).is_some_and(|case| case.stage.is_open());
-        if into.is_some_and(|into| !can_take_in(into)) {
+        if into.is_some_and(|into| !self.can_take_in(into, incident)) {
             return false;
         }
         let Some(case) = self.cases.get_mut(&incident) else { return false };
@@ -151,12 +177,18 @@ impl Book {
         true
     }
 
+    /// What is real is no part of a drill, nor the other way round.
+    fn can_take_in(&self, into: u64, part: u64) -> bool {
+        let drill = |number| self.case(number).map(|case| case.drill);
+        self.case(into).is_some_and(|case| case.stage.is_open()) && drill(into) == drill(part)
+    }
+
     /// Whether a step may be taken now.
     pub fn allows(&self, incident: u64, step: &Step) -> Result<(), NotAllowed> {
         let case = self.case(incident).ok_or(NotAllowed::NoSuchIncident)?;
         case.allows(step)?;
         match step {
-            Step::Merged { into, .. } if !self.case(*into).is_some_and(|case| case.stage.is_open()) => Err(NotAllowed::NoSuchIncident),
+            Step::Merged { into, .. } if !self.can_take_in(*into, incident) => Err(NotAllowed::NoSuchIncident),
             _ => Ok(()),
         }
     }
@@ -170,15 +202,35 @@ impl Book {
         self.cases.values().rev().find(|case| case.reference.as_ref() == Some(reference))
     }
 
+    /// The one whose beginning has this reference.
+    pub fn drill_begun_as(&self, reference: &Reference) -> Option<&Drill> {
+        self.drills.iter().rev().find(|drill| drill.reference.as_ref() == Some(reference))
+    }
+
+    /// The newest first.
+    pub fn drills(&self) -> impl Iterator<Item = &Drill> {
+        self.drills.iter().rev()
+    }
+
+    /// Since when nobody has practised: the last drill, or the first record.
+    pub fn last_drill(&self) -> Option<Time> {
+        self.drills.last().map(|drill| drill.at).or(self.begun)
+    }
+
+    /// The log begins with this record, as far as it was kept.
+    pub fn begin(&mut self, time: Time) {
+        self.begun = self.begun.or(Some(time));
+    }
+
     /// The newest first.
     pub fn cases(&self) -> impl DoubleEndedIterator<Item = &Case> {
         self.cases.values().rev()
     }
 
-    /// The levels that hold, the gravest first, and of those the one that was confirmed last.
+    /// The levels that hold, the gravest first, and of those the one that was confirmed last. In a drill nothing holds.
     pub fn in_force(&self) -> Vec<InForce> {
         let holds = |case: &Case| {
-            let confirmed = case.in_force()?;
+            let confirmed = case.in_force().filter(|_| case.drill.is_none())?;
             Some(InForce { level: confirmed.level, since: confirmed.at, incident: case.number, record: confirmed.record })
         };
         let mut all: Vec<InForce> = self.cases.values().filter_map(holds).collect();

@@ -25,6 +25,8 @@ const MOST_LINES: usize = 1_000;
 pub struct Case {
     /// The record that opened it.
     pub number: u64,
+    /// The drill that it is part of: it never was.
+    pub drill: Option<u64>,
     /// In the words of whoever opened it by hand.
     pub title: Option<String>,
     /// Of the record, for whoever waits for it.
@@ -130,9 +132,9 @@ pub enum NotAllowed {
 }
 
 impl Case {
-    pub(super) fn of_signal(number: u64, at: Time, signal: Signal) -> Self {
+    pub(super) fn of_signal(number: u64, at: Time, signal: Signal, drill: Option<u64>) -> Self {
         let mut case = Self::new(number, at, signal.level, signal.category);
-        case.first = signal.first;
+        (case.first, case.drill) = (signal.first, drill);
         case.found_again(number, at, signal);
         case
     }
@@ -151,6 +153,7 @@ impl Case {
     fn new(number: u64, at: Time, claimed: Level, category: Category) -> Self {
         Self {
             number,
+            drill: None,
             title: None,
             reference: None,
             stage: Stage::Detected,
@@ -334,7 +337,7 @@ impl Case {
 
     /// What is to be done for the level that holds and cannot be undone, unless it was done: the record of the level.
     pub fn to_be_acted(&self) -> Option<&Confirmed> {
-        self.in_force().filter(|confirmed| confirmed.raises && !self.acted.contains(&confirmed.record))
+        self.in_force().filter(|confirmed| self.drill.is_none() && confirmed.raises && !self.acted.contains(&confirmed.record))
     }
 
     /// The accounts that it is about, as far as they are known.

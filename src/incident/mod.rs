@@ -6,6 +6,7 @@
 mod book;
 mod bounded;
 mod case;
+mod drill;
 mod due;
 mod engine;
 mod extent;
@@ -21,8 +22,9 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use book::{Book, InForce};
+pub use book::{Book, Drill, InForce};
 pub use case::{Case, Confirmed, Line, NotAllowed, Sent, Ticked, What};
+pub use drill::{Scenario, found as found_in_drill};
 pub use due::{DueReport, DueTask, on_duty, reports, tasks};
 pub use engine::{Engine, NotKept, Signal};
 pub use page::{Ignored, Page};

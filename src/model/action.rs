@@ -117,6 +117,8 @@ pub enum Action {
     PageChanged,
     /// A trigger of the emergency plan has found something in the log.
     TriggerFired,
+    /// Somebody practises the emergency plan; what follows with its number never was.
+    DrillStarted,
     /// Somebody found an incident herself.
     IncidentOpened,
     /// A named person confirmed an incident's level, or changed it.

@@ -24,6 +24,10 @@ impl Severity {
     }
 
     fn of_event(event: &Event) -> Self {
+        // It never was.
+        if event.details.contains_key("drill") {
+            return Self::Notice;
+        }
         match (event.action, event.outcome) {
             (
                 Action::KeyCounterWentBack

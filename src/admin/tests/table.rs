@@ -113,7 +113,7 @@ async fn whoever_is_on_the_duty_list_has_it_besides_what_she_has_and_only_while_
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let may = |actor: &Actor, change| office.desk.permit(actor, change).is_ok();
     let duty_lines: Vec<Change> = Change::ALL.iter().copied().filter(|change| change.allows(Capacity::DutyOfficer)).collect();
-    assert_eq!(duty_lines, [Change::ReadIncidents, Change::HandleIncident, Change::LockDown, Change::OpenTerminal]);
+    assert_eq!(duty_lines, [Change::ReadIncidents, Change::RunDrill, Change::HandleIncident, Change::LockDown, Change::OpenTerminal]);
     for role in Role::ALL {
         let actor = staff(*role);
         let before: Vec<Change> = Change::ALL.iter().copied().filter(|change| may(&actor, *change)).collect();

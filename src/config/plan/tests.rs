@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::Time;
-use crate::incident::{Book, Category, Extent, Kind, Opening, Step, Subject};
+use crate::incident::{Book, Category, Extent, Kind, Opening, Scenario, Step, Subject, found_in_drill};
 use crate::model::{Entry, Event, Record};
 
 const EXAMPLE: &str = include_str!("../../../config/plan.toml");
@@ -105,4 +105,26 @@ fn what_people_know_of_an_incident_and_what_was_seen_propose_a_level_by_the_exam
     assert_eq!((two_apps.0, two_apps.1), (Level::II, Level::IV), "without a plan it is what was said");
     assert_eq!(defaced.0, Level::I);
     assert_eq!(*confirmed, (Level::I, Level::IV, Level::IV), "a person has the last word");
+}
+
+#[test]
+fn the_triggers_of_the_example_find_every_drill() {
+    let plan = parse_plan(EXAMPLE, "plan.toml").unwrap();
+    let (app, now) = (AppId::parse("sites").unwrap(), Time::from_millis(1_800_000_000_000));
+    for (scenario, trigger) in [
+        (Scenario::PasswordSpraying, "password-spraying"),
+        (Scenario::PasswordSpraying, "password-known"),
+        (Scenario::LostAdministratorToken, "staff-from-elsewhere"),
+        (Scenario::LostAdministratorToken, "token-misused"),
+        (Scenario::DefacedPage, "page-changed"),
+        (Scenario::BulkDownload, "two-places"),
+        (Scenario::BulkDownload, "bulk-download"),
+    ] {
+        let found = found_in_drill(scenario, &plan, &app, 7, now);
+        assert!(found.iter().any(|signal| signal.trigger == trigger), "{scenario} {trigger}: {found:#?}");
+        assert!(found.iter().all(|signal| (signal.first, signal.last) == (7, 7) && signal.time <= now), "{found:#?}");
+        assert_eq!(found, found_in_drill(scenario, &plan, &app, 7, now), "the same again");
+    }
+    let nothing = EXAMPLE.replace("kind = \"page-changed\"\nafter = \"15m\"", "kind = \"log-broken\"");
+    assert!(found_in_drill(Scenario::DefacedPage, &parse_plan(&nothing, "p").unwrap(), &app, 7, now).is_empty());
 }

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::drills::DrillFacts;
 use super::incidents::{IncidentFacts, IncidentLine};
 use super::people::{DueLine, LetterLine, ProblemLine};
 use super::tokens::TokenVerb;
 use crate::admin::{CertificateLine, Change, TokenLine};
 use crate::gateway::status::Status;
-use crate::incident::Step;
+use crate::incident::{Scenario, Step};
 use crate::model::{Role, TokenKind, TokenState};
 
 /// What is sent: what is asked, and for whom.
@@ -125,6 +126,13 @@ pub enum Ask {
         number: u64,
         step: Step,
     },
+    RunDrill {
+        scenario: Scenario,
+    },
+    Drills,
+    Tabletop {
+        scenario: Scenario,
+    },
     /// Asks for a terminal.
     Login,
     /// Whether somebody has allowed it.
@@ -162,7 +170,8 @@ impl Ask {
             Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
-            Self::Incidents { .. } | Self::Incident { .. } => Change::ReadIncidents,
+            Self::Incidents { .. } | Self::Incident { .. } | Self::Drills => Change::ReadIncidents,
+            Self::RunDrill { .. } | Self::Tabletop { .. } => Change::RunDrill,
             Self::TakeStep { .. } => Change::HandleIncident,
             Self::LogRead { .. } | Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
         })
@@ -248,6 +257,12 @@ pub enum ControlAnswer {
     },
     Incident {
         incident: Box<IncidentFacts>,
+    },
+    Drill {
+        drill: Box<DrillFacts>,
+    },
+    Drills {
+        drills: Vec<DrillFacts>,
     },
     Refused {
         why: String,

@@ -12,6 +12,9 @@ use crate::model::{Level, Stage};
 #[derive(Debug, Serialize, Deserialize)]
 pub struct IncidentLine {
     pub number: u64,
+    /// The drill that it is part of: it never was.
+    #[serde(default)]
+    pub drill: Option<u64>,
     pub level: Level,
     /// By a named person.
     pub confirmed: bool,
@@ -106,6 +109,7 @@ fn line(case: &Case, plan: Option<&Plan>, now: Time) -> IncidentLine {
     let next = waits.into_iter().filter(|line| line.done.is_none()).filter_map(|line| Some((line.due?, line.what)));
     IncidentLine {
         number: case.number,
+        drill: case.drill,
         level: case.level(plan),
         confirmed: case.confirmed.is_some(),
         stage: case.stage,

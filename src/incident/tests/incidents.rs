@@ -328,3 +328,20 @@ proptest! {
         prop_assert_eq!(stopped, book);
     }
 }
+
+#[test]
+fn a_drill_is_marked_and_neither_holds_a_level_nor_is_mixed_with_what_is_real() {
+    let mut desk = Desk::default();
+    let real = desk.read(spraying("192.0.2.66", 1));
+    let drill = desk.read(by("qian", Event::done(Action::DrillStarted).with("scenario", "password-spraying")));
+    let played = desk.read(spraying("192.0.2.66", 2).with("drill", drill));
+    assert!(played != real && desk.case(played).drill == Some(drill) && desk.case(real).drill.is_none());
+    desk.take(played, &assessed(Level::I));
+    assert!(desk.case(played).in_force().is_some(), "its people practise");
+    assert!(desk.book.in_force().is_empty() && desk.case(played).to_be_acted().is_none());
+    let merge = Step::Merged { into: real, why: why() };
+    assert_eq!(desk.book.allows(played, &merge), Err(NotAllowed::NoSuchIncident));
+    desk.take(played, &merge);
+    assert_eq!(desk.case(played).stage, Stage::Assessed);
+    assert_eq!(desk.book.last_drill(), Some(at(drill)));
+}

@@ -132,6 +132,7 @@ table! {
     SelfTest => ApplicationLifecycle OTHER,
     PageChanged => ApplicationLifecycle OTHER,
     TriggerFired => IncidentFinding 1,
+    DrillStarted => ApplicationLifecycle OTHER,
     IncidentOpened => IncidentFinding 1,
     IncidentLevel => IncidentFinding 2,
     IncidentStep => IncidentFinding 2,

@@ -1021,6 +1021,7 @@ log-kind-log-checked = Log checked
 log-kind-self-test = Self-test
 log-kind-page-changed = Watched page changed
 log-kind-trigger-fired = Trigger of the emergency plan fired
+log-kind-drill-started = Drill of the emergency plan begun
 log-kind-incident-opened = Incident opened by a person
 log-kind-incident-level = Level of an incident confirmed
 log-kind-incident-step = Step in the handling of an incident

@@ -964,6 +964,7 @@ log-kind-log-checked = خاتىرە تەكشۈرۈلدى
 log-kind-self-test = دەرۋازا ئۆزىنى سىنىدى
 log-kind-page-changed = كۆزىتىلىدىغان بەت ئۆزگەردى
 log-kind-trigger-fired = جىددىي پىلاننىڭ ئاگاھلاندۇرۇشى قوزغالدى
+log-kind-drill-started = جىددىي پىلان مەشىقى باشلاندى
 log-kind-incident-opened = ھادىسە قولدا خاتىرىلەندى
 log-kind-incident-level = ھادىسە دەرىجىسى جەزملەشتۈرۈلدى
 log-kind-incident-step = ھادىسىنى بىر تەرەپ قىلىش قەدىمى

@@ -946,6 +946,7 @@ log-kind-log-checked = 日志完整性检查
 log-kind-self-test = 网关自检
 log-kind-page-changed = 受监测页面发生变化
 log-kind-trigger-fired = 应急预案触发条件命中
+log-kind-drill-started = 应急演练开始
 log-kind-incident-opened = 人工登记事件
 log-kind-incident-level = 事件级别已确认
 log-kind-incident-step = 事件处置步骤

@@ -76,6 +76,7 @@ pub(super) const ACTIONS: &[Action] = &[
     Action::SelfTest,
     Action::PageChanged,
     Action::TriggerFired,
+    Action::DrillStarted,
     Action::IncidentOpened,
     Action::IncidentLevel,
     Action::IncidentStep,

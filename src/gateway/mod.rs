@@ -10,6 +10,7 @@ mod chores;
 mod configs;
 mod control;
 mod descriptors;
+pub mod emergency;
 mod entrance;
 mod exposition;
 mod flows;
@@ -43,6 +44,7 @@ mod vouching;
 
 pub use configs::kept_config;
 pub use control::{AccountLine, Ask, ControlAnswer, DueLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine, TokenVerb, told};
+pub use emergency::EmergencyStatus;
 pub use house::{Site, StartError};
 pub use indexing::{IndexingError, catch_up};
 pub use reload::{Reloaded, Reloader};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 
+use super::emergency::EmergencyStatus;
 use super::house::{AppSite, House};
 use super::retention::RetentionStatus;
 use super::sinks::SinkStatus;
@@ -39,6 +40,9 @@ pub struct Status {
     /// The emergency plan, if there is one.
     #[serde(default)]
     pub plan: Option<PlanStatus>,
+    /// The emergency level in force, if one is.
+    #[serde(default)]
+    pub emergency: Option<EmergencyStatus>,
     pub certificates: Vec<CertificateStatus>,
     /// Keys of the config that were changed, but wait for a restart.
     pub waiting_for_restart: Vec<String>,
@@ -135,7 +139,7 @@ impl House {
             up_seconds: now.since(self.standing.since).as_secs(),
             ready: not_ready.is_empty(),
             not_ready,
-            warnings: self.warnings(),
+            warnings: self.warnings().into_iter().chain(self.useless_break_glass().await).collect(),
             portal: map.portal.origin.clone(),
             listeners: places.map(|places| places.listeners.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             monitoring: places.and_then(|places| places.monitoring).map(|address| format!("http://{address}/metrics")),
@@ -164,6 +168,7 @@ impl House {
             sinks: self.sink_statuses(),
             retention: self.retention.status(),
             plan: map.plan.as_deref().map(|plan| self.triggers.status(plan)),
+            emergency: self.emergency_status(),
             certificates: self
                 .certificate_ends()
                 .into_iter()

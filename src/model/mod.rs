@@ -3,6 +3,7 @@
 //! Invariant: what a constructor here accepted is canonical; whoever holds the type need not check again.
 
 mod account;
+mod factor_demand;
 mod host;
 mod hours;
 mod inbound;
@@ -21,10 +22,11 @@ pub use account::{
     Account, AccountId, AccountState, AppId, Factor, Label, PetitionId, PetitionState, RecoveryKind, Role, SessionId, TokenId, TokenKind,
     TokenState, Who, is_email,
 };
+pub use factor_demand::FactorDemand;
 pub use host::{Host, NotAHost};
 pub use hours::{Hours, NotHours};
 pub use inbound::{Inbound, Line};
-pub use level::Level;
+pub use level::{Bar, Level};
 pub use log_query::{LogAccount, LogApp, LogCount, LogDecision, LogKind, LogPage, LogQuery, LogRow, parse_network};
 pub use name::{AccountName, NotAName, UnitName};
 pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};

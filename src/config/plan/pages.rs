@@ -54,7 +54,8 @@ fn page(table: &Section<'_>, before: &[Page], triggers: &[Trigger], around: &mut
     Some(Page { app: app?, url: url.into(), every: every?, ca, ignore, max })
 }
 
-fn app(value: &Value<'_>, known: Option<&[AppId]>) -> Option<AppId> {
+/// An app of the config, where that is known.
+pub fn app(value: &Value<'_>, known: Option<&[AppId]>) -> Option<AppId> {
     let app = value.meaning("write the `id` of an app", |text| AppId::parse(text).ok_or("is not an id"))?;
     match known {
         Some(known) if !known.contains(&app) => {

@@ -168,6 +168,17 @@ pub struct Once {
     pub suspend_tokens: bool,
 }
 
+impl Once {
+    pub fn does_less_than(self, other: Self) -> bool {
+        let ends = |once: Self| match once.end_sessions {
+            None => 0,
+            Some(Whose::Concerned) => 1,
+            Some(Whose::Everybodys) => 2,
+        };
+        ends(self) < ends(other) || other.suspend_tokens && !self.suspend_tokens
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     Everybodys,

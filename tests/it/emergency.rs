@@ -9,9 +9,11 @@ use yumen::incident::{Once, Whose};
 use yumen::model::{Decision, Level, Record, Role, TokenState};
 
 use crate::browser::{Browser, Reply};
+use crate::city::City;
 use crate::house::{House, PORTAL, SITES, enrol, sign_in};
 use crate::token_life::{end_within_five_seconds, house, running, still_run};
 use crate::triggers::{PLAN, adopt};
+use crate::usb_key::{house_that_believes, show_card, with_card};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -91,8 +93,8 @@ async fn an_app_becomes_read_only_within_seconds_and_is_as_before_when_the_time_
 async fn sessions_are_shorter_while_it_holds_at_the_portal_too_and_no_longer_after_it() {
     let house = House::open().await;
     adopt(&house, PLAN).await.unwrap();
-    raise(&house, Level::III).await;
     let mut browser = house.in_the_app("wang").await;
+    raise(&house, Level::III).await;
     house.clock.advance(9 * MINUTE);
     assert_eq!(browser.open(&sites("/")).await.status, StatusCode::OK);
     house.clock.advance(10 * MINUTE);
@@ -126,6 +128,33 @@ async fn nobody_enrols_while_it_is_frozen_and_everybody_who_is_signed_in_is_told
     assert_eq!(browser.open(&portal("/keys")).await.status, StatusCode::OK);
     lift(&house).await;
     enrol(&mut stranger, &link).await;
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_usb_key_that_nobody_has_shown_yet_opens_nothing_while_enrolment_is_frozen() {
+    let city = City::new();
+    let house = house_that_believes(&city, "hardware_only = true", "").await;
+    adopt(&house, PLAN).await.unwrap();
+    let mut wang = with_card(&house, "wang", &city.card("wang", 11)).await;
+    let card = city.card("li", 12);
+    let mut li = with_card(&house, "li", &card).await;
+    let page = li.open(&portal("/")).await;
+    let shown = show_card(&mut li, &page).await;
+    assert_eq!(li.go_on(shown).await.url.path(), "/");
+    raise(&house, Level::III).await;
+    let page = wang.open(&portal("/")).await;
+    let refused = show_card(&mut wang, &page).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text());
+    let mut again = house.browser();
+    again.plug_in(card.in_client(&house.tls));
+    let page = again.open(&portal("/")).await;
+    let known = show_card(&mut again, &page).await;
+    assert_ne!(known.status, StatusCode::FORBIDDEN, "{}", known.text());
+    lift(&house).await;
+    let page = wang.open(&portal("/")).await;
+    let shown = show_card(&mut wang, &page).await;
+    assert_eq!(wang.go_on(shown).await.url.path(), "/");
     house.close().await;
 }
 

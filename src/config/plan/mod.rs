@@ -34,10 +34,18 @@ const MOST: u64 = 10_000_000_000_000;
 const SUMMARY_WITHIN: Duration = Duration::from_hours(24 * 30);
 const TEXTS: &str = "write { zh = \"…\", en = \"…\" }";
 
-/// Reads and checks the file with the certificates that it names, for a config that has these apps; `None`: they are not known.
-pub fn load_plan(path: &Path, apps: Option<&[AppId]>) -> Result<Arc<Plan>, Problems> {
+/// What a plan has to fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub apps: &'a [AppId],
+    /// Whether the config says whose USB-KEYs are believed.
+    pub usb_keys: bool,
+}
+
+/// Reads and checks the file with the certificates that it names, for such a config; `None`: it is not known.
+pub fn load_plan(path: &Path, known: Option<Known<'_>>) -> Result<Arc<Plan>, Problems> {
     let (text, name) = read_text(path)?;
-    let mut around = Around { base: base_of(path), apps, authorities: Vec::new() };
+    let mut around = Around { base: base_of(path), known, authorities: Vec::new() };
     let plan = parse(&text, &name, &mut around)?;
     let unread = around.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()).collect();
     let problems = Problems::new(&name, &text, unread);
@@ -46,14 +54,14 @@ pub fn load_plan(path: &Path, apps: Option<&[AppId]>) -> Result<Arc<Plan>, Probl
 
 /// Checks the text, but not the files that it names.
 pub fn parse_plan(text: &str, file_name: &str) -> Result<Arc<Plan>, Problems> {
-    parse(text, file_name, &mut Around { base: Path::new(""), apps: None, authorities: Vec::new() })
+    parse(text, file_name, &mut Around { base: Path::new(""), known: None, authorities: Vec::new() })
 }
 
 /// What a plan is read with, and what else is to be read for it.
 struct Around<'a> {
     /// Where relative paths start.
     base: &'a Path,
-    apps: Option<&'a [AppId]>,
+    known: Option<Known<'a>>,
     /// Certificates of sites whose pages are watched.
     authorities: Vec<(PathBuf, Span)>,
 }

@@ -30,7 +30,7 @@ pub fn policy(level: &Section<'_>, around: &Around<'_>) -> Option<Measures> {
         lasts: table.or("for", Measures::default().lasts, |value| value.duration(LASTS)),
         idle: table.get("idle").and_then(|value| value.duration(IDLE)),
         overall: table.get("overall").and_then(|value| value.duration(OVERALL)),
-        factor: table.get("factor").and_then(|value| value.word(&FactorDemand::WORDS)),
+        factor: table.get("factor").and_then(|value| factor(&value, around)),
         fresh: table.get("fresh").and_then(|value| value.duration(OVERALL)),
         read_only: table.get("read_only").and_then(|value| apps(&value, around)),
         from: table.get("from").and_then(|value| narrowed(&value, around)),
@@ -42,12 +42,21 @@ pub fn policy(level: &Section<'_>, around: &Around<'_>) -> Option<Measures> {
 
 fn apps(value: &Value<'_>, around: &Around<'_>) -> Option<Apps> {
     if value.is_list() {
-        return Some(Apps::These(value.list(|item| app(item, around.apps))));
+        return Some(Apps::These(value.list(|item| app(item, around))));
     }
     match value.text(APPS)? {
         "all" => Some(Apps::All),
         _ => value.wrong("is neither \"all\" nor a list of apps", APPS),
     }
+}
+
+fn factor(value: &Value<'_>, around: &Around<'_>) -> Option<FactorDemand> {
+    let factor = value.word(&FactorDemand::WORDS)?;
+    if factor == FactorDemand::UsbKey && around.known.is_some_and(|known| !known.usb_keys) {
+        let help = "add `[usb_keys]` to the config with the authorities whose certificates are, or ask for another factor";
+        return value.wrong("asks for USB-KEYs, but nobody's are believed, so nobody could enter", help);
+    }
+    Some(factor)
 }
 
 /// A list of networks, or a table that says for which apps.

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::super::{load_plan, parse_plan};
+use super::super::{Known, load_plan, parse_plan};
 use super::*;
 use crate::incident::Plan;
 use crate::model::AppId;
@@ -113,8 +113,42 @@ fn an_app_that_the_config_does_not_have_is_told() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("plan.toml");
     std::fs::write(&file, with("[levels.I.policy]\nread_only = [\"sites\"]")).unwrap();
-    let load = |app: &str| load_plan(Path::new(&file), Some(&[AppId::parse(app).unwrap()])).map_err(|problems| problems.to_string());
+    let load = |app: &str| {
+        let known = Known { apps: &[AppId::parse(app).unwrap()], usb_keys: false };
+        load_plan(Path::new(&file), Some(known)).map_err(|problems| problems.to_string())
+    };
     assert!(load("sites").is_ok());
     let why = load("other").unwrap_err();
     assert!(why.contains("`levels.I.policy.read_only` is no app of the config") && why.contains("write one of: other"), "{why}");
+}
+
+#[test]
+fn usb_keys_are_asked_for_only_where_somebodys_are_believed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("plan.toml");
+    std::fs::write(&file, with("[levels.I.policy]\nfactor = \"usb-key\"")).unwrap();
+    let load = |usb_keys| load_plan(Path::new(&file), Some(Known { apps: &[], usb_keys })).map_err(|problems| problems.to_string());
+    assert!(load(true).is_ok() && load_plan(Path::new(&file), None).is_ok());
+    let why = load(false).unwrap_err();
+    assert!(why.contains("`levels.I.policy.factor` asks for USB-KEYs, but nobody's are believed"), "{why}");
+}
+
+#[test]
+fn a_plan_whose_levels_do_less_or_not_as_long_is_looser() {
+    let config = include_str!("../../../../config/yumen.toml");
+    let config = super::super::super::parse(config, "yumen.toml", Path::new("")).unwrap_or_else(|problems| panic!("{problems}"));
+    let of = |policies: &str| crate::config::Settings { plan: Some(plan(policies)), ..config.clone() };
+    let strict = of("[levels.I.policy]\nidle = \"5m\"\nfor = \"48h\"\n[levels.I.once]\nend_sessions = \"concerned\"");
+    for looser in [
+        "",
+        "[levels.I.policy]\nidle = \"6m\"\nfor = \"48h\"\n[levels.I.once]\nend_sessions = \"concerned\"",
+        "[levels.I.policy]\nidle = \"5m\"\nfor = \"47h\"\n[levels.I.once]\nend_sessions = \"concerned\"",
+        "[levels.I.policy]\nidle = \"5m\"\nfor = \"48h\"",
+    ] {
+        assert_eq!(of(looser).looser_than(&strict).as_deref(), Some("incident.plan"), "{looser}");
+        assert_eq!(strict.looser_than(&of(looser)), None, "{looser}");
+    }
+    assert_eq!(strict.looser_than(&strict), None);
+    let gone = crate::config::Settings { plan: None, ..config.clone() };
+    assert_eq!(gone.looser_than(&strict).as_deref(), Some("incident.plan"));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::form_urlencoded;
 
-use super::{Demand, Lockdown, PathPattern, Rule};
+use super::{Demand, Emergency, Lockdown, PathPattern, Rule};
 use crate::auth::Identity;
 use crate::model::{AppId, CanonicalPath, Host, Label, PathAllowance, Proof, TokenKind};
 
@@ -48,6 +48,8 @@ pub struct App {
     pub binding: Binding,
     /// What is closed for now; one for all apps of a gateway.
     pub lockdown: Arc<Lockdown>,
+    /// The emergency level in force; one for all apps of a gateway.
+    pub emergency: Arc<Emergency>,
 }
 
 /// What each connection to an app must have of its own, beside the session.
@@ -172,6 +174,7 @@ pub(super) mod sample {
             phone_app: false,
             binding: Binding::Nothing,
             lockdown: Arc::default(),
+            emergency: Arc::default(),
         }
     }
 
@@ -209,8 +212,7 @@ mod tests {
     #[test]
     fn an_app_on_a_phone_counts_only_where_the_label_says_so() {
         use super::*;
-        use crate::access::FactorDemand;
-        use crate::model::Factor;
+        use crate::model::{Factor, FactorDemand};
         let now = crate::clock::Time::from_millis(1_800_000_000_000);
         let phone = Identity::sample_with(Factor::PasswordAndPhoneApp, "li", "Press", now);
         let with = |factor, phone_app| {

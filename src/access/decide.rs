@@ -18,6 +18,15 @@ pub struct Asked<'r> {
     pub path: &'r CanonicalPath,
     /// The token whose certificate was checked on this very connection, or why there is none.
     pub held: Result<TokenId, CertificateTrouble>,
+    /// It is to become a connection both ways, whatever its method says.
+    pub is_tunnel: bool,
+}
+
+impl Asked<'_> {
+    /// Whether it can change nothing (RFC 9110, section 9.2.1), as far as a method tells.
+    fn only_reads(&self) -> bool {
+        !self.is_tunnel && matches!(*self.method, Method::GET | Method::HEAD)
+    }
 }
 
 /// Policy said yes. True for the instant in which it was decided; [`Grant::ended`] says when it is no more.
@@ -32,6 +41,8 @@ struct Terms {
     app: Arc<App>,
     rule: usize,
     valid_until: Time,
+    /// Of the emergency level that it was decided under.
+    epoch: u64,
     heard: Heard,
 }
 
@@ -57,7 +68,7 @@ impl Grant {
     /// For the floors above, whose tests are not about policy.
     pub fn sample(identity: Arc<Identity>) -> Self {
         let app = Arc::new(super::app::sample::app(Vec::new()));
-        Self(Arc::new(Terms { identity, app, rule: 0, valid_until: Time::from_millis(i64::MAX), heard: Heard::default() }))
+        Self(Arc::new(Terms { identity, app, rule: 0, valid_until: Time::from_millis(i64::MAX), epoch: 0, heard: Heard::default() }))
     }
 }
 
@@ -86,10 +97,15 @@ impl Grant {
         self.0.app.rules.get(self.0.rule).map_or("", |rule| &rule.name)
     }
 
-    /// On the steady scale: the earliest of the session's overall limit, the end of the rule's hours, and the beginning of
-    /// the hours of a rule that would deny. The idle limits are not in it: activity moves them.
+    /// On the steady scale: the earliest of the session's overall limit, the end of the rule's hours, the beginning of
+    /// the hours of a rule that would deny, and the end of an emergency level that rules name. The idle limits are not in it: activity moves them.
     pub fn valid_until(&self) -> Time {
         self.0.valid_until
+    }
+
+    /// Whether the emergency level is another by now than the one that it was decided under.
+    pub fn is_of_another_level(&self, now: Time) -> bool {
+        self.0.app.emergency.epoch(now) != self.0.epoch
     }
 
     pub fn heard(&self) -> &Heard {
@@ -103,9 +119,10 @@ impl Grant {
     /// Why the grant holds no longer, if so. `now` is steady.
     pub fn ended(&self, now: Time) -> Option<End> {
         let Terms { identity, app, valid_until, .. } = &*self.0;
-        if identity.is_revoked() || app.lockdown.is_closed(&app.id, now) {
+        let emergency = app.emergency.at(now);
+        if identity.is_revoked() || app.lockdown.is_closed(&app.id, now) || emergency.is_closed_to(identity, app) {
             Some(End::Revoked)
-        } else if now >= *valid_until || identity.is_away(&app.host, app.idle, now) {
+        } else if now >= *valid_until || emergency.session_ends(identity, app).is_none() {
             Some(End::Expired)
         } else {
             None
@@ -116,26 +133,34 @@ impl Grant {
 /// Whether `visitor` may do what is `asked` of `app`. `now` is steady (for sessions), `wall` is for rules about hours.
 pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr, now: Time, wall: Time) -> Result<Grant, Refusal> {
     let identity = signed_in(visitor)?;
-    let session_ends = session_ends(identity, app, now)?;
+    let emergency = app.emergency.at(now);
+    let mut until = emergency.session_ends(identity, app).ok_or(Refusal::SignInAgain)?;
     if app.lockdown.is_closed(&app.id, now) {
         return Err(Refusal::LockedDown);
     }
-    let mut until = session_ends;
+    emergency.may_come(identity, app, from, wall)?;
+    if !asked.only_reads() {
+        emergency.may_write(app, wall)?;
+    }
     for (index, rule) in app.rules.iter().enumerate() {
         if !rule.concerns(identity.who(), from) || !rule.covers(asked.method, asked.path) {
             continue;
         }
-        match (rule.effect, rule.holds(wall)) {
+        // What it says may change with the level.
+        let level_ends = emergency.stance().filter(|_| rule.names_a_level()).map(|stance| stance.until);
+        until = level_ends.map_or(until, |ends| until.min(ends));
+        match (rule.effect, rule.holds(wall, emergency.level())) {
             (Effect::Deny, true) => return Err(Refusal::NotAllowed { rule: rule.name.clone() }),
             (Effect::Deny, false) => {
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.opens_after(wall)), until, wall, now))
             }
             (Effect::Allow, true) => {
-                rule.demand.within(app.demand).check(identity, app, now)?;
+                emergency.proven(rule.demand.within(app.demand), identity, app)?;
                 bound(identity, app, asked)?;
                 until = until.min(change_at(rule.when.as_ref().and_then(|hours| hours.open_until(wall)), until, wall, now));
                 let (identity, app) = (Arc::clone(identity), Arc::clone(app));
-                let terms = Terms { identity, app, rule: index, valid_until: until, heard: Heard::default() };
+                let (epoch, heard) = (emergency.epoch(), Heard::default());
+                let terms = Terms { identity, app, rule: index, valid_until: until, epoch, heard };
                 return Ok(Grant(Arc::new(terms)));
             }
             (Effect::Allow, false) => {}
@@ -150,14 +175,16 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
 /// for a new sign-in, or it would send her in a circle.
 pub fn may_enter(visitor: &Visitor, app: &App, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
     let identity = signed_in(visitor)?;
+    let emergency = app.emergency.at(now);
+    emergency.may_come(identity, app, from, wall)?;
     let mut unmet = None;
-    for rule in app.rules.iter().filter(|rule| rule.concerns(identity.who(), from) && rule.holds(wall)) {
+    for rule in app.rules.iter().filter(|rule| rule.concerns(identity.who(), from) && rule.holds(wall, emergency.level())) {
         match rule.effect {
             Effect::Deny if rule.covers_all() => return Err(unmet.unwrap_or_else(|| Refusal::NotAllowed { rule: rule.name.clone() })),
             Effect::Deny => {}
             // One part of an app may ask for more than another.
-            Effect::Allow => match rule.demand.within(app.demand).check(identity, app, now) {
-                Ok(()) => return session_ends(identity, app, now).map(|_| ()),
+            Effect::Allow => match emergency.proven(rule.demand.within(app.demand), identity, app) {
+                Ok(()) => return emergency.session_ends(identity, app).map(drop).ok_or(Refusal::SignInAgain),
                 Err(refusal) => unmet = unmet.or(Some(refusal)),
             },
         }
@@ -190,12 +217,6 @@ fn signed_in(visitor: &Visitor) -> Result<&Arc<Identity>, Refusal> {
         Visitor::Known(identity) if !identity.is_revoked() => Ok(identity),
         Visitor::Known(_) | Visitor::Stranger => Err(Refusal::SignInNeeded),
     }
-}
-
-/// When the session ends for this app, unless it is over already.
-fn session_ends(identity: &Identity, app: &App, now: Time) -> Result<Time, Refusal> {
-    let ends = identity.signed_in().plus(app.overall);
-    if now >= ends || identity.is_away(&app.host, app.idle, now) { Err(Refusal::SignInAgain) } else { Ok(ends) }
 }
 
 fn change_at(wall_instant: Option<Time>, otherwise: Time, wall: Time, now: Time) -> Time {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{App, Binding, Demand, Effect, Rule};
-use crate::model::{Factor, Label};
+use crate::model::{Factor, Label, Level};
 
 impl App {
     /// In which parts it may let through what it did not before, as the config names them.
@@ -117,7 +117,8 @@ fn covers_all_of(new: &Rule, known: &Rule) -> bool {
 /// Whether all that `new` lets in, `known` let in too, and asks for no less.
 fn is_within(new: &Rule, app: Demand, known: &Rule, before: Demand) -> bool {
     let whom = is_part(&new.accounts, &known.accounts) && is_part(&new.units, &known.units) && is_part(&new.roles, &known.roles);
-    let when = known.when.is_none() || new.when == known.when;
+    let when = (known.when.is_none() || new.when == known.when)
+        && Level::ALL.iter().map(Some).chain([None]).all(|level| !new.is_of(level.copied()) || known.is_of(level.copied()));
     let what = is_part(&new.methods, &known.methods) && is_part(&new.paths, &known.paths);
     let from = known.from.is_empty()
         || !new.from.is_empty() && new.from.iter().all(|network| known.from.iter().any(|wide| wide.contains(network)));
@@ -129,8 +130,7 @@ mod tests {
     use super::super::app::sample::{app, pattern};
     use super::super::rule::sample::{for_unit, rule};
     use super::*;
-    use crate::access::FactorDemand;
-    use crate::model::{Host, UnitName};
+    use crate::model::{FactorDemand, Host, UnitName};
 
     fn with(change: impl FnOnce(&mut App)) -> App {
         let mut app = app(vec![deny(), Rule { demand: fresh(5), ..for_unit("press", "Press") }, for_unit("all", "Office")]);
@@ -202,6 +202,26 @@ mod tests {
         let from = |network: &str| with(office(|rule| rule.from = vec![network.parse().unwrap()]));
         assert_eq!(from("10.1.0.0/16").looser_than(&from("10.0.0.0/8")), [] as [&str; 0]);
         assert_eq!(from("10.0.0.0/8").looser_than(&from("10.1.0.0/16")), ["rules"]);
+    }
+
+    #[test]
+    fn a_rule_that_holds_at_more_levels_is_looser() {
+        let of = |level, below| with(office(|rule| (rule.level, rule.below) = (level, below)));
+        let (always, grave, calm) = (of(None, None), of(Some(Level::II), None), of(None, Some(Level::III)));
+        for (new, before, parts) in [
+            (&grave, &always, &[][..]),
+            (&always, &grave, &["rules"]),
+            (&calm, &always, &[]),
+            (&always, &calm, &["rules"]),
+            (&grave, &calm, &["rules"]),
+            (&of(Some(Level::III), None), &grave, &["rules"]),
+            (&grave, &of(Some(Level::III), None), &[]),
+            (&of(None, Some(Level::II)), &calm, &["rules"]),
+        ] {
+            assert_eq!(new.looser_than(before), parts);
+        }
+        let denied = |level| with(|app| app.rules[0].level = level);
+        assert_eq!(denied(Some(Level::III)).looser_than(&denied(None)), ["rules"], "a refusal that holds at few levels alone");
     }
 
     #[test]

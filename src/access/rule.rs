@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{Demand, PathPattern};
 use crate::clock::Time;
-use crate::model::{AccountName, CanonicalPath, Hours, Role, UnitName, Who};
+use crate::model::{AccountName, CanonicalPath, Hours, Level, Role, UnitName, Who};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -28,6 +28,10 @@ pub struct Rule {
     pub roles: Vec<Role>,
     pub from: Vec<IpNet>,
     pub when: Option<Hours>,
+    /// Holds only while this emergency level or a graver one is in force.
+    pub level: Option<Level>,
+    /// Holds only while a less grave level than this is in force, or none.
+    pub below: Option<Level>,
     /// `GET` stands for `HEAD` too.
     pub methods: Vec<Method>,
     pub paths: Vec<PathPattern>,
@@ -67,9 +71,18 @@ impl Rule {
         self.methods.is_empty() && self.paths.is_empty()
     }
 
-    /// Whether the rule holds at `wall`.
-    pub(super) fn holds(&self, wall: Time) -> bool {
-        self.when.as_ref().is_none_or(|hours| hours.open_until(wall).is_some())
+    /// Whether the rule holds at `wall`, while `level` is in force.
+    pub(super) fn holds(&self, wall: Time, level: Option<Level>) -> bool {
+        self.is_of(level) && self.when.as_ref().is_none_or(|hours| hours.open_until(wall).is_some())
+    }
+
+    /// Whether it speaks of this emergency level. None is below all.
+    pub(super) fn is_of(&self, level: Option<Level>) -> bool {
+        self.level.is_none_or(|least| level >= Some(least)) && self.below.is_none_or(|below| level < Some(below))
+    }
+
+    pub(super) fn names_a_level(&self) -> bool {
+        self.level.is_some() || self.below.is_some()
     }
 }
 
@@ -92,6 +105,8 @@ pub(super) mod sample {
             roles: Vec::new(),
             from: Vec::new(),
             when: None,
+            level: None,
+            below: None,
             methods: Vec::new(),
             paths: Vec::new(),
             demand: Demand::default(),

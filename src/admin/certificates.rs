@@ -104,6 +104,7 @@ impl Desk {
         when: When,
     ) -> Result<Certified, AdminError> {
         self.permit(actor, Change::IssueCertificate)?;
+        self.may_give(when.now)?;
         let to = Person::of(self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?);
         let (key, days) = (RequestedKey::of_request(request)?, days.clamp(1, MOST_DAYS));
         self.authority_for(days, when.wall)?;
@@ -121,6 +122,7 @@ impl Desk {
         authority: &Authority,
         when: When,
     ) -> Result<Certified, AdminError> {
+        self.may_give(when.now)?;
         let issued = self.certified(key, to, days, when.wall)?;
         let (new, own) = (new_certificate(&issued), OwnCertificate { key: key.info(), pem: &issued.pem });
         let event = authority.sign(about(Action::CertificateIssued, serial, to, key, &issued));
@@ -139,6 +141,7 @@ impl Desk {
         when: When,
     ) -> Result<Certified, AdminError> {
         self.permit(actor, Change::IssueCertificate)?;
+        self.may_give(when.now)?;
         let holder = self.holder(serial).await?;
         let key = match request {
             Some(request) => RequestedKey::of_request(request)?,
@@ -163,6 +166,7 @@ impl Desk {
         authority: &Authority,
         when: When,
     ) -> Result<Certified, AdminError> {
+        self.may_give(when.now)?;
         let issued = self.certified(key, holder, days, when.wall)?;
         let (new, own) = (new_certificate(&issued), OwnCertificate { key: key.info(), pem: &issued.pem });
         let event = authority.sign(about(Action::CertificateRenewed, serial, holder, key, &issued));

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures_util::future;
 
-use crate::access::Lockdown;
+use crate::access::{Emergency, Lockdown};
 use crate::audit::{Journal, NoRecord};
 use crate::auth::{Codes, SessionRow, Sessions};
 use crate::clock::Time;
@@ -71,6 +71,7 @@ pub struct Desk {
     /// The gateway's own authority for certificates; where the desk has none, none can be issued.
     pub(super) issuing: Option<Issuing>,
     pub(super) lockdown: Arc<Lockdown>,
+    pub(super) emergency: Arc<Emergency>,
     /// Where the desk has none, the log cannot be read there.
     pub(super) books: Option<LogBooks>,
     pub(super) incidents: Arc<Incidents>,
@@ -91,6 +92,7 @@ impl Desk {
             letters: LetterSettings::default(),
             issuing: None,
             lockdown: Arc::default(),
+            emergency: Arc::default(),
             books: None,
             incidents: Arc::default(),
         }
@@ -108,6 +110,20 @@ impl Desk {
         Self { lockdown, ..self }
     }
 
+    /// Gives nobody a way in while the emergency level in force says so.
+    #[must_use]
+    pub fn freezing(self, emergency: Arc<Emergency>) -> Self {
+        Self { emergency, ..self }
+    }
+
+    /// Asked before anybody is given a way in that she did not have; never before something is taken away.
+    pub(super) fn may_give(&self, now: Time) -> Result<(), AdminError> {
+        match self.emergency.in_force(now).filter(|stance| stance.measures.freeze_enrolment) {
+            Some(stance) => Err(AdminError::Frozen { level: stance.level, until: stance.until }),
+            None => Ok(()),
+        }
+    }
+
     /// Keeps the gateway's own authority in these files.
     #[must_use]
     pub fn issuing_from(self, files: IssuingFiles) -> Self {
@@ -116,7 +132,9 @@ impl Desk {
 
     /// Creates an account, or renews the invitation of one that has not enrolled yet.
     pub async fn invite(&self, actor: &Actor, new: NewAccount, now: Time) -> Result<Invitation, AdminError> {
-        let authority = match self.may_invite(actor, &new).await? {
+        let scope = self.may_invite(actor, &new).await?;
+        self.may_give(now)?;
+        let authority = match scope {
             Scope::All => self.authority(actor, &Wish::Invite(new.clone()), now).await?,
             // Plain members of her own unit alone: that gives nobody power.
             Scope::Unit(_) => Authority::Own,
@@ -132,6 +150,7 @@ impl Desk {
         now: Time,
     ) -> Result<Invitation, AdminError> {
         let scope = self.may_invite(actor, &new).await?;
+        self.may_give(now)?;
         let account = Account {
             id: AccountId::fresh(),
             name: new.name,

@@ -65,6 +65,7 @@ impl Desk {
     /// Hands a token out. It opens nothing until its holder has shown that she has it.
     pub async fn issue_token(&self, actor: &Actor, serial: &Serial, to: &AccountName, now: Time) -> Result<(), AdminError> {
         self.permit(actor, Change::IssueToken)?;
+        self.may_give(now)?;
         let account = self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?;
         let authority = self.authority(actor, &Wish::IssueToken { serial: serial.clone(), to: account.id }, now).await?;
         self.issue_token_by(actor, serial, (account.id, &account.name), &authority, now).await
@@ -78,6 +79,7 @@ impl Desk {
         authority: &Authority,
         now: Time,
     ) -> Result<(), AdminError> {
+        self.may_give(now)?;
         let event = Event::done(Action::TokenIssued).with("serial", serial).with("account", account).with("name", name);
         let change = async { changed(self.store.issue_token(serial, account, now).await?, serial).map(drop) };
         self.recorded(actor, authority.sign(event), change).await

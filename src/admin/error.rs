@@ -3,9 +3,10 @@
 use crate::audit::NoRecord;
 use crate::audit::SealedError;
 use crate::auth::CodeError;
+use crate::clock::Time;
 use crate::crypto::NoRandomness;
 use crate::incident::NotAllowed;
-use crate::model::{AccountName, AccountState, PetitionState, Serial, TokenKind, TokenState};
+use crate::model::{AccountName, AccountState, Level, PetitionState, Serial, TokenKind, TokenState};
 use crate::oath::Problem;
 use crate::pki::PkiError;
 use crate::store::{InviteError, LogIndexError, StoreError};
@@ -34,6 +35,10 @@ pub enum AdminError {
     StaffManageNothing,
     #[error("no terminal waits with this code: it was mistyped, used, or is older than five minutes; run `yumen login` again")]
     NoSuchTerminal,
+    #[error(
+        "the emergency level {level} is in force until {until}, and with it nobody is given a way in that she did not have; what takes away is done"
+    )]
+    Frozen { level: Level, until: Time },
     #[error("there is no such account")]
     NoSuchAccount,
     #[error("an account of this name has enrolled already; see `yumen account list`, and `yumen account enable` if it is switched off")]

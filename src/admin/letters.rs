@@ -56,6 +56,7 @@ impl Desk {
     /// Makes letters for those of `names` for whom one can be made; their earlier letters and invitations are void.
     pub async fn make_letters(&self, actor: &Actor, names: &[AccountName], now: Time) -> Result<Vec<Letter>, AdminError> {
         self.permit(actor, Change::MakeLetters)?;
+        self.may_give(now)?;
         let due = self.store.letters_due(now).await?;
         let mut due: HashMap<AccountName, LetterDue> = due.into_iter().map(|due| (due.account.name.clone(), due)).collect();
         let wanted: Vec<LetterDue> = names.iter().filter_map(|name| due.remove(name)).collect();

@@ -88,6 +88,8 @@ impl Desk {
     pub async fn recover(&self, actor: &Actor, name: &AccountName, when: When) -> Result<Invitation, AdminError> {
         self.permit(actor, Change::Recover)?;
         let now = when.now;
+        // Her tokens would end for a link that opens nothing yet.
+        self.may_give(now)?;
         let (token, expires) = (Token::random()?, now.plus(INVITATION_LIVES));
         let event = Event::done(Action::AdministratorRecovered).with("name", name);
         let change = async {

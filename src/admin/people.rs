@@ -64,6 +64,7 @@ impl Desk {
     /// Takes in the part of the list that begins with row `from`. Before the first part the whole list is looked through.
     pub async fn import_people(&self, actor: &Actor, file: &[u8], from: usize, now: Time) -> Result<PeopleImported, AdminError> {
         self.permit(actor, Change::ImportPeople)?;
+        self.may_give(now)?;
         let roster = Roster::read(file).map_err(AdminError::BadRoster)?;
         if from == 0 {
             refuse_problems(self.compared(&roster.people).await?.0)?;

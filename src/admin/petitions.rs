@@ -175,9 +175,7 @@ impl Desk {
             return Err(AdminError::PetitionClosed(petition.stored.state));
         }
         let token = proof.spend(identity, id, PetitionStep::Propose).ok_or(AdminError::NoFreshProof)?;
-        if !self.is_unchanged(&petition.proposal).await? {
-            return Err(AdminError::ChangedMeanwhile);
-        }
+        self.still_stands(&petition.proposal, now).await?;
         let proposal = &petition.proposal;
         if !self.may_settle_alone(proposal, now).await? {
             return self.open(actor, (id, proposal), token, now).await.map(Proposing::Waits);
@@ -247,7 +245,7 @@ impl Desk {
         if !is_warden(stored.proposer) || !still_hers {
             return Err(AdminError::ProposerGone);
         }
-        if self.is_unchanged(&petition.proposal).await? { Ok(()) } else { Err(AdminError::ChangedMeanwhile) }
+        self.still_stands(&petition.proposal, now).await
     }
 
     /// Whether she is one who can confirm it, before she is asked for her key.

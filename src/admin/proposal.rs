@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::{Desk, NewAccount};
 use super::error::AdminError;
+use crate::clock::Time;
 use crate::crypto::sha256;
 use crate::model::{Account, AccountId, AccountName, AccountState, Event, Role, Serial, TokenKind, TokenState, UnitName};
 use crate::store::StoredToken;
@@ -353,10 +354,15 @@ impl Desk {
         })
     }
 
-    /// Whether what was shown is still what would be done.
-    pub(super) async fn is_unchanged(&self, proposal: &Proposal) -> Result<bool, AdminError> {
-        let Some(wish) = proposal.wish() else { return Ok(false) };
-        Ok(proposal.impossible().is_none() && self.look(&wish).await? == *proposal)
+    /// What was shown is still what would be done, and may be.
+    pub(super) async fn still_stands(&self, proposal: &Proposal, now: Time) -> Result<(), AdminError> {
+        if !matches!(proposal, Proposal::Enable { .. } | Proposal::ResumeToken { .. } | Proposal::Trust { .. }) {
+            self.may_give(now)?;
+        }
+        match proposal.wish() {
+            Some(wish) if proposal.impossible().is_none() && self.look(&wish).await? == *proposal => Ok(()),
+            _ => Err(AdminError::ChangedMeanwhile),
+        }
     }
 
     /// Whoever has the token.

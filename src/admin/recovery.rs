@@ -37,6 +37,7 @@ impl Desk {
     /// Writes down that somebody needs a way in. It is done, or waits for another one, when whoever asks has shown her key.
     pub async fn ask_for_recovery(&self, actor: &Actor, account: AccountId, lacks: Lacks, now: Time) -> Result<Proposed, AdminError> {
         self.permit(actor, Change::RestoreAccess)?;
+        self.may_give(now)?;
         let wish = match lacks {
             Lacks::Token => Wish::NewToken(account),
             Lacks::Password => Wish::NewPassword(account),
@@ -54,6 +55,7 @@ impl Desk {
         when: When,
     ) -> Result<Carried, AdminError> {
         let now = when.now;
+        self.may_give(now)?;
         let (token, expires) = (Token::random()?, now.plus(INVITATION_LIVES));
         let hash = halved(&token, half).hash();
         let event = |person: &Person, kind: &str| {

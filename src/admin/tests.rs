@@ -1,5 +1,6 @@
 mod certificates;
 mod drawer;
+mod frozen;
 mod last_way_in;
 mod log;
 mod people;

@@ -8,31 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::introduction::Introduction;
+use super::limits::SharedLimits;
 use super::makes::MakesOfKeys;
 use super::visits::{Mark, Visits};
 use crate::clock::Time;
 use crate::crypto::TokenHash;
 use crate::model::{AccountId, Factor, Host, Proof, SessionId, TokenId, Who};
-
-/// The longest that sessions last, whatever a label allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionLimits {
-    /// Since the last activity.
-    pub idle: Duration,
-    /// Since sign-in.
-    pub overall: Duration,
-}
-
-/// NIST SP 800-63B-4, AAL3.
-impl Default for SessionLimits {
-    fn default() -> Self {
-        Self { idle: Duration::from_secs(15 * 60), overall: Duration::from_secs(12 * 60 * 60) }
-    }
-}
 
 /// Who makes a request, as far as its cookie tells.
 #[derive(Clone, Debug)]
@@ -103,9 +87,14 @@ impl Identity {
     /// Whether she has been away for `limit` as the app at `host` sees it. A limit tighter than the session's counts what she did in that
     /// app alone, from when she entered it, so that being busy elsewhere does not keep it open; any other counts all that she does.
     pub fn is_away(&self, host: &Host, limit: Duration, now: Time) -> bool {
-        let is_tighter = limit < self.live.limits.load().idle;
+        let is_tighter = limit < self.live.limits.set_idle();
         let here = is_tighter.then(|| self.last_active_on(host)).flatten();
         now >= here.unwrap_or_else(|| self.live.last_active()).plus(limit)
+    }
+
+    /// Whether she has done nothing anywhere for `limit`.
+    pub fn is_idle(&self, limit: Duration, now: Time) -> bool {
+        now >= self.live.last_active().plus(limit)
     }
 
     fn last_active_on(&self, host: &Host) -> Option<Time> {
@@ -189,7 +178,7 @@ pub(super) struct Live {
     pub(super) signed_in: Time,
     pub(super) address: IpAddr,
     pub(super) user_agent: String,
-    pub(super) limits: Arc<ArcSwap<SessionLimits>>,
+    pub(super) limits: SharedLimits,
     pub(super) makes: MakesOfKeys,
     pub(super) last_active: Mark,
     pub(super) visits: Visits,
@@ -212,7 +201,7 @@ impl Live {
     }
 
     pub(super) fn is_over(&self, now: Time) -> bool {
-        let limits = self.limits.load();
+        let limits = self.limits.at(now);
         self.is_revoked() || now.since(self.last_active()) >= limits.idle || now.since(self.signed_in) >= limits.overall
     }
 }
@@ -263,7 +252,7 @@ impl Identity {
                 signed_in,
                 address: IpAddr::from([192, 0, 2, 1]),
                 user_agent: "test".to_owned(),
-                limits: Arc::new(ArcSwap::from_pointee(SessionLimits::default())),
+                limits: SharedLimits::default(),
                 makes: MakesOfKeys::default(),
                 last_active: Mark::at(signed_in),
                 visits,

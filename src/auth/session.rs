@@ -9,11 +9,11 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use super::identity::{Identity, Live, SessionLimits, strongest};
+use super::identity::{Identity, Live, strongest};
 use super::introduction::Introduction;
+use super::limits::{SessionLimits, SharedLimits};
 use super::makes::MakesOfKeys;
 use super::tokens::Tokens;
 use super::visits::{Mark, Visits};
@@ -50,7 +50,7 @@ pub struct Ended {
 pub struct Sessions {
     pub(super) store: Store,
     portal: Host,
-    limits: Arc<ArcSwap<SessionLimits>>,
+    pub(super) limits: SharedLimits,
     pub(super) tokens: Tokens,
     open: Mutex<HashMap<SessionId, Open>>,
     makes: MakesOfKeys,
@@ -81,7 +81,7 @@ impl Sessions {
         let sessions = Self {
             store,
             portal,
-            limits: Arc::new(ArcSwap::from_pointee(limits)),
+            limits: SharedLimits::new(limits),
             tokens: Tokens::default(),
             open: Mutex::default(),
             ending: Mutex::default(),
@@ -98,11 +98,6 @@ impl Sessions {
         sessions.sweep(now);
         sessions.write_back().await?;
         Ok(sessions)
-    }
-
-    /// The limits of a new config; they hold for open sessions too.
-    pub fn set_limits(&self, limits: SessionLimits) {
-        self.limits.store(Arc::new(limits));
     }
 
     /// Which keys are of which makes.
@@ -141,6 +136,11 @@ impl Sessions {
     /// Ends all that the account has, in memory and at once; the store hears of it at the next [`Sessions::write_back`].
     pub fn revoke_all_of(&self, account: AccountId) -> Vec<Ended> {
         self.revoke_where(|_, open| open.who.account == account)
+    }
+
+    /// Ends all that was begun before then, of these accounts or of everybody, in memory and at once.
+    pub fn revoke_all_before(&self, begun: Time, of: Option<&HashSet<AccountId>>) -> Vec<Ended> {
+        self.revoke_where(|_, open| open.live.signed_in < begun && of.is_none_or(|of| of.contains(&open.who.account)))
     }
 
     /// Ends all that a token opened or had a part in, in memory and at once.
@@ -295,7 +295,7 @@ impl Sessions {
                 signed_in: session.signed_in,
                 address: session.address,
                 user_agent: session.user_agent.clone(),
-                limits: Arc::clone(&self.limits),
+                limits: self.limits.clone(),
                 makes: self.makes.clone(),
                 last_active: Mark::at(session.last_active),
                 visits: Visits::of(&hosts),

@@ -135,6 +135,11 @@ impl HeldUsbKey {
         &self.account
     }
 
+    /// Whether she has never come in by it.
+    pub fn is_new(&self) -> bool {
+        !matches!(self.token, Held::Registered { first_use: false, .. })
+    }
+
     /// The token's serial number, if it becomes active by this use: its first, by the authority's rule alone, or of one that was issued to
     /// somebody who has proved something else already.
     pub fn activated_for(&self, request: &UsbKeyRequest) -> Option<String> {

@@ -13,8 +13,8 @@ use super::general::{certificate_files, names, origin_of, path, rate_of};
 use super::read::{Section, Value};
 use super::rule::{self, Bounds};
 use super::settings::{AppSettings, CertificateFiles, Labels, Rate, Upstream, UpstreamAddress, UpstreamHost};
-use crate::access::{App, Binding, Demand, FactorDemand, PathPattern, Rule};
-use crate::model::{AppId, Host, Label, PathAllowance};
+use crate::access::{App, Binding, Demand, PathPattern, Rule};
+use crate::model::{AppId, FactorDemand, Host, Label, PathAllowance};
 
 /// What the reader of an app must know of the rest of the file.
 pub struct Surroundings<'s> {
@@ -86,6 +86,7 @@ fn read(section: &Section<'_>, surroundings: &Surroundings<'_>, taken: &mut Take
         phone_app,
         binding,
         lockdown: Arc::default(),
+        emergency: Arc::default(),
     };
     Some(AppSettings { policy: Arc::new(policy), upstream: upstream?, websocket, max_body, rate })
 }

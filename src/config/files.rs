@@ -14,6 +14,7 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
 use super::keeping;
+use super::plan::Known;
 use super::problem::{Problem, Problems, line_of};
 use super::read::Span;
 use super::settings::{CertificateFiles, Settings};
@@ -79,7 +80,7 @@ impl Settings {
 
     /// The same with the emergency plan that it names, which [`super::parse`] alone does not read.
     pub fn with_plan(self) -> Result<Self, Problems> {
-        Ok(Self { plan: self.files.read_plan(Some(&self.app_ids()))?, ..self })
+        Ok(Self { plan: self.files.read_plan(Some(Known { apps: &self.app_ids(), usb_keys: self.usb_keys.is_some() }))?, ..self })
     }
 
     pub(super) fn app_ids(&self) -> Vec<AppId> {
@@ -103,9 +104,9 @@ impl Files {
         Self { file_name: file_name.to_owned(), text: text.to_owned(), ..Self::default() }
     }
 
-    /// For these apps; `None`: they are not known.
-    pub fn read_plan(&self, apps: Option<&[AppId]>) -> Result<Option<Arc<Plan>>, Problems> {
-        self.plan.as_ref().map(|path| super::load_plan(path, apps)).transpose()
+    /// For such a config; `None`: it is not known.
+    pub fn read_plan(&self, known: Option<Known<'_>>) -> Result<Option<Arc<Plan>>, Problems> {
+        self.plan.as_ref().map(|path| super::load_plan(path, known)).transpose()
     }
 
     pub fn check(&self) -> Vec<Problem> {

@@ -18,8 +18,8 @@ use super::settings::{
 };
 use super::usb_keys::Around;
 use super::value::{parse_address, parse_size, show_size};
-use crate::access::{FactorDemand, Names};
-use crate::model::{Host, Label};
+use crate::access::Names;
+use crate::model::{FactorDemand, Host, Label};
 
 const fn seconds(range: RangeInclusive<u64>) -> RangeInclusive<Duration> {
     Duration::from_secs(*range.start())..=Duration::from_secs(*range.end())

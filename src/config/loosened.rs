@@ -1,6 +1,7 @@
 //! What a config lets through that the one before it did not, for the record of the change.
 
 use super::settings::{Activity, Settings};
+use crate::incident::Plan;
 use crate::model::capped;
 
 /// So much of it stands on record.
@@ -40,6 +41,7 @@ impl Settings {
         let pages = |settings: &Settings| settings.plan.as_ref().map(|plan| plan.pages.clone()).unwrap_or_default();
         let sees_less = watched(before).iter().any(|trigger| !watched(self).contains(trigger))
             || pages(before).iter().any(|page| !pages(self).contains(page));
+        let does_less = before.plan.iter().any(|before| does_less(self.plan.as_deref(), before));
         let parts = [
             ("session", new.idle > old.idle || new.overall > old.overall),
             ("session.activity", self.session.activity == Activity::Any && before.session.activity != Activity::Any),
@@ -52,8 +54,19 @@ impl Settings {
                 "accounts.suspend_unused_after",
                 self.suspend_unused_after.unwrap_or(forever) > before.suspend_unused_after.unwrap_or(forever),
             ),
-            ("incident.plan", sees_less),
+            ("incident.plan", sees_less || does_less),
         ];
         parts.into_iter().filter_map(|(name, looser)| looser.then_some(name)).collect()
     }
+}
+
+/// Whether a level does less than it did, or for less long.
+fn does_less(plan: Option<&Plan>, before: &Plan) -> bool {
+    before.levels.iter().any(|known| {
+        let terms = plan.and_then(|plan| plan.terms(known.level));
+        let own = terms.and_then(|terms| terms.policy.clone()).unwrap_or_default();
+        let once = terms.map(|terms| terms.once).unwrap_or_default();
+        let laxer = known.policy.as_ref().is_some_and(|known| !own.laxer_than(known).is_empty() || own.lasts < known.lasts);
+        laxer || once.does_less_than(known.once)
+    })
 }

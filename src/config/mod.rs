@@ -40,6 +40,7 @@ pub use usb_keys::UsbKeys;
 pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;
 
 use files::Files;
+use plan::Known;
 use read::Reader;
 
 /// Reads and checks the file with the certificates that it names.
@@ -88,7 +89,9 @@ impl Checked {
     /// The emergency plan that it names; what is wrong there is told with what is wrong here.
     fn read_plan(&mut self) {
         let apps = self.settings.as_ref().map(Settings::app_ids);
-        match (self.files.read_plan(apps.as_deref()), &mut self.settings) {
+        let usb_keys = self.settings.as_ref().is_some_and(|settings| settings.usb_keys.is_some());
+        let known = apps.as_deref().map(|apps| Known { apps, usb_keys });
+        match (self.files.read_plan(known), &mut self.settings) {
             (Ok(plan), Some(settings)) => settings.plan = plan,
             (Ok(_), None) => {}
             (Err(problems), _) => self.problems.beside(problems),

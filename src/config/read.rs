@@ -202,6 +202,10 @@ impl<'r> Value<'r> {
         }
     }
 
+    pub fn is_list(&self) -> bool {
+        matches!(self.value, DeValue::Array(_))
+    }
+
     pub fn is_empty_list(&self) -> bool {
         matches!(self.value, DeValue::Array(items) if items.is_empty())
     }

@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 
 use super::read::{Section, Value};
 use super::value::show_duration;
-use crate::access::{Demand, Effect, FactorDemand, PathPattern, Rule};
-use crate::model::{AccountName, Factor, Hours, Label, PathAllowance, Role, UnitName};
+use crate::access::{Demand, Effect, PathPattern, Rule};
+use crate::model::{AccountName, FactorDemand, Hours, Label, Level, PathAllowance, Role, UnitName};
 
 /// Long enough to come back from signing in.
 const FRESH: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(12 * 3600);
@@ -50,6 +50,8 @@ fn read(section: &Section<'_>, paths: PathAllowance, bounds: Bounds, names: &mut
         roles: part(section, "roles", role),
         from: part(section, "from", network),
         when: section.get("hours").and_then(|value| hours(&value)),
+        level: section.get("level").and_then(|value| level(&value)),
+        below: section.get("below").and_then(|value| below(&value, section)),
         methods: part(section, "methods", method),
         paths: part(section, "paths", |item| pattern(item, paths)),
         demand: demand(section, bounds),
@@ -64,11 +66,29 @@ fn read(section: &Section<'_>, paths: PathAllowance, bounds: Bounds, names: &mut
             value.wrong::<()>("has no use in a rule that refuses", "put it into the rule that lets somebody in, or take it out");
         }
     }
-    if deny && !says_who && !["from", "hours", "methods", "paths"].iter().any(|key| section.has(key)) {
+    if deny && !says_who && !["from", "hours", "level", "below", "methods", "paths"].iter().any(|key| section.has(key)) {
         let help = "add what it is about; an app without rules lets nobody in already";
         section.reader().report(&section.span, "this rule denies everything".to_owned(), String::new(), help.to_owned());
     }
     Some(Rule { name: name?, ..rule })
+}
+
+/// An emergency level.
+pub fn level(value: &Value<'_>) -> Option<Level> {
+    let levels: Vec<(&str, Level)> = Level::ALL.iter().map(|level| (level.word(), *level)).collect();
+    value.word(&levels)
+}
+
+fn below(value: &Value<'_>, section: &Section<'_>) -> Option<Level> {
+    let below = level(value)?;
+    let least = section.get("level").and_then(|value| Level::parse(value.as_text()?));
+    match least.filter(|least| *least >= below) {
+        Some(least) => value.wrong(
+            format!("leaves no level, as `level` is \"{least}\""),
+            "take one of them out, or write a graver level here: a rule holds from `level` on, and up to `below`",
+        ),
+        None => Some(below),
+    }
 }
 
 /// `factor` and `fresh`, of an app or of a rule.
@@ -85,20 +105,13 @@ fn factor(value: &Value<'_>, bounds: Bounds) -> Option<FactorDemand> {
         let help = "add `[usb_keys]` with the authorities whose certificates are, or ask for another factor";
         return value.wrong("asks for USB-KEYs, but nobody's are believed, so nobody could enter", help);
     }
-    if let Some(app) = bounds.app.factor.filter(|app| is_weaker(factor, *app)) {
+    if let Some(app) = bounds.app.factor.filter(|app| app.implies(factor) && !factor.implies(*app)) {
         value.doubt(
             format!("is weaker than the app's, \"{}\"", app.word()),
             "whoever this rule lets in needs no more than this: is it meant?",
         );
     }
     Some(factor)
-}
-
-/// Whether all that is enough for `strict` is enough for `weak`, and something else too.
-fn is_weaker(weak: FactorDemand, strict: FactorDemand) -> bool {
-    let more =
-        |one: FactorDemand, other: FactorDemand| Factor::ALL.iter().any(|factor| one.is_met_by(*factor) && !other.is_met_by(*factor));
-    more(weak, strict) && !more(strict, weak)
 }
 
 fn fresh(value: &Value<'_>, bounds: Bounds) -> Option<Duration> {

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::audit::Receipt;
-use crate::model::{End, Refusal};
+use crate::clock::Time;
+use crate::incident::Duty;
+use crate::model::{Bar, End, Refusal};
 use crate::web::assets::AssetPrefix;
 use crate::web::{self};
 
@@ -39,6 +41,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Refusal::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Emergency { bar: Bar::Closed, .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Emergency { .. } => StatusCode::FORBIDDEN,
         Refusal::LockedDown | Refusal::Crowded { .. } | Refusal::NoRecord | Refusal::DoneUnrecorded | Refusal::Broken { .. } => {
             StatusCode::SERVICE_UNAVAILABLE
         }
@@ -80,6 +84,7 @@ impl House {
             portal: &map.portal.origin,
             again: facts.again.as_deref(),
             step_up: facts.step_up.as_deref(),
+            whom: whom_to_ask(map, refusal, self.clock.wall()),
         });
         ("text/html; charset=utf-8", page.into())
     }
@@ -91,6 +96,10 @@ impl House {
             "message": web::refusal_message(facts.language(), refusal),
             "reference": facts.reference.as_str(),
         });
+        if let (Refusal::Emergency { level, until, .. }, Some(answer)) = (refusal, answer.as_object_mut()) {
+            answer.insert("level".to_owned(), level.word().into());
+            answer.insert("until".to_owned(), until.to_string().into());
+        }
         let portal = &map.portal.origin;
         let (field, address) = match (refusal, &facts.step_up, &facts.app) {
             (Refusal::SignInNeeded | Refusal::SignInAgain, ..) => ("sign_in", format!("{portal}/sign-in")),
@@ -109,5 +118,16 @@ impl House {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response.extensions_mut().insert(Verdict::of(&Refusal::Broken { what: "no random bytes" }));
         whole(response, None)
+    }
+}
+
+/// Who handles incidents now, by the plan. Whoever is given a way in need not be one of us yet, and is told nobody's name.
+fn whom_to_ask(map: &Map, refusal: &Refusal, wall: Time) -> Option<String> {
+    match refusal {
+        Refusal::Emergency { bar: Bar::Closed | Bar::Address | Bar::ReadOnly, .. } => {
+            let shift = map.plan.as_ref()?.on_duty(Duty::Handler, wall).next()?;
+            Some(format!("{} {}", shift.name, shift.phone))
+        }
+        _ => None,
     }
 }

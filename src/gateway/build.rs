@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 
-use crate::access::{App, Lockdown};
+use crate::access::{App, Emergency, Lockdown};
 use crate::admin::{Desk, LetterSettings, LogBooks};
 use crate::audit::{self, Journal, Quota, SealSettings, Sealer, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Make, Makes, Passwords, SessionLimits, Sessions};
@@ -27,6 +27,7 @@ use crate::store::{LogIndex, Store};
 use crate::web;
 
 use super::descriptors;
+use super::emergency;
 use super::house::{AppSite, House, Map, PortalSite, StartError};
 use super::key_host::KeySite;
 use super::log_check::LogCheck;
@@ -49,8 +50,8 @@ pub async fn house(
     clock: Clock,
     back: tokio::runtime::Handle,
 ) -> Result<(House, String), StartError> {
-    let lockdown = Arc::default();
-    let map = map(settings, 1, &lockdown)?;
+    let shared = Shared::default();
+    let map = map(settings, 1, &shared)?;
     let timeouts = &settings.timeouts;
     let timers = Timers {
         handshake: timeouts.handshake,
@@ -123,7 +124,8 @@ pub async fn house(
         Desk::new(store.clone(), auth.sessions.clone(), journal.clone(), auth.codes.clone(), portal.clone())
             .issuing_from(pki::IssuingFiles::new(&settings.data))
             .with_letters(letters)
-            .closing(Arc::clone(&lockdown))
+            .closing(Arc::clone(&shared.lockdown))
+            .freezing(Arc::clone(&shared.emergency))
             .reading(LogBooks::new(sealer.clone(), index.clone())),
     );
     desk.count_waiting(clock.now()).await;
@@ -131,6 +133,7 @@ pub async fn house(
     let left_out = desk.declare_trust(declared.digests(), clock.now()).await?;
     desk.load_managers().await?;
     desk.restore_lockdowns(clock.now()).await?;
+    emergency::restore(&store, &auth.sessions, &shared.emergency, map.plan.as_deref(), clock.now()).await?;
     desk.set_staff_addresses(settings.staff_addresses.clone());
     desk.set_duty_list(duty_list(settings));
     desk.incidents().set_plan(settings.plan.clone());
@@ -148,6 +151,7 @@ pub async fn house(
         origin: portal,
         key_host: map.key_host.as_ref().map(|site| site.origin.clone()),
         apps: ArcSwap::from_pointee(apps(&map)),
+        emergency: Arc::clone(&shared.emergency),
         zone: jiff::tz::TimeZone::system(),
     });
     let house = House {
@@ -174,7 +178,9 @@ pub async fn house(
         vouching: Vouching::default(),
         back,
         map: ArcSwap::from_pointee(map),
-        lockdown,
+        lockdown: shared.lockdown,
+        emergency: shared.emergency,
+        emergency_turn: tokio::sync::Mutex::default(),
         triggers: Triggers::default(),
         public_pages: PublicPages::default(),
         log_check: LogCheck::default(),
@@ -189,11 +195,18 @@ pub fn apps(map: &Map) -> Vec<Arc<crate::access::App>> {
     apps
 }
 
-/// All apps share the `lockdown`.
-pub fn map(settings: &Settings, generation: u64, lockdown: &Arc<Lockdown>) -> Result<Map, StartError> {
+/// What all apps have together, however often the config is read again.
+#[derive(Clone, Default)]
+pub struct Shared {
+    pub lockdown: Arc<Lockdown>,
+    pub emergency: Arc<Emergency>,
+}
+
+pub fn map(settings: &Settings, generation: u64, shared: &Shared) -> Result<Map, StartError> {
     let mut sites = HashMap::new();
     for app in &settings.apps {
-        let policy = App { lockdown: Arc::clone(lockdown), ..App::clone(&app.policy) };
+        let Shared { lockdown, emergency } = shared.clone();
+        let policy = App { lockdown, emergency, ..App::clone(&app.policy) };
         let site = AppSite { app: Arc::new(policy), backend: backend(settings, app)?, upstream: app.upstream.clone() };
         sites.insert(app.policy.host.clone(), Arc::new(site));
     }

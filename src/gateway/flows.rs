@@ -1,7 +1,7 @@
 //! What is under way on this worker, so that whoever loses her right loses what is running too.
 //!
 //! A flow lives as long as its grant. Once a second each is looked at: a grant whose session ended, whose time ran out or idle limit
-//! passed, or which the policy in force would no longer give, cuts its connection at the socket, because a stalled client polls nothing.
+//! passed, or which the policy or emergency level in force would no longer give, cuts its connection at the socket, because a stalled client polls nothing.
 //!
 //! Invariant: each flow knows the policy that it was judged by last, so none slips by that was begun under the policy before a reload.
 
@@ -105,7 +105,7 @@ impl Flows {
 
 impl Flow {
     fn over(&mut self, grant: &Grant, map: &Map, (checks, trust): (&Checks, &Trust), now: Time, wall: Time) -> Option<End> {
-        if self.generation != map.generation {
+        if self.generation != map.generation || self.judged.as_ref().unwrap_or(grant).is_of_another_level(now) {
             let Some((site, judged)) = self.judge_anew(grant, map, now, wall) else {
                 return grant.ended(now).or(Some(End::Revoked));
             };
@@ -134,7 +134,12 @@ impl Flow {
         }
         access::origin_check(self.asked.crossing, &self.asked.made_by, &site.app).ok()?;
         let visitor = Visitor::Known(grant.identity().clone());
-        let question = access::Asked { method: &self.asked.method, path: &self.asked.path, held: self.asked.held };
+        let question = access::Asked {
+            method: &self.asked.method,
+            path: &self.asked.path,
+            held: self.asked.held,
+            is_tunnel: self.asked.crossing == Crossing::WebSocket,
+        };
         let judged = access::decide(&visitor, &site.app, &question, self.asked.address, now, wall).ok()?;
         Some((site.clone(), judged))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::access::{App, Lockdown, Names};
+use crate::access::{App, Emergency, Lockdown, Names};
 use crate::admin::Desk;
 use crate::audit::{Journal, Sealer, Strangers};
 use crate::auth::{Auth, Csrf, KeyError, PasswordError};
@@ -66,6 +66,10 @@ pub struct House {
     pub trusting: Trusting,
     pub vouching: Vouching,
     pub lockdown: Arc<Lockdown>,
+    /// Which emergency level is in force; see `gateway::emergency`, which alone sets it.
+    pub emergency: Arc<Emergency>,
+    /// Whoever changes it holds this.
+    pub emergency_turn: tokio::sync::Mutex<()>,
     pub triggers: Triggers,
     /// Those that the emergency plan names.
     pub public_pages: PublicPages,

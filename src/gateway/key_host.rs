@@ -98,6 +98,9 @@ impl Worker {
                 if let Some(attempt) = attempt {
                     attempt.take_back();
                 }
+                if held.is_new() {
+                    self.house.emergency.may_enrol(now, self.house.clock.wall())?;
+                }
                 let who = held.account();
                 tried.event = tried.event.with("account", who.id).with("name", &who.name);
                 // Recorded before it is done, as every change is.

@@ -10,6 +10,7 @@ mod chores;
 mod configs;
 mod control;
 mod descriptors;
+pub mod emergency;
 mod entrance;
 mod exposition;
 mod flows;
@@ -47,6 +48,7 @@ pub use control::{
     AccountLine, Ask, ControlAnswer, DrillFacts, DueLine, IncidentFacts, IncidentLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine,
     TokenVerb, told,
 };
+pub use emergency::EmergencyStatus;
 pub use house::{Site, StartError};
 pub use incidents::IncidentStatus;
 pub use indexing::{IndexingError, catch_up};

@@ -176,8 +176,9 @@ impl Worker {
             Visitor::Known(identity) => Some(self.house.limits.admit(identity.account(), &site.app.id, now)?),
             Visitor::Stranger => None,
         };
-        access::origin_check(flows::crossing(inbound), &inbound.headers, &site.app)?;
-        let question = Question { method: &inbound.method, path, held };
+        let crossing = flows::crossing(inbound);
+        access::origin_check(crossing, &inbound.headers, &site.app)?;
+        let question = Question { method: &inbound.method, path, held, is_tunnel: crossing == access::Crossing::WebSocket };
         let wall = self.house.clock.wall();
         let grant = access::decide(visitor, &site.app, &question, inbound.origin.address, now, wall)?;
         Ok((grant, pass.ok_or(Refusal::SignInNeeded)?))

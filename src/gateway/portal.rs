@@ -41,6 +41,11 @@ impl Worker {
             Ok(pass) => pass,
             Err(refusal) => return self.house.refuse(map, &facts, &visitor, refusal).await,
         };
+        if web::gives_a_way_in(&facts.path)
+            && let Err(refusal) = self.house.emergency.may_enrol(now, self.house.clock.wall())
+        {
+            return self.house.refuse(map, &facts, &visitor, refusal).await;
+        }
         if super::pipeline::is_navigation(&inbound)
             && !is_passage(&facts.path)
             && let Visitor::Known(identity) = &visitor

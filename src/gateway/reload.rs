@@ -19,7 +19,7 @@ use crate::pki::ClientTrust;
 use super::house::{House, Map};
 use super::retention::Rule;
 use super::sinks;
-use super::{build, configs};
+use super::{build, configs, emergency};
 
 /// Reads the config from where it was read before.
 pub type Read = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
@@ -123,6 +123,7 @@ impl Reloader {
             house.triggers.begin_after(house.journal.counts().sequence);
         }
         house.map.store(Arc::new(map));
+        emergency::adopt_plan(house).await;
         house.sinks.apply(sinks).await;
         house.retention.apply(rule);
         house.standing.set_waiting(&waiting);
@@ -154,7 +155,8 @@ impl Reloader {
                 app.policy.id, app.policy.host
             ));
         }
-        let map = build::map(&settings, generation, &house.lockdown).map_err(|error| error.to_string())?;
+        let shared = build::Shared { lockdown: house.lockdown.clone(), emergency: house.emergency.clone() };
+        let map = build::map(&settings, generation, &shared).map_err(|error| error.to_string())?;
         let certificates = build::certificates(&settings, portal).map_err(|error| error.to_string())?;
         let makes = build::makes(&settings).map_err(|error| error.to_string())?;
         let trust = build::trust(&settings);

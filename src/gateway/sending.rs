@@ -115,7 +115,7 @@ impl Worker {
     /// Whether what she has proved is not enough any more.
     fn would_be_refused(&self, here: &Corner<'_>, form: &Form) -> bool {
         let Ok(path) = CanonicalPath::parse(path_of(form), here.site.app.paths) else { return false };
-        let question = Question { method: &Method::POST, path: &path, held: NOTHING_HELD };
+        let question = Question { method: &Method::POST, path: &path, held: NOTHING_HELD, is_tunnel: false };
         let (from, wall) = (here.facts.origin.address, self.house.clock.wall());
         let decided = access::decide(here.visitor, &here.site.app, &question, from, here.now, wall);
         matches!(decided, Err(Refusal::StepUpNeeded { .. }))

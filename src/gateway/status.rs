@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 
+use super::emergency::EmergencyStatus;
 use super::house::{AppSite, House};
 use super::incidents::IncidentStatus;
 use super::retention::RetentionStatus;
@@ -42,6 +43,9 @@ pub struct Status {
     pub plan: Option<PlanStatus>,
     #[serde(default)]
     pub incidents: Option<IncidentStatus>,
+    /// The emergency level in force, if one is.
+    #[serde(default)]
+    pub emergency: Option<EmergencyStatus>,
     pub certificates: Vec<CertificateStatus>,
     /// Keys of the config that were changed, but wait for a restart.
     pub waiting_for_restart: Vec<String>,
@@ -138,7 +142,7 @@ impl House {
             up_seconds: now.since(self.standing.since).as_secs(),
             ready: not_ready.is_empty(),
             not_ready,
-            warnings: self.warnings(),
+            warnings: self.warnings().into_iter().chain(self.useless_break_glass().await).collect(),
             portal: map.portal.origin.clone(),
             listeners: places.map(|places| places.listeners.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             monitoring: places.and_then(|places| places.monitoring).map(|address| format!("http://{address}/metrics")),
@@ -168,6 +172,7 @@ impl House {
             retention: self.retention.status(),
             plan: map.plan.as_deref().map(|plan| self.triggers.status(plan)),
             incidents: Some(self.incident_status()),
+            emergency: self.emergency_status(),
             certificates: self
                 .certificate_ends()
                 .into_iter()

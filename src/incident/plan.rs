@@ -9,7 +9,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::page::Page;
+use super::policy::{Measures, Once};
 use super::trigger::Trigger;
+use crate::clock::Time;
 use crate::crypto;
 use crate::model::{AccountName, Hours, Level};
 
@@ -36,6 +38,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What the plan says of a level.
+    pub fn terms(&self, level: Level) -> Option<&LevelTerms> {
+        self.levels.iter().find(|terms| terms.level == level)
+    }
+
+    /// Who has this duty now.
+    pub fn on_duty(&self, duty: Duty, wall: Time) -> impl Iterator<Item = &Shift> {
+        let is_there = move |shift: &&Shift| shift.hours.as_ref().is_none_or(|hours| hours.open_until(wall).is_some());
+        self.shifts.iter().filter(move |shift| shift.duty == duty).filter(is_there)
+    }
+
     /// What has to be reported of an incident of this level, and until when after it was found.
     pub fn reports(&self, level: Level) -> impl Iterator<Item = &ReportRule> {
         self.reports.iter().filter(move |rule| level >= rule.from)
@@ -102,6 +115,9 @@ pub struct LevelTerms {
     pub colour: Colour,
     pub thresholds: Thresholds,
     pub checklist: Vec<Task>,
+    /// What holds while it is in force; `None`: nothing but what rules of the config say of it.
+    pub policy: Option<Measures>,
+    pub once: Once,
 }
 
 /// From how much on a level is proposed; what is not named proposes nothing.

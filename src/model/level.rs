@@ -6,6 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use super::account::words;
 
+/// What a level in force keeps somebody from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bar {
+    /// The app is closed but for break-glass accounts.
+    Closed,
+    /// It is not entered from her address.
+    Address,
+    /// It can only be read.
+    ReadOnly,
+    /// Nobody is given a way in that she did not have.
+    Enrolment,
+}
+
+impl Bar {
+    pub const ALL: &[Bar] = &[Self::Closed, Self::Address, Self::ReadOnly, Self::Enrolment];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Address => "address",
+            Self::ReadOnly => "read-only",
+            Self::Enrolment => "enrolment-frozen",
+        }
+    }
+}
+
 words! {
     /// In the order of their gravity, so that the graver one is the greater.
     Level {

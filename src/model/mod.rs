@@ -4,6 +4,7 @@
 
 mod account;
 mod action;
+mod factor_demand;
 mod host;
 mod hours;
 mod inbound;
@@ -24,10 +25,11 @@ pub use account::{
     TokenState, Who, is_email,
 };
 pub use action::Action;
+pub use factor_demand::FactorDemand;
 pub use host::{Host, NotAHost};
 pub use hours::{Hours, NotHours};
 pub use inbound::{Inbound, Line};
-pub use level::Level;
+pub use level::{Bar, Level};
 pub use log_query::{LogAccount, LogApp, LogCount, LogDecision, LogKind, LogPage, LogQuery, LogRow, parse_network};
 pub use name::{AccountName, NotAName, UnitName};
 pub use origin::{FAMILIAR_PLACES, Hand, Network, Origin, Site, TlsFacts};

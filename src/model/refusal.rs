@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use super::{CertificateTrouble, NotCanonical};
+use super::{Bar, CertificateTrouble, Level, NotCanonical};
+use crate::clock::Time;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -36,6 +37,13 @@ pub enum Refusal {
     },
     /// The app is closed to everybody for now.
     LockedDown,
+    /// The emergency level in force keeps her from it.
+    Emergency {
+        level: Level,
+        bar: Bar,
+        /// By the wall clock.
+        until: Time,
+    },
     /// An unsafe request that another site made.
     ForeignOrigin,
     /// A form of the gateway's own came without the token that it was given.
@@ -92,6 +100,7 @@ impl Refusal {
             Self::Certificate(_) => "certificate",
             Self::NotAllowed { .. } => "not-allowed",
             Self::LockedDown => "locked-down",
+            Self::Emergency { .. } => "emergency",
             Self::ForeignOrigin => "foreign-origin",
             Self::FormExpired => "form-expired",
             Self::HandOverFailed { .. } => "hand-over-failed",
@@ -117,6 +126,7 @@ impl Refusal {
             Self::Path(why) => why.to_string(),
             Self::Certificate(trouble) => trouble.word().to_owned(),
             Self::NotAllowed { rule } => rule.clone(),
+            Self::Emergency { level, bar, .. } => format!("level {level}: {}", bar.word()),
             Self::StepUpNeeded { factor, fresh: None } => (*factor).to_owned(),
             Self::StepUpNeeded { factor, fresh: Some(fresh) } => format!("{factor}, at most {} s ago", fresh.as_secs()),
             Self::BodyTooLarge { limit } => format!("limit {limit} bytes"),

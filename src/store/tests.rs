@@ -2,6 +2,7 @@
 
 mod certificates;
 mod clock;
+mod emergency;
 mod enrolment_certificates;
 mod lapses;
 mod letters;

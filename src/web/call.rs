@@ -197,7 +197,8 @@ impl Asked {
                 let waiting = if role == Role::SecurityAdministrator { self.portal.desk.waiting(self.now) } else { 0 };
                 let manages = self.portal.desk.manages_unit(identity.account());
                 let frame = frame.signed_in(identity.who().name.as_str(), role).managing(manages);
-                frame.zone(self.portal.zone_name(self.now)).waiting(waiting).log_full(role != Role::Member && self.portal.journal.is_full())
+                let log_full = role != Role::Member && self.portal.journal.is_full();
+                frame.zone(self.portal.zone_name(self.now)).waiting(waiting).log_full(log_full).emergency(self.portal.banner(self.now))
             }
             Visitor::Stranger => frame,
         }

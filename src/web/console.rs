@@ -12,7 +12,7 @@ use url::form_urlencoded;
 
 use crate::admin::{Actor, AdminError, Change, Lacks, NewAccount};
 use crate::auth::{Identity, SessionRow};
-use crate::model::{Account, AccountId, AccountName, AccountState, Attestation, Refusal, Role, SessionId, UnitName, is_email};
+use crate::model::{Account, AccountId, AccountName, AccountState, Attestation, Bar, Refusal, Role, SessionId, UnitName, is_email};
 use crate::store::{AccountFilter, StoredKey, StoredToken};
 
 use super::call::{Answer, Asked, Posted, Refused};
@@ -307,6 +307,7 @@ pub(super) fn person(asked: &Asked) -> Result<Actor, Refused> {
 pub(super) fn refused(error: AdminError) -> Refused {
     let refusal = match error {
         AdminError::NotAllowed => Refusal::NotAllowed { rule: "the role of this account does not allow it".to_owned() },
+        AdminError::Frozen { level, until } => Refusal::Emergency { level, bar: Bar::Enrolment, until },
         AdminError::NotFromHere => Refusal::NotAllowed { rule: error.to_string() },
         // It takes another one: whoever asked goes on to where she proposes it.
         AdminError::Proposed(proposed) => return Refused::Elsewhere(format!("/console/changes/{}", proposed.id)),

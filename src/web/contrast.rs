@@ -36,12 +36,13 @@ const GROUNDS: [&str; 3] = ["ground", "surface", "sunken"];
 /// Words that stand on any of these.
 const WORDS: [&str; 5] = ["ink", "soft", "jade", "jade-deep", "cinnabar"];
 /// Words that stand in a colour of their own, and words that are as usual there.
-const WASHED: [(&str, &str); 10] = [
+const WASHED: [(&str, &str); 11] = [
     ("jade-deep", "jade-wash"),
     ("jade", "jade-wash"),
     ("ink", "jade-wash"),
     ("indigo", "indigo-wash"),
     ("amber", "amber-wash"),
+    ("orange", "orange-wash"),
     ("cinnabar", "cinnabar-wash"),
     ("ink", "cinnabar-wash"),
     ("on-jade", "jade"),

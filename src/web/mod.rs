@@ -53,14 +53,15 @@ pub use people::larger_form;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};
 pub use step_up::KEPT;
 
-use crate::access::{App, Names};
+use crate::access::{App, Emergency, Names};
 use crate::admin::Desk;
 use crate::audit::{Journal, Strangers};
 use crate::auth::{Auth, Csrf};
 use crate::clock::{Clock, Time};
 use crate::crypto::MacKey;
 use crate::limit::Limits;
-use view::Moment;
+use crate::model::Level;
+use view::{EmergencyView, Moment};
 
 /// How long a browser keeps the token of a step; what the step stands for may end sooner.
 const STEP_LIVES: Duration = Duration::from_secs(60 * 60);
@@ -86,6 +87,7 @@ pub struct Portal {
     pub key_host: Option<String>,
     /// In the order in which they are listed.
     pub apps: ArcSwap<Vec<Arc<App>>>,
+    pub emergency: Arc<Emergency>,
     /// In which times are shown.
     pub zone: jiff::tz::TimeZone,
 }
@@ -274,6 +276,13 @@ pub fn only_takes_away(path: &str) -> bool {
     }
 }
 
+/// Pages and forms by which somebody gets a way in that she did not have: they are shut while enrolment is frozen.
+pub fn gives_a_way_in(path: &str) -> bool {
+    let page = path.trim_start_matches('/').split('/').next();
+    matches!(page, Some("enrol" | "recover"))
+        || matches!(path, "/keys/add" | "/keys/register" | "/keys/activate" | "/keys/phone" | "/keys/show")
+}
+
 /// Pages from which such a form is sent, and where one leads: they are shown from the log's reserve while it has no room.
 pub fn is_way_out(path: &str) -> bool {
     matches!(path, "/" | "/sessions" | "/signed-out" | "/unit") || path == "/console" || path.starts_with("/console/")
@@ -292,6 +301,13 @@ impl Portal {
     fn instant(&self, time: Time) -> Moment {
         let zoned = time.timestamp().to_zoned(self.zone.clone());
         Moment { shown: zoned.strftime("%Y-%m-%d %H:%M:%S").to_string(), iso: time.to_string() }
+    }
+
+    /// What everybody who is signed in is told, from level III on.
+    fn banner(&self, now: Time) -> Option<EmergencyView> {
+        let stance = self.emergency.in_force(now).filter(|stance| stance.level >= Level::III)?;
+        let until = self.moment(self.clock.wall().plus(stance.until.since(now)));
+        Some(EmergencyView { level: stance.level, until, terms: EmergencyView::terms_of(&stance.measures), whom: None })
     }
 
     fn moment(&self, time: Time) -> Moment {
@@ -316,7 +332,7 @@ pub fn protect(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use super::{form_addresses, only_takes_away};
+    use super::{form_addresses, gives_a_way_in, only_takes_away};
 
     #[test]
     fn nothing_but_the_list_of_forms_hears_more_than_get() {
@@ -327,6 +343,23 @@ mod tests {
             let called = code.match_indices(other).filter(|(at, _)| !code[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
             assert_eq!(called.count(), 0, "{other}");
         }
+    }
+
+    #[test]
+    fn every_form_by_which_somebody_gets_a_way_in_is_shut_while_enrolment_is_frozen() {
+        let gives: Vec<&str> = form_addresses().into_iter().filter(|path| gives_a_way_in(path)).collect();
+        let (enrol, rest): (Vec<&str>, Vec<&str>) = gives.iter().partition(|path| path.starts_with("/enrol/"));
+        let (recover, keys): (Vec<&str>, Vec<&str>) = rest.iter().partition(|path| path.starts_with("/recover/"));
+        assert_eq!(keys, ["/keys/add", "/keys/register", "/keys/activate", "/keys/phone", "/keys/show"]);
+        let all = |start: &str| form_addresses().iter().filter(|path| path.starts_with(start)).count();
+        assert_eq!((enrol.len(), recover.len()), (all("/enrol/"), all("/recover/")));
+        for path in ["/enrol", "/enrol/usb-key/finish", "/recover", "/recover/usb-key/finish"] {
+            assert!(gives_a_way_in(path), "{path}");
+        }
+        for path in ["/", "/keys", "/keys/lost", "/keys/remove", "/keys/prove", "/keys/astray", "/enrolments", "/sign-in", "/step-up/key"] {
+            assert!(!gives_a_way_in(path), "{path}");
+        }
+        assert!(!form_addresses().iter().any(|path| gives_a_way_in(path) && only_takes_away(path)));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use axum::extract::Path;
 use futures_util::future;
 
-use crate::access::{self, App, Demand, FactorDemand};
+use crate::access::{self, App, Demand};
 use crate::auth::{IssueError, ReturnPath, SessionRow as Session, cookies};
 use crate::lang::Language;
-use crate::model::{Action, AppId, Event, Factor, Refusal, Role, SessionId, TokenKind, TokenState, capped};
+use crate::model::{Action, AppId, Event, Factor, FactorDemand, Refusal, Role, SessionId, TokenKind, TokenState, capped};
 use crate::store::{StoreError, StoredToken};
 
 use super::agent;
@@ -64,10 +64,11 @@ pub async fn open(Path(id): Path<String>, mut asked: Asked) -> Answer {
     asked.redirect(&format!("{}/", app.origin))
 }
 
-/// One that wants a newer sign-in, or another proof, is listed and opened: it asks for it when it is entered.
+/// One that wants a newer sign-in, or another proof, is listed and opened: it asks for it when it is entered. One that an emergency keeps her out
+/// of says so then.
 fn may_open(asked: &Asked, app: &App) -> Result<(), Refusal> {
     match entering(asked, app) {
-        Ok(()) | Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. }) => Ok(()),
+        Ok(()) | Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Emergency { .. }) => Ok(()),
         Err(refusal) => Err(refusal),
     }
 }

@@ -37,7 +37,8 @@ pub(super) fn verdict_of(asked: &Asked, return_to: &ReturnTo) -> Option<Result<(
 
 pub(super) fn may_go_on(asked: &Asked, app: &Arc<App>, return_to: &ReturnTo) -> Result<(), Refusal> {
     let wish = return_to.wish(app);
-    let wish = wish.as_ref().map(|(method, path)| crate::access::Asked { method, path, held: Err(CertificateTrouble::Missing) });
+    let wish =
+        wish.as_ref().map(|(method, path)| crate::access::Asked { method, path, held: Err(CertificateTrouble::Missing), is_tunnel: false });
     let (from, wall) = (asked.visit.origin.address, asked.portal.clock.wall());
     crate::access::may_go_on(&asked.visit.visitor, app, wish.as_ref(), from, asked.now, wall)
 }

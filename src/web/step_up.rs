@@ -1,10 +1,10 @@
 //! "Prove it once more": on the way to an app that wants another proof than the session has, or a newer one. Afterwards she is back where
 //! she was.
 
-use crate::access::{Demand, FactorDemand};
+use crate::access::Demand;
 use crate::auth::{CeremonyError, KeyChangeError, KeyError, ShownFor, SteppedUp, Why, cookies};
 use crate::crypto::Token;
-use crate::model::{Action, Factor, Refusal};
+use crate::model::{Action, Factor, FactorDemand, Refusal};
 
 use super::call::{Answer, Asked, Posted};
 use super::denial;

@@ -118,6 +118,9 @@ pub async fn password(unverified: Unverified) -> Answer {
         Ok(shown) => shown,
         Err(denied) => return deny(&asked, return_to, &denied, "").await,
     };
+    if first_use {
+        asked.portal.emergency.may_enrol(asked.now, asked.portal.clock.wall())?;
+    }
     let attempt = match asked.portal.limits.attempt(network(&asked), account.name.as_str(), asked.now) {
         Ok(attempt) => attempt,
         Err(wait) => {

@@ -19,6 +19,7 @@ mod clock;
 mod code_tokens;
 mod corpora;
 mod corpus;
+mod emergency;
 mod evidence;
 mod floods;
 mod forgery;

@@ -6,7 +6,7 @@ use yumen::model::{Action, Event, Record};
 
 use crate::house::{House, PORTAL, first_factor};
 
-const PLAN: &str = include_str!("../../config/plan.toml");
+pub const PLAN: &str = include_str!("../../config/plan.toml");
 
 fn fired(house: &House) -> Vec<Event> {
     let event = |record: &Record| match record {
@@ -33,7 +33,7 @@ async fn seen(house: &House) {
 }
 
 /// Puts this plan in force.
-async fn adopt(house: &House, plan: &str) -> Result<String, String> {
+pub async fn adopt(house: &House, plan: &str) -> Result<String, String> {
     std::fs::write(house.data.path().join("plan.toml"), plan).unwrap();
     house
         .reload(|text| if text.contains("[incident]") { text.to_owned() } else { format!("{text}\n[incident]\nplan = \"plan.toml\"\n") })

@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 
 use super::super::app::sample::{app, path, pattern};
 use super::super::rule::sample::{for_unit, rule};
-use super::super::{Demand, FactorDemand, Permit, Rule};
+use super::super::{Demand, Permit, Rule};
 use super::*;
-use crate::model::{AccountName, CertificateTrouble, Factor, Hours, Role, UnitName};
+use crate::model::{AccountName, CertificateTrouble, Factor, FactorDemand, Hours, Role, UnitName};
 
 /// 2026-11-23T04:00:00Z, a Monday: noon in Shanghai.
 const NOON: Time = Time::from_millis(1_795_406_400_000);
@@ -21,7 +21,7 @@ fn wang() -> Arc<Identity> {
 /// What `wang` gets from an app with these rules.
 fn outcome(rules: &[Rule], method: &str, raw: &str, from: &str, wall: Time) -> Result<String, Refusal> {
     let app = Arc::new(app(rules.to_vec()));
-    let asked = Asked { method: &method.parse().unwrap(), path: &path(raw), held: Err(CertificateTrouble::Missing) };
+    let asked = Asked { method: &method.parse().unwrap(), path: &path(raw), held: Err(CertificateTrouble::Missing), is_tunnel: false };
     let visitor = Visitor::Known(wang());
     decide(&visitor, &app, &asked, from.parse().unwrap(), NOON, wall).map(|grant| grant.rule().to_owned())
 }
@@ -61,7 +61,7 @@ fn a_rule_asks_for_a_proof_that_is_young_enough_where_it_covers_and_nowhere_else
     let app = Arc::new(App { overall: 12 * HOUR, idle: 12 * HOUR, ..app(vec![posting, reading]) });
     let visitor = Visitor::Known(wang());
     let decided = |method: &str, now: Time| {
-        let asked = Asked { method: &method.parse().unwrap(), path: &path("/"), held: Err(CertificateTrouble::Missing) };
+        let asked = Asked { method: &method.parse().unwrap(), path: &path("/"), held: Err(CertificateTrouble::Missing), is_tunnel: false };
         decide(&visitor, &app, &asked, ADDRESS.parse().unwrap(), now, NOON).map(|grant| grant.rule().to_owned())
     };
     assert_eq!(decided("POST", NOON.plus(HOUR / 2)), allowed_by("posting"));
@@ -71,7 +71,7 @@ fn a_rule_asks_for_a_proof_that_is_young_enough_where_it_covers_and_nowhere_else
     let entered = may_enter(&visitor, &app, ADDRESS.parse().unwrap(), NOON.plus(HOUR), NOON);
     assert_eq!(entered, Ok(()), "she may read, so she may enter");
     let goes_on = |method: &str, raw: &str| {
-        let asked = Asked { method: &method.parse().unwrap(), path: &path(raw), held: Err(CertificateTrouble::Missing) };
+        let asked = Asked { method: &method.parse().unwrap(), path: &path(raw), held: Err(CertificateTrouble::Missing), is_tunnel: false };
         may_go_on(&visitor, &app, Some(&asked), ADDRESS.parse().unwrap(), NOON.plus(HOUR), NOON)
     };
     assert_eq!(goes_on("GET", "/"), Ok(()));
@@ -93,7 +93,7 @@ fn whoever_signed_in_with_a_code_gets_no_further_than_codes_go() {
     ] {
         let demand = Demand { factor: demand, fresh: None };
         let app = Arc::new(App { demand, ..app(vec![rule.clone()]) });
-        let asked = Asked { method: &http::Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing) };
+        let asked = Asked { method: &http::Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing), is_tunnel: false };
         let from = ADDRESS.parse().unwrap();
         let decided = decide(&coded(), &app, &asked, from, NOON, NOON).map(|grant| grant.rule().to_owned());
         assert_eq!(decided, outcome, "{demand:?}");
@@ -194,7 +194,7 @@ fn the_first_rule_that_matches_decides() {
 #[test]
 fn only_a_live_session_is_let_in() {
     let app = Arc::new(app(vec![for_unit("r", "信息中心")]));
-    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing) };
+    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing), is_tunnel: false };
     let at = |visitor: &Visitor, now| decide(visitor, &app, &asked, ADDRESS.parse().unwrap(), now, NOON).map(|grant| grant.valid_until());
     assert_eq!(at(&Visitor::Stranger, NOON), Err(Refusal::SignInNeeded));
     let identity = wang();
@@ -210,12 +210,13 @@ fn only_a_live_session_is_let_in() {
 fn a_session_ends_at_its_overall_limit_even_if_it_is_never_idle() {
     let mut app = app(vec![for_unit("r", "信息中心")]);
     app.idle = 24 * HOUR;
-    assert_eq!(session_ends(&wang(), &app, NOON.plus(12 * HOUR).minus(Duration::from_millis(1))), Ok(NOON.plus(12 * HOUR)));
-    assert_eq!(session_ends(&wang(), &app, NOON.plus(12 * HOUR)), Err(Refusal::SignInAgain));
+    let ends = |now| app.emergency.at(now).session_ends(&wang(), &app);
+    assert_eq!(ends(NOON.plus(12 * HOUR).minus(Duration::from_millis(1))), Some(NOON.plus(12 * HOUR)));
+    assert_eq!(ends(NOON.plus(12 * HOUR)), None);
 }
 
 fn grant(rules: Vec<Rule>, now: Time, wall: Time) -> Grant {
-    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing) };
+    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing), is_tunnel: false };
     decide(&Visitor::Known(wang()), &Arc::new(app(rules)), &asked, ADDRESS.parse().unwrap(), now, wall).unwrap()
 }
 
@@ -264,7 +265,7 @@ fn at_minute(minutes: u32) -> Time {
 #[test]
 fn a_tighter_idle_limit_counts_what_was_done_in_that_app_alone() {
     let (portal, inside, app) = away_after_five_minutes();
-    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing) };
+    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing), is_tunnel: false };
     let decided = |now| decide(&Visitor::Known(inside.clone()), &app, &asked, ADDRESS.parse().unwrap(), now, NOON).map(|_| ());
     let entered = |now| may_enter(&Visitor::Known(portal.clone()), &app, ADDRESS.parse().unwrap(), now, NOON);
     inside.mark_active(at_minute(4));
@@ -282,7 +283,7 @@ fn a_tighter_idle_limit_counts_what_was_done_in_that_app_alone() {
 fn an_idle_limit_as_long_as_the_sessions_counts_what_was_done_anywhere() {
     let (portal, inside, tighter) = away_after_five_minutes();
     let app = Arc::new(App { idle: HOUR / 4, ..App::clone(&tighter) });
-    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing) };
+    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing), is_tunnel: false };
     let decided = |now| decide(&Visitor::Known(inside.clone()), &app, &asked, ADDRESS.parse().unwrap(), now, NOON).map(|_| ());
     portal.mark_active(at_minute(14));
     assert_eq!(decided(at_minute(28)), Ok(()));
@@ -292,7 +293,7 @@ fn an_idle_limit_as_long_as_the_sessions_counts_what_was_done_anywhere() {
 #[test]
 fn a_grant_ends_when_she_was_away_from_the_app_for_too_long() {
     let (portal, inside, app) = away_after_five_minutes();
-    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing) };
+    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing), is_tunnel: false };
     let grant = decide(&Visitor::Known(inside.clone()), &app, &asked, ADDRESS.parse().unwrap(), NOON, NOON).unwrap();
     inside.mark_active(at_minute(3));
     portal.mark_active(at_minute(7));

@@ -203,6 +203,7 @@ fn no_function_of_the_desk_is_without_its_line() {
     const FOR_NOBODY: &[&str] = &[
         "new",
         "issuing_from",
+        "freezing",
         "publish_revocations",
         "publish_now",
         "revocations",

@@ -1,7 +1,7 @@
 //! A status as a person reads it. Pure: a status and whether to colour in, text out.
 
 use crate::cli::paint::{Cell, Paint, Tint, columns};
-use crate::gateway::{AppStatus, CertificateStatus, RetentionStatus, SinkStatus, Status, UpstreamState, UpstreamStatus};
+use crate::gateway::{AppStatus, CertificateStatus, EmergencyStatus, RetentionStatus, SinkStatus, Status, UpstreamState, UpstreamStatus};
 
 /// A certificate that ends sooner should be renewed now.
 const RENEW_WITHIN_DAYS: i64 = 21;
@@ -85,7 +85,15 @@ fn facts(status: &Status) -> Vec<Vec<Cell>> {
         };
         vec![Cell::new(Tint::Faint, "incidents"), Cell::new(tint, format!("{} open, {unseen}", incidents.open))]
     }));
+    facts.extend(status.emergency.as_ref().map(emergency));
     facts
+}
+
+fn emergency(emergency: &EmergencyStatus) -> Vec<Cell> {
+    let EmergencyStatus { level, since, until, terms } = emergency;
+    let terms = if terms.is_empty() { "nothing by itself".to_owned() } else { terms.join("; ") };
+    let told = format!("level {level} since {} until {}: {terms}", shown(since), shown(until));
+    vec![Cell::new(Tint::Faint, "emergency"), Cell::new(Tint::Bad, told)]
 }
 
 /// For how long, since when, and where to.
@@ -263,6 +271,12 @@ mod tests {
             }),
             plan: None,
             incidents: None,
+            emergency: Some(EmergencyStatus {
+                level: "III".to_owned(),
+                since: "2026-11-22T02:00:00.000Z".to_owned(),
+                until: "2026-11-23T02:00:00.000Z".to_owned(),
+                terms: vec!["read-only all apps".to_owned(), "enrolment frozen".to_owned()],
+            }),
             log: LogStatus {
                 ready: true,
                 sequence: 42,
@@ -292,6 +306,7 @@ mod tests {
             "  sessions     3 open; 1 account signed in",
             "  memory       150.0 MiB of 1.5 GiB; 1 connection turned away and 0 ended because it was short",
             "  log          takes records; sequence 42, 41 sealed, never synced, 0 waiting, room for 5.0 GiB",
+            "  emergency    level III since 2026-11-22 02:00:00 UTC until 2026-11-23 02:00:00 UTC: read-only all apps; enrolment frozen",
             "  log kept     365 days; the oldest record is 513, of 2026-11-22 03:00:00 UTC; archived up to 512 in s3://yumen-log/gate, last 2027-11-23 03:00:00 UTC",
             "  sites  政务网站群系统  internal  http://10.1.0.11:8080  up       7 answered",
             "                                   http://10.1.0.12:8080  failing  7 answered, 2 failed, the last 2026-11-22 03:04:05 UTC",

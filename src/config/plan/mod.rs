@@ -4,6 +4,7 @@
 //! measures allow.
 
 mod pages;
+mod policy;
 mod triggers;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use self::policy::Graver;
 use super::files::{Files, check_authority};
 use super::general::path;
 use super::problem::Problems;
@@ -32,10 +34,18 @@ const MOST: u64 = 10_000_000_000_000;
 const SUMMARY_WITHIN: Duration = Duration::from_hours(24 * 30);
 const TEXTS: &str = "write { zh = \"…\", en = \"…\" }";
 
-/// Reads and checks the file with the certificates that it names, for a config that has these apps; `None`: they are not known.
-pub fn load_plan(path: &Path, apps: Option<&[AppId]>) -> Result<Arc<Plan>, Problems> {
+/// What a plan has to fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub apps: &'a [AppId],
+    /// Whether the config says whose USB-KEYs are believed.
+    pub usb_keys: bool,
+}
+
+/// Reads and checks the file with the certificates that it names, for such a config; `None`: it is not known.
+pub fn load_plan(path: &Path, known: Option<Known<'_>>) -> Result<Arc<Plan>, Problems> {
     let (text, name) = read_text(path)?;
-    let mut around = Around { base: base_of(path), apps, authorities: Vec::new() };
+    let mut around = Around { base: base_of(path), known, authorities: Vec::new() };
     let plan = parse(&text, &name, &mut around)?;
     let unread = around.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()).collect();
     let problems = Problems::new(&name, &text, unread);
@@ -44,14 +54,14 @@ pub fn load_plan(path: &Path, apps: Option<&[AppId]>) -> Result<Arc<Plan>, Probl
 
 /// Checks the text, but not the files that it names.
 pub fn parse_plan(text: &str, file_name: &str) -> Result<Arc<Plan>, Problems> {
-    parse(text, file_name, &mut Around { base: Path::new(""), apps: None, authorities: Vec::new() })
+    parse(text, file_name, &mut Around { base: Path::new(""), known: None, authorities: Vec::new() })
 }
 
 /// What a plan is read with, and what else is to be read for it.
 struct Around<'a> {
     /// Where relative paths start.
     base: &'a Path,
-    apps: Option<&'a [AppId]>,
+    known: Option<Known<'a>>,
     /// Certificates of sites whose pages are watched.
     authorities: Vec<(PathBuf, Span)>,
 }
@@ -82,7 +92,7 @@ fn read(root: &Section<'_>, around: &mut Around<'_>) -> Option<Plan> {
     let operator = root.need("operator", "who runs the systems: it says how soon incidents are reported");
     let operator = operator.and_then(|value| value.word(&Operator::WORDS));
     let zone = root.need("zone", "the time zone of the plan's days, such as \"Asia/Shanghai\"").and_then(|value| zone(&value));
-    let levels = levels(&root.section("levels"));
+    let levels = levels(&root.section("levels"), around);
     let shifts = shifts(root);
     let reports = reports(root, operator);
     let triggers = triggers::read(root);
@@ -115,7 +125,7 @@ fn zone(value: &Value<'_>) -> Option<TimeZone> {
     })
 }
 
-fn levels(section: &Section<'_>) -> Vec<LevelTerms> {
+fn levels(section: &Section<'_>, around: &Around<'_>) -> Vec<LevelTerms> {
     let keys = [("I", Level::I), ("II", Level::II), ("III", Level::III), ("IV", Level::IV)];
     let read = keys.map(|(key, level)| {
         section
@@ -124,18 +134,25 @@ fn levels(section: &Section<'_>) -> Vec<LevelTerms> {
             .map(|table| (level, table))
     });
     let mut graver = Thresholds::default();
+    let mut above: Option<Graver> = None;
     let mut all = Vec::new();
     for (level, table) in read.into_iter().flatten() {
-        let terms = self::level(level, &table, &graver);
+        let terms = self::level(level, &table, &graver, around);
         if let Some(terms) = terms {
             graver = terms.thresholds.clone().or(graver);
+            let measures = terms.policy.clone().unwrap_or_default();
+            if let Some(above) = &above {
+                policy::compare(section.reader(), above, level, &measures);
+            }
+            let span = table.get("policy").map_or(table.span.clone(), |value| value.span.clone());
+            above = Some(Graver { level, measures, span });
             all.push(terms);
         }
     }
     all
 }
 
-fn level(level: Level, table: &Section<'_>, graver: &Thresholds) -> Option<LevelTerms> {
+fn level(level: Level, table: &Section<'_>, graver: &Thresholds, around: &Around<'_>) -> Option<LevelTerms> {
     let names = table.need("name", "what the level is called").and_then(|value| texts(&value));
     let colour = table.need("colour", "the colour by which it is called").and_then(|value| {
         let due = Colour::of(level);
@@ -152,7 +169,8 @@ fn level(level: Level, table: &Section<'_>, graver: &Thresholds) -> Option<Level
     });
     let thresholds = thresholds(&table.section("thresholds"), graver);
     let checklist = table.sections("checklist").iter().filter_map(task).collect();
-    Some(LevelTerms { level, names: names?, colour: colour?, thresholds, checklist })
+    let (policy, once) = (policy::policy(table, around), policy::once(table));
+    Some(LevelTerms { level, names: names?, colour: colour?, thresholds, checklist, policy, once })
 }
 
 /// None may be above what a graver level has: then the graver one would be proposed first.
@@ -249,8 +267,7 @@ fn reports(root: &Section<'_>, operator: Option<Operator>) -> Vec<ReportRule> {
 
 fn report(table: &Section<'_>, operator: Option<Operator>) -> Option<ReportRule> {
     let report = table.need("report", "which it is").and_then(|value| value.word(&Report::WORDS));
-    let levels: Vec<(&str, Level)> = Level::ALL.iter().map(|level| (level.word(), *level)).collect();
-    let from = table.need("from", "the lowest level for which it is due").and_then(|value| value.word(&levels));
+    let from = table.need("from", "the lowest level for which it is due").and_then(|value| rule::level(&value));
     let within = table.need("within", "how soon").and_then(|value| {
         let within = value.duration(WITHIN)?;
         let latest = match report? {

@@ -42,7 +42,7 @@ pub fn read(root: &Section<'_>, triggers: &[Trigger], around: &mut Around<'_>) -
 }
 
 fn page(table: &Section<'_>, before: &[Page], triggers: &[Trigger], around: &mut Around<'_>) -> Option<Page> {
-    let app = table.need("app", "the `id` of the app whose work explains a change").and_then(|value| app(&value, around.apps));
+    let app = table.need("app", "the `id` of the app whose work explains a change").and_then(|value| app(&value, around));
     let url = table.need("url", "where the public reads it, such as \"https://www.city.example/\"");
     let url = url.and_then(|value| url_of(&value, before));
     let every = every(table, app.as_ref(), triggers);
@@ -54,11 +54,12 @@ fn page(table: &Section<'_>, before: &[Page], triggers: &[Trigger], around: &mut
     Some(Page { app: app?, url: url.into(), every: every?, ca, ignore, max })
 }
 
-fn app(value: &Value<'_>, known: Option<&[AppId]>) -> Option<AppId> {
+/// An app of the config, where that is known.
+pub fn app(value: &Value<'_>, around: &Around<'_>) -> Option<AppId> {
     let app = value.meaning("write the `id` of an app", |text| AppId::parse(text).ok_or("is not an id"))?;
-    match known {
-        Some(known) if !known.contains(&app) => {
-            let all: Vec<&str> = known.iter().map(AppId::as_str).collect();
+    match around.known {
+        Some(known) if !known.apps.contains(&app) => {
+            let all: Vec<&str> = known.apps.iter().map(AppId::as_str).collect();
             value.wrong("is no app of the config", &format!("write one of: {}", all.join(", ")))
         }
         _ => Some(app),
@@ -240,7 +241,8 @@ mod tests {
         let file = directory.path().join("plan.toml");
         let load = |text: &str, apps: Option<&[AppId]>| {
             std::fs::write(&file, format!("{EXAMPLE}\n{text}")).unwrap();
-            load_plan(Path::new(&file), apps).map_err(|problems| problems.to_string())
+            let known = apps.map(|apps| super::super::Known { apps, usb_keys: false });
+            load_plan(Path::new(&file), known).map_err(|problems| problems.to_string())
         };
         let (sites, other) = (AppId::parse("sites").unwrap(), AppId::parse("other").unwrap());
         assert!(load(PAGE, Some(std::slice::from_ref(&sites))).is_ok() && load(PAGE, None).is_ok());

@@ -7,9 +7,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::super::read::{Section, Value};
-use super::super::rule::{hours, network};
+use super::super::rule::{hours, level, network};
 use crate::incident::{Category, Exceptions, Kind, Per, Trigger};
-use crate::model::{AccountName, AppId, Level, UnitName};
+use crate::model::{AccountName, AppId, UnitName};
 
 const WINDOW: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_hours(24 * 7);
 const AWAY: RangeInclusive<Duration> = Duration::from_hours(24)..=Duration::from_hours(24 * 730);
@@ -23,8 +23,7 @@ pub fn read(root: &Section<'_>) -> Vec<Trigger> {
 
 fn trigger(table: &Section<'_>, names: &mut BTreeSet<String>) -> Option<Trigger> {
     let name = table.need("name", "a short name, which stands on record").and_then(|value| name(&value, names));
-    let levels: Vec<(&str, Level)> = Level::ALL.iter().map(|level| (level.word(), *level)).collect();
-    let level = table.need("level", "the level that it proposes").and_then(|value| value.word(&levels));
+    let level = table.need("level", "the level that it proposes").and_then(|value| level(&value));
     let category = table.need("category", "what kind of incident it would be (GB/T 20986-2023)");
     let category = category.and_then(|value| value.word(&Category::WORDS));
     let except = exceptions(&table.section("except"));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::Time;
+use crate::model::Level;
 
 /// What the config warns of, or else what is wrong in it, as `line: what`.
 fn said(text: &str) -> Vec<String> {
@@ -39,6 +40,21 @@ fn a_rule_that_asks_for_less_than_its_app_is_warned_of() {
     assert_eq!(rule("", "factor = \"any\""), [""; 0], "the app says nothing that it could loosen");
     assert_eq!(rule("fresh = \"5m\"", "fresh = \"1h\""), ["18: `app.rule.fresh` is longer than the app's, \"5m\""]);
     assert_eq!(rule("fresh = \"5m\"", "fresh = \"5m\""), [""; 0]);
+}
+
+#[test]
+fn a_rule_may_hold_at_some_emergency_levels_alone() {
+    let rule = |lines: &str| read(&with("", &format!("{RULE}{lines}"))).map(|settings| settings.apps[0].policy.rules[0].clone());
+    let of = |lines: &str| rule(lines).map(|rule| (rule.level, rule.below)).unwrap();
+    assert_eq!(of(""), (None, None));
+    assert_eq!(of("level = \"III\"\nbelow = \"I\""), (Some(Level::III), Some(Level::I)));
+    for (lines, why) in [
+        ("level = \"V\"", "17: `app.rule.level` is not a known word"),
+        ("level = \"II\"\nbelow = \"II\"", "18: `app.rule.below` leaves no level, as `level` is \"II\""),
+        ("level = \"I\"\nbelow = \"III\"", "18: `app.rule.below` leaves no level, as `level` is \"I\""),
+    ] {
+        assert_eq!(told(&rule(lines).unwrap_err()), [why]);
+    }
 }
 
 #[test]

@@ -2,12 +2,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::access::Stance;
 use crate::auth::Identity;
 use crate::config;
 use crate::gateway::build;
 use crate::gateway::pipeline::NOTHING_HELD;
 use crate::gateway::trust::Trusting;
-use crate::model::{Host, PathAllowance, Role};
+use crate::incident::{Apps, Measures};
+use crate::model::{Host, Level, PathAllowance, Role};
 use crate::pki::ClientTrust;
 
 const NOON: Time = Time::from_millis(1_795_406_400_000);
@@ -39,7 +41,7 @@ roles = ["member"]
 
 fn map(generation: u64, change: impl FnOnce(&str) -> String) -> Map {
     let settings = config::parse(&change(CONFIG), "test.toml", Path::new(".")).unwrap_or_else(|problems| panic!("{problems:?}"));
-    build::map(&settings, generation, &Arc::default()).unwrap()
+    build::map(&settings, generation, &build::Shared::default()).unwrap()
 }
 
 fn as_it_is(text: &str) -> String {
@@ -66,7 +68,8 @@ impl Scene {
         let portal = Identity::sample("wang li", "信息中心", Role::Member, NOON);
         let identity = portal.sample_on(&Host::parse("sites.city.test").unwrap(), NOON);
         let site = map.sites.values().next().unwrap();
-        let question = access::Asked { method: &asked.method, path: &asked.path, held: asked.held };
+        let question =
+            access::Asked { method: &asked.method, path: &asked.path, held: asked.held, is_tunnel: asked.crossing == Crossing::WebSocket };
         let grant = access::decide(&Visitor::Known(identity.clone()), &site.app, &question, ADDRESS, NOON, NOON).unwrap();
         let (flows, line) = (Flows::default(), Arc::new(Line::default()));
         flows.track(&grant, map, site, line.clone(), asked);
@@ -169,4 +172,41 @@ fn what_she_sends_keeps_her_there_if_every_request_counts_or_this_one_did() {
         flow.grant.heard().note();
         assert_eq!(flow.after(900, map), Some(End::Expired), "what comes too late revives nothing: {crossing:?}");
     }
+}
+
+fn level(map: &Map, measures: Measures) {
+    let until = NOON.plus(Duration::from_secs(60));
+    let stance = Stance { level: Level::III, incident: 1, confirmed: NOON, since: NOON, until, measures: measures.into() };
+    map.sites.values().next().unwrap().app.emergency.set(Some(stance));
+}
+
+#[test]
+fn a_level_that_makes_an_app_read_only_cuts_tunnels_and_uploads_and_lets_downloads_run() {
+    let map = map(1, as_it_is);
+    let tunnel = Scene::web_socket(&map);
+    let upload = Scene::new(&map, asked(Crossing::Unsafe, "https://tools.city.test"));
+    let download = Scene::new(&map, asked(Crossing::Safe, "https://tools.city.test"));
+    level(&map, Measures { read_only: Some(Apps::All), ..Measures::default() });
+    assert_eq!((tunnel.after(1, &map), upload.after(1, &map)), (Some(End::Revoked), Some(End::Revoked)));
+    assert_eq!((download.after(1, &map), download.after(61, &map)), (None, None));
+}
+
+#[test]
+fn a_flow_that_was_begun_between_a_decision_and_a_level_is_judged_too() {
+    let map = map(1, as_it_is);
+    level(&map, Measures::default());
+    let (tunnel, other) = (Scene::web_socket(&map), Scene::web_socket(&map));
+    assert_eq!(tunnel.after(1, &map), None);
+    level(&map, Measures { closed: Some(Apps::All), ..Measures::default() });
+    assert_eq!(tunnel.after(2, &map), Some(End::Revoked));
+    level(&map, Measures { overall: Some(Duration::from_secs(30)), ..Measures::default() });
+    assert_eq!((other.after(29, &map), other.after(30, &map)), (None, Some(End::Expired)));
+}
+
+#[test]
+fn what_a_rule_of_a_level_let_in_ends_with_it() {
+    let levelled = map(1, |text| format!("{text}level = \"III\"\n"));
+    level(&levelled, Measures::default());
+    let tunnel = Scene::web_socket(&levelled);
+    assert_eq!((tunnel.after(59, &levelled), tunnel.after(60, &levelled)), (None, Some(End::Expired)));
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use askama::Template;
 
-use super::Frame;
-use crate::model::{CertificateTrouble, Refusal};
+use super::{EmergencyView, Frame};
+use crate::model::{Bar, CertificateTrouble, Refusal};
 
 /// By which rule the page of a unit's manager is refused, as the log has it.
 pub const MANAGERS_ALONE: &str = "only a unit's manager has this page";
@@ -25,6 +25,8 @@ pub struct ErrorView {
     pub retry_after_s: Option<u64>,
     /// Where she may try the same again, once she has done what the page says.
     pub again: Option<String>,
+    /// The emergency level that keeps her from it, if it is that.
+    pub emergency: Option<EmergencyView>,
 }
 
 /// What the person is told; less than the log says.
@@ -40,6 +42,7 @@ pub enum ErrorKind {
     FormExpired,
     TooMany,
     LockedDown,
+    Emergency(Bar),
     Unavailable,
     DoneUnrecorded,
     UpstreamUnreachable,
@@ -63,6 +66,10 @@ impl ErrorKind {
         Self::FormExpired,
         Self::TooMany,
         Self::LockedDown,
+        Self::Emergency(Bar::Closed),
+        Self::Emergency(Bar::Address),
+        Self::Emergency(Bar::ReadOnly),
+        Self::Emergency(Bar::Enrolment),
         Self::Unavailable,
         Self::DoneUnrecorded,
         Self::UpstreamUnreachable,
@@ -98,6 +105,7 @@ impl ErrorKind {
             Refusal::BodyTooSlow => Self::BodyTooSlow,
             Refusal::TooMany { .. } => Self::TooMany,
             Refusal::LockedDown => Self::LockedDown,
+            Refusal::Emergency { bar, .. } => Self::Emergency(*bar),
             Refusal::Crowded { .. } | Refusal::NoRecord | Refusal::Broken { .. } => Self::Unavailable,
             Refusal::DoneUnrecorded => Self::DoneUnrecorded,
             Refusal::UpstreamUnreachable { .. } => Self::UpstreamUnreachable,
@@ -115,7 +123,10 @@ impl ErrorKind {
             Self::ForeignOrigin => "error-foreign-origin-title",
             Self::FormExpired => "error-form-expired-title",
             Self::TooMany => "error-too-many-title",
-            Self::LockedDown => "error-locked-down-title",
+            Self::LockedDown | Self::Emergency(Bar::Closed) => "error-locked-down-title",
+            Self::Emergency(Bar::Address) => "error-emergency-address-title",
+            Self::Emergency(Bar::ReadOnly) => "error-emergency-read-only-title",
+            Self::Emergency(Bar::Enrolment) => "error-emergency-enrolment-title",
             Self::Unavailable => "error-unavailable-title",
             Self::DoneUnrecorded => "error-done-unrecorded-title",
             Self::UpstreamUnreachable => "error-upstream-unreachable-title",
@@ -140,6 +151,10 @@ impl ErrorKind {
             Self::FormExpired => "error-form-expired-happened",
             Self::TooMany => "error-too-many-happened",
             Self::LockedDown => "error-locked-down-happened",
+            Self::Emergency(Bar::Closed) => "error-emergency-closed-happened",
+            Self::Emergency(Bar::Address) => "error-emergency-address-happened",
+            Self::Emergency(Bar::ReadOnly) => "error-emergency-read-only-happened",
+            Self::Emergency(Bar::Enrolment) => "error-emergency-enrolment-happened",
             Self::Unavailable => "error-unavailable-happened",
             Self::DoneUnrecorded => "error-done-unrecorded-happened",
             Self::UpstreamUnreachable => "error-upstream-unreachable-happened",
@@ -173,6 +188,10 @@ impl ErrorKind {
             Self::FormExpired => "error-form-expired-next",
             Self::TooMany => "error-too-many-next",
             Self::LockedDown => "error-locked-down-next",
+            Self::Emergency(Bar::Closed) => "error-emergency-closed-next",
+            Self::Emergency(Bar::Address) => "error-emergency-address-next",
+            Self::Emergency(Bar::ReadOnly) => "error-emergency-read-only-next",
+            Self::Emergency(Bar::Enrolment) => "error-emergency-enrolment-next",
             Self::Unavailable => "error-unavailable-next",
             Self::DoneUnrecorded => "error-done-unrecorded-next",
             Self::UpstreamUnreachable => "error-upstream-unreachable-next",

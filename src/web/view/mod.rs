@@ -5,6 +5,7 @@
 mod alert;
 mod changes;
 mod console;
+mod emergency;
 mod enrol;
 mod error;
 mod evidence;
@@ -46,6 +47,7 @@ pub use console::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, AllSessionsView, ConfirmView, ConfirmedAct, InvitationView,
     InviteForm, ManagesUnit, SessionsFilter, UnitRow, UnitsView,
 };
+pub use emergency::EmergencyView;
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, SignsInBy, UsbKeyRow};
 pub use error::{ErrorKind, ErrorView, MANAGERS_ALONE};
 pub use evidence::{
@@ -101,6 +103,8 @@ pub struct Frame {
     pub waiting: u64,
     /// The audit log has no room; told to staff alone.
     pub log_full: bool,
+    /// The emergency level in force, from III on; told to whoever is signed in.
+    pub emergency: Option<EmergencyView>,
 }
 
 #[derive(Clone, Debug)]
@@ -154,6 +158,7 @@ impl Frame {
             assets: AssetPrefix::AppHost,
             waiting: 0,
             log_full: false,
+            emergency: None,
         }
     }
 
@@ -192,6 +197,12 @@ impl Frame {
     #[must_use]
     pub fn log_full(mut self, full: bool) -> Self {
         self.log_full = full;
+        self
+    }
+
+    #[must_use]
+    pub fn emergency(mut self, emergency: Option<EmergencyView>) -> Self {
+        self.emergency = emergency;
         self
     }
 

@@ -124,6 +124,12 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         needs_token: label == Label::Sensitive,
         recent: label == Label::Internal,
     };
+    let emergency = |whom| EmergencyView {
+        level: crate::model::Level::II,
+        until: Moment { shown: "2026-11-23 18:00".into(), iso: "2026-11-23T10:00:00.000Z".into() },
+        terms: vec!["emergency-closed", "emergency-enrolment"],
+        whom,
+    };
     let error = |frame, kind, portal: Option<&str>| ErrorView {
         frame,
         status: 503,
@@ -133,6 +139,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         step_up: (kind == ErrorKind::FormNotKept).then(|| "/.yumen/step-up?asked=POST%20%2Fa".into()),
         retry_after_s: Some(30),
         again: Some("/show?request=r1".into()),
+        emergency: matches!(kind, ErrorKind::Emergency(_)).then(|| emergency(Some(typed.name.into()))),
     };
     let all_sessions = |sessions: Vec<SessionRow>, search: &str| AllSessionsView {
         frame: staff("/console/sessions"),
@@ -273,6 +280,11 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
             .render(),
         ),
         ("portal-empty", PortalView { frame: member("/"), apps: vec![], has_apps: false, search: String::new() }.render()),
+        (
+            "portal-emergency",
+            PortalView { frame: member("/").emergency(Some(emergency(None))), apps: vec![], has_apps: false, search: String::new() }
+                .render(),
+        ),
         ("sessions", SessionsView { frame: member("/sessions"), sessions: vec![session(typed, true), session(typed, false)] }.render()),
         (
             "console-accounts",

@@ -70,6 +70,7 @@ fn a_page_bears_the_portals_name_in_its_own_language_or_else_the_products() {
             step_up: None,
             again: None,
             retry_after_s: None,
+            emergency: None,
         };
         view.render().unwrap()
     };
@@ -225,6 +226,7 @@ fn every_word_of_a_closed_list_has_a_text() {
             step_up: None,
             again: None,
             retry_after_s: None,
+            emergency: None,
         };
         texts.extend([view.title(), view.happened(), view.next()].map(std::borrow::Cow::into_owned));
     }
@@ -246,6 +248,7 @@ fn a_page_on_an_apps_host_asks_only_for_what_is_served_there() {
         step_up: None,
         again: None,
         retry_after_s: None,
+        emergency: None,
     };
     for (_, attributes) in tags(&page.render().unwrap()) {
         for address in ["href", "src"].iter().filter_map(|name| attribute(&attributes, name)) {

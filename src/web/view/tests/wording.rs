@@ -87,6 +87,7 @@ fn to_try_again_is_not_the_first_thing_where_the_browser_has_to_be_closed_before
             step_up: None,
             again: Some("/again".into()),
             retry_after_s: None,
+            emergency: None,
         };
         let page = view.render().unwrap();
         let (_, button) = page.split_once("id=\"try-again\"").unwrap();

@@ -1,0 +1,224 @@
+//! Puts an emergency level in force, keeps it over restarts, and does once what a plan lets be done once.
+//!
+//! Invariants: a level that was confirmed holds as long as the plan says and no longer, however often the process is stopped, the plan read again,
+//! or the same confirmation applied. What closes acts in memory first; what opens is kept first, so that whatever fails leaves it closed.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use prometheus::proto::MetricFamily;
+use serde::{Deserialize, Serialize};
+
+use crate::access::{Emergency, Stance};
+use crate::auth::{Ended, Sessions, Tightened};
+use crate::clock::Time;
+use crate::incident::{Measures, Once, Plan, Whose};
+use crate::model::{AccountId, AccountState, Level, Serial, TokenState};
+use crate::store::{Store, StoreError, StoredLevel, TokenChange};
+
+use super::exposition::{gauge, one};
+use super::house::House;
+
+/// A level that a named person has confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InForce {
+    pub level: Level,
+    /// When it was confirmed, by the wall clock, as the record says. A level that is confirmed again has another one.
+    pub since_wall: Time,
+    pub incident: u64,
+}
+
+/// What one-way acts came to, for the record.
+#[derive(Debug, Default)]
+pub struct Done {
+    pub ended: Vec<Ended>,
+    pub suspended: Vec<Serial>,
+    /// Tokens that were left as they are, because nobody else could sign in as security administrator.
+    pub left: Vec<Serial>,
+    /// What could not be done, a sentence each. Sessions have ended all the same.
+    pub failed: Vec<String>,
+}
+
+/// The level in force in `yumen status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EmergencyStatus {
+    pub level: String,
+    /// RFC 3339 in UTC.
+    pub since: String,
+    pub until: String,
+    /// What it does, in short.
+    pub terms: Vec<String>,
+}
+
+/// Puts the level in force with what the plan says of it, or takes it out of force. May be repeated: the same confirmation lasts no longer by that.
+///
+/// After an error what was in force before still is, or what is stricter; it is to be called again.
+pub async fn apply(house: &House, in_force: Option<InForce>) -> Result<(), StoreError> {
+    let _turn = house.emergency_turn.lock().await;
+    let last = house.emergency.last();
+    let Some(InForce { level, since_wall, incident }) = in_force else {
+        house.store.keep_level(None).await?;
+        put(&house.auth.sessions, &house.emergency, None);
+        return Ok(());
+    };
+    let (now, wall) = (house.clock.now(), house.clock.wall());
+    let plan = house.map.load().plan.clone();
+    let stance = match &last {
+        Some(last) if last.is_of(incident, level, since_wall) => under(last, plan.as_deref(), now),
+        _ => {
+            // A record from the future is one from now: nothing lasts longer because the clock was set back.
+            let since = now.minus(wall.since(since_wall));
+            let first = Stance { level, incident, confirmed: since_wall, since, until: since, measures: Arc::default() };
+            with_terms(&first, plan.as_deref())
+        }
+    };
+    let closes = last.filter(|last| last.holds(now)).is_none_or(|last| last.level <= level);
+    if closes {
+        put(&house.auth.sessions, &house.emergency, Some(stance.clone()));
+    }
+    house.store.keep_level(Some(&stored(&stance))).await?;
+    if !closes {
+        put(&house.auth.sessions, &house.emergency, Some(stance));
+    }
+    Ok(())
+}
+
+/// The same level under the plan that is in force by now.
+pub(super) async fn adopt_plan(house: &House) {
+    let _turn = house.emergency_turn.lock().await;
+    let Some(last) = house.emergency.last() else { return };
+    let plan = house.map.load().plan.clone();
+    let stance = under(&last, plan.as_deref(), house.clock.now());
+    if stance == last {
+        return;
+    }
+    put(&house.auth.sessions, &house.emergency, Some(stance.clone()));
+    if let Err(error) = house.store.keep_level(Some(&stored(&stance))).await {
+        tracing::warn!(%error, "how long the emergency level holds could not be written down; a restart goes by what was written before");
+    }
+}
+
+/// Puts in force again what was when the gateway was stopped. To be called before anybody is let in.
+pub(super) async fn restore(
+    store: &Store,
+    sessions: &Sessions,
+    emergency: &Emergency,
+    plan: Option<&Plan>,
+    now: Time,
+) -> Result<(), StoreError> {
+    if let Some(StoredLevel { level, incident, confirmed, since, until }) = store.level().await? {
+        let last = Stance { level, incident, confirmed, since, until, measures: Arc::default() };
+        put(sessions, emergency, Some(under(&last, plan, now)));
+    }
+    Ok(())
+}
+
+/// What has run out stays so, whatever a later plan says.
+fn under(last: &Stance, plan: Option<&Plan>, now: Time) -> Stance {
+    let stance = with_terms(last, plan);
+    if last.holds(now) { stance } else { Stance { until: last.until, ..stance } }
+}
+
+fn with_terms(stance: &Stance, plan: Option<&Plan>) -> Stance {
+    let terms = plan.and_then(|plan| plan.terms(stance.level));
+    let measures: Measures = terms.and_then(|terms| terms.policy.clone()).unwrap_or_default();
+    Stance { until: stance.since.plus(measures.lasts), measures: Arc::new(measures), ..stance.clone() }
+}
+
+fn stored(stance: &Stance) -> StoredLevel {
+    let Stance { level, incident, confirmed, since, until, .. } = *stance;
+    StoredLevel { level, incident, confirmed, since, until }
+}
+
+fn put(sessions: &Sessions, emergency: &Emergency, stance: Option<Stance>) {
+    let tightened = stance.as_ref().map(|stance| {
+        let Measures { idle, overall, .. } = *stance.measures;
+        Tightened { idle, overall, until: stance.until }
+    });
+    sessions.tighten(tightened);
+    emergency.set(stance);
+}
+
+/// Does what cannot be undone: ends sessions that were begun before `since_wall` (by the wall clock), and suspends the tokens of the accounts that
+/// the incident is about. The caller records it, and calls it once: who let a token work again meanwhile would find it stopped.
+pub async fn once(house: &House, terms: Once, concerned: &[AccountId], since_wall: Time) -> Done {
+    let (now, wall) = (house.clock.now(), house.clock.wall());
+    let sessions = &house.auth.sessions;
+    let begun = now.minus(wall.since(since_wall));
+    let accounts: HashSet<AccountId> = concerned.iter().copied().collect();
+    let mut done = Done::default();
+    match terms.end_sessions {
+        Some(Whose::Everybodys) => done.ended.extend(sessions.revoke_all_before(begun, None)),
+        Some(Whose::Concerned) => done.ended.extend(sessions.revoke_all_before(begun, Some(&accounts))),
+        None => {}
+    }
+    if terms.suspend_tokens {
+        for account in concerned {
+            if let Err(error) = suspend_tokens_of(house, *account, now, &mut done).await {
+                done.failed.push(format!("the tokens of the account {account} could not all be suspended: {}", super::told(&error)));
+            }
+        }
+        house.desk.publish_now(wall).await;
+    }
+    if let Err(error) = sessions.write_back().await {
+        done.failed.push(format!("that sessions have ended could not be written down, which is tried again: {}", super::told(&error)));
+    }
+    done
+}
+
+async fn suspend_tokens_of(house: &House, account: AccountId, now: Time, done: &mut Done) -> Result<(), StoreError> {
+    for token in house.store.tokens_of(account).await?.into_iter().filter(|token| token.state == TokenState::Active) {
+        // Else nobody could let anything work again.
+        if house.store.is_last_of_wardens(token.id, now).await? {
+            done.left.push(token.serial);
+            continue;
+        }
+        done.ended.extend(house.auth.sessions.revoke_all_by(token.id));
+        let change = house.store.change_token(&token.serial, TokenState::Suspended, now).await?;
+        // Whoever signed in meanwhile came before it was stopped.
+        done.ended.extend(house.auth.sessions.revoke_all_by(token.id));
+        if matches!(change, TokenChange::Done { .. }) {
+            done.suspended.push(token.serial);
+        }
+    }
+    Ok(())
+}
+
+impl House {
+    pub fn emergency_status(&self) -> Option<EmergencyStatus> {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        self.emergency.in_force(now).map(|stance| EmergencyStatus {
+            level: stance.level.to_string(),
+            since: stance.confirmed.to_string(),
+            until: wall.plus(stance.until.since(now)).to_string(),
+            terms: stance.measures.told(),
+        })
+    }
+
+    pub fn emergency_figures(&self) -> [MetricFamily; 1] {
+        let level = self.emergency.in_force(self.clock.now()).map(|stance| stance.level);
+        let number = Level::ALL.iter().filter(|known| level >= Some(**known)).count();
+        [gauge("yumen_emergency_level", "The emergency level in force: 1 for IV to 4 for I, 0 for none.", [one(number)])]
+    }
+
+    /// Whether the plan names people who would break no glass: nobody has the account, or it is not active.
+    pub async fn useless_break_glass(&self) -> Option<String> {
+        let plan = self.map.load().plan.clone()?;
+        let named = plan.levels.iter().filter_map(|terms| terms.policy.as_ref()).flat_map(|policy| &policy.break_glass);
+        let mut nobodys = Vec::new();
+        for name in named.collect::<BTreeSet<_>>() {
+            // That the store fails is told elsewhere.
+            let known = self.store.account_by_name(name).await.ok()?;
+            if known.is_none_or(|account| account.state != AccountState::Active) {
+                nobodys.push(name.as_str());
+            }
+        }
+        let names = nobodys.join(", ");
+        (!names.is_empty()).then(|| {
+            format!("the emergency plan lets {names} into closed apps (`break_glass`), but there is no active account of such a name")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! The emergency level that was confirmed last.
+
+use sqlx::Row;
+
+use super::rows::{time, word};
+use super::{Store, StoreError};
+use crate::clock::Time;
+use crate::model::Level;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredLevel {
+    pub level: Level,
+    /// Which incident it was confirmed for.
+    pub incident: u64,
+    /// When, by the wall clock.
+    pub confirmed: Time,
+    pub since: Time,
+    pub until: Time,
+}
+
+impl Store {
+    /// In the place of what was; `None`: no level is in force.
+    pub async fn keep_level(&self, level: Option<&StoredLevel>) -> Result<(), StoreError> {
+        let mut write = self.begin().await?;
+        sqlx::query("DELETE FROM emergency").execute(&mut *write).await?;
+        if let Some(StoredLevel { level, incident, confirmed, since, until }) = level {
+            sqlx::query("INSERT INTO emergency (level, incident, confirmed, since, until) VALUES ($1, $2, $3, $4, $5)")
+                .bind(level.word())
+                // The number of a record, of which there are no 2^63.
+                .bind(i64::try_from(*incident).unwrap_or(i64::MAX))
+                .bind(confirmed.millis())
+                .bind(since.millis())
+                .bind(until.millis())
+                .execute(&mut *write)
+                .await?;
+        }
+        Ok(write.commit().await?)
+    }
+
+    /// Also one whose time has passed.
+    pub async fn level(&self) -> Result<Option<StoredLevel>, StoreError> {
+        let row = sqlx::query("SELECT level, incident, confirmed, since, until FROM emergency").fetch_optional(&self.read).await?;
+        let Some(row) = row else { return Ok(None) };
+        let incident: i64 = row.try_get("incident")?;
+        Ok(Some(StoredLevel {
+            level: word(&row, "level", Level::parse)?,
+            incident: u64::try_from(incident).unwrap_or(0),
+            confirmed: time(&row, "confirmed")?,
+            since: time(&row, "since")?,
+            until: time(&row, "until")?,
+        }))
+    }
+}

@@ -7,6 +7,7 @@ mod bounded;
 mod engine;
 mod fact;
 mod marks;
+pub mod notice;
 mod page;
 mod plan;
 mod subject;

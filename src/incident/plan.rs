@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::notice::{Channel, Escalation};
 use super::page::Page;
 use super::trigger::Trigger;
 use crate::model::{AccountName, Hours, Level};
@@ -30,6 +31,9 @@ pub struct Plan {
     pub reports: Vec<ReportRule>,
     /// Of public sites, which are watched.
     pub pages: Vec<Page>,
+    /// By which people are told.
+    pub channels: Vec<Channel>,
+    pub escalation: Option<Escalation>,
 }
 
 impl Plan {

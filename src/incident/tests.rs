@@ -102,6 +102,8 @@ fn plan(triggers: Vec<Trigger>) -> Arc<Plan> {
         triggers,
         reports: Vec::new(),
         pages: Vec::new(),
+        channels: Vec::new(),
+        escalation: None,
     })
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: a plan that is taken has all four levels, somebody who commands and somebody who handles, and no report that is later than the
 //! measures allow.
 
+mod channels;
 mod pages;
 mod triggers;
 
@@ -22,6 +23,7 @@ use super::general::path;
 use super::problem::Problems;
 use super::read::{Reader, Section, Span, Value};
 use super::value::show_duration;
+use self::channels::Secret;
 use super::{base_of, read_text, rule, syntax};
 use crate::incident::{Colour, Duty, LevelTerms, Operator, Plan, Report, ReportRule, Shift, Task, Texts, Thresholds};
 use crate::model::{AccountName, AppId, Level, is_email};
@@ -35,16 +37,17 @@ const TEXTS: &str = "write { zh = \"…\", en = \"…\" }";
 /// Reads and checks the file with the certificates that it names, for a config that has these apps; `None`: they are not known.
 pub fn load_plan(path: &Path, apps: Option<&[AppId]>) -> Result<Arc<Plan>, Problems> {
     let (text, name) = read_text(path)?;
-    let mut around = Around { base: base_of(path), apps, authorities: Vec::new() };
+    let mut around = Around { base: base_of(path), apps, authorities: Vec::new(), secrets: Vec::new() };
     let plan = parse(&text, &name, &mut around)?;
-    let unread = around.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()).collect();
+    let unread = around.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err());
+    let unread = unread.chain(around.secrets.iter().filter_map(channels::check)).collect();
     let problems = Problems::new(&name, &text, unread);
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 
 /// Checks the text, but not the files that it names.
 pub fn parse_plan(text: &str, file_name: &str) -> Result<Arc<Plan>, Problems> {
-    parse(text, file_name, &mut Around { base: Path::new(""), apps: None, authorities: Vec::new() })
+    parse(text, file_name, &mut Around { base: Path::new(""), apps: None, authorities: Vec::new(), secrets: Vec::new() })
 }
 
 /// What a plan is read with, and what else is to be read for it.
@@ -52,8 +55,9 @@ struct Around<'a> {
     /// Where relative paths start.
     base: &'a Path,
     apps: Option<&'a [AppId]>,
-    /// Certificates of sites whose pages are watched.
+    /// Certificates of those whom the gateway speaks to.
     authorities: Vec<(PathBuf, Span)>,
+    secrets: Vec<Secret>,
 }
 
 fn parse(text: &str, file_name: &str, around: &mut Around<'_>) -> Result<Arc<Plan>, Problems> {
@@ -87,7 +91,8 @@ fn read(root: &Section<'_>, around: &mut Around<'_>) -> Option<Plan> {
     let reports = reports(root, operator);
     let triggers = triggers::read(root);
     let pages = pages::read(root, &triggers, around);
-    Some(Plan { names: names?, operator: operator?, zone: zone?, levels, shifts, triggers, reports, pages })
+    let (channels, escalation) = channels::read(root, &shifts, around);
+    Some(Plan { names: names?, operator: operator?, zone: zone?, levels, shifts, triggers, reports, pages, channels, escalation })
 }
 
 /// One text for each language of the plan; where one is missing, the other stands in.

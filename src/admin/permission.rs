@@ -100,6 +100,7 @@ table! {
     ReadLog "read the log": Auditor;
     ExportLog "export the log": Auditor;
     LockDown "close apps to everybody for an hour at most, and open them again (`yumen lockdown`)": SystemAdministrator Owner;
+    TestNotices "send a test notice over a channel of the emergency plan (`yumen incident notice`)": SystemAdministrator Owner;
     RotateLogKey "replace the key that signs the log (`yumen audit rotate-key`)": SystemAdministrator Owner;
     ReadStatus "see how the gateway stands": SystemAdministrator Owner;
     Reload "read the config again": SystemAdministrator Owner;

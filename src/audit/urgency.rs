@@ -44,7 +44,8 @@ impl Urgency {
             | Action::ChangeRejected
             | Action::TerminalClosed
             // That the log is full is an alarm itself.
-            | Action::TriggerFired => Self::TakesAway,
+            | Action::TriggerFired
+            | Action::NoticeSent => Self::TakesAway,
             _ => Self::Ordinary,
         }
     }

@@ -1,4 +1,4 @@
-//! `yumen incident`: what the triggers of an emergency plan find in a log.
+//! `yumen incident`: what the triggers of an emergency plan find in a log, and whether its channels reach people.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use super::print;
 use crate::audit::{Filter, Sealed, Tail};
 use crate::clock::Time;
 use crate::config;
+use crate::gateway::{Ask, ControlAnswer};
 use crate::incident::{Engine, Signal};
 
 #[derive(clap::Args)]
@@ -25,6 +26,17 @@ pub struct Arguments {
 enum Verb {
     /// Say what a plan, changed or not, would have raised from the log as it is; nothing is put in force
     Replay(Replay),
+    /// Try a channel by which people are told of incidents
+    Notice(Notice),
+}
+
+#[derive(clap::Args)]
+struct Notice {
+    /// Send a test notice over this channel of the emergency plan in force, to each whom it tells now, and say what comes of it
+    #[arg(long, value_name = "CHANNEL")]
+    test: String,
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(clap::Args)]
@@ -48,6 +60,16 @@ struct Replay {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.verb {
         Verb::Replay(replay) => replay.run(),
+        Verb::Notice(notice) => notice.run(),
+    }
+}
+
+impl Notice {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        if let ControlAnswer::Done { message } = self.which.ask(Ask::TestNotice { channel: self.test })? {
+            print::result(message)?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

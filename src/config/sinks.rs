@@ -82,11 +82,13 @@ fn name(value: &Value<'_>, before: &[SinkSettings]) -> Option<String> {
 }
 
 fn destination_of(value: &Value<'_>, base: &Path) -> Option<Destination> {
-    destination(value.text(EXPECTED)?, base).map_err(|why| {
-        let more = if why == NO_PORT { "; syslog over TLS has the port 6514 (RFC 5425)" } else { "" };
-        let help = if why == NO_FILE { "write \"file:/path\", with one slash".to_owned() } else { format!("{EXPECTED}{more}") };
-        value.wrong::<()>(why, &help)
-    }).ok()
+    destination(value.text(EXPECTED)?, base)
+        .map_err(|why| {
+            let more = if why == NO_PORT { "; syslog over TLS has the port 6514 (RFC 5425)" } else { "" };
+            let help = if why == NO_FILE { "write \"file:/path\", with one slash".to_owned() } else { format!("{EXPECTED}{more}") };
+            value.wrong::<()>(why, &help)
+        })
+        .ok()
 }
 
 /// What is wrong with it reads on after its name.

@@ -23,6 +23,7 @@ mod causes;
 mod certificates;
 mod lockdown;
 mod names;
+mod notices;
 mod people;
 mod reading;
 mod socket;
@@ -142,6 +143,7 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         }
         Ask::LockDown { app, minutes } => lockdown::close(house, actor, app.as_deref(), minutes).await,
         Ask::LiftLockdown { app } => lockdown::lift(house, actor, app.as_deref()).await,
+        Ask::TestNotice { channel } => notices::test(house, actor, &channel).await,
         Ask::LogRead { asked } => reading::record(house, actor, &asked).await,
         Ask::Login => terminals::ask(house, uid),
         Ask::LoginState { terminal } => terminals::state(house, uid, &terminal),

@@ -118,6 +118,7 @@ impl House {
             .chain(self.triggers.warnings())
             .chain(self.public_pages.warnings())
             .chain(self.log_check.warnings())
+            .chain(self.notices.warnings())
             .chain(trust)
             .chain(closed)
             .collect()

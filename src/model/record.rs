@@ -259,6 +259,8 @@ pub enum Action {
     PageChanged,
     /// A trigger of the emergency plan has found something in the log.
     TriggerFired,
+    /// Somebody was told of an incident, or could not be.
+    NoticeSent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,7 +26,7 @@ impl Severity {
     fn of_event(event: &Event) -> Self {
         match (event.action, event.outcome) {
             (Action::KeyCounterWentBack | Action::KeyAnswersMadeUp | Action::LockedDown | Action::TriggerFired, _) => Self::Alert,
-            (Action::LogRepaired, _) | (Action::DiskSpace, Outcome::Failed) => Self::Error,
+            (Action::LogRepaired, _) | (Action::DiskSpace | Action::NoticeSent, Outcome::Failed) => Self::Error,
             // Nobody is let through.
             (Action::LogFull, Outcome::Failed) => Self::Alert,
             (Action::StrangersRefused | Action::Malformed | Action::FormRefused, _) | (_, Outcome::Failed) => Self::Warning,
@@ -57,6 +57,7 @@ mod tests {
         assert_eq!(of(Event::done(Action::LockedDown)), Severity::Alert);
         assert_eq!(of(Event::failed(Action::DiskSpace)), Severity::Error);
         assert_eq!(of(Event::done(Action::DiskSpace)), Severity::Notice);
+        assert_eq!(of(Event::failed(Action::NoticeSent)), Severity::Error);
         assert_eq!(of(Event::done(Action::LogRepaired)), Severity::Error);
         assert_eq!(of(Event::failed(Action::LogFull)), Severity::Alert);
         assert_eq!(of(Event::done(Action::LogFull)), Severity::Notice);

@@ -50,6 +50,7 @@ fn asks() -> Vec<Ask> {
         Ask::LiftLockdown { app: None },
         Ask::RotateLogKey,
         Ask::LogRead { asked: "everything".to_owned() },
+        Ask::TestNotice { channel: "duty-mail".to_owned() },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -87,6 +88,7 @@ fn kind(ask: &Ask) -> usize {
         Ask::LiftLockdown { .. } => 26,
         Ask::RotateLogKey => 27,
         Ask::LogRead { .. } => 28,
+        Ask::TestNotice { .. } => 29,
     }
 }
 

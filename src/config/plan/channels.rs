@@ -98,7 +98,8 @@ fn levels(value: &Value<'_>) -> Option<Vec<(Level, Duration)>> {
             Some((within, value)) => {
                 let within = within?;
                 if last.is_some_and(|last| within > last) {
-                    return value.wrong("is longer than that of a less grave level", "write as much or less: graver incidents wait no longer");
+                    return value
+                        .wrong("is longer than that of a less grave level", "write as much or less: graver incidents wait no longer");
                 }
                 Some(within)
             }
@@ -119,10 +120,17 @@ fn channel(table: &Section<'_>, before: &[Channel], shifts: &[Shift], around: &m
     let kind = kind.and_then(|value| value.word(&[("mail", "mail"), ("webhook", "webhook"), ("syslog", "syslog")]));
     let levels: Vec<(&str, Level)> = Level::ALL.iter().map(|level| (level.word(), *level)).collect();
     let from_level = table.or("from_level", Level::IV, |value| value.word(&levels));
-    let writes_mail = kind == Some("mail");
+    let Some(kind) = kind else {
+        // What it may hold is not known then.
+        for key in ["to", "server", "tls", "from", "user", "password_file", "url", "secret_file", "address", "ca"] {
+            table.get(key);
+        }
+        return None;
+    };
+    let writes_mail = kind == "mail";
     let to = if writes_mail { table.need("to", TO) } else { table.get("to") };
     let to = to.map(|value| recipients(&value, writes_mail, shifts));
-    let way = match kind? {
+    let way = match kind {
         "mail" => mail(table, around).map(Way::Mail),
         "webhook" => webhook(table, around).map(Way::Webhook),
         _ => syslog(table, around).map(Way::Syslog),
@@ -176,7 +184,10 @@ fn addressed(value: &Value<'_>, duty: Duty, shifts: &[Shift]) -> Option<()> {
     match all.find(|shift| !shift.email.as_deref().is_some_and(is_mailbox)) {
         Some(shift) => {
             let what = format!("writes to whoever is {word}, and {} has no address", shift.account);
-            value.wrong(what, &format!("add `email = \"…\"` to the `[[duties]]` of {}: who is on duty must be reached at her hours", shift.account))
+            value.wrong(
+                what,
+                &format!("add `email = \"…\"` to the `[[duties]]` of {}: who is on duty must be reached at her hours", shift.account),
+            )
         }
         None => Some(()),
     }
@@ -185,12 +196,15 @@ fn addressed(value: &Value<'_>, duty: Duty, shifts: &[Shift]) -> Option<()> {
 fn mail(table: &Section<'_>, around: &mut Around<'_>) -> Option<Mail> {
     let server_value = table.need("server", "the mail server that takes notices, such as \"mail.city.example:587\"");
     let server = server_value.as_ref().and_then(server);
-    let words = [("starttls", Some(MailTls::Starttls)), ("tls", Some(MailTls::Tls)), ("none", None), ("in-the-clear", Some(MailTls::Clear))];
+    let words =
+        [("starttls", Some(MailTls::Starttls)), ("tls", Some(MailTls::Tls)), ("none", None), ("in-the-clear", Some(MailTls::Clear))];
     let tls_value = table.need("tls", "\"starttls\" or \"tls\"; \"none\" only to this machine itself");
     let tls = tls_value.as_ref().and_then(|value| value.word(&words));
-    let from = table.need("from", "who the notices are from, such as \"yumen@city.example\"").and_then(|value| match value.text("write a mail address")? {
-        text if is_mailbox(text) => Some(text.to_owned()),
-        _ => value.wrong("is no mail address", "write one such as \"yumen@city.example\", without a name before it"),
+    let from = table.need("from", "who the notices are from, such as \"yumen@city.example\"").and_then(|value| {
+        match value.text("write a mail address")? {
+            text if is_mailbox(text) => Some(text.to_owned()),
+            _ => value.wrong("is no mail address", "write one such as \"yumen@city.example\", without a name before it"),
+        }
     });
     let (user, password) = (table.get("user"), table.get("password_file"));
     let ca = table.get("ca");
@@ -330,8 +344,14 @@ pub fn check(secret: &Secret) -> Option<Problem> {
     let shown = secret.path.display();
     let (why, help) = match secret.kind {
         SecretKind::Password => (read_secret(&secret.path).err()?, "it holds the password of `user` on one line"),
-        SecretKind::Key => (read_key(&secret.path).err()?, "it holds `whsec_` and 24 to 64 random bytes in base64: printf 'whsec_%s\\n' \"$(openssl rand -base64 32)\""),
+        SecretKind::Key => (
+            read_key(&secret.path).err()?,
+            "it holds `whsec_` and 24 to 64 random bytes in base64: printf 'whsec_%s\\n' \"$(openssl rand -base64 32)\"",
+        ),
     };
     let help = format!("{help}, and is readable by its owner alone: chmod 600 {shown}");
     Some(Problem { span: Some(secret.span.clone()), what: format!("the file {shown} {why}"), found: String::new(), help })
 }
+
+#[cfg(test)]
+mod tests;

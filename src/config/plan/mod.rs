@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use self::channels::Secret;
 use super::files::{Files, check_authority};
 use super::general::path;
 use super::problem::Problems;
 use super::read::{Reader, Section, Span, Value};
 use super::value::show_duration;
-use self::channels::Secret;
 use super::{base_of, read_text, rule, syntax};
 use crate::incident::{Colour, Duty, LevelTerms, Operator, Plan, Report, ReportRule, Shift, Task, Texts, Thresholds};
 use crate::model::{AccountName, AppId, Level, is_email};

@@ -29,11 +29,8 @@ impl Around<'_> {
             }
         }
         to.extend(besides.iter().flat_map(|duty| self.holders(*duty)));
-        let named = |shift: &Shift| Addressee {
-            duty: Some(shift.duty.word().to_owned()),
-            account: Some(shift.account.to_string()),
-            address: None,
-        };
+        let named =
+            |shift: &Shift| Addressee { duty: Some(shift.duty.word().to_owned()), account: Some(shift.account.to_string()), address: None };
         if !matches!(channel.way, Way::Mail(_)) {
             let mut to: Vec<Addressee> = to.into_iter().map(named).collect();
             to.sort();
@@ -136,9 +133,7 @@ impl Around<'_> {
                 let closed = self.shown(closed);
                 (format!("结束时间：{closed}\n"), format!("Closed: {closed}\n"))
             }
-            (What::Unacknowledged(..), _) => {
-                ("请登录控制台确认。\n".to_owned(), "Please acknowledge it in the console.\n".to_owned())
-            }
+            (What::Unacknowledged(..), _) => ("请登录控制台确认。\n".to_owned(), "Please acknowledge it in the console.\n".to_owned()),
             _ => Default::default(),
         }
     }

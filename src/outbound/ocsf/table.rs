@@ -132,4 +132,5 @@ table! {
     SelfTest => ApplicationLifecycle OTHER,
     PageChanged => ApplicationLifecycle OTHER,
     TriggerFired => IncidentFinding 1,
+    NoticeSent => ApplicationLifecycle OTHER,
 }

@@ -1021,6 +1021,7 @@ log-kind-log-checked = Log checked
 log-kind-self-test = Self-test
 log-kind-page-changed = Watched page changed
 log-kind-trigger-fired = Trigger of the emergency plan fired
+log-kind-notice-sent = Notice of an incident
 log-kind-disk-space = Room on the disk
 log-kind-log-full = Log full
 log-kind-config-reloaded = Config reloaded

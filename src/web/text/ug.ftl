@@ -964,6 +964,7 @@ log-kind-log-checked = خاتىرە تەكشۈرۈلدى
 log-kind-self-test = دەرۋازا ئۆزىنى سىنىدى
 log-kind-page-changed = كۆزىتىلىدىغان بەت ئۆزگەردى
 log-kind-trigger-fired = جىددىي پىلاننىڭ ئاگاھلاندۇرۇشى قوزغالدى
+log-kind-notice-sent = ھادىسە ئۇقتۇرۇشى
 log-kind-disk-space = دىسكا بوشلۇقى
 log-kind-log-full = خاتىرە توشتى
 log-kind-config-reloaded = سەپلىمە قايتا يۈكلەندى

@@ -946,6 +946,7 @@ log-kind-log-checked = 日志完整性检查
 log-kind-self-test = 网关自检
 log-kind-page-changed = 受监测页面发生变化
 log-kind-trigger-fired = 应急预案触发条件命中
+log-kind-notice-sent = 事件通知
 log-kind-disk-space = 磁盘空间
 log-kind-log-full = 日志已满
 log-kind-config-reloaded = 重新载入配置

@@ -76,6 +76,7 @@ pub(super) const ACTIONS: &[Action] = &[
     Action::SelfTest,
     Action::PageChanged,
     Action::TriggerFired,
+    Action::NoticeSent,
     Action::DiskSpace,
     Action::LogFull,
     Action::ConfigReloaded,

@@ -29,8 +29,8 @@ use crate::clock::Time;
 use crate::incident::notice::{Letter, Mail, MailTls};
 use crate::model::{capped, visible};
 
-/// A talk about one mail takes a few hundred bytes, a handshake a few thousand.
-const MOST_SAID: usize = 128 << 10;
+/// A talk about one mail takes a few hundred bytes. Reading an answer takes time with the square of its length.
+const MOST_SAID: usize = 16 << 10;
 /// Before TLS has begun.
 const LONGEST_LINE: usize = 2_000;
 const MOST_LINES: usize = 100;

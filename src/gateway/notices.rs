@@ -242,10 +242,11 @@ impl Post {
                 })
             }
         };
-        self.keep(house).await;
+        // Whoever finds it kept as sent finds it on record.
         if let Some(event) = event {
             record(house, event).await;
         }
+        self.keep(house).await;
     }
 
     async fn keep(&self, house: &House) {

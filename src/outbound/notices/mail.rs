@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lettre::address::Envelope;
 use lettre::message::{Mailbox, SinglePart};
 use lettre::transport::smtp::Error;
@@ -47,7 +49,8 @@ pub async fn send(mail: &Mail, letter: &Letter, host: &str, wall: Time) -> Resul
         None => None,
     };
     let hello = ClientId::Domain(host.to_owned());
-    let failed = |error: Error| NotSent::refused(&told(&error), password.as_ref().map(|(_, password)| password.as_str()));
+    let secrets: Vec<String> = password.iter().flat_map(|(login, password)| forms(&login.user, password)).collect();
+    let failed = |error: Error| NotSent::refused(&told(&error), &secrets);
     let stream = reach(mail, host).await?;
     let mut connection = AsyncSmtpConnection::connect_with_transport(stream, &hello).await.map_err(failed)?;
     if let Some((login, password)) = &password {
@@ -58,6 +61,11 @@ pub async fn send(mail: &Mail, letter: &Letter, host: &str, wall: Time) -> Resul
     // It is the server's now, whatever becomes of the farewell.
     drop(timeout(Duration::from_secs(2), connection.quit()).await);
     Ok(())
+}
+
+/// In which a password is sent (RFC 4616; AUTH LOGIN), and a server might say it back.
+fn forms(user: &str, password: &str) -> [String; 3] {
+    [STANDARD.encode(format!("\0{user}\0{password}")), STANDARD.encode(password), password.to_owned()]
 }
 
 fn message(mail: &Mail, letter: &Letter, host: &str, wall: Time) -> Result<(Envelope, Vec<u8>), NotSent> {

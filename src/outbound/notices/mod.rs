@@ -56,15 +56,19 @@ pub enum NotSent {
 }
 
 impl NotSent {
-    /// What the receiver said, as it may be shown; `secret` was sent to it.
-    fn refused(what: &str, secret: Option<&str>) -> Self {
-        let said = secret.filter(|secret| !secret.is_empty()).map_or(what.to_owned(), |secret| what.replace(secret, "…"));
+    /// What the receiver said, as it may be shown; these `secrets` were sent to it.
+    fn refused(what: &str, secrets: &[String]) -> Self {
+        let said = secrets.iter().filter(|secret| !secret.is_empty()).fold(what.to_owned(), |said, secret| said.replace(secret, "…"));
         Self::Refused(capped(&visible(said.trim()), LONGEST_TOLD))
     }
 }
 
 /// Tries once. `host` is the portal's; `wall` the time at which it is tried.
 pub async fn send(channel: &Channel, letter: &Letter, host: &str, wall: Time) -> Result<(), NotSent> {
+    send_within(PATIENCE, channel, letter, host, wall).await
+}
+
+async fn send_within(patience: Duration, channel: &Channel, letter: &Letter, host: &str, wall: Time) -> Result<(), NotSent> {
     let trying = async {
         match &channel.way {
             Way::Mail(mail) => mail::send(mail, letter, host, wall).await,
@@ -72,7 +76,7 @@ pub async fn send(channel: &Channel, letter: &Letter, host: &str, wall: Time) ->
             Way::Syslog(syslog) => write(syslog, letter, host, wall).await,
         }
     };
-    timeout(PATIENCE, trying).await.unwrap_or(Err(NotSent::Late))
+    timeout(patience, trying).await.unwrap_or(Err(NotSent::Late))
 }
 
 /// A receiver of syslog acknowledges nothing: what is known is that its machine took the bytes, and that it closed behind them or said nothing.
@@ -117,4 +121,59 @@ async fn secret(path: &Path) -> Result<Zeroizing<String>, NotSent> {
     let file = path.to_owned();
     let read = spawn_blocking(move || read_secret(&file)).await.map_err(|_| NotSent::Stopped)?;
     read.map_err(|why| NotSent::Secret(format!("{} {why}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::incident::notice::{Addressee, Mail, MailTls, Webhook, What};
+    use crate::model::Level;
+
+    fn letter() -> Letter {
+        Letter {
+            id: "notice-1".to_owned(),
+            channel: "hangs".to_owned(),
+            incident: Some(1),
+            what: What::Opened,
+            drill: false,
+            time: Time::default(),
+            to: vec![Addressee { address: Some("a@city.example".to_owned()), ..Addressee::default() }],
+            subject: String::new(),
+            text: String::new(),
+            data: serde_json::Value::Null,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_takes_the_connection_and_says_nothing_is_given_up() {
+        use std::os::unix::fs::PermissionsExt;
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = silent.local_addr().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let (key, ca) = (directory.path().join("key"), directory.path().join("ca.pem"));
+        std::fs::write(&key, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let own = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(&ca, rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&own).unwrap().pem()).unwrap();
+        let mail = |tls| {
+            let ca = (tls != MailTls::Clear).then(|| ca.clone());
+            Way::Mail(Mail { host: "127.0.0.1".to_owned(), port: address.port(), tls, from: "y@city.example".to_owned(), login: None, ca })
+        };
+        let webhook = Webhook { url: format!("http://{address}/"), secret_file: key, ca: None };
+        let syslog = Syslog { host: "127.0.0.1".to_owned(), port: address.port(), ca: Some(ca.clone()) };
+        for way in [mail(MailTls::Clear), mail(MailTls::Starttls), mail(MailTls::Tls), Way::Webhook(webhook), Way::Syslog(syslog)] {
+            let channel = Channel { name: "hangs".to_owned(), way, to: Vec::new(), from_level: Level::IV };
+            let sent = send_within(Duration::from_millis(200), &channel, &letter(), "gate.city.example", Time::default()).await;
+            assert!(matches!(sent, Err(NotSent::Late)), "{:?} {sent:?}", channel.way);
+        }
+    }
+
+    #[test]
+    fn what_a_receiver_says_is_shown_without_secrets_and_without_what_a_terminal_obeys() {
+        let said = NotSent::refused("\u{1b}[2J535 c29ycmVs or sorrel\r\n", &["sorrel".to_owned(), "c29ycmVs".to_owned()]);
+        assert_eq!(said.to_string(), "\\u{1b}[2J535 … or …");
+        assert!(NotSent::refused(&"x".repeat(5_000), &[String::new()]).to_string().len() < 210);
+    }
 }

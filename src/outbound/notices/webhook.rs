@@ -44,7 +44,7 @@ pub async fn send(webhook: &Webhook, letter: &Letter, wall: Time) -> Result<(), 
     };
     let (mut sender, _driver) = Wire::new(tls).open(&uri).await.map_err(NotSent::Unreachable)?;
     let answer =
-        sender.send_request(request).await.map_err(|error| NotSent::refused(&format!("the receiver answers nothing: {error}"), None))?;
+        sender.send_request(request).await.map_err(|error| NotSent::refused(&format!("the receiver answers nothing: {error}"), &[]))?;
     match answer.status() {
         status if status.is_success() => Ok(()),
         // Nothing else of what it says is read.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::slice::from_ref;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -209,7 +210,7 @@ async fn what_is_due_outlives_the_process_and_what_was_told_is_not_told_again() 
     write_files(house.data.path());
     adopt(&house, &mail(address).replace("[\"commander\", \"list@city.example\"]", "[\"commander\"]")).await;
     let one = incident(&house, 12);
-    learn(&house, &[one.clone()]);
+    learn(&house, from_ref(&one));
     until("the record of the first try", || told(&house).len() == 1).await;
     assert!(of(&told(&house)[0], "why").contains("cannot be reached"), "{:?}", told(&house));
     house.stop().await;

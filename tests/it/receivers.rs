@@ -54,7 +54,8 @@ fn decoded_words(text: &str) -> String {
     let (mut bytes, mut was_encoded) = (Vec::new(), true);
     for word in text.split(' ') {
         let encoded = word.strip_prefix("=?utf-8?b?").and_then(|word| word.strip_suffix("?="));
-        if !bytes.is_empty() && !(was_encoded && encoded.is_some()) {
+        let is_joined = was_encoded && encoded.is_some();
+        if !bytes.is_empty() && !is_joined {
             bytes.push(b' ');
         }
         bytes.extend(encoded.map_or_else(|| word.as_bytes().to_vec(), |encoded| STANDARD.decode(encoded).unwrap()));
@@ -217,7 +218,8 @@ async fn line<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
     let mut line = Vec::new();
     while !line.ends_with(b"\r\n") {
         line.push(stream.read_u8().await.ok()?);
-        assert!(line.len() <= 1_000 && !(line.ends_with(b"\n") && !line.ends_with(b"\r\n")), "{:?}", String::from_utf8_lossy(&line));
+        let is_whole = line.ends_with(b"\r\n") || !line.ends_with(b"\n");
+        assert!(line.len() <= 1_000 && is_whole, "{:?}", String::from_utf8_lossy(&line));
     }
     line.truncate(line.len() - 2);
     Some(String::from_utf8(line).unwrap())

@@ -1,6 +1,7 @@
 //! Nothing is told twice, after an acknowledgement, or without end; and nothing that was due is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice::from_ref;
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -112,16 +113,16 @@ fn an_incident_is_told_once_over_each_channel_that_tells_its_level_and_again_whe
     let plan = plan(vec![mail(&handlers(), Level::IV), hook(Level::III)]);
     let mut book = Book::default();
     let mut one = fact(7, Level::IV);
-    assert_eq!(told(&take(&mut book, &[one.clone()], &plan, 0)), ["mail opened handler:qian", "mail opened list@city.example"]);
-    assert!(take(&mut book, &[one.clone()], &plan, 1).is_empty());
+    assert_eq!(told(&take(&mut book, from_ref(&one), &plan, 0)), ["mail opened handler:qian", "mail opened list@city.example"]);
+    assert!(take(&mut book, from_ref(&one), &plan, 1).is_empty());
     one.confirmed = Some(Level::III);
-    let raised = take(&mut book, &[one.clone()], &plan, 2);
+    let raised = take(&mut book, from_ref(&one), &plan, 2);
     assert_eq!(told(&raised), ["mail raised handler:qian", "mail raised list@city.example", "desk opened "]);
     assert_eq!(raised[0].what, What::Raised(Level::III));
     one.confirmed = Some(Level::IV);
-    assert!(take(&mut book, &[one.clone()], &plan, 3).is_empty(), "less grave is nobody's hurry");
+    assert!(take(&mut book, from_ref(&one), &plan, 3).is_empty(), "less grave is nobody's hurry");
     one.closed = Some(MORNING);
-    let closed = take(&mut book, &[one.clone()], &plan, 4);
+    let closed = take(&mut book, from_ref(&one), &plan, 4);
     assert_eq!(told(&closed), ["mail closed handler:qian", "mail closed list@city.example", "desk closed "]);
     assert!(take(&mut book, &[one], &plan, 500).is_empty());
 }
@@ -139,7 +140,7 @@ fn nobody_acknowledges_so_one_more_is_told_each_time_until_it_was_said_often_eno
     let plan = plan(vec![mail(&handlers(), Level::IV)]);
     let (mut book, one) = (Book::default(), fact(7, Level::II));
     let said: BTreeMap<u64, Vec<String>> = (0..600)
-        .map(|minute| (minute, told(&take(&mut book, &[one.clone()], &plan, minute))))
+        .map(|minute| (minute, told(&take(&mut book, from_ref(&one), &plan, minute))))
         .filter(|(_, said)| !said.is_empty())
         .collect();
     assert_eq!(said.keys().copied().collect::<Vec<_>>(), [0, 15, 25, 35]);
@@ -158,8 +159,8 @@ fn nobody_acknowledges_so_one_more_is_told_each_time_until_it_was_said_often_eno
 fn a_clock_that_is_set_back_keeps_nobody_from_being_reminded() {
     let plan = plan(vec![hook(Level::IV)]);
     let (mut book, one) = (Book::default(), fact(7, Level::IV));
-    take(&mut book, &[one.clone()], &plan, 1_000);
-    assert!(take(&mut book, &[one.clone()], &plan, 10).is_empty());
+    take(&mut book, from_ref(&one), &plan, 1_000);
+    assert!(take(&mut book, from_ref(&one), &plan, 10).is_empty());
     assert_eq!(told(&take(&mut book, &[one], &plan, 25)), ["desk unacknowledged commander:zhao"]);
 }
 
@@ -199,10 +200,10 @@ fn what_ended_before_anybody_was_told_is_not_told_and_a_new_channel_tells_what_i
 fn a_reminder_that_still_waits_is_pointless_once_somebody_has_it() {
     let plan = plan(vec![hook(Level::IV)]);
     let (mut book, one) = (Book::default(), fact(7, Level::IV));
-    let opened = take(&mut book, &[one.clone()], &plan, 0).remove(0);
-    let reminder = take(&mut book, &[one.clone()], &plan, 15).remove(0);
+    let opened = take(&mut book, from_ref(&one), &plan, 0).remove(0);
+    let reminder = take(&mut book, from_ref(&one), &plan, 15).remove(0);
     let acknowledged = Facts { acknowledged: Some((MORNING, AccountName::parse("qian").unwrap())), ..one.clone() };
-    assert!(!reminder.is_pointless(&[one]) && reminder.is_pointless(&[acknowledged.clone()]) && !opened.is_pointless(&[acknowledged]));
+    assert!(!reminder.is_pointless(&[one]) && reminder.is_pointless(from_ref(&acknowledged)) && !opened.is_pointless(&[acknowledged]));
 }
 
 #[test]

@@ -105,6 +105,7 @@ table! {
     ReadLog "read the log": Auditor;
     ExportLog "export the log": Auditor;
     ReadIncidents "see incidents": DutyOfficer SystemAdministrator SecurityAdministrator Auditor Owner;
+    TestNotices "send a test notice over a channel of the emergency plan (`yumen incident notice`)": SystemAdministrator Owner;
     RunDrill "begin a drill of the emergency plan (`yumen drill`)": DutyOfficer SystemAdministrator Owner;
     HandleIncident "handle incidents: assess, confirm a level, note, close": DutyOfficer;
     LockDown "close an app, a unit or everything for an hour at most, and open it again (`yumen lockdown`)": DutyOfficer SystemAdministrator Owner;

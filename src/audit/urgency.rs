@@ -49,7 +49,8 @@ impl Urgency {
             | Action::IncidentOpened
             | Action::IncidentLevel
             | Action::IncidentStep
-            | Action::IncidentClosed => Self::TakesAway,
+            | Action::IncidentClosed
+            | Action::NoticeSent => Self::TakesAway,
             _ => Self::Ordinary,
         }
     }

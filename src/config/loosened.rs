@@ -41,6 +41,10 @@ impl Settings {
         let pages = |settings: &Settings| settings.plan.as_ref().map(|plan| plan.pages.clone()).unwrap_or_default();
         let sees_less = watched(before).iter().any(|trigger| !watched(self).contains(trigger))
             || pages(before).iter().any(|page| !pages(self).contains(page));
+        let channels = |settings: &Settings| settings.plan.as_ref().map(|plan| plan.channels.clone()).unwrap_or_default();
+        let reminds = |settings: &Settings| settings.plan.as_ref().and_then(|plan| plan.escalation.clone());
+        let tells_less = channels(before).iter().any(|channel| !channels(self).contains(channel))
+            || reminds(before).is_some() && reminds(before) != reminds(self);
         let does_less = before.plan.iter().any(|before| does_less(self.plan.as_deref(), before));
         let parts = [
             ("session", new.idle > old.idle || new.overall > old.overall),
@@ -54,7 +58,7 @@ impl Settings {
                 "accounts.suspend_unused_after",
                 self.suspend_unused_after.unwrap_or(forever) > before.suspend_unused_after.unwrap_or(forever),
             ),
-            ("incident.plan", sees_less || does_less),
+            ("incident.plan", sees_less || tells_less || does_less),
         ];
         parts.into_iter().filter_map(|(name, looser)| looser.then_some(name)).collect()
     }

@@ -16,6 +16,8 @@ use crate::outbound::{Destination, Format, Identity, Kind, SinkSettings};
 use crate::pki::reason;
 
 const EXPECTED: &str = "write \"tls://host:port\", \"tcp://host:port\" or \"file:/path\"";
+const NO_PORT: &str = "has no port";
+const NO_FILE: &str = "names no file";
 
 pub fn read(section: &Section<'_>, base: &Path, files: &mut Files) -> Vec<SinkSettings> {
     let mut sinks: Vec<SinkSettings> = Vec::new();
@@ -33,7 +35,7 @@ fn sink(table: &Section<'_>, base: &Path, before: &[SinkSettings], files: &mut F
     let kind = table.need("kind", "\"syslog\" or \"json-lines\"").and_then(|value| value.word(&kinds));
     let format = table.or("format", Format::Yumen, |value| value.word(&[("yumen", Format::Yumen), ("ocsf", Format::Ocsf)]));
     let to_value = table.need("to", "where the receiver is, such as \"tls://logs.example.cn:6514\"");
-    let to = to_value.as_ref().and_then(|value| destination(value, base));
+    let to = to_value.as_ref().and_then(|value| destination_of(value, base));
     let (ca, certificate, key) = (table.get("ca"), table.get("certificate"), table.get("key"));
     let place = to_value?;
     let tls = match to.as_ref()? {
@@ -79,40 +81,44 @@ fn name(value: &Value<'_>, before: &[SinkSettings]) -> Option<String> {
     }
 }
 
-fn destination(value: &Value<'_>, base: &Path) -> Option<Destination> {
-    let text = value.text(EXPECTED)?;
+fn destination_of(value: &Value<'_>, base: &Path) -> Option<Destination> {
+    destination(value.text(EXPECTED)?, base)
+        .map_err(|why| {
+            let more = if why == NO_PORT { "; syslog over TLS has the port 6514 (RFC 5425)" } else { "" };
+            let help = if why == NO_FILE { "write \"file:/path\", with one slash".to_owned() } else { format!("{EXPECTED}{more}") };
+            value.wrong::<()>(why, &help)
+        })
+        .ok()
+}
+
+/// What is wrong with it reads on after its name.
+pub fn destination(text: &str, base: &Path) -> Result<Destination, &'static str> {
     if let Some(file) = text.strip_prefix("file:") {
         let is_path = !file.is_empty() && !file.starts_with("//") && !file.chars().any(char::is_control);
-        return if is_path {
-            Some(Destination::File(base.join(file)))
-        } else {
-            value.wrong("names no file", "write \"file:/path\", with one slash")
-        };
+        return if is_path { Ok(Destination::File(base.join(file))) } else { Err(NO_FILE) };
     }
     let tls = match text.split_once("://") {
         Some(("tls", _)) => true,
         Some(("tcp", _)) => false,
-        _ => return value.wrong("is no destination", EXPECTED),
+        _ => return Err("is no destination"),
     };
-    let Ok(url) = Url::parse(text) else { return value.wrong("is no destination", EXPECTED) };
+    let url = Url::parse(text).map_err(|_| "is no destination")?;
     let is_bare = url.username().is_empty()
         && url.password().is_none()
         && matches!(url.path(), "" | "/")
         && url.query().is_none()
         && url.fragment().is_none();
     if !is_bare {
-        return value.wrong("has more than a host and a port", EXPECTED);
+        return Err("has more than a host and a port");
     }
-    let Some(port) = url.port().filter(|port| *port != 0) else {
-        return value.wrong("has no port", &format!("{EXPECTED}; syslog over TLS has the port 6514 (RFC 5425)"));
-    };
+    let port = url.port().filter(|port| *port != 0).ok_or(NO_PORT)?;
     let host = match url.host() {
         Some(Host::Domain(name)) if name.is_ascii() && !name.contains('%') => name.to_ascii_lowercase(),
         Some(Host::Ipv4(address)) => address.to_string(),
         Some(Host::Ipv6(address)) => address.to_string(),
-        _ => return value.wrong("has no host", EXPECTED),
+        _ => return Err("has no host"),
     };
-    Some(if tls { Destination::Tls { host, port } } else { Destination::Tcp { host, port } })
+    Ok(if tls { Destination::Tls { host, port } } else { Destination::Tcp { host, port } })
 }
 
 /// Both files or none; `None` where something was wrong.

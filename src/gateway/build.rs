@@ -33,6 +33,7 @@ use super::key_host::KeySite;
 use super::log_check::LogCheck;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::notices::Notices;
 use super::pages::PublicPages;
 use super::retention::{Retention, Rule};
 use super::self_test;
@@ -184,6 +185,7 @@ pub async fn house(
         triggers: Triggers::default(),
         public_pages: PublicPages::default(),
         log_check: LogCheck::default(),
+        notices: Notices::default(),
     };
     house.ask_for_certificates(&house.map.load());
     Ok((house, repair.to_string()))

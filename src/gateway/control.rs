@@ -25,6 +25,7 @@ mod drills;
 mod incidents;
 mod lockdown;
 mod names;
+mod notices;
 mod people;
 
 mod reading;
@@ -153,6 +154,7 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         Ask::RunDrill { scenario } => drills::run(house, actor, scenario).await,
         Ask::Drills => drills::list(house, actor),
         Ask::Tabletop { scenario } => drills::tabletop(house, actor, scenario),
+        Ask::TestNotice { channel } => notices::test(house, actor, &channel).await,
         Ask::LogRead { asked } => reading::record(house, actor, &asked).await,
         Ask::Login => terminals::ask(house, uid),
         Ask::LoginState { terminal } => terminals::state(house, uid, &terminal),

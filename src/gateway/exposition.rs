@@ -33,6 +33,7 @@ impl House {
         families.extend(self.triggers.figures());
         families.extend(self.incident_figures());
         families.extend(self.emergency_figures());
+        families.extend(self.notices.figures());
         families.extend(self.room());
         families.push(gauge("yumen_certificate_expiry_seconds", "When the certificate of a host ends, since 1970.", self.expiries()));
         families.extend(process::families(self.standing.since));

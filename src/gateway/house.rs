@@ -25,6 +25,7 @@ use super::key_host::KeySite;
 use super::log_check::LogCheck;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::notices::Notices;
 use super::pages::PublicPages;
 use super::retention::Retention;
 use super::self_test::SelfTestError;
@@ -74,6 +75,7 @@ pub struct House {
     /// Those that the emergency plan names.
     pub public_pages: PublicPages,
     pub log_check: LogCheck,
+    pub notices: Notices,
 }
 
 /// What follows from the config in force. A reload replaces it whole.

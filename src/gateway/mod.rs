@@ -25,6 +25,7 @@ mod log_check;
 mod memory;
 mod metrics;
 mod monitoring;
+mod notices;
 mod pages;
 mod pipeline;
 mod portal;

@@ -28,7 +28,9 @@ use super::pipeline::Worker;
 use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
 use super::trust::Checks;
-use super::{build, chores, configs, control, incidents, indexing, log_check, memory, monitoring, pages, retention, sinks, triggers};
+use super::{
+    build, chores, configs, control, incidents, indexing, log_check, memory, monitoring, notices, pages, retention, sinks, triggers,
+};
 
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
@@ -174,6 +176,8 @@ impl Gateway {
         self.back.spawn(triggers::follow(self.house.clone(), self.data.clone()));
         self.back.spawn(incidents::follow(self.house.clone(), self.data.join("incidents.json")));
         self.back.spawn(pages::follow(self.house.clone(), self.data.join("pages.json")));
+        let known = self.house.clone();
+        self.back.spawn(notices::follow(self.house.clone(), self.data.join("notices.json"), move || known.notices.incidents()));
         if let Some(listener) = monitoring {
             let listener = tokio::net::TcpListener::from_std(listener)
                 .map_err(|why| StartError::System { what: "cannot listen for monitoring", why })?;

@@ -120,6 +120,7 @@ impl House {
             .chain(self.drill_reminder())
             .chain(self.public_pages.warnings())
             .chain(self.log_check.warnings())
+            .chain(self.notices.warnings())
             .chain(trust)
             .chain(closed)
             .collect()

@@ -12,6 +12,7 @@ mod engine;
 mod extent;
 mod fact;
 mod marks;
+pub mod notice;
 mod page;
 mod plan;
 mod policy;

@@ -8,6 +8,7 @@ use data_encoding::HEXLOWER;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::notice::{Channel, Escalation};
 use super::page::Page;
 use super::policy::{Measures, Once};
 use super::trigger::Trigger;
@@ -35,6 +36,9 @@ pub struct Plan {
     pub reports: Vec<ReportRule>,
     /// Of public sites, which are watched.
     pub pages: Vec<Page>,
+    /// By which people are told.
+    pub channels: Vec<Channel>,
+    pub escalation: Option<Escalation>,
 }
 
 impl Plan {

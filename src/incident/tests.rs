@@ -104,6 +104,8 @@ fn plan(triggers: Vec<Trigger>) -> Arc<Plan> {
         triggers,
         reports: Vec::new(),
         pages: Vec::new(),
+        channels: Vec::new(),
+        escalation: None,
     })
 }
 

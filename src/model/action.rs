@@ -117,6 +117,8 @@ pub enum Action {
     PageChanged,
     /// A trigger of the emergency plan has found something in the log.
     TriggerFired,
+    /// Somebody was told of an incident, or could not be.
+    NoticeSent,
     /// Somebody practises the emergency plan; what follows with its number never was.
     DrillStarted,
     /// Somebody found an incident herself.

@@ -1,5 +1,5 @@
 //! What leaves the house by itself: the audit log, on its way to those who keep a copy of it, and to its archive ([`archive`]); and what the
-//! public reads, which is looked at from here ([`pages`]).
+//! public reads, which is looked at from here ([`pages`]); and notices of incidents ([`notices`]).
 //!
 //! A sink takes the records of the log in their order, from its cursor on ([`delivery`]), as syslog or JSON Lines ([`lines`], [`syslog`]), in
 //! the log's own words or those of OCSF ([`ocsf`]). The log itself is the spool: while a receiver is away nothing is kept twice.
@@ -12,6 +12,7 @@ mod connection;
 mod cursor;
 mod delivery;
 mod lines;
+mod notices;
 mod ocsf;
 mod pages;
 mod progress;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use crate::audit::Leaf;
 
 pub use archive::{Archive, ArchiveError, ArchiveSettings, Bucket, File, Part, read_secret};
+pub use notices::{MOST_TRIES, NotSent, Queue, Waiting, is_mailbox, read_key, send};
 pub use pages::{Answer, NotFetched, fetch};
 pub use progress::Standing;
 pub use sinks::{Ready, SinkError, Sinks};

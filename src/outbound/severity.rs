@@ -38,7 +38,7 @@ impl Severity {
                 | Action::IncidentLevel,
                 _,
             ) => Self::Alert,
-            (Action::LogRepaired, _) | (Action::DiskSpace, Outcome::Failed) => Self::Error,
+            (Action::LogRepaired, _) | (Action::DiskSpace | Action::NoticeSent, Outcome::Failed) => Self::Error,
             // Nobody is let through.
             (Action::LogFull, Outcome::Failed) => Self::Alert,
             (Action::StrangersRefused | Action::Malformed | Action::FormRefused, _) | (_, Outcome::Failed) => Self::Warning,

@@ -8,6 +8,7 @@ mod frames;
 mod house;
 mod office;
 mod process;
+mod receivers;
 mod upstream;
 
 mod access;
@@ -37,6 +38,8 @@ mod logs;
 mod makes;
 mod memory;
 mod monitoring;
+mod notice_receivers;
+mod notices;
 mod own_tokens;
 mod pages;
 mod people;

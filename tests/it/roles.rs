@@ -57,6 +57,7 @@ fn asks() -> Vec<Ask> {
         Ask::RunDrill { scenario: Scenario::DefacedPage },
         Ask::Drills,
         Ask::Tabletop { scenario: Scenario::DefacedPage },
+        Ask::TestNotice { channel: "duty-mail".to_owned() },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -100,6 +101,7 @@ fn kind(ask: &Ask) -> usize {
         Ask::RunDrill { .. } => 32,
         Ask::Drills => 33,
         Ask::Tabletop { .. } => 34,
+        Ask::TestNotice { .. } => 35,
     }
 }
 

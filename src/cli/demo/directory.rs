@@ -31,6 +31,8 @@ const OURS: &[&str] = &[
     "triggers.json.new",
     "pages.json",
     "pages.json.new",
+    "notices.json",
+    "notices.json.new",
     "plan.toml",
     "incidents.json",
     "incidents.json.new",

@@ -105,6 +105,14 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Try a channel by which people are told of incidents
+    Notice {
+        /// Send a test notice over this channel of the emergency plan in force, to each whom it tells now, and say what comes of it
+        #[arg(long, value_name = "CHANNEL")]
+        test: String,
+        #[command(flatten)]
+        which: Which,
+    },
     /// Say what a plan, changed or not, would have raised from the log as it is; nothing is put in force
     Replay(Replay),
 }
@@ -141,6 +149,7 @@ fn words(text: &str) -> Result<String, String> {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (number, step, which) = match arguments.verb {
         Verb::Replay(replay) => return replay.run(),
+        Verb::Notice { test, which } => return done(&which.ask(Ask::TestNotice { channel: test })?),
         Verb::List { all, json, which } => return list(&which.ask(Ask::Incidents { all })?, json),
         Verb::Show { number, json, which } => return show(&which.ask(Ask::Incident { number })?, json),
         Verb::Acknowledge { number, which } => (number, Step::Acknowledged, which),
@@ -150,7 +159,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Merge { number, into, why, which } => (number, Step::Merged { into, why }, which),
         Verb::Note { number, text, which } => (number, Step::Noted { text }, which),
     };
-    if let ControlAnswer::Done { message } = which.ask(Ask::TakeStep { number, step })? {
+    done(&which.ask(Ask::TakeStep { number, step })?)
+}
+
+fn done(answer: &ControlAnswer) -> anyhow::Result<ExitCode> {
+    if let ControlAnswer::Done { message } = answer {
         print::result(message)?;
     }
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 //! Invariant: a plan that is taken has all four levels, somebody who commands and somebody who handles, and no report that is later than the
 //! measures allow.
 
+mod channels;
 mod pages;
 mod policy;
 mod triggers;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use self::channels::Secret;
 use self::policy::Graver;
 use super::files::{Files, check_authority};
 use super::general::path;
@@ -45,16 +47,17 @@ pub struct Known<'a> {
 /// Reads and checks the file with the certificates that it names, for such a config; `None`: it is not known.
 pub fn load_plan(path: &Path, known: Option<Known<'_>>) -> Result<Arc<Plan>, Problems> {
     let (text, name) = read_text(path)?;
-    let mut around = Around { base: base_of(path), known, authorities: Vec::new() };
+    let mut around = Around { base: base_of(path), known, authorities: Vec::new(), secrets: Vec::new() };
     let plan = parse(&text, &name, &mut around)?;
-    let unread = around.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err()).collect();
+    let unread = around.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err());
+    let unread = unread.chain(around.secrets.iter().filter_map(channels::check)).collect();
     let problems = Problems::new(&name, &text, unread);
     if problems.is_empty() { Ok(plan) } else { Err(problems) }
 }
 
 /// Checks the text, but not the files that it names.
 pub fn parse_plan(text: &str, file_name: &str) -> Result<Arc<Plan>, Problems> {
-    parse(text, file_name, &mut Around { base: Path::new(""), known: None, authorities: Vec::new() })
+    parse(text, file_name, &mut Around { base: Path::new(""), known: None, authorities: Vec::new(), secrets: Vec::new() })
 }
 
 /// What a plan is read with, and what else is to be read for it.
@@ -62,8 +65,9 @@ struct Around<'a> {
     /// Where relative paths start.
     base: &'a Path,
     known: Option<Known<'a>>,
-    /// Certificates of sites whose pages are watched.
+    /// Certificates of those whom the gateway speaks to.
     authorities: Vec<(PathBuf, Span)>,
+    secrets: Vec<Secret>,
 }
 
 fn parse(text: &str, file_name: &str, around: &mut Around<'_>) -> Result<Arc<Plan>, Problems> {
@@ -97,7 +101,8 @@ fn read(root: &Section<'_>, around: &mut Around<'_>) -> Option<Plan> {
     let reports = reports(root, operator);
     let triggers = triggers::read(root);
     let pages = pages::read(root, &triggers, around);
-    Some(Plan { names: names?, operator: operator?, zone: zone?, levels, shifts, triggers, reports, pages })
+    let (channels, escalation) = channels::read(root, &shifts, around);
+    Some(Plan { names: names?, operator: operator?, zone: zone?, levels, shifts, triggers, reports, pages, channels, escalation })
 }
 
 /// One text for each language of the plan; where one is missing, the other stands in.

@@ -86,6 +86,10 @@ pub enum Ask {
     LiftLockdown {
         app: Option<String>,
     },
+    /// Over a channel of the emergency plan.
+    TestNotice {
+        channel: String,
+    },
     CreateAuthority {
         name: String,
     },
@@ -167,6 +171,7 @@ impl Ask {
             Self::LettersDue | Self::MakeLetters { .. } => Change::MakeLetters,
             Self::Recover { .. } => Change::Recover,
             Self::LockDown { .. } | Self::LiftLockdown { .. } => Change::LockDown,
+            Self::TestNotice { .. } => Change::TestNotices,
             Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,

@@ -295,14 +295,14 @@ impl Archive {
     }
 }
 
-/// The secret of an access key, from a file that is its owner's alone. Gives a sentence without its subject where it cannot be used.
+/// A secret from a file that is its owner's alone. Gives a sentence without its subject where it cannot be used.
 pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
     let file = std::fs::metadata(path).map_err(|error| format!("cannot be read: {}", reason(&error)))?;
     if file.permissions().mode() & 0o077 != 0 {
         return Err(format!("is open to others than its owner (mode {:04o})", file.permissions().mode() & 0o7777));
     }
     if file.len() > LONGEST_SECRET as u64 {
-        return Err("is too long to be the secret of an access key".to_owned());
+        return Err("is too long to be a secret".to_owned());
     }
     let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| format!("cannot be read: {}", reason(&error)))?);
     let secret = std::str::from_utf8(&bytes).unwrap_or_default().trim();

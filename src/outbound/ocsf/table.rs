@@ -137,4 +137,5 @@ table! {
     IncidentLevel => IncidentFinding 2,
     IncidentStep => IncidentFinding 2,
     IncidentClosed => IncidentFinding 3,
+    NoticeSent => ApplicationLifecycle OTHER,
 }

@@ -1049,6 +1049,7 @@ log-kind-incident-opened = Incident opened by a person
 log-kind-incident-level = Level of an incident confirmed
 log-kind-incident-step = Step in the handling of an incident
 log-kind-incident-closed = Incident closed
+log-kind-notice-sent = Notice of an incident
 log-kind-disk-space = Room on the disk
 log-kind-log-full = Log full
 log-kind-config-reloaded = Config reloaded

@@ -992,6 +992,7 @@ log-kind-incident-opened = ھادىسە قولدا خاتىرىلەندى
 log-kind-incident-level = ھادىسە دەرىجىسى جەزملەشتۈرۈلدى
 log-kind-incident-step = ھادىسىنى بىر تەرەپ قىلىش قەدىمى
 log-kind-incident-closed = ھادىسە تاقالدى
+log-kind-notice-sent = ھادىسە ئۇقتۇرۇشى
 log-kind-disk-space = دىسكا بوشلۇقى
 log-kind-log-full = خاتىرە توشتى
 log-kind-config-reloaded = سەپلىمە قايتا يۈكلەندى

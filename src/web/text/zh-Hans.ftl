@@ -974,6 +974,7 @@ log-kind-incident-opened = 人工登记事件
 log-kind-incident-level = 事件级别已确认
 log-kind-incident-step = 事件处置步骤
 log-kind-incident-closed = 事件已了结
+log-kind-notice-sent = 事件通知
 log-kind-disk-space = 磁盘空间
 log-kind-log-full = 日志已满
 log-kind-config-reloaded = 重新载入配置

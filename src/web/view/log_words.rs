@@ -81,6 +81,7 @@ pub(super) const ACTIONS: &[Action] = &[
     Action::IncidentLevel,
     Action::IncidentStep,
     Action::IncidentClosed,
+    Action::NoticeSent,
     Action::DiskSpace,
     Action::LogFull,
     Action::ConfigReloaded,

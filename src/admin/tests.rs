@@ -1,6 +1,7 @@
 mod certificates;
 mod drawer;
 mod last_way_in;
+mod lockdown;
 mod log;
 mod people;
 mod petitions;

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::admin::ClosedNow;
 use crate::clock::Time;
+use crate::model::Closure;
 
 use super::house::{AppSite, House};
 use super::retention::RetentionStatus;
@@ -39,6 +41,9 @@ pub struct Status {
     /// The emergency plan, if there is one.
     #[serde(default)]
     pub plan: Option<PlanStatus>,
+    /// What is closed by a lockdown.
+    #[serde(default)]
+    pub closed: Vec<ClosedStatus>,
     pub certificates: Vec<CertificateStatus>,
     /// Keys of the config that were changed, but wait for a restart.
     pub waiting_for_restart: Vec<String>,
@@ -113,6 +118,16 @@ pub struct LogStatus {
     pub reserve: u64,
 }
 
+/// One thing that is closed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClosedStatus {
+    /// `all`, `app:ID` or `unit:NAME`.
+    pub scope: String,
+    pub until: String,
+    /// Who closed it; no name is the machine's owner.
+    pub by: Vec<Option<String>>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CertificateStatus {
     pub host: String,
@@ -164,6 +179,7 @@ impl House {
             sinks: self.sink_statuses(),
             retention: self.retention.status(),
             plan: map.plan.as_deref().map(|plan| self.triggers.status(plan)),
+            closed: self.desk.closed_now(now).0.iter().map(ClosedStatus::of).collect(),
             certificates: self
                 .certificate_ends()
                 .into_iter()
@@ -198,6 +214,13 @@ impl AppStatus {
             address: site.app.origin.clone(),
             upstreams: upstreams.collect(),
         }
+    }
+}
+
+impl ClosedStatus {
+    fn of(closed: &ClosedNow) -> Self {
+        let by = |closure: &Closure| closure.by.name().map(ToString::to_string);
+        Self { scope: closed.scope.to_string(), until: closed.until.to_string(), by: closed.closures.iter().map(by).collect() }
     }
 }
 

@@ -170,7 +170,7 @@ pub enum Action {
     ManagerDismissed,
     /// The machine's owner gave a security administrator who was locked out a new start.
     AdministratorRecovered,
-    /// An app, or all of them, was closed to everybody.
+    /// An app, a unit or everything was closed, or stays closed by two.
     LockedDown,
     LockdownLifted,
     /// A person allowed a terminal on the machine to act for her.
@@ -259,6 +259,8 @@ pub enum Action {
     PageChanged,
     /// A trigger of the emergency plan has found something in the log.
     TriggerFired,
+    /// Somebody wants what is closed to stay so for longer; another one has to confirm it.
+    LockdownExtensionAsked,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

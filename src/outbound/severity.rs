@@ -26,6 +26,8 @@ impl Severity {
     fn of_event(event: &Event) -> Self {
         match (event.action, event.outcome) {
             (Action::KeyCounterWentBack | Action::KeyAnswersMadeUp | Action::LockedDown | Action::TriggerFired, _) => Self::Alert,
+            // Somebody else has a quarter of an hour to confirm it.
+            (Action::LockdownExtensionAsked, _) => Self::Alert,
             (Action::LogRepaired, _) | (Action::DiskSpace, Outcome::Failed) => Self::Error,
             // Nobody is let through.
             (Action::LogFull, Outcome::Failed) => Self::Alert,
@@ -55,6 +57,7 @@ mod tests {
         assert_eq!(of(Event::done(Action::KeyCounterWentBack)), Severity::Alert);
         assert_eq!(of(Event::failed(Action::KeyAnswersMadeUp)), Severity::Alert);
         assert_eq!(of(Event::done(Action::LockedDown)), Severity::Alert);
+        assert_eq!(of(Event::done(Action::LockdownExtensionAsked)), Severity::Alert);
         assert_eq!(of(Event::failed(Action::DiskSpace)), Severity::Error);
         assert_eq!(of(Event::done(Action::DiskSpace)), Severity::Notice);
         assert_eq!(of(Event::done(Action::LogRepaired)), Severity::Error);

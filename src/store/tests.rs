@@ -5,6 +5,7 @@ mod clock;
 mod enrolment_certificates;
 mod lapses;
 mod letters;
+mod lockdowns;
 mod places;
 mod proofs;
 mod read_only;

@@ -44,6 +44,7 @@ pub async fn portal(asked: Asked) -> Answer {
             words,
             needs_token: needs_token(app),
             recent: recent.contains(&app.id),
+            closed: matches!(entering(&asked, app), Err(Refusal::LockedDown)),
         }
     };
     let mut seen: Vec<&App> = apps.iter().map(AsRef::as_ref).filter(|app| may_open(&asked, app).is_ok()).collect();
@@ -64,10 +65,10 @@ pub async fn open(Path(id): Path<String>, mut asked: Asked) -> Answer {
     asked.redirect(&format!("{}/", app.origin))
 }
 
-/// One that wants a newer sign-in, or another proof, is listed and opened: it asks for it when it is entered.
+/// One that wants a newer sign-in, or another proof, is listed and opened: it asks for it when it is entered. So is one that is closed for now.
 fn may_open(asked: &Asked, app: &App) -> Result<(), Refusal> {
     match entering(asked, app) {
-        Ok(()) | Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. }) => Ok(()),
+        Ok(()) | Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::LockedDown) => Ok(()),
         Err(refusal) => Err(refusal),
     }
 }

@@ -255,6 +255,7 @@ mod tests {
                 trouble: None,
             }),
             plan: None,
+            closed: Vec::new(),
             log: LogStatus {
                 ready: true,
                 sequence: 42,

@@ -6,7 +6,7 @@ use super::people::{DueLine, LetterLine, ProblemLine};
 use super::tokens::TokenVerb;
 use crate::admin::{CertificateLine, Change, TokenLine};
 use crate::gateway::status::Status;
-use crate::model::{Role, TokenKind, TokenState};
+use crate::model::{LockdownScope, Role, TokenKind, TokenState};
 
 /// What is sent: what is asked, and for whom.
 #[derive(Debug, Serialize, Deserialize)]
@@ -75,13 +75,17 @@ pub enum Ask {
     Recover {
         name: String,
     },
-    /// No app: all of them.
     LockDown {
-        app: Option<String>,
+        scope: LockdownScope,
         minutes: u64,
+        why: String,
+    },
+    /// Asks that it stays closed, or confirms that another one asked.
+    ExtendLockdown {
+        scope: LockdownScope,
     },
     LiftLockdown {
-        app: Option<String>,
+        scope: LockdownScope,
     },
     CreateAuthority {
         name: String,
@@ -146,7 +150,7 @@ impl Ask {
             Self::ImportPeople { .. } => Change::ImportPeople,
             Self::LettersDue | Self::MakeLetters { .. } => Change::MakeLetters,
             Self::Recover { .. } => Change::Recover,
-            Self::LockDown { .. } | Self::LiftLockdown { .. } => Change::LockDown,
+            Self::LockDown { .. } | Self::ExtendLockdown { .. } | Self::LiftLockdown { .. } => Change::LockDown,
             Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,

@@ -57,7 +57,7 @@ macro_rules! table {
 }
 
 // Authentication: 1 logon, 2 logoff, 6 a stage before. Account Change: 1 create, 2 enable, 4 password reset, 5 disable, 7 attach and 8 detach
-// policy, 9 lock, 10 and 11 factor on and off. Incident Finding: 1 create, 3 close. Application Lifecycle: 3 start, 4 stop.
+// policy, 9 lock, 10 and 11 factor on and off. Incident Finding: 1 create, 2 update, 3 close. Application Lifecycle: 3 start, 4 stop.
 table! {
     Start => ApplicationLifecycle 3,
     Stop => ApplicationLifecycle 4,
@@ -80,6 +80,7 @@ table! {
     AdministratorRecovered => AccountChange 4,
     LockedDown => IncidentFinding 1,
     LockdownLifted => IncidentFinding 3,
+    LockdownExtensionAsked => IncidentFinding 2,
     TerminalOpened => Authentication 1,
     TerminalClosed => Authentication 2,
     KeyAdded => AccountChange 10,

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use crate::access::Lockdown;
 use crate::clock::Time;
-use crate::model::{Action, AskedExtension, Closer, Event, LockdownScope, capped};
+use crate::model::{Action, Closer, Event, LockdownScope, capped};
 use crate::store::{Store, StoreError};
 
 use book::{Book, TooLongAlone};
-pub use book::{ClosedNow, EXTENSION_WAITS, Extension, LONGEST_LOCKDOWN, LockedDown};
+pub use book::{ClosedNow, Extension, LONGEST_LOCKDOWN, Lockdowns, LockedDown};
 
 use super::desk::Desk;
 use super::error::AdminError;
@@ -133,14 +133,14 @@ impl Desk {
     }
 
     /// What is closed now, and what waits for a second person and until when, for whoever may change it.
-    pub fn lockdowns(&self, actor: &Actor, now: Time) -> Result<(Vec<ClosedNow>, Vec<(AskedExtension, Time)>), AdminError> {
+    pub fn lockdowns(&self, actor: &Actor, now: Time) -> Result<Lockdowns, AdminError> {
         self.permit(actor, Change::LockDown)?;
-        Ok(self.closing.read(|book| (book.closed(now), book.asked(now))))
+        Ok(self.closing.read(|book| book.told(now)))
     }
 
     /// The same for whoever may see how the gateway stands.
-    pub fn closed_now(&self, now: Time) -> (Vec<ClosedNow>, Vec<(AskedExtension, Time)>) {
-        self.closing.read(|book| (book.closed(now), book.asked(now)))
+    pub fn closed_now(&self, now: Time) -> Lockdowns {
+        self.closing.read(|book| book.told(now))
     }
 
     /// Closes again what was closed when the gateway was stopped. To be called before anybody is let in.

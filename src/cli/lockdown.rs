@@ -54,9 +54,9 @@ struct What {
 impl What {
     fn scope(&self) -> anyhow::Result<LockdownScope> {
         match (&self.app, &self.unit) {
-            (Some(app), _) => {
-                AppId::parse(app).map(LockdownScope::App).ok_or_else(|| anyhow!("there is no app {app:?}: no app is called so"))
-            }
+            (Some(app), _) => AppId::parse(app)
+                .map(LockdownScope::App)
+                .ok_or_else(|| anyhow!("{app:?} is no id of an app: those are in small letters, digits and hyphens")),
             (None, Some(unit)) => Ok(LockdownScope::Unit(UnitName::parse(unit).map_err(|why| anyhow!("the unit {unit:?} {why}"))?)),
             (None, None) => Ok(LockdownScope::All),
         }

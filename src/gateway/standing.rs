@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::admin::Lockdowns;
 use crate::clock::Time;
 
 use super::control::{is_closed, name_of};
@@ -108,7 +109,7 @@ impl House {
     pub fn warnings(&self) -> Vec<String> {
         let trust = self.trusting.now().clients.warnings(self.clock.wall());
         let now = self.clock.now();
-        let (closed, asked) = self.desk.closed_now(now);
+        let Lockdowns { closed, asked } = self.desk.closed_now(now);
         let left = |until: Time| until.since(now).as_secs().div_ceil(60);
         let closed = closed.iter().map(|closed| {
             let by: Vec<&str> = closed.closures.iter().map(|closure| name_of(&closure.by)).collect();

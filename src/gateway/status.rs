@@ -179,7 +179,7 @@ impl House {
             sinks: self.sink_statuses(),
             retention: self.retention.status(),
             plan: map.plan.as_deref().map(|plan| self.triggers.status(plan)),
-            closed: self.desk.closed_now(now).0.iter().map(ClosedStatus::of).collect(),
+            closed: self.desk.closed_now(now).closed.iter().map(ClosedStatus::of).collect(),
             certificates: self
                 .certificate_ends()
                 .into_iter()

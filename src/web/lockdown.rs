@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::admin::{Actor, AdminError, ClosedNow, Extension, LONGEST_LOCKDOWN};
+use crate::admin::{Actor, AdminError, Change, ClosedNow, Extension, LONGEST_LOCKDOWN, Lockdowns};
+use crate::clock::Time;
 use crate::model::{AskedExtension, ByTwo, Closer, LockdownScope, UnitName};
 
 use super::call::{Answer, Asked, Fields, Posted, Refused};
 use super::console::{person, refused, with_query};
 use super::own::name_of;
 use super::view::{Alert, AskedRow, Closable, ClosedRow, CloserName, ConfirmLockdownView, LockdownAct, LockdownForm, LockdownView};
-use crate::clock::Time;
 
 pub(super) const PAGE: &str = "/console/lockdown";
 
@@ -42,7 +42,7 @@ fn empty() -> LockdownForm {
 
 fn show(asked: &Asked, After { alert, by_two }: After, form: LockdownForm) -> Answer {
     let actor = person(asked)?;
-    let (closed, wanted) = asked.portal.desk.lockdowns(&actor, asked.now).map_err(refused)?;
+    let Lockdowns { closed, asked: wanted } = asked.portal.desk.lockdowns(&actor, asked.now).map_err(refused)?;
     let units: BTreeSet<UnitName> = asked.portal.auth.sessions.list_all().iter().map(|session| session.who.unit.clone()).collect();
     let apps = asked.portal.apps.load();
     let status = if alert.as_ref().is_some_and(Alert::is_error) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -116,7 +116,7 @@ pub async fn confirm_close(asked: Asked) -> Answer {
 
 pub async fn close(Posted { asked, form }: Posted) -> Answer {
     let (actor, form) = (person(&asked)?, form_of(&form));
-    asked.portal.desk.permit(&actor, crate::admin::Change::LockDown).map_err(refused)?;
+    asked.portal.desk.permit(&actor, Change::LockDown).map_err(refused)?;
     let (scope, minutes) = match wanted(&asked, &form) {
         Ok(wanted) => wanted,
         Err(alert) => return show(&asked, alert.into(), form),
@@ -137,7 +137,7 @@ pub async fn close(Posted { asked, form }: Posted) -> Answer {
 /// Asks for another hour, or confirms that another one asked.
 pub async fn extend(Posted { asked, form }: Posted) -> Answer {
     let actor = person(&asked)?;
-    asked.portal.desk.permit(&actor, crate::admin::Change::LockDown).map_err(refused)?;
+    asked.portal.desk.permit(&actor, Change::LockDown).map_err(refused)?;
     let Some(scope) = known(&asked, form.text("scope")) else { return show(&asked, Alert::Gone.into(), empty()) };
     let after = match asked.portal.desk.extend_lockdown(&actor, &scope, asked.now).await {
         Ok(Extension::Confirmed { .. }) => Alert::LockdownExtended.into(),
@@ -152,7 +152,7 @@ pub async fn extend(Posted { asked, form }: Posted) -> Answer {
 
 /// Asks once more before anything is opened: whoever closed it could not close it again alone.
 pub async fn confirm_lift(asked: Asked) -> Answer {
-    let (closed, _) = asked.portal.desk.lockdowns(&person(&asked)?, asked.now).map_err(refused)?;
+    let closed = asked.portal.desk.lockdowns(&person(&asked)?, asked.now).map_err(refused)?.closed;
     let scope = LockdownScope::parse(asked.query.text("scope"));
     let Some(scope) = scope.filter(|scope| closed.iter().any(|closed| closed.scope == *scope)) else {
         let alert = (!asked.query.text("scope").is_empty()).then_some(Alert::Gone);
@@ -164,7 +164,7 @@ pub async fn confirm_lift(asked: Asked) -> Answer {
 
 pub async fn lift(Posted { asked, form }: Posted) -> Answer {
     let actor = person(&asked)?;
-    asked.portal.desk.permit(&actor, crate::admin::Change::LockDown).map_err(refused)?;
+    asked.portal.desk.permit(&actor, Change::LockDown).map_err(refused)?;
     let Some(scope) = LockdownScope::parse(form.text("scope")) else { return show(&asked, Alert::Gone.into(), empty()) };
     match asked.portal.desk.lift_lockdown(&actor, &scope, asked.now).await {
         Ok(true) => show(&asked, Alert::LockdownLifted.into(), empty()),

@@ -56,9 +56,11 @@ async fn open(browser: &mut Browser, path: &str) -> Reply {
 async fn put_on_duty(house: &House, names: &[&str]) {
     let (head, rest) = PLAN.split_once("[[duties]]").unwrap();
     let (_, rest) = rest.split_once("[[reports]]").unwrap();
-    let shift =
-        |name: &&str| format!("[[duties]]\nduty = \"handler\"\naccount = \"{name}\"\nname = \"{name}\"\nphone = \"+86 10 0000\"\n\n");
-    let plan = format!("{head}{}[[reports]]{rest}", names.iter().map(shift).collect::<String>());
+    let duties = ["commander", "handler", "recorder", "liaison"].iter().zip(names.iter().cycle());
+    let shift = |(duty, name): (&&str, &&str)| {
+        format!("[[duties]]\nduty = \"{duty}\"\naccount = \"{name}\"\nname = \"{name}\"\nphone = \"+86 10 0000\"\n\n")
+    };
+    let plan = format!("{head}{}[[reports]]{rest}", duties.map(shift).collect::<String>());
     std::fs::write(house.data.path().join("plan.toml"), plan).unwrap();
     house
         .reload(|text| if text.contains("[incident]") { text.to_owned() } else { format!("{text}\n[incident]\nplan = \"plan.toml\"\n") })

@@ -70,6 +70,14 @@ pub struct ClosedNow {
     pub closures: Vec<Closure>,
 }
 
+/// All that people are told at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lockdowns {
+    pub closed: Vec<ClosedNow>,
+    /// What waits for a second person, and until when.
+    pub asked: Vec<(AskedExtension, Time)>,
+}
+
 impl Book {
     /// For one person alone, at most so long.
     pub fn close(&mut self, scope: &LockdownScope, by: &Closer, wanted: (Duration, &str), now: Time) -> Result<LockedDown, TooLongAlone> {
@@ -168,6 +176,10 @@ impl Book {
     pub fn asked(&self, now: Time) -> Vec<(AskedExtension, Time)> {
         let until = |asked: &AskedExtension| asked.at.plus(EXTENSION_WAITS);
         self.asked.iter().map(|asked| (asked.clone(), until(asked))).filter(|(_, until)| now < *until).collect()
+    }
+
+    pub fn told(&self, now: Time) -> Lockdowns {
+        Lockdowns { closed: self.closed(now), asked: self.asked(now) }
     }
 
     /// What nobody need know any more.

@@ -134,8 +134,7 @@ async fn without_a_store_it_is_closed_all_the_same_and_kept_once_there_is_one() 
     let file = tempfile::tempdir().unwrap();
     let desk = Desk { store: Store::open(&file.path().join("yumen.db")).await.unwrap(), ..desk };
     let [li, wang] = officer(&desk, &["li", "wang"]).try_into().unwrap();
-    let busy = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.path().join("yumen.db").display())).await.unwrap();
-    let held = busy.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let held = desk.store.held_busy().await.unwrap();
     for (who, what) in [(&li, "all"), (&wang, "unit:nobody")] {
         let told = close(&desk, who, what, NOW).await;
         match what {
@@ -147,7 +146,7 @@ async fn without_a_store_it_is_closed_all_the_same_and_kept_once_there_is_one() 
     assert!(is_closed(&doors, "sites", "x", minute(59)));
     assert!(matches!(desk.extend_lockdown(&li, &scope("all"), NOW).await, Err(AdminError::ClosedInMemory(_))));
     assert_eq!(desk.store.closures().await.unwrap(), (vec![], vec![]));
-    held.rollback().await.unwrap();
+    drop(held);
     for _ in 0..200 {
         desk.keep_lockdowns().await.unwrap();
         if desk.store.closures().await.unwrap().0.len() == 1 {
@@ -185,7 +184,7 @@ async fn a_unit_of_a_name_that_nobody_bears_is_not_said_to_be_closed() {
     let (desk, doors) = with_doors(directory.path()).await;
     let [li] = officer(&desk, &["li"]).try_into().unwrap();
     assert!(matches!(close(&desk, &li, "unit:新闻班", NOW).await, Err(AdminError::NoSuchUnit(_))));
-    assert!(!is_closed(&doors, "sites", "新闻班", NOW) && desk.lockdowns(&li, NOW).unwrap().0.is_empty());
+    assert!(!is_closed(&doors, "sites", "新闻班", NOW) && desk.lockdowns(&li, NOW).unwrap().closed.is_empty());
     assert_eq!(recorded(directory.path(), Action::LockedDown).len(), 0);
     let new = NewAccount { unit: UnitName::parse("新闻办").unwrap(), ..wang() };
     desk.invite(&OFFICE, new, NOW).await.unwrap();

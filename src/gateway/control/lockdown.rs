@@ -51,7 +51,7 @@ pub(super) async fn lift(house: &House, actor: &Actor, scope: &LockdownScope) ->
         (false, LockdownScope::All) => "all apps together are not closed".to_owned(),
         (false, LockdownScope::App(_) | LockdownScope::Unit(_)) => format!("{} is not closed by itself", scope.in_words()),
     };
-    let (left, _) = house.desk.closed_now(house.clock.now());
+    let left = house.desk.closed_now(house.clock.now()).closed;
     let left: Vec<String> = left.iter().map(|closed| closed.scope.in_words()).collect();
     Ok(done(if left.is_empty() { said } else { format!("{said}; still closed: {}", left.join(", ")) }))
 }

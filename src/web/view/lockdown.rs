@@ -142,3 +142,48 @@ impl ConfirmLockdownView {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{USUAL, pages};
+    use super::super::{PortalView, Role};
+    use super::*;
+    use crate::lang::Language;
+
+    fn page(wanted: &str) -> String {
+        pages(Language::English, USUAL).into_iter().find(|(name, _)| *name == wanted).unwrap().1
+    }
+
+    #[test]
+    fn whoever_may_close_is_led_there_and_nobody_else_is() {
+        for role in Role::ALL {
+            for closes in [true, false] {
+                let frame = Frame::portal(Language::English, "/", String::new()).signed_in("alice", *role).closing(closes);
+                let portal = PortalView { frame: frame.clone(), apps: vec![], has_apps: false, search: String::new() }.render().unwrap();
+                let is_hers = closes && matches!(role, Role::Member | Role::SystemAdministrator);
+                assert_eq!(portal.contains("id=\"to-console\" href=\"/console/lockdown\""), is_hers, "{role} {closes}");
+                let what = Closable { scope: LockdownScope::All, name: String::new() };
+                let form = LockdownForm { scope: String::new(), unit: String::new(), minutes: String::new(), reason: String::new() };
+                let (asked, closed, apps, units) = (vec![], vec![], vec![], vec![]);
+                let page = LockdownView { frame, asked, closed, by_two: None, apps, units, everything: what, form }.render().unwrap();
+                assert_eq!(page.contains("id=\"to-console-lockdown\""), closes, "{role}");
+                assert_eq!(page.contains("id=\"to-console-accounts\""), *role == Role::SecurityAdministrator, "{role}");
+                assert_eq!(page.contains("id=\"to-console-log\""), *role == Role::Auditor, "{role}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_offered_to_confirm_what_she_asked_for_or_to_ask_twice_and_nothing_is_closed_or_opened_without_asking() {
+        let (page, none) = (page("console-lockdown"), page("console-lockdown-none"));
+        assert_eq!((page.matches("class=\"lockdown-confirm ").count(), page.matches("class=\"lockdown-own\"").count()), (1, 1));
+        assert_eq!((page.matches("class=\"lockdown-extend\"").count(), page.matches(" lockdown-lift\"").count()), (1, 3));
+        for page in [&page, &none] {
+            assert!(!page.contains("method=\"post\" action=\"/console/lockdown/close\""));
+            assert!(!page.contains("method=\"post\" action=\"/console/lockdown/lift\""));
+        }
+        assert!(
+            none.contains("id=\"lockdown-none\"") && !none.contains("id=\"lockdown-closed\"") && !none.contains("<optgroup label=\"Units")
+        );
+    }
+}

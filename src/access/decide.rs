@@ -120,7 +120,7 @@ impl Grant {
     pub fn ended(&self, now: Time) -> Option<End> {
         let Terms { identity, app, valid_until, .. } = &*self.0;
         let emergency = app.emergency.at(now);
-        if identity.is_revoked() || app.lockdown.is_closed(&app.id, now) || emergency.is_closed_to(identity, app) {
+        if identity.is_revoked() || app.lockdown.is_closed(&app.id, &identity.who().unit, now) || emergency.is_closed_to(identity, app) {
             Some(End::Revoked)
         } else if now >= *valid_until || emergency.session_ends(identity, app).is_none() {
             Some(End::Expired)
@@ -135,7 +135,7 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
     let identity = signed_in(visitor)?;
     let emergency = app.emergency.at(now);
     let mut until = emergency.session_ends(identity, app).ok_or(Refusal::SignInAgain)?;
-    if app.lockdown.is_closed(&app.id, now) {
+    if app.lockdown.is_closed(&app.id, &identity.who().unit, now) {
         return Err(Refusal::LockedDown);
     }
     emergency.may_come(identity, app, from, wall)?;
@@ -172,9 +172,18 @@ pub fn decide(visitor: &Visitor, app: &Arc<App>, asked: &Asked<'_>, from: IpAddr
 /// Whether some rule lets `visitor` into `app` at all, now and from there; for the portal's list, and before she is handed over to the app.
 ///
 /// [`Refusal::StepUpNeeded`] says that she must prove more first, or prove it again. [`Refusal::SignInAgain`] says that her session is too old for this app, or that she was away from it for too long: the portal must ask
-/// for a new sign-in, or it would send her in a circle.
+/// for a new sign-in, or it would send her in a circle. [`Refusal::LockedDown`] says that nothing but a lockdown keeps her out: nothing that she could prove would help.
 pub fn may_enter(visitor: &Visitor, app: &App, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
     let identity = signed_in(visitor)?;
+    match entered_by_rules(identity, app, from, now, wall) {
+        Ok(()) | Err(Refusal::StepUpNeeded { .. } | Refusal::SignInAgain) if app.lockdown.is_closed(&app.id, &identity.who().unit, now) => {
+            Err(Refusal::LockedDown)
+        }
+        outcome => outcome,
+    }
+}
+
+fn entered_by_rules(identity: &Arc<Identity>, app: &App, from: IpAddr, now: Time, wall: Time) -> Result<(), Refusal> {
     let emergency = app.emergency.at(now);
     emergency.may_come(identity, app, from, wall)?;
     let mut unmet = None;

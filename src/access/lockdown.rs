@@ -1,14 +1,14 @@
-//! What is closed to everybody for now, by somebody's word in an emergency: one app, or all of them.
+//! What is closed for now, by somebody's word in an emergency: an app to everybody, all apps to a unit's people, or all to everybody.
 //!
-//! Invariant: it is looked at wherever policy is asked, and by every grant while what it allowed lives; it acts from memory, ends by itself,
-//! and closes no door of the portal, where it is opened again.
+//! Invariant: it is looked at wherever policy is asked, and by every grant while what it allowed lives; it acts from memory without a lock, ends
+//! by itself, and closes no door of the portal, where it is opened again. Who may close what, and for how long, is not known here.
 
 use std::collections::HashMap;
 
 use arc_swap::ArcSwap;
 
 use crate::clock::Time;
-use crate::model::AppId;
+use crate::model::{AppId, LockdownScope, UnitName};
 
 #[derive(Debug, Default)]
 pub struct Lockdown(ArcSwap<Closed>);
@@ -18,6 +18,7 @@ pub struct Lockdown(ArcSwap<Closed>);
 struct Closed {
     all: Option<Time>,
     apps: HashMap<AppId, Time>,
+    units: HashMap<UnitName, Time>,
 }
 
 impl PartialEq for Lockdown {
@@ -27,72 +28,73 @@ impl PartialEq for Lockdown {
 }
 
 impl Lockdown {
-    /// Closes an app, or all with `None`; one that is closed for longer already stays so.
-    pub fn close(&self, app: Option<&AppId>, until: Time) {
-        self.0.rcu(|closed| {
-            let mut closed = Closed::clone(closed);
-            match app {
-                None => closed.all = closed.all.max(Some(until)),
-                Some(app) => {
-                    let end = closed.apps.entry(app.clone()).or_insert(until);
-                    *end = (*end).max(until);
-                }
-            }
-            closed
-        });
-    }
-
-    /// Opens an app again, or everything with `None`. `false`: it was not closed by itself.
-    pub fn open(&self, app: Option<&AppId>) -> bool {
-        let before = self.0.rcu(|closed| match app {
-            None => Closed::default(),
-            Some(app) => {
-                let mut closed = Closed::clone(closed);
-                closed.apps.remove(app);
-                closed
-            }
-        });
-        match app {
-            None => *before != Closed::default(),
-            Some(app) => before.apps.contains_key(app),
+    /// What is closed from now on, each until when; of two ends of one thing the later one holds. Whatever is not named is open.
+    pub fn replace(&self, closed: impl IntoIterator<Item = (LockdownScope, Time)>) {
+        let mut new = Closed::default();
+        for (scope, until) in closed {
+            let end = match scope {
+                LockdownScope::All => new.all.get_or_insert(until),
+                LockdownScope::App(app) => new.apps.entry(app).or_insert(until),
+                LockdownScope::Unit(unit) => new.units.entry(unit).or_insert(until),
+            };
+            *end = (*end).max(until);
         }
+        self.0.store(new.into());
     }
 
-    pub fn is_closed(&self, app: &AppId, now: Time) -> bool {
+    /// Whether the app is closed to people of this unit.
+    pub fn is_closed(&self, app: &AppId, unit: &UnitName, now: Time) -> bool {
         let closed = self.0.load();
-        closed.all.is_some_and(|until| now < until) || closed.apps.get(app).is_some_and(|until| now < *until)
-    }
-
-    /// What is closed now, and until when; `None` stands for all apps.
-    pub fn closed(&self, now: Time) -> Vec<(Option<AppId>, Time)> {
-        let closed = self.0.load();
-        let mut apps: Vec<_> = closed.apps.iter().map(|(app, until)| (Some(app.clone()), *until)).collect();
-        apps.sort();
-        closed.all.map(|until| (None, until)).into_iter().chain(apps).filter(|(_, until)| now < *until).collect()
+        let ends = [closed.all.as_ref(), closed.apps.get(app), closed.units.get(unit)];
+        ends.into_iter().flatten().any(|until| now < *until)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use proptest::prelude::*;
 
     use super::*;
 
+    fn app(text: &str) -> AppId {
+        AppId::parse(text).unwrap()
+    }
+
+    fn unit(text: &str) -> UnitName {
+        UnitName::parse(text).unwrap()
+    }
+
+    fn scope(text: &str) -> LockdownScope {
+        LockdownScope::parse(text).unwrap()
+    }
+
     #[test]
-    fn what_is_closed_is_closed_until_its_end_or_until_it_is_opened_and_nothing_else_is() {
-        let (lockdown, now) = (Lockdown::default(), Time::from_millis(1_000_000));
-        let (sites, ledger) = (AppId::parse("sites").unwrap(), AppId::parse("ledger").unwrap());
-        let minute = |n: u64| now.plus(Duration::from_secs(60 * n));
-        lockdown.close(Some(&sites), minute(10));
-        lockdown.close(Some(&sites), minute(5));
-        assert_eq!(lockdown.closed(now), [(Some(sites.clone()), minute(10))], "the longer one holds");
-        assert!(lockdown.is_closed(&sites, now) && !lockdown.is_closed(&ledger, now));
-        assert!(lockdown.is_closed(&sites, minute(9)) && !lockdown.is_closed(&sites, minute(10)));
-        lockdown.close(None, minute(20));
-        assert!(lockdown.is_closed(&ledger, minute(19)) && lockdown.is_closed(&sites, minute(19)));
-        assert!(lockdown.open(Some(&sites)) && !lockdown.open(Some(&sites)));
-        assert!(lockdown.is_closed(&sites, now), "everything is closed still");
-        assert!(lockdown.open(None) && !lockdown.open(None));
-        assert!(!lockdown.is_closed(&sites, now) && lockdown.closed(now).is_empty());
+    fn an_app_is_closed_to_everybody_and_a_unit_out_of_every_app_until_their_ends() {
+        let (lockdown, at) = (Lockdown::default(), Time::from_millis);
+        lockdown.replace([(scope("app:sites"), at(10)), (scope("unit:press"), at(20))]);
+        let is_closed = |of: &str, to: &str, now| lockdown.is_closed(&app(of), &unit(to), at(now));
+        assert!(is_closed("sites", "archive", 9) && !is_closed("sites", "archive", 10));
+        assert!(is_closed("ledger", "press", 19) && !is_closed("ledger", "press", 20));
+        assert!(!is_closed("ledger", "archive", 0));
+        lockdown.replace([(scope("all"), at(30))]);
+        assert!(is_closed("ledger", "archive", 29) && is_closed("sites", "press", 29) && !is_closed("sites", "press", 30));
+        lockdown.replace([]);
+        assert!(!is_closed("sites", "press", 0));
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_closed_while_one_of_all_that_was_closed_holds_and_covers_it(
+            closed in proptest::collection::vec((0_usize..7, 0_i64..100), 0..8), of in 0_usize..3, to in 0_usize..3, now in 0_i64..100,
+        ) {
+            let scopes = ["all", "app:a", "app:b", "app:c", "unit:a", "unit:b", "unit:c"];
+            let names = ["a", "b", "c"];
+            let lockdown = Lockdown::default();
+            lockdown.replace(closed.iter().map(|(which, until)| (scope(scopes[*which]), Time::from_millis(*until))));
+            let (app_text, unit_text) = (format!("app:{}", names[of]), format!("unit:{}", names[to]));
+            let covers = |which: usize| scopes[which] == "all" || scopes[which] == app_text || scopes[which] == unit_text;
+            let expected = closed.iter().any(|(which, until)| now < *until && covers(*which));
+            prop_assert_eq!(lockdown.is_closed(&app(names[of]), &unit(names[to]), Time::from_millis(now)), expected);
+        }
     }
 }

@@ -16,6 +16,7 @@ use super::certificates::Issuing;
 use super::error::AdminError;
 use super::incidents::Incidents;
 use super::letters::LetterSettings;
+use super::lockdown::Closing;
 use super::log::LogBooks;
 use super::permission::{Actor, Change, Permissions, Scope};
 use super::petitions::{Authority, Waiting};
@@ -70,8 +71,8 @@ pub struct Desk {
     pub(super) letters: LetterSettings,
     /// The gateway's own authority for certificates; where the desk has none, none can be issued.
     pub(super) issuing: Option<Issuing>,
-    pub(super) lockdown: Arc<Lockdown>,
     pub(super) emergency: Arc<Emergency>,
+    pub(super) closing: Arc<Closing>,
     /// Where the desk has none, the log cannot be read there.
     pub(super) books: Option<LogBooks>,
     pub(super) incidents: Arc<Incidents>,
@@ -91,8 +92,8 @@ impl Desk {
             declared: Declared::default(),
             letters: LetterSettings::default(),
             issuing: None,
-            lockdown: Arc::default(),
             emergency: Arc::default(),
+            closing: Arc::default(),
             books: None,
             incidents: Arc::default(),
         }
@@ -107,7 +108,7 @@ impl Desk {
     /// What is closed for now, as the apps of the gateway know it.
     #[must_use]
     pub fn closing(self, lockdown: Arc<Lockdown>) -> Self {
-        Self { lockdown, ..self }
+        Self { closing: Arc::new(Closing::of(lockdown)), ..self }
     }
 
     /// Gives nobody a way in while the emergency level in force says so.
@@ -344,12 +345,21 @@ impl Desk {
         event: Event,
         change: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, AdminError> {
+        self.done_at_once(actor, event, async { change.await.map_err(AdminError::OnlyInMemory) }).await
+    }
+
+    /// As [`Desk::taken_away`], with another word for what the store did not do.
+    pub(super) async fn done_at_once<T>(
+        &self,
+        actor: &Actor,
+        event: Event,
+        change: impl Future<Output = Result<T, AdminError>>,
+    ) -> Result<T, AdminError> {
         let event = actor.sign(event);
         let (recorded, changed) = future::join(self.journal.event(event.clone()), change).await;
         match changed {
             Ok(done) => recorded.map(|()| done).map_err(|NoRecord| AdminError::Unrecorded),
             Err(error) => {
-                let error = AdminError::OnlyInMemory(error);
                 self.journal.note(Event { outcome: Outcome::Failed, ..event }.with("why", &error));
                 Err(error)
             }

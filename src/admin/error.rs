@@ -6,7 +6,7 @@ use crate::auth::CodeError;
 use crate::clock::Time;
 use crate::crypto::NoRandomness;
 use crate::incident::NotAllowed;
-use crate::model::{AccountName, AccountState, Level, PetitionState, Serial, TokenKind, TokenState};
+use crate::model::{AccountName, AccountState, Level, LockdownScope, PetitionState, Serial, TokenKind, TokenState};
 use crate::oath::Problem;
 use crate::pki::PkiError;
 use crate::store::{InviteError, LogIndexError, StoreError};
@@ -49,6 +49,27 @@ pub enum AdminError {
         "its sessions were ended at once, but the store failed, so that a restart may bring them back and no account was switched off: ask again when the store works"
     )]
     OnlyInMemory(#[source] StoreError),
+    #[error("it is closed, but the store could not keep that ({0}), so a restart opens it; it is tried again until the store works")]
+    ClosedInMemory(String),
+    #[error(
+        "{} closed by you for {minutes} min more, and nobody closes anything for longer than an hour alone: ask for it, and ask somebody \
+         else on the duty list to confirm: yumen lockdown {} --extend", are(.hers), .scope.as_options()
+    )]
+    ClosedByYou { scope: LockdownScope, hers: LockdownScope, minutes: u64 },
+    #[error(
+        "{} closed by you less than an hour ago, so alone you close it again in {minutes} min only: somebody else on the duty list may close \
+         it now; or ask for it, and ask her to confirm: yumen lockdown {} --extend", were(.hers), .scope.as_options()
+    )]
+    ClosedByYouLately { scope: LockdownScope, hers: LockdownScope, minutes: u64 },
+    #[error(
+        "you asked for it yourself: ask somebody else on the duty list to confirm within {minutes} min: yumen lockdown {} --extend",
+        .scope.as_options()
+    )]
+    OwnExtension { scope: LockdownScope, minutes: u64 },
+    #[error("{} not closed, so there is nothing to extend; this closes it: yumen lockdown {}", are(.0), .0.as_options())]
+    NotClosed(LockdownScope),
+    #[error("nothing was closed: nobody belongs to {}; write its name as `yumen account list` does", .0.in_words())]
+    NoSuchUnit(LockdownScope),
     #[error("the account is {0}, and to such an account this cannot be done")]
     WrongState(AccountState),
     #[error("nothing was imported; the file has {}:{}", problems(.0.len()), listed(.0))]
@@ -165,6 +186,14 @@ fn waits(proposed: &Proposed) -> String {
         PetitionState::Open => format!("proposed, not done yet: another security administrator confirms it at {url} until {expires}{code}"),
         _ => format!("it takes two security administrators: show your token at {url} to propose it"),
     }
+}
+
+fn are(scope: &LockdownScope) -> String {
+    format!("{} {}", scope.in_words(), if *scope == LockdownScope::All { "are" } else { "is" })
+}
+
+fn were(scope: &LockdownScope) -> String {
+    format!("{} {}", scope.in_words(), if *scope == LockdownScope::All { "were" } else { "was" })
 }
 
 fn problems(count: usize) -> String {

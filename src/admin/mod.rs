@@ -34,6 +34,7 @@ pub use error::AdminError;
 pub use incidents::Incidents;
 pub use inventory::TokenLine;
 pub use letters::{Letter, LetterSettings};
+pub use lockdown::{ClosedNow, Extension, LONGEST_LOCKDOWN, Lockdowns, LockedDown};
 pub use log::{FoundRecord, LogBooks, LogFigures, LogFound, LogReach, LogReading, ProvenRecord};
 pub use log_export::LogExport;
 pub use people::{PeopleFound, PeopleImported};

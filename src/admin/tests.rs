@@ -2,6 +2,7 @@ mod certificates;
 mod drawer;
 mod frozen;
 mod last_way_in;
+mod lockdown;
 mod log;
 mod people;
 mod petitions;

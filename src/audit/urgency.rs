@@ -23,8 +23,9 @@ pub enum Urgency {
 impl Urgency {
     pub(super) fn of(event: &Event) -> Self {
         match event.action {
+            Action::LockedDown | Action::LockdownExtensionAsked if event.outcome == Outcome::Done => Self::Emergency,
             // A gateway that cannot start lets nobody sign out and closes nothing.
-            Action::LockedDown | Action::LogFull | Action::Start | Action::LogKeyRotated | Action::Stop => Self::Emergency,
+            Action::LogFull | Action::Start | Action::LogKeyRotated | Action::Stop => Self::Emergency,
             // Nothing is done after it.
             Action::SelfTest if event.outcome == Outcome::Failed => Self::Emergency,
             // It makes room, and room may be just what is missing.
@@ -88,6 +89,7 @@ mod tests {
             (Action::AccountDisabled, Urgency::TakesAway),
             (Action::LockedDown, Urgency::Emergency),
             (Action::Start, Urgency::Emergency),
+            (Action::LockdownExtensionAsked, Urgency::Emergency),
             (Action::LockdownLifted, Urgency::Ordinary),
             (Action::SignIn, Urgency::Ordinary),
             (Action::AccountEnabled, Urgency::Ordinary),
@@ -95,6 +97,7 @@ mod tests {
         ] {
             assert_eq!(Urgency::of(&Event::done(action)), urgency, "{action:?}");
         }
+        assert_eq!(Urgency::of(&Event::failed(Action::LockedDown)), Urgency::Ordinary, "what was refused can wait");
         let self_tests = [Event::done(Action::SelfTest), Event::failed(Action::SelfTest)];
         assert_eq!(self_tests.map(|event| Urgency::of(&event)), [Urgency::Ordinary, Urgency::Emergency]);
     }

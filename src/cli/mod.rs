@@ -47,7 +47,7 @@ enum Verb {
     Logout(login::LogoutArguments),
     /// Give a security administrator who is locked out a new start, while no other can sign in
     Recover(recover::Arguments),
-    /// Close one app, or all of them, to everybody at once; or open them again
+    /// Close an app, a unit or everything at once, for longer by two, or open it again
     Lockdown(lockdown::Arguments),
     /// Invite people and switch accounts on and off
     Account(account::Arguments),

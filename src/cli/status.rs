@@ -21,7 +21,8 @@ sessions (open, accounts), connections (open, accepted, over_cap, handshakes_fai
 memory (resident, cap, short), log (ready, sequence, last_sync, queued, free, reserve), sinks[] (name, to, connected, sent, sequence,
 safe, missed, lag_records, lag_seconds, reconnects, trouble),
 retention (null, or keep_days, reason, archive, oldest, oldest_time, last_archived, last_archived_sequence, last_archived_object,
-archived, dropped, failures, trouble), plan (null, or name, triggers, sequence, fired, trouble), certificates[] (host, expires, days_left), waiting_for_restart[].
+archived, dropped, failures, trouble), plan (null, or name, triggers, sequence, fired, trouble),
+closed[] (scope: all | app:ID | unit:NAME, until, by[], null for the machine's owner), certificates[] (host, expires, days_left), waiting_for_restart[].
 Times are RFC 3339 in UTC, memory and room on the disk are bytes. Later versions may add keys and never change these.")]
 pub struct Arguments {
     /// As one JSON object, for scripts; --help names its keys

@@ -119,6 +119,9 @@ async fn each_half_minute(house: &House) {
     if let Err(error) = house.store.forget_places(house.limits.familiar_since(now)).await {
         tracing::warn!(%error, "places where nobody signs in any more could not be removed");
     }
+    if let Err(error) = house.desk.keep_lockdowns().await {
+        tracing::warn!(%error, "what is closed could not be written down; a restart opens it");
+    }
     if let Err(error) = house.desk.publish_revocations(house.clock.wall()).await {
         tracing::warn!(%error, "the list of revoked certificates could not be written; it ends in a week at the latest");
     }

@@ -37,6 +37,7 @@ pub use ask::{AccountLine, Ask, ControlAnswer, Message};
 pub use causes::told;
 pub use drills::DrillFacts;
 pub use incidents::{IncidentFacts, IncidentLine};
+pub(super) use lockdown::{is_closed, name_of};
 pub use people::{DueLine, LetterLine, ProblemLine};
 pub use socket::{MAX_MESSAGE_BYTES, bind};
 pub use tokens::TokenVerb;
@@ -146,8 +147,9 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
             let invitation = desk.recover(actor, &name, certificates::when(house)).await.map_err(|error| unknown(&name, &error))?;
             Ok(ControlAnswer::Invited { link: invitation.link, expires: invitation.expires.to_string() })
         }
-        Ask::LockDown { app, minutes } => lockdown::close(house, actor, app.as_deref(), minutes).await,
-        Ask::LiftLockdown { app } => lockdown::lift(house, actor, app.as_deref()).await,
+        Ask::LockDown { scope, minutes, why } => lockdown::close(house, actor, &scope, (minutes, &why)).await,
+        Ask::ExtendLockdown { scope } => lockdown::extend(house, actor, &scope).await,
+        Ask::LiftLockdown { scope } => lockdown::lift(house, actor, &scope).await,
         Ask::Incidents { all } => incidents::list(house, actor, all),
         Ask::Incident { number } => incidents::show(house, actor, number),
         Ask::TakeStep { number, step } => incidents::take(house, actor, number, &step).await,

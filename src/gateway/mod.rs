@@ -58,6 +58,7 @@ pub use retention::RetentionStatus;
 pub use run::{DataLock, Gateway, Options, lock};
 pub use sinks::SinkStatus;
 pub use status::{
-    AppStatus, CertificateStatus, ConnectionStatus, LogStatus, MemoryStatus, SessionStatus, Status, UpstreamState, UpstreamStatus,
+    AppStatus, CertificateStatus, ClosedStatus, ConnectionStatus, LogStatus, MemoryStatus, SessionStatus, Status, UpstreamState,
+    UpstreamStatus,
 };
 pub use triggers::PlanStatus;

@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::admin::Lockdowns;
 use crate::clock::Time;
 
+use super::control::{is_closed, name_of};
 use super::house::House;
 
 /// A store that takes longer does not answer.
@@ -107,9 +109,18 @@ impl House {
     pub fn warnings(&self) -> Vec<String> {
         let trust = self.trusting.now().clients.warnings(self.clock.wall());
         let now = self.clock.now();
-        let closed = self.lockdown.closed(now).into_iter().map(|(app, until)| {
-            let what = app.map_or_else(|| "all apps are".to_owned(), |app| format!("the app {app} is"));
-            format!("{what} closed to everybody for {} min more", until.since(now).as_secs().div_ceil(60))
+        let Lockdowns { closed, asked } = self.desk.closed_now(now);
+        let left = |until: Time| until.since(now).as_secs().div_ceil(60);
+        let closed = closed.iter().map(|closed| {
+            let by: Vec<&str> = closed.closures.iter().map(|closure| name_of(&closure.by)).collect();
+            format!("{} for {} min more, by {}", is_closed(&closed.scope), left(closed.until), by.join(" and "))
+        });
+        let asked = asked.iter().map(|(asked, until)| {
+            let (who, what, options) = (name_of(&asked.by), asked.scope.in_words(), asked.scope.as_options());
+            format!(
+                "{who} wants {what} closed for another hour; somebody else confirms within {} min: yumen lockdown {options} --extend",
+                left(*until)
+            )
         });
         self.space
             .warning()
@@ -123,6 +134,7 @@ impl House {
             .chain(self.notices.warnings())
             .chain(trust)
             .chain(closed)
+            .chain(asked)
             .collect()
     }
 }

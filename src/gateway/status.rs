@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::admin::ClosedNow;
 use crate::clock::Time;
+use crate::model::Closure;
 
 use super::emergency::EmergencyStatus;
 use super::house::{AppSite, House};
@@ -46,6 +48,9 @@ pub struct Status {
     /// The emergency level in force, if one is.
     #[serde(default)]
     pub emergency: Option<EmergencyStatus>,
+    /// What is closed by a lockdown.
+    #[serde(default)]
+    pub closed: Vec<ClosedStatus>,
     pub certificates: Vec<CertificateStatus>,
     /// Keys of the config that were changed, but wait for a restart.
     pub waiting_for_restart: Vec<String>,
@@ -120,6 +125,16 @@ pub struct LogStatus {
     pub reserve: u64,
 }
 
+/// One thing that is closed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClosedStatus {
+    /// `all`, `app:ID` or `unit:NAME`.
+    pub scope: String,
+    pub until: String,
+    /// Who closed it; no name is the machine's owner.
+    pub by: Vec<Option<String>>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CertificateStatus {
     pub host: String,
@@ -173,6 +188,7 @@ impl House {
             plan: map.plan.as_deref().map(|plan| self.triggers.status(plan)),
             incidents: Some(self.incident_status()),
             emergency: self.emergency_status(),
+            closed: self.desk.closed_now(now).closed.iter().map(ClosedStatus::of).collect(),
             certificates: self
                 .certificate_ends()
                 .into_iter()
@@ -207,6 +223,13 @@ impl AppStatus {
             address: site.app.origin.clone(),
             upstreams: upstreams.collect(),
         }
+    }
+}
+
+impl ClosedStatus {
+    fn of(closed: &ClosedNow) -> Self {
+        let by = |closure: &Closure| closure.by.name().map(ToString::to_string);
+        Self { scope: closed.scope.to_string(), until: closed.until.to_string(), by: closed.closures.iter().map(by).collect() }
     }
 }
 

@@ -28,8 +28,10 @@ pub enum Action {
     ManagerDismissed,
     /// The machine's owner gave a security administrator who was locked out a new start.
     AdministratorRecovered,
-    /// An app, or all of them, was closed to everybody.
+    /// An app, a unit or everything was closed, or stays closed by two.
     LockedDown,
+    /// Somebody wants what is closed to stay so for longer; another one has to confirm it.
+    LockdownExtensionAsked,
     LockdownLifted,
     /// A person allowed a terminal on the machine to act for her.
     TerminalOpened,

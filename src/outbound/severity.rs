@@ -38,6 +38,8 @@ impl Severity {
                 | Action::IncidentLevel,
                 _,
             ) => Self::Alert,
+            // Somebody else has a quarter of an hour to confirm it.
+            (Action::LockdownExtensionAsked, _) => Self::Alert,
             (Action::LogRepaired, _) | (Action::DiskSpace | Action::NoticeSent, Outcome::Failed) => Self::Error,
             // Nobody is let through.
             (Action::LogFull, Outcome::Failed) => Self::Alert,
@@ -67,6 +69,7 @@ mod tests {
         assert_eq!(of(Event::done(Action::KeyCounterWentBack)), Severity::Alert);
         assert_eq!(of(Event::failed(Action::KeyAnswersMadeUp)), Severity::Alert);
         assert_eq!(of(Event::done(Action::LockedDown)), Severity::Alert);
+        assert_eq!(of(Event::done(Action::LockdownExtensionAsked)), Severity::Alert);
         assert_eq!(of(Event::failed(Action::DiskSpace)), Severity::Error);
         assert_eq!(of(Event::done(Action::DiskSpace)), Severity::Notice);
         assert_eq!(of(Event::done(Action::LogRepaired)), Severity::Error);

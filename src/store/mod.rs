@@ -132,6 +132,12 @@ impl Store {
         Ok(Self { read: write.clone(), write })
     }
 
+    /// As long as what it gives lives, whoever writes waits: for tests.
+    #[cfg(test)]
+    pub async fn held_busy(&self) -> Result<impl Sized + Send, StoreError> {
+        self.begin().await
+    }
+
     /// Waits for what is under way, then closes the file.
     pub async fn close(&self) {
         self.read.close().await;

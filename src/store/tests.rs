@@ -6,6 +6,7 @@ mod emergency;
 mod enrolment_certificates;
 mod lapses;
 mod letters;
+mod lockdowns;
 mod places;
 mod proofs;
 mod read_only;

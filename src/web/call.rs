@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::sync::mpsc;
 use url::form_urlencoded;
 
-use crate::admin::When;
+use crate::admin::{Actor, Change, When};
 use crate::auth::cookies::{self, Sole};
 use crate::auth::{Identity, Visitor};
 use crate::clock::Time;
@@ -196,7 +196,9 @@ impl Asked {
                 let role = identity.who().role;
                 let waiting = if role == Role::SecurityAdministrator { self.portal.desk.waiting(self.now) } else { 0 };
                 let manages = self.portal.desk.manages_unit(identity.account());
-                let frame = frame.signed_in(identity.who().name.as_str(), role).managing(manages);
+                let actor = Actor::Staff { identity: identity.clone(), address: self.visit.origin.address };
+                let closes = self.portal.desk.permit(&actor, Change::LockDown).is_ok();
+                let frame = frame.signed_in(identity.who().name.as_str(), role).managing(manages).closing(closes);
                 let log_full = role != Role::Member && self.portal.journal.is_full();
                 frame.zone(self.portal.zone_name(self.now)).waiting(waiting).log_full(log_full).emergency(self.portal.banner(self.now))
             }

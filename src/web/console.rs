@@ -29,11 +29,14 @@ const STREAM_ENDS: Duration = Duration::from_secs(1);
 const LIST: &str = "/console/accounts";
 const SESSIONS: &str = "/console/sessions";
 
-/// The address that people type. To others than staff it is none, as any other that the portal does not have.
+/// The address that people type. To others than staff and duty officers it is none, as any other that the portal does not have.
 pub async fn home(asked: Asked) -> Answer {
     match actor(&asked) {
         Ok(actor) if asked.portal.desk.permit(&actor, Change::ReadAccounts).is_ok() => asked.redirect(LIST),
         Ok(actor) if asked.portal.desk.permit(&actor, Change::ReadLog).is_ok() => asked.redirect(super::log::LIST),
+        _ if person(&asked).is_ok_and(|actor| asked.portal.desk.permit(&actor, Change::LockDown).is_ok()) => {
+            asked.redirect(super::lockdown::PAGE)
+        }
         _ => Err(Refusal::NotFound.into()),
     }
 }

@@ -18,6 +18,7 @@ mod kept;
 mod keys;
 mod language;
 mod letter;
+mod lockdown;
 mod log;
 mod log_filter;
 mod log_rows;
@@ -175,6 +176,10 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/changes/{id}/{step}", get(changes::of_step))
         .route("/console/changes/{id}/{step}/usb-key", get(changes::of_step))
         .route("/console/changes/{id}/{step}/usb-key/finish", get(usb_key_proof::petition_finish))
+        .route("/console/lockdown", get(lockdown::page))
+        .route("/console/lockdown/close", get(lockdown::confirm_close))
+        .route("/console/lockdown/extend", get(lockdown::page))
+        .route("/console/lockdown/lift", get(lockdown::confirm_lift))
         .route("/console/log", get(log::page))
         .route("/console/log/live", get(log_stream::live))
         .route("/console/log/charts", get(log::charts))
@@ -245,6 +250,9 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/console/changes/trust", post(changes::trust)),
         ("/console/changes/{id}/{step}", post(changes::step)),
         ("/console/changes/{id}/{step}/usb-key", post(usb_key_proof::petition)),
+        ("/console/lockdown/close", post(lockdown::close)),
+        ("/console/lockdown/extend", post(lockdown::extend)),
+        ("/console/lockdown/lift", post(lockdown::lift)),
         ("/recover/open", post(recover::open)),
         ("/recover/password", post(recover::password)),
         ("/recover/key", post(recover::key)),
@@ -262,10 +270,11 @@ pub fn form_addresses() -> Vec<&'static str> {
     forms().into_iter().map(|(address, _)| address).collect()
 }
 
-/// Forms that only take something away (a session, an account's right to sign in, a token): they are heard where the log takes no record.
+/// Forms that only take something away (a session, an account's right to sign in, a token, the way into an app): they are heard where the log takes no record.
 pub fn only_takes_away(path: &str) -> bool {
     match path {
         "/sign-out" | "/sign-out/everywhere" | "/sessions/end" | "/console/sessions/end" => true,
+        "/console/lockdown/close" | "/console/lockdown/extend" => true,
         path => {
             let change = |list| path.strip_prefix(list).and_then(|rest| rest.split_once('/'));
             matches!(change("/console/accounts/"), Some((_, "disable" | "end-sessions")))
@@ -368,6 +377,8 @@ mod tests {
             assert!(only_takes_away(path), "{path}");
         }
         assert!(only_takes_away("/console/accounts/7/end-sessions"));
+        assert!(only_takes_away("/console/lockdown/close") && only_takes_away("/console/lockdown/extend"));
+        assert!(!only_takes_away("/console/lockdown/lift") && !only_takes_away("/console/lockdown"));
         for change in ["suspend", "lost", "revoke"] {
             assert!(only_takes_away(&format!("/console/tokens/FT-7/{change}")), "{change}");
         }

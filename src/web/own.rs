@@ -44,6 +44,7 @@ pub async fn portal(asked: Asked) -> Answer {
             words,
             needs_token: needs_token(app),
             recent: recent.contains(&app.id),
+            closed: matches!(entering(&asked, app), Err(Refusal::LockedDown)),
         }
     };
     let mut seen: Vec<&App> = apps.iter().map(AsRef::as_ref).filter(|app| may_open(&asked, app).is_ok()).collect();
@@ -68,7 +69,7 @@ pub async fn open(Path(id): Path<String>, mut asked: Asked) -> Answer {
 /// of says so then.
 fn may_open(asked: &Asked, app: &App) -> Result<(), Refusal> {
     match entering(asked, app) {
-        Ok(()) | Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Emergency { .. }) => Ok(()),
+        Ok(()) | Err(Refusal::SignInAgain | Refusal::StepUpNeeded { .. } | Refusal::Emergency { .. } | Refusal::LockedDown) => Ok(()),
         Err(refusal) => Err(refusal),
     }
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use yumen::admin::Capacity;
 use yumen::gateway::{Ask, ControlAnswer, TokenVerb};
 use yumen::incident::{Scenario, Step};
-use yumen::model::{Action, Outcome, Record, Role};
+use yumen::model::{Action, LockdownScope, Outcome, Record, Role};
 
 use crate::browser::Browser;
 use crate::house::{House, PORTAL, SITES};
@@ -47,8 +47,8 @@ fn asks() -> Vec<Ask> {
         Ask::LettersDue,
         Ask::MakeLetters { names: Vec::new() },
         Ask::Certificate { serial: serial() },
-        Ask::LockDown { app: Some("sites".to_owned()), minutes: 1 },
-        Ask::LiftLockdown { app: None },
+        Ask::LockDown { scope: LockdownScope::All, minutes: 1, why: String::new() },
+        Ask::LiftLockdown { scope: LockdownScope::All },
         Ask::RotateLogKey,
         Ask::LogRead { asked: "everything".to_owned() },
         Ask::Incidents { all: true },
@@ -58,6 +58,7 @@ fn asks() -> Vec<Ask> {
         Ask::Drills,
         Ask::Tabletop { scenario: Scenario::DefacedPage },
         Ask::TestNotice { channel: "duty-mail".to_owned() },
+        Ask::ExtendLockdown { scope: LockdownScope::All },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -102,6 +103,7 @@ fn kind(ask: &Ask) -> usize {
         Ask::Drills => 33,
         Ask::Tabletop { .. } => 34,
         Ask::TestNotice { .. } => 35,
+        Ask::ExtendLockdown { .. } => 36,
     }
 }
 
@@ -208,7 +210,12 @@ async fn every_page_of_the_console_is_for_the_role_that_the_table_names_and_for_
             assert_eq!(open(browser, path).await, expected, "{role} {path}");
         }
         let page = browser.open(&format!("https://{PORTAL}/sessions")).await;
+        let lockdown = if *role == Role::SystemAdministrator { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        for path in ["/console/lockdown", "/console/lockdown/close", "/console/lockdown/lift"] {
+            assert_eq!(open(browser, path).await, lockdown, "{role} {path}");
+        }
         for form in &forms {
+            let may = if form.starts_with("/console/lockdown/") { lockdown == StatusCode::OK } else { may };
             let status =
                 post(browser, &page, &address(form), &[("account", "nobody"), ("session", "0190c7a2-7d7e-7c1e-8e5a-2f7d2a0b1c3d")])
                     .await

@@ -7,7 +7,7 @@ use super::super::app::sample::{app, path, pattern};
 use super::super::rule::sample::{for_unit, rule};
 use super::super::{Demand, Permit, Rule};
 use super::*;
-use crate::model::{AccountName, CertificateTrouble, Factor, FactorDemand, Hours, Role, UnitName};
+use crate::model::{AccountName, CertificateTrouble, Factor, FactorDemand, Hours, LockdownScope, Role, UnitName};
 
 /// 2026-11-23T04:00:00Z, a Monday: noon in Shanghai.
 const NOON: Time = Time::from_millis(1_795_406_400_000);
@@ -323,4 +323,47 @@ fn who_may_enter_is_decided_by_person_address_and_hours_alone() {
 #[test]
 fn a_permit_is_made_of_all_three_proofs() {
     let _: fn(Grant, crate::limit::Pass, crate::audit::Receipt) -> Permit = Permit::new;
+}
+
+#[test]
+fn what_is_closed_is_refused_and_ended_for_whom_it_is_closed_and_for_nobody_else() {
+    let app = Arc::new(app(vec![for_unit("theirs", "信息中心"), for_unit("others", "Press")]));
+    let asked = Asked { method: &Method::GET, path: &path("/"), held: Err(CertificateTrouble::Missing), is_tunnel: false };
+    let enter = |identity: &Arc<Identity>| {
+        let visitor = Visitor::Known(Arc::clone(identity));
+        let from = ADDRESS.parse().unwrap();
+        (decide(&visitor, &app, &asked, from, NOON, NOON), may_enter(&visitor, &app, from, NOON, NOON))
+    };
+    let (hers, others) = (wang(), Identity::sample("li", "Press", Role::Member, NOON));
+    let grants = [enter(&hers).0.unwrap(), enter(&others).0.unwrap()];
+    for (scope, ends) in [
+        ("all", [true, true]),
+        ("app:sites", [true, true]),
+        ("app:ledger", [false, false]),
+        ("unit:信息中心", [true, false]),
+        ("unit:Archive", [false, false]),
+    ] {
+        app.lockdown.replace([(LockdownScope::parse(scope).unwrap(), NOON.plus(HOUR))]);
+        for (identity, (grant, ends)) in [&hers, &others].into_iter().zip(grants.iter().zip(ends)) {
+            let (decided, entered) = enter(identity);
+            assert_eq!(decided.err(), ends.then_some(Refusal::LockedDown), "{scope}");
+            assert_eq!(entered.err(), ends.then_some(Refusal::LockedDown), "{scope}");
+            assert_eq!(grant.ended(NOON), ends.then_some(End::Revoked), "{scope}");
+        }
+    }
+    app.lockdown.replace([(LockdownScope::All, NOON)]);
+    assert!(enter(&hers).0.is_ok() && enter(&hers).1.is_ok() && grants[0].ended(NOON).is_none(), "its end has come");
+}
+
+#[test]
+fn whoever_may_not_enter_an_app_does_not_learn_that_it_is_closed_and_whoever_must_prove_more_is_not_asked_in_vain() {
+    let fresh = Demand { fresh: Some(HOUR), ..Demand::default() };
+    let from = ADDRESS.parse().unwrap();
+    let closed = |rules: Vec<Rule>| {
+        let app = app(rules);
+        app.lockdown.replace([(LockdownScope::All, NOON.plus(12 * HOUR))]);
+        may_enter(&Visitor::Known(wang()), &app, from, NOON.plus(2 * HOUR), NOON)
+    };
+    assert!(matches!(closed(vec![for_unit("others", "Press")]), Err(Refusal::NotAllowed { .. })));
+    assert_eq!(closed(vec![Rule { demand: fresh, ..for_unit("fresh", "信息中心") }]), Err(Refusal::LockedDown));
 }

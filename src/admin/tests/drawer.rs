@@ -7,7 +7,8 @@ use crate::auth::{PetitionProof, PetitionStep};
 use crate::crypto::{SealingKey, TokenHash};
 use crate::incident::{Scenario, Step};
 use crate::model::{
-    Account, AccountId, AppId, Event, Factor, LogQuery, PetitionId, Reference, Serial, SessionId, TokenId, TokenKind, TokenState, Who,
+    Account, AccountId, AppId, Event, Factor, LockdownScope, LogQuery, PetitionId, Reference, Serial, SessionId, TokenId, TokenKind,
+    TokenState, Who,
 };
 use crate::pki::IssuingFiles;
 use crate::store::{Completion, NewKey, Session, Spending, TokenFilter};
@@ -162,7 +163,13 @@ impl Office {
                 Err(AdminError::NoLog) => Ok(()),
                 other => other.map(drop),
             },
-            Change::LockDown => desk.lock_down(actor, None, std::time::Duration::from_secs(60), NOW).await.map(drop),
+            Change::LockDown => {
+                let (all, minute) = (LockdownScope::All, std::time::Duration::from_secs(60));
+                desk.lock_down(actor, &all, (minute, ""), NOW).await?;
+                desk.lockdowns(actor, NOW)?;
+                desk.extend_lockdown(actor, &all, NOW).await?;
+                desk.lift_lockdown(actor, &all, NOW).await.map(drop)
+            }
             Change::Recover => match desk.recover(actor, &AccountName::parse("li").unwrap(), at(NOW)).await {
                 Err(AdminError::NotToBeRecovered) => Ok(()),
                 other => other.map(drop),

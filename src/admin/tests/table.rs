@@ -212,6 +212,8 @@ fn no_function_of_the_desk_is_without_its_line() {
         "has_security_administrator",
         "load_managers",
         "restore_lockdowns",
+        "keep_lockdowns",
+        "closed_now",
         "closing",
         "manages_unit",
         "ask_for_terminal",

@@ -277,6 +277,7 @@ mod tests {
                 until: "2026-11-23T02:00:00.000Z".to_owned(),
                 terms: vec!["read-only all apps".to_owned(), "enrolment frozen".to_owned()],
             }),
+            closed: Vec::new(),
             log: LogStatus {
                 ready: true,
                 sequence: 42,

@@ -9,7 +9,7 @@ use super::tokens::TokenVerb;
 use crate::admin::{CertificateLine, Change, TokenLine};
 use crate::gateway::status::Status;
 use crate::incident::{Scenario, Step};
-use crate::model::{Role, TokenKind, TokenState};
+use crate::model::{LockdownScope, Role, TokenKind, TokenState};
 
 /// What is sent: what is asked, and for whom.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,13 +78,17 @@ pub enum Ask {
     Recover {
         name: String,
     },
-    /// No app: all of them.
     LockDown {
-        app: Option<String>,
+        scope: LockdownScope,
         minutes: u64,
+        why: String,
+    },
+    /// Asks that it stays closed, or confirms that another one asked.
+    ExtendLockdown {
+        scope: LockdownScope,
     },
     LiftLockdown {
-        app: Option<String>,
+        scope: LockdownScope,
     },
     /// Over a channel of the emergency plan.
     TestNotice {
@@ -170,7 +174,7 @@ impl Ask {
             Self::ImportPeople { .. } => Change::ImportPeople,
             Self::LettersDue | Self::MakeLetters { .. } => Change::MakeLetters,
             Self::Recover { .. } => Change::Recover,
-            Self::LockDown { .. } | Self::LiftLockdown { .. } => Change::LockDown,
+            Self::LockDown { .. } | Self::ExtendLockdown { .. } | Self::LiftLockdown { .. } => Change::LockDown,
             Self::TestNotice { .. } => Change::TestNotices,
             Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,

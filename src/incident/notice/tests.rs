@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::super::plan::{Colour, LevelTerms, Operator, Shift, Texts, Thresholds};
+use super::super::policy::Once;
 use super::*;
 use crate::model::Hours;
 

@@ -208,7 +208,8 @@ fn http(body: &mut Map<String, Value>, event: &Event, around: &Around<'_>) {
 fn finding(body: &mut Map<String, Value>, event: &Event, action: &str, activity: u32, entry: &Entry) {
     // What was opened is new, what was closed is closed (`status_id` of this class).
     body.insert("status_id".to_owned(), json!(if activity == 3 { 5 } else { 1 }));
-    let subject = event.details.get("app").or(event.details.get("account")).map_or(String::new(), |subject| format!("/{subject}"));
+    let subject =
+        ["scope", "app", "account"].iter().find_map(|name| event.details.get(*name)).map_or(String::new(), |subject| format!("/{subject}"));
     let finding = json!({ "uid": format!("{action}{subject}/{}", entry.sequence), "title": action, "created_time": millis(&entry.time) });
     body.insert("finding_info_list".to_owned(), json!([finding]));
     body.insert("desc".to_owned(), json!(action));

@@ -80,6 +80,7 @@ table! {
     AdministratorRecovered => AccountChange 4,
     LockedDown => IncidentFinding 1,
     LockdownLifted => IncidentFinding 3,
+    LockdownExtensionAsked => IncidentFinding 2,
     TerminalOpened => Authentication 1,
     TerminalClosed => Authentication 2,
     KeyAdded => AccountChange 10,

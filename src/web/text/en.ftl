@@ -241,6 +241,7 @@ portal-intro = These are the apps that you may enter now.
 portal-search = Search your apps
 portal-shown = Apps shown:
 portal-recent = Opened lately
+portal-closed = Closed for now
 portal-needs-token = Needs a token that you do not have
 portal-none = No app fits what you are looking for.
 portal-all = Show all apps
@@ -791,7 +792,7 @@ error-too-many-title = Too many requests
 error-too-many-happened = More requests came in a short time than are allowed.
 error-too-many-next = Wait a moment, then load the page again.
 error-locked-down-title = This app is closed for now
-error-locked-down-happened = It was closed to everybody because of an incident. It is not your fault, and nothing was passed on.
+error-locked-down-happened = It was closed because of an incident. It is not your fault, and nothing was passed on.
 error-locked-down-next = Wait for word from your administrator. What you had not saved there is lost; other apps may be open.
 error-emergency-closed-happened = Because of an emergency only a few named people enter this app for now. It is not your fault, and nothing was passed on.
 error-emergency-closed-next = Wait until the time below, or for word from whoever handles the incident. What you had not saved there may be lost; other apps may be open.
@@ -1032,7 +1033,8 @@ log-kind-change-proposed = Change proposed
 log-kind-change-confirmed = Change confirmed
 log-kind-change-withdrawn = Change withdrawn
 log-kind-change-rejected = Change rejected
-log-kind-locked-down = Apps closed (lockdown)
+log-kind-locked-down = Closed (lockdown)
+log-kind-lockdown-extension-asked = Longer lockdown asked for
 log-kind-lockdown-lifted = Lockdown lifted
 log-kind-terminal-opened = Terminal allowed
 log-kind-terminal-closed = Terminal closed
@@ -1097,6 +1099,9 @@ log-detail-sessions-ended = Sessions ended
 log-detail-app = App
 log-detail-path = Path
 log-detail-until = Until
+log-detail-scope = What was closed
+log-detail-reason = What for
+log-detail-extended = Made longer
 log-detail-count = Count
 log-detail-number = Number
 log-detail-rows = Rows
@@ -1195,7 +1200,7 @@ evidence-refusals-none = No access was refused.
 evidence-changes = Changes of accounts and tokens
 evidence-changes-none = Nothing was changed.
 evidence-lockdowns = Lockdowns
-evidence-lockdowns-none = No app was closed.
+evidence-lockdowns-none = Nothing was closed.
 evidence-gaps = What could have made a gap
 evidence-gaps-none = Nothing: the log was never full or repaired, its key was not replaced, and no refusal was only counted.
 evidence-none-here = The pack has no such record. What it does not have, or was not asked for, may be there all the same.
@@ -1204,3 +1209,88 @@ evidence-details = Details
 evidence-people = Accounts concerned
 evidence-as-of = As they were when this was made ({ $time } UTC), not as they were in the span.
 evidence-no-store = The gateway's store was not there: names and units are those of the records, and tokens are not known.
+
+# Lockdown
+lockdown-title = Lockdown
+lockdown-intro = In an emergency, close an app, a unit or everything at once: what is open is cut within 5 seconds. It ends by itself after 60 minutes at most. Alone, nobody keeps the same thing closed for longer, nor closes it again within an hour; two people can.
+lockdown-closed = Closed now
+lockdown-none = Nothing is closed.
+lockdown-what = What
+lockdown-until = Until
+lockdown-by = By
+lockdown-since = Since
+lockdown-reason = Why
+lockdown-all = Everything: all apps
+lockdown-app = App { $name }
+lockdown-unit = Unit { $name }
+lockdown-machine = the machine’s owner
+lockdown-extended = For longer by
+lockdown-minutes-left =
+    { $minutes ->
+        [one] 1 minute left
+       *[other] { $minutes } minutes left
+    }
+lockdown-extend = Ask for another hour
+lockdown-lift = Open again
+lockdown-asked = Waits for a second person
+lockdown-asker = Asked by
+lockdown-confirm-until = Confirm until
+lockdown-confirm = Confirm another hour
+lockdown-own = You asked for it yourself. Somebody else on the duty list has to confirm it on this page.
+lockdown-by-two-title = Two people may close it for longer
+lockdown-by-two = Ask for it here. If somebody else on the duty list confirms it on this page within 15 minutes, it is closed for an hour from then on.
+lockdown-form = Close something
+lockdown-choose = Choose
+lockdown-apps = Apps
+lockdown-units = Units whose people are signed in
+lockdown-other-unit = Another unit, by its name
+lockdown-other-unit-hint = What stands here goes before the choice above.
+lockdown-minutes = For how many minutes (60 at most)
+lockdown-minutes-short = Minutes
+lockdown-reason-asked = Why, in a few words (it is recorded)
+lockdown-go-on = Go on
+lockdown-close = Close now
+confirm-lockdown-title = Close this?
+confirm-lockdown-everybody = Nobody can work there until it ends or somebody opens it again. The portal stays open.
+confirm-lockdown-unit = The people of this unit can enter no app until it ends or somebody opens it again. The portal stays open to them.
+confirm-lockdown-cut = What is open is cut within 5 seconds; what was not saved may be lost.
+confirm-lockdown-alone = Alone you can neither make it longer nor close it again within an hour after it ends or is opened.
+confirm-lift-title = Open this again?
+confirm-lift-opens = People can work there at once, unless something else keeps it closed.
+confirm-lift-alone = Whoever closed it cannot close it again alone for an hour.
+alert-locked-down =
+    { $minutes ->
+        [one] Closed for 1 minute.
+       *[other] Closed for { $minutes } minutes.
+    }
+alert-lockdown-shortened =
+    { $minutes ->
+        [one] Closed, but for 1 minute only: you closed a part of it before. Somebody else on the duty list may close it for an hour.
+       *[other] Closed, but for { $minutes } minutes only: you closed a part of it before. Somebody else on the duty list may close it for an hour.
+    }
+alert-lockdown-extension-asked =
+    { $minutes ->
+        [one] Asked for, and not extended yet: somebody else on the duty list confirms it on this page within 1 minute.
+       *[other] Asked for, and not extended yet: somebody else on the duty list confirms it on this page within { $minutes } minutes.
+    }
+alert-lockdown-extended = Confirmed: it is closed for an hour from now on.
+alert-lockdown-lifted = It is open again.
+alert-lockdown-nothing-chosen = Choose an app, a unit or everything. Nothing was closed.
+alert-lockdown-minutes-invalid = Give a number of minutes from 1 to { $most }. Nothing was closed.
+alert-lockdown-no-such-unit = Nothing was closed: nobody belongs to a unit of that name. Check how it is written.
+alert-lockdown-closed-by-you =
+    { $minutes ->
+        [one] You closed this, or a part of it, and it is closed for 1 minute more; alone you cannot make that longer. Ask somebody else on the duty list to confirm.
+       *[other] You closed this, or a part of it, and it is closed for { $minutes } minutes more; alone you cannot make that longer. Ask somebody else on the duty list to confirm.
+    }
+alert-lockdown-closed-by-you-lately =
+    { $minutes ->
+        [one] You closed this, or a part of it, less than an hour ago, so alone you close it again in 1 minute only. Somebody else on the duty list may close it now, or confirm what you ask for.
+       *[other] You closed this, or a part of it, less than an hour ago, so alone you close it again in { $minutes } minutes only. Somebody else on the duty list may close it now, or confirm what you ask for.
+    }
+alert-lockdown-own-extension =
+    { $minutes ->
+        [one] You asked for it yourself: somebody else on the duty list confirms it on this page within 1 minute.
+       *[other] You asked for it yourself: somebody else on the duty list confirms it on this page within { $minutes } minutes.
+    }
+alert-lockdown-not-kept = It holds, but the store does not answer: a restart of the gateway before it does would undo it. It is tried again by itself; there is nothing more to do.

@@ -151,6 +151,20 @@ alerts! {
     PeopleChanged Error "alert-people-changed",
     PeopleImported { count } Done "alert-people-imported",
     LettersNone Error "alert-letters-none",
+    LockedDown { minutes } Done "alert-locked-down",
+    /// A part of it was closed by her before.
+    LockdownShortened { minutes } Done "alert-lockdown-shortened",
+    LockdownExtensionAsked { minutes } Done "alert-lockdown-extension-asked",
+    LockdownExtended Done "alert-lockdown-extended",
+    LockdownLifted Done "alert-lockdown-lifted",
+    LockdownNothingChosen Error "alert-lockdown-nothing-chosen",
+    LockdownMinutesInvalid { most } Error "alert-lockdown-minutes-invalid",
+    LockdownNoSuchUnit Error "alert-lockdown-no-such-unit",
+    LockdownClosedByYou { minutes } Error "alert-lockdown-closed-by-you",
+    LockdownClosedByYouLately { minutes } Error "alert-lockdown-closed-by-you-lately",
+    LockdownOwnExtension { minutes } Error "alert-lockdown-own-extension",
+    /// It is closed, but the store does not know it yet.
+    LockdownNotKept Error "alert-lockdown-not-kept",
 }
 
 impl Alert {

@@ -65,6 +65,7 @@ pub(super) const ACTIONS: &[Action] = &[
     Action::ChangeWithdrawn,
     Action::ChangeRejected,
     Action::LockedDown,
+    Action::LockdownExtensionAsked,
     Action::LockdownLifted,
     Action::TerminalOpened,
     Action::TerminalClosed,

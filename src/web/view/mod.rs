@@ -12,6 +12,9 @@ mod evidence;
 mod icon;
 mod keys;
 mod letters;
+mod lockdown;
+#[cfg(test)]
+mod lockdown_samples;
 mod log;
 mod log_charts;
 mod log_record;
@@ -59,6 +62,7 @@ pub use keys::{
     ProvePurpose, WhyOver,
 };
 pub use letters::{LETTERS_END, LetterFacts, LetterPage, LettersHead};
+pub use lockdown::{AskedRow, Closable, ClosedRow, CloserName, ConfirmLockdownView, LockdownAct, LockdownForm, LockdownView};
 pub use log::{LogDone, LogExports, LogField, LogForm, LogReachLine, LogReachView, LogRow, LogRowsView, LogVerdict, LogView, LogWho};
 pub use log_charts::{ChartBar, ChartOf, ChartSpan, LogChartsView};
 pub use log_record::{LogDroppedView, LogProof, LogRecordView, RecordFacts, RelatedRow};
@@ -113,6 +117,8 @@ pub struct SignedIn {
     pub role: Role,
     /// Whether she manages her unit.
     pub manages: bool,
+    /// Whether she may close apps in an emergency.
+    pub closes: bool,
 }
 
 /// An instant as it is shown (in the portal's time zone), and as machines read it (RFC 3339).
@@ -171,7 +177,7 @@ impl Frame {
 
     #[must_use]
     pub fn signed_in(mut self, name: &str, role: Role) -> Self {
-        self.signed_in = Some(SignedIn { name: name.to_owned(), role, manages: false });
+        self.signed_in = Some(SignedIn { name: name.to_owned(), role, manages: false, closes: false });
         self
     }
 
@@ -179,6 +185,13 @@ impl Frame {
     #[must_use]
     pub fn managing(mut self, manages: bool) -> Self {
         self.signed_in = self.signed_in.map(|person| SignedIn { manages, ..person });
+        self
+    }
+
+    /// Whether she who is signed in may close apps in an emergency.
+    #[must_use]
+    pub fn closing(mut self, closes: bool) -> Self {
+        self.signed_in = self.signed_in.map(|person| SignedIn { closes, ..person });
         self
     }
 
@@ -256,6 +269,14 @@ impl Frame {
         self.signed_in.as_ref().is_some_and(|person| person.role == Role::Auditor)
     }
 
+    fn is_security_administrators(&self) -> bool {
+        self.signed_in.as_ref().is_some_and(|person| person.role == Role::SecurityAdministrator)
+    }
+
+    fn closes(&self) -> bool {
+        self.signed_in.as_ref().is_some_and(|person| person.closes)
+    }
+
     fn is_at(&self, path: &str) -> bool {
         self.path.split('?').next() == Some(path)
     }
@@ -331,7 +352,7 @@ impl SignedIn {
         match self.role {
             Role::SecurityAdministrator => Some("/console/accounts"),
             Role::Auditor => Some("/console/log"),
-            Role::SystemAdministrator | Role::Member => None,
+            Role::SystemAdministrator | Role::Member => self.closes.then_some("/console/lockdown"),
         }
     }
 }

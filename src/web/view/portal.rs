@@ -40,6 +40,8 @@ pub struct AppCard {
     pub needs_token: bool,
     /// She entered it from this browser lately.
     pub recent: bool,
+    /// Closed for now, by a lockdown.
+    pub closed: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -123,6 +123,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         hidden: false,
         needs_token: label == Label::Sensitive,
         recent: label == Label::Internal,
+        closed: label == Label::Public,
     };
     let emergency = |whom| EmergencyView {
         level: crate::model::Level::II,
@@ -373,6 +374,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     pages.extend(enrol::pages(language, typed, &ceremony()));
     pages.extend(super::people_samples::pages(language, typed));
     pages.extend(staff_samples::pages(language, typed));
+    pages.extend(lockdown_samples::pages(language, typed));
     pages.extend(super::log_samples::pages(language, typed));
     pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
     pages.extend(ErrorKind::ALL.iter().map(|kind| ("error", error(Frame::app_host(language), *kind, None).render())));

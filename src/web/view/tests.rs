@@ -140,6 +140,8 @@ fn what_people_typed_is_shown_and_never_obeyed() {
         "console-log-record-event",
         "console-log-charts",
         "console-confirm-end-session",
+        "console-lockdown",
+        "console-confirm-lockdown",
         "error-app-host",
     ];
     for (_, name, page) in every_page() {
@@ -177,6 +179,7 @@ fn every_form_that_changes_something_carries_the_token() {
                     "id=\"filter\" class=\"filter\" method=\"get\"",
                     "id=\"search\" class=\"search\" method=\"get\"",
                     "id=\"terminal-code\" method=\"get\"",
+                    "id=\"lockdown\" method=\"get\"",
                 ];
                 assert!(asks.iter().any(|start| form.starts_with(start)), "{name}: {form}");
             }

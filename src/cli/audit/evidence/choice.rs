@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::whose::{Whose, named_in};
-use crate::model::{Action, AppId, Entry, Event, LogApp, LogKind, Record, Reference, Who};
+use crate::model::{Action, AppId, Entry, Event, LockdownScope, LogApp, LogKind, Record, Reference, Who};
 
 /// What was asked for; without anything, all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,7 +79,12 @@ impl Choice {
 }
 
 fn is_about(event: &Event, wanted: &LogApp) -> bool {
+    if let Some(scope) = event.details.get("scope").and_then(|scope| LockdownScope::parse(scope)) {
+        // A unit is kept out of every app.
+        return !matches!(&scope, LockdownScope::App(app) if *wanted != LogApp::App(app.clone()));
+    }
     match (event.details.get("app").map(String::as_str), wanted) {
+        // As lockdowns were written once.
         (Some("all"), _) if matches!(event.action, Action::LockedDown | Action::LockdownLifted) => true,
         (Some(app), LogApp::App(wanted)) => AppId::parse(app).is_some_and(|app| app == *wanted),
         (Some(_), LogApp::Portal) | (None, LogApp::App(_)) => false,
@@ -173,6 +178,10 @@ mod tests {
                 && choice(Some("sites"), None).wants(Some(&locked("sites")), true)
         );
         assert!(!choice(Some("sites"), None).wants(Some(&locked("ledger")), true));
+        let closed = |scope: &str| event(Event::done(Action::LockdownExtensionAsked).with("scope", scope));
+        for (scope, wanted) in [("all", true), ("unit:Press", true), ("app:sites", true), ("app:ledger", false)] {
+            assert_eq!(choice(Some("sites"), None).wants(Some(&closed(scope)), true), wanted, "{scope}");
+        }
         assert!(
             choice(Some("portal"), None).wants(Some(&access(1, None, None)), true)
                 && !choice(Some("sites"), None).wants(Some(&access(1, None, None)), true)

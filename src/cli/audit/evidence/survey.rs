@@ -137,7 +137,7 @@ impl Survey {
     fn table_of(&mut self, action: Action) -> Option<&mut Rows> {
         let word = LogKind::Event(action).word();
         match action {
-            Action::LockedDown | Action::LockdownLifted => Some(&mut self.lockdowns),
+            Action::LockedDown | Action::LockdownExtensionAsked | Action::LockdownLifted => Some(&mut self.lockdowns),
             _ if GAPS.contains(&word.as_str()) => Some(&mut self.gaps),
             _ if changes_accounts(&word) => Some(&mut self.changes),
             _ => None,

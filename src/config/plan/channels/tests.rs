@@ -103,7 +103,12 @@ fn a_mistake_in_a_channel_is_told_at_its_place_with_what_to_do() {
     changed(MAIL, "ca = \"ca.pem\"\n", "", "`channels.ca` is missing", "no public authority");
     changed(MAIL, "password_file = \"p\"\n", "", "`channels.password_file` is missing", "owner alone");
     changed(MAIL, "user = \"yumen\"\n", "", "has no use without `user`", "user");
-    changed(MAIL, "password_file = \"p\"", "password = \"secret\"", "`channels.password_file` is missing", "owner alone");
+    let found = problems(&MAIL.replacen("password_file = \"p\"", "password = \"hunter2\"", 1));
+    assert!(
+        matches!(found.as_slice(), [_, (what, help)] if what.contains("`channels.password`") && help.contains("`password_file`")),
+        "{found:?}"
+    );
+    assert!(found.iter().all(|(what, help)| !what.contains("hunter2") && !help.contains("hunter2")), "{found:?}");
     changed(MAIL, "\"yumen@city.example\"", "\"Yumen <yumen@city.example>\"", "`channels.from` is no mail address", "without a name");
     changed(MAIL, "duty@city.example", "duty@@city", "`channels.to` is no mail address", "duties");
     changed(MAIL, "\"commander\"", "\"handler\"", "writes to whoever is handler, and qian has no address", "`[[duties]]` of qian");
@@ -115,8 +120,8 @@ fn a_mistake_in_a_channel_is_told_at_its_place_with_what_to_do() {
     changed(HOOK, "https://desk.city.example/yumen", "ftp://desk", "`channels.url` is no address", "https://host/path");
     changed(HOOK, "secret_file = \"k\"\n", "", "`channels.secret_file` is missing", "whsec_");
     changed(HOOK, "ca = \"ca.pem\"\n", "ca = \"ca.pem\"\nto = [\"a@city.example\"]\n", "this channel writes no mail", "duties");
-    changed(HOOK, "ca = \"ca.pem\"\n", "ca = \"ca.pem\"\ntls = \"tls\"\n", "nobody knows the key `channels.tls`", "take it out");
-    changed(SYSLOG, "tls:", "tcp:", "`channels.ca` has no use", "`address`");
+    changed(HOOK, "ca = \"ca.pem\"\n", "ca = \"ca.pem\"\ntls = \"tls\"\n", "nobody knows the key `channels.tls`", "");
+    changed(SYSLOG, "tls://logs.city.example:6514", "tcp://127.0.0.1:514", "`channels.ca` has no use", "`address`");
     changed(&SYSLOG.replace("ca = \"ca.pem\"\n", ""), "tls:", "tcp:", "in the clear to another machine", "tls://");
     changed(SYSLOG, "tls://logs.city.example:6514", "file:/tmp/x", "`channels.address` is a file", "tls://");
     tells(&format!("{SYSLOG}{SYSLOG}"), "is another channel's too", "a name of its own");

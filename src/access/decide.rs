@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use http::Method;
 
-use super::{App, Binding, Effect};
+use super::{App, Binding, Effect, Rule};
 use crate::auth::{Identity, Visitor};
 use crate::clock::Time;
 use crate::model::{CanonicalPath, CertificateTrouble, End, Refusal, TokenId};
@@ -106,6 +106,18 @@ impl Grant {
     /// Whether the emergency level is another by now than the one that it was decided under.
     pub fn is_of_another_level(&self, now: Time) -> bool {
         self.0.app.emergency.epoch(now) != self.0.epoch
+    }
+
+    /// The same under the level that is in force by now, for what goes on: a proof was asked for when it began, and is not asked for again where
+    /// neither the level nor a rule about levels asks for another one. `None`: one of them may.
+    pub fn going_on(&self, now: Time) -> Option<Self> {
+        let Terms { identity, app, rule, valid_until, heard, .. } = &*self.0;
+        let emergency = app.emergency.at(now);
+        if emergency.asks_for_proof() || app.rules.iter().any(Rule::names_a_level) {
+            return None;
+        }
+        let (identity, app, heard) = (Arc::clone(identity), Arc::clone(app), heard.clone());
+        Some(Self(Arc::new(Terms { identity, app, rule: *rule, valid_until: *valid_until, epoch: emergency.epoch(), heard })))
     }
 
     pub fn heard(&self) -> &Heard {

@@ -124,6 +124,10 @@ impl Seen {
         self.held.changes.saturating_mul(2).saturating_add(u64::from(has_run_out))
     }
 
+    pub fn asks_for_proof(&self) -> bool {
+        self.stance().is_some_and(|stance| stance.measures.factor.is_some() || stance.measures.fresh.is_some())
+    }
+
     pub fn is_closed_to(&self, identity: &Identity, app: &App) -> bool {
         self.stance().is_some_and(|stance| stance.is_closed_to(identity, app))
     }

@@ -130,7 +130,11 @@ fn stored(stance: &Stance) -> StoredLevel {
     StoredLevel { level, incident, confirmed, since, until }
 }
 
+/// What is the same already is left as it is: nothing that is under way need be judged anew.
 fn put(sessions: &Sessions, emergency: &Emergency, stance: Option<Stance>) {
+    if emergency.last() == stance {
+        return;
+    }
     let tightened = stance.as_ref().map(|stance| {
         let Measures { idle, overall, .. } = *stance.measures;
         Tightened { idle, overall, until: stance.until }

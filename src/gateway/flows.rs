@@ -15,7 +15,7 @@ use crate::access::{self, Binding, Crossing, Grant, GrantWatch};
 use crate::auth::Visitor;
 use crate::clock::Time;
 use crate::config::{Activity, Upstream};
-use crate::model::{CanonicalPath, End, Inbound, Line, Shown};
+use crate::model::{CanonicalPath, End, Inbound, Line, Refusal, Shown};
 
 use super::house::{AppSite, Map};
 use super::pipeline::Held;
@@ -140,7 +140,13 @@ impl Flow {
             held: self.asked.held,
             is_tunnel: self.asked.crossing == Crossing::WebSocket,
         };
-        let judged = access::decide(&visitor, &site.app, &question, self.asked.address, now, wall).ok()?;
+        let judged = match access::decide(&visitor, &site.app, &question, self.asked.address, now, wall) {
+            Ok(judged) => judged,
+            Err(Refusal::StepUpNeeded { .. }) if self.generation == map.generation => {
+                self.judged.as_ref().unwrap_or(grant).going_on(now)?
+            }
+            Err(_) => return None,
+        };
         Some((site.clone(), judged))
     }
 }

@@ -58,6 +58,7 @@ pub async fn phone(Posted { asked, .. }: Posted) -> Answer {
 
 /// The proof is there: what the phone is to hold is made, and shown until a first code confirms it.
 pub(super) async fn begin_phone_app(mut asked: Asked, identity: &Identity, proven: &Proven) -> Answer {
+    asked.portal.emergency.may_enrol(asked.now, asked.portal.clock.wall())?;
     if !may_have_phone_app(&asked)? {
         return keys::list(&asked, Some(Alert::Gone)).await;
     }

@@ -175,7 +175,11 @@ fn what_she_sends_keeps_her_there_if_every_request_counts_or_this_one_did() {
 }
 
 fn level(map: &Map, measures: Measures) {
-    let until = NOON.plus(Duration::from_secs(60));
+    level_until(map, 60, measures);
+}
+
+fn level_until(map: &Map, seconds: u64, measures: Measures) {
+    let until = NOON.plus(Duration::from_secs(seconds));
     let stance = Stance { level: Level::III, incident: 1, confirmed: NOON, since: NOON, until, measures: measures.into() };
     map.sites.values().next().unwrap().app.emergency.set(Some(stance));
 }
@@ -209,4 +213,18 @@ fn what_a_rule_of_a_level_let_in_ends_with_it() {
     level(&levelled, Measures::default());
     let tunnel = Scene::web_socket(&levelled);
     assert_eq!((tunnel.after(59, &levelled), tunnel.after(60, &levelled)), (None, Some(End::Expired)));
+}
+
+#[test]
+fn a_level_that_comes_and_goes_asks_nobody_again_for_a_proof_that_was_young_enough_when_she_began() {
+    let fresh = map(1, |text| format!("{text}fresh = \"1m\"\n"));
+    let (download, later) = (Scene::new(&fresh, asked(Crossing::Safe, "https://tools.city.test")), Scene::web_socket(&fresh));
+    level_until(&fresh, 200, Measures { freeze_enrolment: true, ..Measures::default() });
+    assert_eq!((download.after(100, &fresh), download.after(250, &fresh)), (None, None));
+    level_until(&fresh, 300, Measures { fresh: Some(Duration::from_secs(90)), ..Measures::default() });
+    assert!(later.after(260, &fresh).is_some(), "this level asks for a younger one");
+    let levelled = map(1, |text| format!("{text}fresh = \"1m\"\nbelow = \"I\"\n"));
+    let tunnel = Scene::web_socket(&levelled);
+    level_until(&levelled, 200, Measures::default());
+    assert!(tunnel.after(100, &levelled).is_some(), "who knows which rule asks for it now");
 }

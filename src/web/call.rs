@@ -22,6 +22,7 @@ use crate::crypto::{Token, TokenHash};
 use crate::lang::Language;
 use crate::model::{Origin, Reference, Refusal, Role};
 
+use super::incidents;
 use super::view::{Alert, Frame, ReturnTo};
 use super::{Portal, STEP_LIVES, protect};
 
@@ -53,7 +54,17 @@ impl Fields {
 
     /// The first field of that name; empty if there is none.
     pub fn text(&self, name: &str) -> &str {
-        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+        self.all(name).next().unwrap_or_default()
+    }
+
+    /// All fields of that name, as boxes that are ticked have one.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Everything but the token.
+    pub fn typed(&self) -> Vec<(String, String)> {
+        self.0.iter().filter(|(name, _)| name != "csrf").cloned().collect()
     }
 }
 
@@ -196,8 +207,10 @@ impl Asked {
                 let role = identity.who().role;
                 let waiting = if role == Role::SecurityAdministrator { self.portal.desk.waiting(self.now) } else { 0 };
                 let manages = self.portal.desk.manages_unit(identity.account());
-                let frame = frame.signed_in(identity.who().name.as_str(), role).managing(manages);
-                frame.zone(self.portal.zone_name(self.now)).waiting(waiting).log_full(role != Role::Member && self.portal.journal.is_full())
+                let incidents = incidents::unseen(self, identity);
+                let is_told = role != Role::Member || incidents.is_some();
+                let frame = frame.signed_in(identity.who().name.as_str(), role).managing(manages).incidents(incidents);
+                frame.zone(self.portal.zone_name(self.now)).waiting(waiting).log_full(is_told && self.portal.journal.is_full())
             }
             Visitor::Stranger => frame,
         }

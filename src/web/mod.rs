@@ -13,6 +13,10 @@ mod contrast;
 mod denial;
 mod enrol;
 mod files;
+mod incident;
+mod incident_rows;
+mod incident_step;
+mod incidents;
 mod inventory;
 mod kept;
 mod keys;
@@ -173,6 +177,10 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/changes/{id}/{step}", get(changes::of_step))
         .route("/console/changes/{id}/{step}/usb-key", get(changes::of_step))
         .route("/console/changes/{id}/{step}/usb-key/finish", get(usb_key_proof::petition_finish))
+        .route("/console/incidents", get(incidents::page))
+        .route("/console/incidents/open", get(incidents::open_page))
+        .route("/console/incidents/{number}", get(incident::page))
+        .route("/console/incidents/{number}/{step}", get(incident::of_step))
         .route("/console/log", get(log::page))
         .route("/console/log/live", get(log_stream::live))
         .route("/console/log/charts", get(log::charts))
@@ -243,6 +251,8 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/console/changes/trust", post(changes::trust)),
         ("/console/changes/{id}/{step}", post(changes::step)),
         ("/console/changes/{id}/{step}/usb-key", post(usb_key_proof::petition)),
+        ("/console/incidents/open", post(incidents::open)),
+        ("/console/incidents/{number}/{step}", post(incident::step)),
         ("/recover/open", post(recover::open)),
         ("/recover/password", post(recover::password)),
         ("/recover/key", post(recover::key)),
@@ -260,9 +270,11 @@ pub fn form_addresses() -> Vec<&'static str> {
     forms().into_iter().map(|(address, _)| address).collect()
 }
 
-/// Forms that only take something away (a session, an account's right to sign in, a token): they are heard where the log takes no record.
+/// Forms that only take something away (a session, an account's right to sign in, a token), and those by which an incident is handled, which
+/// may be the very one for which the log has no room: they are heard where the log takes no record.
 pub fn only_takes_away(path: &str) -> bool {
     match path {
+        "/console/incidents/open" => true,
         "/sign-out" | "/sign-out/everywhere" | "/sessions/end" | "/console/sessions/end" => true,
         path => {
             let change = |list| path.strip_prefix(list).and_then(|rest| rest.split_once('/'));
@@ -270,8 +282,13 @@ pub fn only_takes_away(path: &str) -> bool {
                 || matches!(change("/unit/"), Some((_, "disable")))
                 || matches!(change("/console/tokens/"), Some((_, "suspend" | "lost" | "revoke")))
                 || matches!(change("/console/changes/"), Some((_, "withdraw" | "reject")))
+                || matches!(change("/console/incidents/"), Some((number, step)) if is_number(number) && !step.contains('/'))
         }
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Pages from which such a form is sent, and where one leads: they are shown from the log's reserve while it has no room.
@@ -330,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn only_forms_that_end_something_need_no_log() {
+    fn only_forms_that_end_something_or_handle_an_incident_need_no_log() {
         for path in ["/sign-out", "/sign-out/everywhere", "/sessions/end", "/console/sessions/end", "/console/accounts/7/disable"] {
             assert!(only_takes_away(path), "{path}");
         }
@@ -353,6 +370,12 @@ mod tests {
         }
         assert!(only_takes_away("/unit/7/disable"));
         for path in ["/unit/invite", "/unit/7/enable", "/unit/7", "/terminal"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
+        for path in ["/console/incidents/open", "/console/incidents/7/assessed", "/console/incidents/7/noted"] {
+            assert!(only_takes_away(path), "{path}");
+        }
+        for path in ["/console/incidents", "/console/incidents/7", "/console/incidents/x/noted", "/console/incidents/7/noted/x"] {
             assert!(!only_takes_away(path), "{path}");
         }
         for path in ["/sign-in", "/enrol/finish", "/keys/add", "/console/accounts/7/enable", "/console/accounts/7/invite"] {

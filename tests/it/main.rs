@@ -25,6 +25,7 @@ mod forgery;
 mod headers;
 mod http2;
 mod identity;
+mod incident_pages;
 mod inventory;
 mod kept_forms;
 mod kept_unsent;

@@ -9,6 +9,11 @@ mod enrol;
 mod error;
 mod evidence;
 mod icon;
+mod incident;
+#[cfg(test)]
+mod incident_samples;
+mod incident_words;
+mod incidents;
 mod keys;
 mod letters;
 mod log;
@@ -52,6 +57,10 @@ pub use evidence::{
     EvidenceConfig, EvidenceConfigText, EvidenceCount, EvidenceCounts, EvidenceEmpty, EvidencePerson, EvidenceRow, EvidenceRows,
     EvidenceToken, EvidenceTold, EvidenceView,
 };
+pub use incident::{
+    Closable, ConfirmedLevel, DoneBy, DutyRow, ExtentRow, IncidentView, MoveTo, ProposedLevel, ReportRow, StoryRow, TaskRow,
+};
+pub use incidents::{About, Deadline, Found, Happened, IncidentOpenView, IncidentRow, IncidentsView, TypedStep};
 pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
     ProvePurpose, WhyOver,
@@ -99,6 +108,8 @@ pub struct Frame {
     pub assets: AssetPrefix,
     /// How many changes wait for a second security administrator; told to security administrators alone.
     pub waiting: u64,
+    /// How many open incidents nobody has acknowledged; `None`: she may not see incidents.
+    pub incidents: Option<u64>,
     /// The audit log has no room; told to staff alone.
     pub log_full: bool,
 }
@@ -153,6 +164,7 @@ impl Frame {
             zone: None,
             assets: AssetPrefix::AppHost,
             waiting: 0,
+            incidents: None,
             log_full: false,
         }
     }
@@ -186,6 +198,12 @@ impl Frame {
     #[must_use]
     pub fn waiting(mut self, waiting: u64) -> Self {
         self.waiting = waiting;
+        self
+    }
+
+    #[must_use]
+    pub fn incidents(mut self, unseen: Option<u64>) -> Self {
+        self.incidents = unseen;
         self
     }
 
@@ -243,6 +261,19 @@ impl Frame {
 
     fn is_auditors(&self) -> bool {
         self.signed_in.as_ref().is_some_and(|person| person.role == Role::Auditor)
+    }
+
+    fn is_security_administrators(&self) -> bool {
+        self.signed_in.as_ref().is_some_and(|person| person.role == Role::SecurityAdministrator)
+    }
+
+    /// Where her console begins, if she has one.
+    fn console(&self, person: &SignedIn) -> Option<&'static str> {
+        match person.role {
+            Role::SecurityAdministrator => Some("/console/accounts"),
+            Role::Auditor => Some("/console/log"),
+            Role::SystemAdministrator | Role::Member => self.incidents.map(|_| "/console/incidents"),
+        }
     }
 
     fn is_at(&self, path: &str) -> bool {
@@ -311,17 +342,6 @@ pub fn name_in(names: &Names, language: Language) -> &str {
         Language::Chinese => &names.zh,
         Language::Uyghur => &names.ug,
         Language::English => &names.en,
-    }
-}
-
-impl SignedIn {
-    /// Where her console begins, if she has one.
-    fn console(&self) -> Option<&'static str> {
-        match self.role {
-            Role::SecurityAdministrator => Some("/console/accounts"),
-            Role::Auditor => Some("/console/log"),
-            Role::SystemAdministrator | Role::Member => None,
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::console::{person, refused};
 use super::incident_rows::Reader;
 use super::incident_step::{Context, Wrong, asks_why, told};
 use super::incidents::LIST;
-use super::view::{Alert, Closable, ConfirmedLevel, IncidentView, MoveTo, Paging, TypedStep};
+use super::view::{Alert, ConfirmedLevel, IncidentView, MoveTo, Paging, ToClose, TypedStep};
 
 /// So many lines of a story are on one page.
 const LINES: usize = 20;
@@ -114,10 +114,10 @@ fn moves(from: Stage) -> Vec<MoveTo> {
     to.map(|to| MoveTo { to: *to, asks_why: asks_why(from, *to) }).collect()
 }
 
-fn closables(reader: &Reader<'_>, case: &Case) -> Vec<Closable> {
+fn closables(reader: &Reader<'_>, case: &Case) -> Vec<ToClose> {
     let apps = case.apps().into_iter().map(|app| Subject::App(app.to_string()));
     let units = case.units().map(|unit| Subject::Unit(unit.to_owned()));
-    apps.chain(units).take(MOST_OFFERED).map(|subject| Closable { scope: subject.to_string(), about: reader.about(&subject) }).collect()
+    apps.chain(units).take(MOST_OFFERED).map(|subject| ToClose { scope: subject.to_string(), about: reader.about(&subject) }).collect()
 }
 
 /// What is told after a step: only what the story says that she has just done, whatever an address claims.

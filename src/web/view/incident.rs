@@ -114,12 +114,12 @@ pub struct MoveTo {
 
 /// What can be closed because of it: how it is asked for, and what it is.
 #[derive(Clone, Debug)]
-pub struct Closable {
+pub struct ToClose {
     pub scope: String,
     pub about: About,
 }
 
-impl Closable {
+impl ToClose {
     fn link(&self) -> String {
         lockdown(&self.scope)
     }
@@ -154,7 +154,7 @@ pub struct IncidentView {
     pub is_hers: bool,
     pub merged_into: Option<u64>,
     pub moves: Vec<MoveTo>,
-    pub closables: Vec<Closable>,
+    pub closables: Vec<ToClose>,
     pub tasks: Vec<TaskRow>,
     pub reports: Vec<ReportRow>,
     pub people: Vec<DutyRow>,

@@ -144,8 +144,8 @@ pub(super) fn incident(frame: Frame, typed: Typed, stage: Stage) -> IncidentView
         merged_into: (stage == Stage::Merged).then_some(7),
         moves: moves.map(|to| MoveTo { to: *to, asks_why: *to != Stage::Contained }).collect(),
         closables: vec![
-            Closable { scope: "app:sites".into(), about: About::App(typed.app.into()) },
-            Closable { scope: format!("unit:{}", typed.unit), about: About::Unit(typed.unit.into()) },
+            ToClose { scope: "app:sites".into(), about: About::App(typed.app.into()) },
+            ToClose { scope: format!("unit:{}", typed.unit), about: About::Unit(typed.unit.into()) },
         ],
         tasks: vec![
             task("0123456789ab", Some(deadline(20, true)), None),

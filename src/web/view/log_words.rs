@@ -187,7 +187,7 @@ mod tests {
 
     /// The words of an enum of the record, as its source has them.
     fn variants(name: &str) -> BTreeSet<String> {
-        let source = include_str!("../../model/record.rs");
+        let source = concat!(include_str!("../../model/record.rs"), include_str!("../../model/action.rs"));
         let (_, body) = source.split_once(&format!("pub enum {name} {{")).unwrap();
         let body = body.split_once("\n}").unwrap().0;
         let lines = body.lines().map(str::trim).filter(|line| line.ends_with(',') && !line.starts_with("//"));

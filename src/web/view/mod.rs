@@ -58,7 +58,7 @@ pub use evidence::{
     EvidenceToken, EvidenceTold, EvidenceView,
 };
 pub use incident::{
-    Closable, ConfirmedLevel, DoneBy, DutyRow, ExtentRow, IncidentView, MoveTo, ProposedLevel, ReportRow, StoryRow, TaskRow,
+    ConfirmedLevel, DoneBy, DutyRow, ExtentRow, IncidentView, MoveTo, ProposedLevel, ReportRow, StoryRow, TaskRow, ToClose,
 };
 pub use incidents::{About, Deadline, Found, Happened, IncidentOpenView, IncidentRow, IncidentsView, TypedStep};
 pub use keys::{

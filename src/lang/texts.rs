@@ -26,6 +26,8 @@ pub fn text_with(language: Language, key: &str, values: &[(&str, Value<'_>)]) ->
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     Name(&'a str),
+    /// Words of the same language, made of another text.
+    Text(&'a str),
     Count(u64),
 }
 
@@ -33,6 +35,7 @@ impl Value<'_> {
     fn for_fluent(self, language: Language) -> FluentValue<'static> {
         match self {
             Self::Name(name) => FluentValue::from(isolated(language, name)),
+            Self::Text(text) => FluentValue::from(text.to_owned()),
             Self::Count(count) => FluentValue::from(count),
         }
     }

@@ -22,6 +22,7 @@ use crate::crypto::{Token, TokenHash};
 use crate::lang::Language;
 use crate::model::{Origin, Reference, Refusal, Role};
 
+use super::incidents;
 use super::view::{Alert, Frame, ReturnTo};
 use super::{Portal, STEP_LIVES, protect};
 
@@ -53,7 +54,17 @@ impl Fields {
 
     /// The first field of that name; empty if there is none.
     pub fn text(&self, name: &str) -> &str {
-        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+        self.all(name).next().unwrap_or_default()
+    }
+
+    /// All fields of that name, as boxes that are ticked have one.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Everything but the token.
+    pub fn typed(&self) -> Vec<(String, String)> {
+        self.0.iter().filter(|(name, _)| name != "csrf").cloned().collect()
     }
 }
 
@@ -198,8 +209,10 @@ impl Asked {
                 let manages = self.portal.desk.manages_unit(identity.account());
                 let actor = Actor::Staff { identity: identity.clone(), address: self.visit.origin.address };
                 let closes = self.portal.desk.permit(&actor, Change::LockDown).is_ok();
-                let frame = frame.signed_in(identity.who().name.as_str(), role).managing(manages).closing(closes);
-                let log_full = role != Role::Member && self.portal.journal.is_full();
+                let incidents = incidents::unseen(self, identity);
+                let is_told = role != Role::Member || incidents.is_some();
+                let frame = frame.signed_in(identity.who().name.as_str(), role).managing(manages).closing(closes).incidents(incidents);
+                let log_full = is_told && self.portal.journal.is_full();
                 frame.zone(self.portal.zone_name(self.now)).waiting(waiting).log_full(log_full).emergency(self.portal.banner(self.now))
             }
             Visitor::Stranger => frame,

@@ -31,13 +31,19 @@ const SESSIONS: &str = "/console/sessions";
 
 /// The address that people type. To others than staff and duty officers it is none, as any other that the portal does not have.
 pub async fn home(asked: Asked) -> Answer {
-    match actor(&asked) {
-        Ok(actor) if asked.portal.desk.permit(&actor, Change::ReadAccounts).is_ok() => asked.redirect(LIST),
-        Ok(actor) if asked.portal.desk.permit(&actor, Change::ReadLog).is_ok() => asked.redirect(super::log::LIST),
-        _ if person(&asked).is_ok_and(|actor| asked.portal.desk.permit(&actor, Change::LockDown).is_ok()) => {
-            asked.redirect(super::lockdown::PAGE)
-        }
-        _ => Err(Refusal::NotFound.into()),
+    let (desk, anybody, staff) = (&asked.portal.desk, person(&asked), actor(&asked));
+    let may = |actor: &Result<Actor, Refused>, change| actor.as_ref().is_ok_and(|actor| desk.permit(actor, change).is_ok());
+    // Whoever is on duty has nothing more urgent.
+    if may(&anybody, Change::HandleIncident) {
+        asked.redirect(super::incidents::LIST)
+    } else if may(&staff, Change::ReadAccounts) {
+        asked.redirect(LIST)
+    } else if may(&staff, Change::ReadLog) {
+        asked.redirect(super::log::LIST)
+    } else if may(&staff, Change::ReadIncidents) {
+        asked.redirect(super::incidents::LIST)
+    } else {
+        Err(Refusal::NotFound.into())
     }
 }
 
@@ -315,7 +321,7 @@ pub(super) fn refused(error: AdminError) -> Refused {
         // It takes another one: whoever asked goes on to where she proposes it.
         AdminError::Proposed(proposed) => return Refused::Elsewhere(format!("/console/changes/{}", proposed.id)),
         AdminError::NoSuchAccount | AdminError::NoSuchToken(_) | AdminError::NoSuchPetition => Refusal::NotFound,
-        AdminError::NoSuchRecord | AdminError::RecordDropped(_) => Refusal::NotFound,
+        AdminError::NoSuchRecord | AdminError::RecordDropped(_) | AdminError::NoSuchIncident(_) => Refusal::NotFound,
         AdminError::TooManyStreams => Refusal::TooMany { retry_after: STREAM_ENDS, limit: "log-streams" },
         AdminError::NoRecord(_) => Refusal::NoRecord,
         AdminError::Unrecorded => Refusal::DoneUnrecorded,

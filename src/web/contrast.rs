@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const TOKENS: &str = include_str!("style/tokens.css");
 const PRINT: &str = include_str!("style/print.css");
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     include_str!("style/type.css"),
     include_str!("style/frame.css"),
     include_str!("style/blocks.css"),
@@ -13,6 +13,7 @@ const PARTS: [&str; 7] = [
     include_str!("style/key.css"),
     include_str!("style/tables.css"),
     include_str!("style/log.css"),
+    include_str!("style/incident.css"),
 ];
 
 /// What the media queries of the tokens ask for, from the first rule to the one that goes furthest.
@@ -36,7 +37,7 @@ const GROUNDS: [&str; 3] = ["ground", "surface", "sunken"];
 /// Words that stand on any of these.
 const WORDS: [&str; 5] = ["ink", "soft", "jade", "jade-deep", "cinnabar"];
 /// Words that stand in a colour of their own, and words that are as usual there.
-const WASHED: [(&str, &str); 11] = [
+const WASHED: [(&str, &str); 15] = [
     ("jade-deep", "jade-wash"),
     ("jade", "jade-wash"),
     ("ink", "jade-wash"),
@@ -48,6 +49,10 @@ const WASHED: [(&str, &str); 11] = [
     ("on-jade", "jade"),
     ("on-jade", "jade-deep"),
     ("surface", "cinnabar"),
+    ("on-dark", "red"),
+    ("on-light", "orange"),
+    ("on-light", "yellow"),
+    ("on-dark", "blue"),
 ];
 /// Edges by which one knows a field or a button, the ring of what has the focus, the line beneath the tab where one is.
 const EDGES: [&str; 3] = ["edge", "jade", "cinnabar"];

@@ -13,6 +13,10 @@ mod contrast;
 mod denial;
 mod enrol;
 mod files;
+mod incident;
+mod incident_rows;
+mod incident_step;
+mod incidents;
 mod inventory;
 mod kept;
 mod keys;
@@ -180,6 +184,10 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/lockdown/close", get(lockdown::confirm_close))
         .route("/console/lockdown/extend", get(lockdown::page))
         .route("/console/lockdown/lift", get(lockdown::confirm_lift))
+        .route("/console/incidents", get(incidents::page))
+        .route("/console/incidents/open", get(incidents::open_page))
+        .route("/console/incidents/{number}", get(incident::page))
+        .route("/console/incidents/{number}/{step}", get(incident::of_step))
         .route("/console/log", get(log::page))
         .route("/console/log/live", get(log_stream::live))
         .route("/console/log/charts", get(log::charts))
@@ -253,6 +261,8 @@ fn forms() -> Vec<(&'static str, MethodRouter<Arc<Portal>>)> {
         ("/console/lockdown/close", post(lockdown::close)),
         ("/console/lockdown/extend", post(lockdown::extend)),
         ("/console/lockdown/lift", post(lockdown::lift)),
+        ("/console/incidents/open", post(incidents::open)),
+        ("/console/incidents/{number}/{step}", post(incident::step)),
         ("/recover/open", post(recover::open)),
         ("/recover/password", post(recover::password)),
         ("/recover/key", post(recover::key)),
@@ -270,9 +280,11 @@ pub fn form_addresses() -> Vec<&'static str> {
     forms().into_iter().map(|(address, _)| address).collect()
 }
 
-/// Forms that only take something away (a session, an account's right to sign in, a token, the way into an app): they are heard where the log takes no record.
+/// Forms that only take something away (a session, an account's right to sign in, a token, the way into an app), and those by which an incident is handled, which
+/// may be the very one for which the log has no room: they are heard where the log takes no record.
 pub fn only_takes_away(path: &str) -> bool {
     match path {
+        "/console/incidents/open" => true,
         "/sign-out" | "/sign-out/everywhere" | "/sessions/end" | "/console/sessions/end" => true,
         "/console/lockdown/close" | "/console/lockdown/extend" => true,
         path => {
@@ -281,6 +293,7 @@ pub fn only_takes_away(path: &str) -> bool {
                 || matches!(change("/unit/"), Some((_, "disable")))
                 || matches!(change("/console/tokens/"), Some((_, "suspend" | "lost" | "revoke")))
                 || matches!(change("/console/changes/"), Some((_, "withdraw" | "reject")))
+                || matches!(change("/console/incidents/"), Some((number, step)) if is_number(number) && !step.contains('/'))
         }
     }
 }
@@ -290,6 +303,10 @@ pub fn gives_a_way_in(path: &str) -> bool {
     let page = path.trim_start_matches('/').split('/').next();
     matches!(page, Some("enrol" | "recover"))
         || matches!(path, "/keys/add" | "/keys/register" | "/keys/activate" | "/keys/phone" | "/keys/show")
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Pages from which such a form is sent, and where one leads: they are shown from the log's reserve while it has no room.
@@ -372,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn only_forms_that_end_something_need_no_log() {
+    fn only_forms_that_end_something_or_handle_an_incident_need_no_log() {
         for path in ["/sign-out", "/sign-out/everywhere", "/sessions/end", "/console/sessions/end", "/console/accounts/7/disable"] {
             assert!(only_takes_away(path), "{path}");
         }
@@ -397,6 +414,12 @@ mod tests {
         }
         assert!(only_takes_away("/unit/7/disable"));
         for path in ["/unit/invite", "/unit/7/enable", "/unit/7", "/terminal"] {
+            assert!(!only_takes_away(path), "{path}");
+        }
+        for path in ["/console/incidents/open", "/console/incidents/7/assessed", "/console/incidents/7/noted"] {
+            assert!(only_takes_away(path), "{path}");
+        }
+        for path in ["/console/incidents", "/console/incidents/7", "/console/incidents/x/noted", "/console/incidents/7/noted/x"] {
             assert!(!only_takes_away(path), "{path}");
         }
         for path in ["/sign-in", "/enrol/finish", "/keys/add", "/console/accounts/7/enable", "/console/accounts/7/invite"] {

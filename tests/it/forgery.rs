@@ -350,6 +350,7 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     forger.show_tokens(&house, &mut wang).await;
     forger.other_factors(&house, &city).await;
     forger.proofs_by_usb_key(&house, &mut wang).await;
+    forger.incidents(&house, &mut wang).await;
     let page = wang.open(&portal("/sessions")).await;
     let page = forger.press(&mut wang, &page, "sign-out-everywhere").await;
     assert_eq!(page.url.path(), "/signed-out");
@@ -357,6 +358,9 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     let routed = |path: &String| {
         if let Some((_, step)) = path.strip_prefix("/console/changes/").and_then(|rest| rest.split_once('/')) {
             return format!("/console/changes/{{id}}/{step}");
+        }
+        if let Some((_, step)) = path.strip_prefix("/console/incidents/").and_then(|rest| rest.split_once('/')) {
+            return format!("/console/incidents/{{number}}/{step}");
         }
         let path = path.replace(&zhao, "{id}").replace(&her, "{id}").replace(&hers, "{id}").replace(&sun, "{id}");
         path.replace(&format!("/tokens/{key}/"), "/tokens/{serial}/").replace("/tokens/F1/", "/tokens/{serial}/")
@@ -375,6 +379,8 @@ async fn every_form_of_the_portal_needs_its_token_and_the_portals_exact_origin()
     expected.extend(changes.map(|change| format!("/console/tokens/{{serial}}/{change}")));
     assert!(expected.remove("/console/changes/{id}/{step}"));
     assert!(expected.remove("/console/changes/{id}/{step}/usb-key"));
+    assert!(expected.remove("/console/incidents/{number}/{step}"));
+    expected.extend(["assessed", "noted"].map(|step| format!("/console/incidents/{{number}}/{step}")));
     let steps = ["propose", "confirm", "withdraw", "reject", "propose/usb-key"];
     expected.extend(steps.map(|step| format!("/console/changes/{{id}}/{step}")));
     assert_eq!(tried, expected, "every address that takes a form is tried, and no other");

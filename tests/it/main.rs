@@ -27,6 +27,7 @@ mod forgery;
 mod headers;
 mod http2;
 mod identity;
+mod incident_pages;
 mod incidents;
 mod inventory;
 mod kept_forms;

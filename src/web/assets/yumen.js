@@ -1,5 +1,5 @@
 // The one script of the gateway's pages: it speaks with security keys, opens enrolment links, filters the portal as one types,
-// follows the log, reads files into fields, copies and prints. Every page but those two is whole without it.
+// follows the log, counts down to deadlines, reads files into fields, copies and prints. Every page but those two is whole without it.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -227,6 +227,23 @@
     window.addEventListener("pagehide", () => source.close());
   };
 
+  // Deadlines by the gateway's clock, whatever that of this machine says; the words stand in the page.
+  const countDown = (words) => {
+    const ahead = Date.parse(words.dataset.now) - Date.now();
+    const filled = (text, parts) => text.replace(/\{(\w)\}/g, (_, name) => parts[name]);
+    const tell = (time) => {
+      const left = Date.parse(time.dateTime) - Date.now() - ahead;
+      const all = Math.floor(Math.abs(left) / 60000);
+      const [d, h, m] = [Math.floor(all / 1440), Math.floor(all / 60) % 24, all % 60];
+      const t = filled(words.dataset[d ? "days" : h ? "hours" : "minutes"], { d, h, m });
+      time.textContent = filled(words.dataset[left < 0 ? "late" : "left"], { t });
+      time.classList.toggle("late", left < 0);
+    };
+    const tellAll = () => document.querySelectorAll("[data-countdown]").forEach(tell);
+    setInterval(tellAll, 10000);
+    document.addEventListener("visibilitychange", tellAll);
+  };
+
   const webauthn = byId("webauthn");
   if (webauthn) {
     askKey(webauthn, byId("use-key"), byId("webauthn-status"));
@@ -272,6 +289,10 @@
   const live = document.querySelector("[data-live]");
   if (live) {
     followLog(live);
+  }
+  const countdown = byId("countdown-words");
+  if (countdown) {
+    countDown(countdown);
   }
   for (const button of document.querySelectorAll("[data-prints]")) {
     button.addEventListener("click", () => window.print());

@@ -1294,3 +1294,222 @@ alert-lockdown-own-extension =
        *[other] You asked for it yourself: somebody else on the duty list confirms it on this page within { $minutes } minutes.
     }
 alert-lockdown-not-kept = It holds, but the store does not answer: a restart of the gateway before it does would undo it. It is tried again by itself; there is nothing more to do.
+# Incidents of the emergency plan
+alert-incident-opened = The incident is open, and you answer for it. Confirm its level next.
+alert-incident-step-taken = It is done and on record.
+alert-incident-too-late = It came too late: the incident had changed meanwhile. It is on record and changed nothing. Look at the incident again.
+alert-incident-stage = From the stage where the incident is now it cannot go there. Somebody else may have been faster: look at it again.
+alert-incident-is-over = The incident is over, so nothing about it changes any more. If it began anew, open another one.
+alert-incident-not-assessed = Confirm its level first.
+alert-incident-itself = An incident cannot be part of itself. Choose another one.
+alert-incident-no-such = There is no open incident with this number. Choose one of the list.
+alert-incident-full = Its story is full. Open another incident, and name this one there.
+alert-incident-unread = It is on record, but the gateway has not read it back yet. Look again in a minute, and do not repeat it before.
+alert-incident-words-missing = Write something into the text field; nothing was done.
+alert-incident-words-too-long = The text is too long. Shorten it to { $most } characters; nothing was done.
+alert-incident-level-invalid = Choose one of the four levels.
+alert-incident-category-invalid = Choose a category of the list.
+alert-incident-subject-invalid = What it is about was not understood. Choose its kind, and write an account name, an address such as 192.0.2.7, a unit or the id of an app.
+alert-incident-number-invalid = Write whole numbers in digits, or leave the field empty; nothing was done.
+alert-incident-app-unknown = There is no such app any more. Look at the form again.
+alert-incident-task-unknown = The checklist has changed and has no such task any more. Look at it again.
+alert-incident-report-unknown = The plan has changed and asks for no such report any more. Look at it again.
+alert-incident-nobody = She is not on the duty list of the plan. Choose somebody of the list.
+console-incidents = Incidents
+incidents-unseen = { $count } new
+incidents-open = Open
+incidents-over = Over
+incidents-open-count = { $count ->
+    [one] One incident is open
+   *[other] { $count } incidents are open
+}
+incidents-unseen-count = { $count ->
+    [one] nobody has taken one of them on
+   *[other] nobody has taken { $count } of them on
+}
+incidents-none = There is no incident.
+incidents-none-next = If you have found one that the gateway cannot see, open it by hand.
+incidents-no-plan = No emergency plan is in force: nothing raises an alarm, nobody is on duty, and there are no checklists. An operator names the plan in the config (plan = "plan.toml" under [incident]) and has it read again.
+incidents-back = Back to the incidents
+incident-number = No. { $number }
+incident-more = { $count ->
+    [one] and one more
+   *[other] and { $count } more
+}
+incident-since = Found:
+incident-handler = { $name } answers for it
+incident-nobody = Nobody answers for it yet
+incident-no-handler = Nobody answers for it
+incident-next = Next deadline:
+incident-open-title = Open an incident by hand
+incident-open-intro = For what people have noticed and the gateway cannot see. You answer for it until you hand it over. Its level is confirmed on the next page.
+incident-title = What happened
+incident-title-hint = One sentence that somebody understands who was just woken.
+incident-level = Level
+incident-category = Category
+incident-about = Whom or what it is about
+incident-about-nothing = Nothing in particular
+incident-about-hint = Choose the kind and name it below; for an app, its id.
+incident-about-name = Its name or address
+incident-open-submit = Open the incident
+incident-how-sure = How sure this is
+incident-unconfirmed = Nobody has confirmed one
+incident-proposed = What the gateway proposes
+incident-by-thresholds = by the thresholds of the plan:
+incident-concerned = accounts: { $accounts }, units: { $units }, apps: { $apps }
+incident-triggers = Signals by trigger
+incident-by-hand = None: a person has opened it
+incident-latest = Latest signal
+incident-seen = Taken on
+incident-graver = By now the gateway proposes a graver level than the one that is confirmed:
+incident-acknowledge = I see to it
+incident-what-next = What next
+incident-assess-intro = Confirm its level. Deadlines and measures of the plan follow from it. If it was a false alarm, say so under “More”.
+incident-why = Why
+incident-contain = Contain it
+incident-contain-hint = Each leads to a page that says what will be closed, and asks once more.
+incident-close = Close:
+incident-close-all = Close everything
+incident-note = Note
+incident-note-submit = Write it down
+incident-tasks = Checklist
+tasks-done = { $done } of { $all } done
+tasks-no-time = times begin when its level is confirmed
+was-late = late
+task-do = Done
+task-undo = Not done after all
+incident-reports = Reports
+report-not-yet = Its time has not begun yet
+report-sent = It was sent
+report-first = First report
+report-supplement = Supplementary report
+report-situation = Situation report
+report-summary = Summary
+duty-now = On duty now
+duty-nobody = By the plan, nobody is on duty at this hour
+duty-others = Others on the duty list
+duty-on = on duty
+duty-commander = Commander
+duty-handler = Handler
+duty-recorder = Recorder
+duty-liaison = Liaison
+incident-hand-over = Hand it over to
+incident-hand-over-submit = Hand over
+incident-more-title = More
+incident-change-level = Raise, lower or renew the level
+incident-change-level-hint = The same level again renews what holds for a time only.
+incident-change-level-submit = Confirm this level
+incident-extent = How much is concerned
+incident-extent-hint = What people know; the gateway counts for itself what it sees, and the larger number counts. Leave empty what is not known.
+incident-extent-submit = Put it on record
+extent-accounts = Accounts
+extent-units = Units
+extent-people = People whose personal information was leaked
+extent-loss = Direct loss in yuan
+extent-outage = Minutes for which a system could not be used
+extent-defaced = Minutes for which a tampered page could be seen
+extent-apps = Apps
+incident-merge = It is part of another one
+incident-merge-hint = It ends here and is handled as part of the other one, which takes over what it is about.
+incident-merge-into = Part of
+incident-merge-submit = Make it part of that one
+incident-dismiss = It was a false alarm
+incident-dismiss-hint = It ends here. It can be taken up again.
+incident-story = What has been done
+incident-evidence = Evidence
+incident-records = Records { $first } to { $last } of the log
+incident-evidence-hint = Auditors can read these records. A pack of evidence that others can check is made at the machine: yumen audit evidence.
+done-by = { $name }, { $time }
+level-1 = I · Extraordinarily serious · red
+level-2 = II · Serious · orange
+level-3 = III · Considerable · yellow
+level-4 = IV · General · blue
+level-confirmed = confirmed
+level-proposed = only proposed
+stage-detected = Found
+stage-assessed = Assessed
+stage-responding = Responding
+stage-contained = Contained
+stage-recovering = Recovering
+stage-closed = Closed
+stage-reviewed = Reviewed
+stage-dismissed = False alarm
+stage-merged = Part of another one
+stage-go-detected = Take it up again
+stage-go-assessed = Confirm the level
+stage-go-responding = Begin the response
+stage-go-contained = It is contained
+stage-go-recovering = Begin the recovery
+stage-go-closed = Close it
+stage-go-reviewed = Its review is written
+stage-go-dismissed = End it as a false alarm
+stage-go-merged = Make it part of another one
+category-malicious-code = Malicious code
+category-attack = Network attack
+category-data = Data security
+category-content = Information content
+category-equipment = Equipment failure
+category-violation = Violation of rules
+category-hidden-danger = Hidden danger
+category-abnormal-behaviour = Abnormal behaviour
+category-force-majeure = Force majeure
+category-other = Other
+subject-account = account { $name }
+subject-address = address { $address }
+subject-unit = unit { $name }
+subject-app = app { $name }
+subject-page = page { $page } of { $app }
+subject-gateway = the gateway itself
+happened = { $what } – { $about }
+happened-failures = { $count ->
+    [one] One sign-in failed
+   *[other] { $count } sign-ins failed
+}
+happened-many-accounts = { $count ->
+    [one] Sign-in was tried with one name
+   *[other] Sign-in was tried with { $count } different names
+}
+happened-second-factor = { $count ->
+    [one] The password was right, but the second factor failed: somebody may know the password
+   *[other] The password was right, but the second factor failed { $count } times: somebody may know the password
+}
+happened-token-misused = A key was copied or made up, or a revoked certificate was shown
+happened-two-places = Used from two places at almost the same time
+happened-outside-hours = Worked at an hour when nobody should
+happened-bulk-download = Downloaded { $megabytes } MB
+happened-dormant = Signed in after a long time unused
+happened-staff-address = Staff signed in from an address that is not listed
+happened-policy-loosened = A config came into force that may let more through
+happened-log-broken = The log was repaired, is full or does not check
+happened-self-test-failed = The self-test at a start failed
+happened-upstream-errors = { $count ->
+    [one] One answer was an error
+   *[other] { $count } answers were errors
+}
+happened-page-changed = A page of the public site changed, and nobody had worked there
+happened-other = The trigger { $name } fired ({ $count })
+time-days = { $d } d { $h } h
+time-hours = { $h } h { $m } min
+time-minutes = { $m } min
+time-left = in { $time }
+time-late = { $time } late
+story-gateway = The gateway
+story-opened = Opened by hand at level { $level }
+story-found = Found by the trigger { $name }
+story-took-in = Incident { $number } is part of this one from now on
+story-too-late = Came too late and changed nothing:
+story-assessed = Level confirmed: { $level }
+story-level = Level from now on: { $level }
+story-merged = Part of incident { $number }
+story-extent = How much is concerned was put on record
+story-noted = Note
+story-task-done = Task done
+story-task-open = Task not done after all
+story-handed = Handed over to { $name }
+story-acknowledged = Taken on
+story-reported = Sent: { $report }
+story-acted = The gateway did what the plan says
+story-untold = { $count ->
+    [one] One more line did not fit; the log has it.
+   *[other] { $count } more lines did not fit; the log has them.
+}

@@ -165,6 +165,31 @@ alerts! {
     LockdownOwnExtension { minutes } Error "alert-lockdown-own-extension",
     /// It is closed, but the store does not know it yet.
     LockdownNotKept Error "alert-lockdown-not-kept",
+    IncidentOpened Done "alert-incident-opened",
+    IncidentStepTaken Done "alert-incident-step-taken",
+    /// It came when the incident did not allow it any more.
+    IncidentTooLate Error "alert-incident-too-late",
+    /// From where it is, it cannot go there.
+    IncidentStage Error "alert-incident-stage",
+    IncidentIsOver Error "alert-incident-is-over",
+    IncidentNotAssessed Error "alert-incident-not-assessed",
+    IncidentItself Error "alert-incident-itself",
+    /// None that is open, to become a part of.
+    IncidentNoSuch Error "alert-incident-no-such",
+    IncidentFull Error "alert-incident-full",
+    /// On record, but not read back yet.
+    IncidentUnread Error "alert-incident-unread",
+    IncidentWordsMissing Error "alert-incident-words-missing",
+    IncidentWordsTooLong { most } Error "alert-incident-words-too-long",
+    IncidentLevelInvalid Error "alert-incident-level-invalid",
+    IncidentCategoryInvalid Error "alert-incident-category-invalid",
+    IncidentSubjectInvalid Error "alert-incident-subject-invalid",
+    IncidentNumberInvalid Error "alert-incident-number-invalid",
+    IncidentAppUnknown Error "alert-incident-app-unknown",
+    IncidentTaskUnknown Error "alert-incident-task-unknown",
+    IncidentReportUnknown Error "alert-incident-report-unknown",
+    /// Not on the duty list.
+    IncidentNobody Error "alert-incident-nobody",
 }
 
 impl Alert {

@@ -6,6 +6,8 @@ use super::super::assets::asset;
 use super::paging::ROWS;
 use super::samples::{Typed, USUAL, account, session, token};
 use super::*;
+use crate::incident::{Step, What};
+use crate::model::{Level, Stage};
 
 const PEOPLE: usize = 500;
 const UNITS: usize = 100;
@@ -94,6 +96,29 @@ fn charts(language: Language) -> String {
     view.render().unwrap()
 }
 
+fn duty_officer(language: Language) -> Frame {
+    frame(language, "/console/incidents").signed_in(OFFICIAL.name, Role::Member).incidents(Some(20))
+}
+
+fn incidents(language: Language) -> String {
+    let rows = vec![incident_samples::row(OFFICIAL, Stage::Responding, Level::II); 20];
+    incident_samples::list(duty_officer(language), rows, 500).render().unwrap()
+}
+
+/// With a long story of long words, and as many things concerned as are shown.
+fn incident(language: Language) -> String {
+    let words = incident_samples::typed("noted", OFFICIAL).fields[0].1.clone();
+    let mut view = incident_samples::incident(duty_officer(language), OFFICIAL, Stage::Responding);
+    let line = StoryRow { what: What::Step(Step::Noted { text: words }), ..view.story[6].clone() };
+    view.story = vec![line; 20];
+    view.row.about = vec![About::Unit(OFFICIAL.unit.into()); 24];
+    view.tasks = view.tasks.iter().cycle().take(12).cloned().collect();
+    view.people = view.people.iter().cycle().take(15).cloned().collect();
+    view.others = vec![view.others[0].clone(); 12];
+    view.closables = view.closables.iter().cycle().take(12).cloned().collect();
+    view.render().unwrap()
+}
+
 #[test]
 fn a_page_of_a_long_list_weighs_less_than_100_kb_with_all_that_it_asks_for() {
     let assets: usize = ["style.css", "yumen.js", "favicon.svg"].iter().map(|name| asset(name, None).unwrap().body.len()).sum();
@@ -104,6 +129,8 @@ fn a_page_of_a_long_list_weighs_less_than_100_kb_with_all_that_it_asks_for() {
             ("tokens", tokens(*language, "2")),
             ("log", log(*language)),
             ("charts", charts(*language)),
+            ("incidents", incidents(*language)),
+            ("incident", incident(*language)),
         ] {
             let whole = page.len() + assets;
             assert!(whole < 100_000, "{list} in {language:?}: {whole}, of which {} are the page", page.len());

@@ -10,6 +10,11 @@ mod enrol;
 mod error;
 mod evidence;
 mod icon;
+mod incident;
+#[cfg(test)]
+mod incident_samples;
+mod incident_words;
+mod incidents;
 mod keys;
 mod letters;
 mod lockdown;
@@ -57,6 +62,10 @@ pub use evidence::{
     EvidenceConfig, EvidenceConfigText, EvidenceCount, EvidenceCounts, EvidenceEmpty, EvidencePerson, EvidenceRow, EvidenceRows,
     EvidenceToken, EvidenceTold, EvidenceView,
 };
+pub use incident::{
+    ConfirmedLevel, DoneBy, DutyRow, ExtentRow, IncidentView, MoveTo, ProposedLevel, ReportRow, StoryRow, TaskRow, ToClose,
+};
+pub use incidents::{About, Deadline, Found, Happened, IncidentOpenView, IncidentRow, IncidentsView, TypedStep};
 pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
     ProvePurpose, WhyOver,
@@ -105,6 +114,8 @@ pub struct Frame {
     pub assets: AssetPrefix,
     /// How many changes wait for a second security administrator; told to security administrators alone.
     pub waiting: u64,
+    /// How many open incidents nobody has acknowledged; `None`: she may not see incidents.
+    pub incidents: Option<u64>,
     /// The audit log has no room; told to staff alone.
     pub log_full: bool,
     /// The emergency level in force, from III on; told to whoever is signed in.
@@ -163,6 +174,7 @@ impl Frame {
             zone: None,
             assets: AssetPrefix::AppHost,
             waiting: 0,
+            incidents: None,
             log_full: false,
             emergency: None,
         }
@@ -204,6 +216,12 @@ impl Frame {
     #[must_use]
     pub fn waiting(mut self, waiting: u64) -> Self {
         self.waiting = waiting;
+        self
+    }
+
+    #[must_use]
+    pub fn incidents(mut self, unseen: Option<u64>) -> Self {
+        self.incidents = unseen;
         self
     }
 
@@ -277,6 +295,15 @@ impl Frame {
         self.signed_in.as_ref().is_some_and(|person| person.closes)
     }
 
+    /// Where her console begins, if she has one.
+    fn console(&self, person: &SignedIn) -> Option<&'static str> {
+        match person.role {
+            Role::SecurityAdministrator => Some("/console/accounts"),
+            Role::Auditor => Some("/console/log"),
+            Role::SystemAdministrator | Role::Member => self.incidents.map(|_| "/console/incidents"),
+        }
+    }
+
     fn is_at(&self, path: &str) -> bool {
         self.path.split('?').next() == Some(path)
     }
@@ -343,17 +370,6 @@ pub fn name_in(names: &Names, language: Language) -> &str {
         Language::Chinese => &names.zh,
         Language::Uyghur => &names.ug,
         Language::English => &names.en,
-    }
-}
-
-impl SignedIn {
-    /// Where her console begins, if she has one.
-    fn console(&self) -> Option<&'static str> {
-        match self.role {
-            Role::SecurityAdministrator => Some("/console/accounts"),
-            Role::Auditor => Some("/console/log"),
-            Role::SystemAdministrator | Role::Member => self.closes.then_some("/console/lockdown"),
-        }
     }
 }
 

@@ -15,20 +15,36 @@ pub struct Paging {
     /// The address of the list with its filters, without a page.
     list: String,
     found: usize,
+    /// So many are on one page.
+    rows: usize,
     /// Counted from 1.
     page: usize,
+    /// Without a page, the address would be that of the last one.
+    names_first: bool,
 }
 
 impl Paging {
     /// `wanted` is the page as it was asked for: what is no number is the first, what is past the end is the last.
     pub fn new(list: String, found: usize, wanted: &str) -> Self {
-        let page = wanted.parse().unwrap_or(1).clamp(1, pages_of(found));
-        Self { list, found, page }
+        Self::of_rows(list, found, wanted, ROWS)
+    }
+
+    /// With so many rows on a page.
+    pub fn of_rows(list: String, found: usize, wanted: &str, rows: usize) -> Self {
+        let rows = rows.max(1);
+        let page = wanted.parse().unwrap_or(1).clamp(1, pages_of(found, rows));
+        Self { list, found, rows, page, names_first: false }
+    }
+
+    /// Of a list that is read from its end: what was not asked for is the last.
+    pub fn from_the_end(list: String, found: usize, wanted: &str, rows: usize) -> Self {
+        let last = pages_of(found, rows.max(1)).to_string();
+        Self { names_first: true, ..Self::of_rows(list, found, if wanted.is_empty() { &last } else { wanted }, rows) }
     }
 
     /// What is shown of all that was found.
     pub fn of<'a, T>(&self, all: &'a [T]) -> &'a [T] {
-        all.chunks(ROWS).nth(self.page.saturating_sub(1)).unwrap_or_default()
+        all.chunks(self.rows).nth(self.page.saturating_sub(1)).unwrap_or_default()
     }
 
     /// The address of the page that is shown.
@@ -41,7 +57,7 @@ impl Paging {
     }
 
     pub(super) fn is_several(&self) -> bool {
-        pages_of(self.found) > 1
+        pages_of(self.found, self.rows) > 1
     }
 
     pub(super) fn previous(&self) -> Option<String> {
@@ -49,23 +65,23 @@ impl Paging {
     }
 
     pub(super) fn next(&self) -> Option<String> {
-        (self.page < pages_of(self.found)).then(|| self.address(self.page.saturating_add(1)))
+        (self.page < pages_of(self.found, self.rows)).then(|| self.address(self.page.saturating_add(1)))
     }
 
     pub(super) fn told(&self, frame: &Frame) -> Cow<'static, str> {
         let count = |number: usize| Value::Count(u64::try_from(number).unwrap_or(u64::MAX));
-        lang::text_with(frame.language, "list-page-of", &[("page", count(self.page)), ("pages", count(pages_of(self.found)))])
+        lang::text_with(frame.language, "list-page-of", &[("page", count(self.page)), ("pages", count(pages_of(self.found, self.rows)))])
     }
 
     fn address(&self, page: usize) -> String {
         let between = if self.list.contains('?') { '&' } else { '?' };
-        if page == 1 { self.list.clone() } else { format!("{}{between}page={page}", self.list) }
+        if page == 1 && !self.names_first { self.list.clone() } else { format!("{}{between}page={page}", self.list) }
     }
 }
 
 /// A list without rows has a page, too.
-fn pages_of(found: usize) -> usize {
-    found.div_ceil(ROWS).max(1)
+fn pages_of(found: usize, rows: usize) -> usize {
+    found.div_ceil(rows.max(1)).max(1)
 }
 
 #[cfg(test)]
@@ -98,6 +114,16 @@ mod tests {
         assert_eq!(at("2", found).previous(), Some("/console/accounts?q=li".into()));
         assert_eq!((at("3", found).previous(), at("3", found).next()), (Some("/console/accounts?q=li&page=2".into()), None));
         assert_eq!(Paging::new("/console/accounts".into(), found, "").next(), Some("/console/accounts?page=2".into()));
+    }
+
+    #[test]
+    fn a_list_that_is_read_from_its_end_begins_with_its_last_page() {
+        let at = |wanted: &str| Paging::from_the_end("/console/incidents/7".into(), 45, wanted, 20);
+        let all: Vec<usize> = (0..45).collect();
+        assert_eq!(at("").of(&all), (40..45).collect::<Vec<_>>());
+        assert_eq!(at("2").previous(), Some("/console/incidents/7?page=1".into()));
+        assert_eq!(at("1").of(&all), (0..20).collect::<Vec<_>>());
+        assert_eq!((at("1").previous(), at("").next()), (None, None));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! With `YUMEN_PAGES` naming a folder, `pages_can_be_looked_at` writes them there with their assets.
 
+mod incidents;
 mod wording;
 
 use std::path::Path;
@@ -142,6 +143,9 @@ fn what_people_typed_is_shown_and_never_obeyed() {
         "console-confirm-end-session",
         "console-lockdown",
         "console-confirm-lockdown",
+        "console-incidents",
+        "console-incident-responding",
+        "console-incident-open-wrong",
         "error-app-host",
     ];
     for (_, name, page) in every_page() {

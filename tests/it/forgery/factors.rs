@@ -1,4 +1,4 @@
-//! The forms of factors that only some people have: a USB-KEY with its password, and an app on a phone.
+//! The forms that only some people have: a USB-KEY with its password, an app on a phone, incidents of whoever is on duty.
 
 use http::{Method, StatusCode};
 use url::Url;
@@ -9,6 +9,7 @@ use crate::browser::{Browser, Reply};
 use crate::city::City;
 use crate::forms;
 use crate::house::{House, PASSWORD};
+use crate::incident_pages::{put_plan_in_force, reading};
 use crate::two_people::link_on;
 use crate::usb_key::{certificate, with_card};
 
@@ -52,6 +53,19 @@ impl Forger {
         let mut xu = house.browser();
         let page = self.open_link(&mut xu, &link).await;
         self.ask_for_card(&mut xu, &page).await;
+    }
+
+    /// On the duty list of a plan she opens an incident, confirms its level and notes something.
+    pub(super) async fn incidents(&mut self, house: &House, wang: &mut Browser) {
+        put_plan_in_force(house, |plan| plan.replace("account = \"qian\"", "account = \"wang\"")).await;
+        let page = wang.open(&portal("/console/incidents/open")).await;
+        let form = page.form("open").with("title", "x").with("level", "III").with("category", "attack");
+        let page = reading(house, self.submit(wang, &page, &form)).await;
+        let form = page.form("assessed").with("level", "IV").with("category", "attack").with("why", "x");
+        let page = reading(house, self.submit(wang, &page, &form)).await;
+        let form = page.form("noted").with("text", "she wrote it");
+        let page = reading(house, self.submit(wang, &page, &form)).await;
+        assert!(page.text().contains("she wrote it"), "{}", page.text());
     }
 
     async fn ask_for_card(&mut self, browser: &mut Browser, page: &Reply) {

@@ -11,8 +11,10 @@ mod engine;
 mod extent;
 mod fact;
 mod marks;
+mod measured;
 mod page;
 mod plan;
+mod report;
 mod step;
 mod subject;
 mod trigger;
@@ -25,8 +27,12 @@ pub use book::{Book, InForce};
 pub use case::{Case, Confirmed, Line, NotAllowed, Sent, Ticked, What};
 pub use due::{DueReport, DueTask, on_duty, reports, tasks};
 pub use engine::{Engine, NotKept, Signal};
+pub use measured::{Measure, Measured, Verdict, measured};
 pub use page::{Ignored, Page};
 pub use plan::{Category, Colour, Duty, LevelTerms, Operator, Plan, Report, ReportRule, Shift, Task, Texts, Thresholds};
+pub use report::{
+    Answer, Field, FieldName, Filled, FormLanguage, Ground, KeptLog, Review, ReviewMeasure, ReviewStage, Sending, StoryTold, TreeHead, fill, review,
+};
 pub use step::{Extent, MOST_WORDS, Opening, Step};
 pub use subject::Subject;
 pub use trigger::{Exceptions, Kind, Per, Trigger};

@@ -149,13 +149,18 @@ pub fn reports(case: &Case, plan: Option<&Plan>, now: Time) -> Vec<Measure> {
         let rule = rule_of(sent);
         let before = case.reports.get(..n).unwrap_or_default();
         // One that was sent already may be sent once more at any time.
-        let is_again =
-            matches!(sent.report, Report::First | Report::Summary) && before.iter().any(|other| is_same(other, sent));
+        let is_again = matches!(sent.report, Report::First | Report::Summary) && before.iter().any(|other| is_same(other, sent));
         let from = rule.and_then(|rule| since(case, rule, before));
         let due = rule.zip(from).map(|(rule, from)| from.plus(rule.within)).filter(|_| !is_again);
         let names = rule.map(|rule| rule.to.clone());
         let what = Measured::Report { report: sent.report, to: sent.to.clone(), names };
-        measures.push(Measure { what, from: from.or(Some(case.found)), to: Some(sent.at), due, verdict: Verdict::of(due, Some(sent.at), now) });
+        measures.push(Measure {
+            what,
+            from: from.or(Some(case.found)),
+            to: Some(sent.at),
+            due,
+            verdict: Verdict::of(due, Some(sent.at), now),
+        });
     }
     // A false alarm, or what is part of another incident, is not reported.
     let waits = rules.iter().filter(|_| !matches!(case.stage, Stage::Dismissed | Stage::Merged)).filter(|rule| match rule.report {

@@ -31,7 +31,8 @@ pub use measured::{Measure, Measured, Verdict, measured};
 pub use page::{Ignored, Page};
 pub use plan::{Category, Colour, Duty, LevelTerms, Operator, Plan, Report, ReportRule, Shift, Task, Texts, Thresholds};
 pub use report::{
-    Answer, Field, FieldName, Filled, FormLanguage, Ground, KeptLog, Review, ReviewMeasure, ReviewStage, Sending, StoryTold, TreeHead, fill, review,
+    Answer, Field, FieldName, Filled, FormLanguage, Ground, KeptLog, Review, ReviewMeasure, ReviewStage, Sending, StoryTold, TreeHead,
+    fill, review,
 };
 pub use step::{Extent, MOST_WORDS, Opening, Step};
 pub use subject::Subject;

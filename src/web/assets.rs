@@ -50,6 +50,7 @@ const STYLE: &[&str] = &[
     include_str!("style/key.css"),
     include_str!("style/tables.css"),
     include_str!("style/log.css"),
+    include_str!("style/paper.css"),
     include_str!("style/print.css"),
 ];
 

@@ -13,6 +13,7 @@ mod contrast;
 mod denial;
 mod enrol;
 mod files;
+mod incident_reports;
 mod inventory;
 mod kept;
 mod keys;
@@ -173,6 +174,8 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/changes/{id}/{step}", get(changes::of_step))
         .route("/console/changes/{id}/{step}/usb-key", get(changes::of_step))
         .route("/console/changes/{id}/{step}/usb-key/finish", get(usb_key_proof::petition_finish))
+        .route("/console/incidents/{number}/report/{kind}", get(incident_reports::report))
+        .route("/console/incidents/{number}/review", get(incident_reports::review))
         .route("/console/log", get(log::page))
         .route("/console/log/live", get(log_stream::live))
         .route("/console/log/charts", get(log::charts))

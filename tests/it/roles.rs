@@ -3,7 +3,7 @@
 use http::StatusCode;
 use yumen::admin::Capacity;
 use yumen::gateway::{Ask, ControlAnswer, TokenVerb};
-use yumen::incident::Step;
+use yumen::incident::{FormLanguage, Report, Step};
 use yumen::model::{Action, Outcome, Record, Role};
 
 use crate::browser::Browser;
@@ -54,6 +54,8 @@ fn asks() -> Vec<Ask> {
         Ask::Incidents { all: true },
         Ask::Incident { number: 1 },
         Ask::TakeStep { number: 1, step: Step::Acknowledged },
+        Ask::IncidentReport { number: 1, report: Report::First, language: FormLanguage::Chinese },
+        Ask::IncidentReview { number: 1, language: FormLanguage::English },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -94,6 +96,8 @@ fn kind(ask: &Ask) -> usize {
         Ask::Incidents { .. } => 29,
         Ask::Incident { .. } => 30,
         Ask::TakeStep { .. } => 31,
+        Ask::IncidentReport { .. } => 32,
+        Ask::IncidentReview { .. } => 33,
     }
 }
 

@@ -7,7 +7,7 @@ use super::people::{DueLine, LetterLine, ProblemLine};
 use super::tokens::TokenVerb;
 use crate::admin::{CertificateLine, Change, TokenLine};
 use crate::gateway::status::Status;
-use crate::incident::Step;
+use crate::incident::{Filled, FormLanguage, Report, Review, Step};
 use crate::model::{Role, TokenKind, TokenState};
 
 /// What is sent: what is asked, and for whom.
@@ -121,6 +121,15 @@ pub enum Ask {
     Incident {
         number: u64,
     },
+    IncidentReport {
+        number: u64,
+        report: Report,
+        language: FormLanguage,
+    },
+    IncidentReview {
+        number: u64,
+        language: FormLanguage,
+    },
     TakeStep {
         number: u64,
         step: Step,
@@ -162,7 +171,9 @@ impl Ask {
             Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
-            Self::Incidents { .. } | Self::Incident { .. } => Change::ReadIncidents,
+            Self::Incidents { .. } | Self::Incident { .. } | Self::IncidentReport { .. } | Self::IncidentReview { .. } => {
+                Change::ReadIncidents
+            }
             Self::TakeStep { .. } => Change::HandleIncident,
             Self::LogRead { .. } | Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
         })
@@ -248,6 +259,12 @@ pub enum ControlAnswer {
     },
     Incident {
         incident: Box<IncidentFacts>,
+    },
+    IncidentReport {
+        report: Box<Filled>,
+    },
+    IncidentReview {
+        review: Box<Review>,
     },
     Refused {
         why: String,

@@ -110,7 +110,9 @@ pub(super) fn step_told(step: &Step, ground: &Ground<'_>) -> String {
             say(format!("级别定为{level}{why}"), format!("level set to {level}{why}"))
         }
         Step::Moved { to, why } => format!("{}{}", language.stage(*to), because(why)),
-        Step::Merged { into, why } => say(format!("并入事件 {into}{}", because(why)), format!("made part of incident {into}{}", because(why))),
+        Step::Merged { into, why } => {
+            say(format!("并入事件 {into}{}", because(why)), format!("made part of incident {into}{}", because(why)))
+        }
         Step::Extent(extent) => {
             let told = extent_told(extent, ground).unwrap_or_else(|| language.of("无", "none").to_owned());
             say(format!("登记影响范围：{told}"), format!("extent entered: {told}"))
@@ -118,7 +120,11 @@ pub(super) fn step_told(step: &Step, ground: &Ground<'_>) -> String {
         Step::Noted { text } => say(format!("记事：{text}"), format!("note: {text}")),
         Step::Task { task, done } => {
             let named = task_named(task, ground);
-            if *done { say(format!("完成：{named}"), format!("done: {named}")) } else { say(format!("改为未完成：{named}"), format!("not done after all: {named}")) }
+            if *done {
+                say(format!("完成：{named}"), format!("done: {named}"))
+            } else {
+                say(format!("改为未完成：{named}"), format!("not done after all: {named}"))
+            }
         }
         Step::HandedTo { account } => {
             let person = language.person(account, ground.plan);

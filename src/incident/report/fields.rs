@@ -27,7 +27,8 @@ pub(super) fn all(case: &Case, report: Report, ground: &Ground<'_>) -> Vec<Field
         form.measures(),
     ];
     if case.category == Category::MaliciousCode {
-        let asked = form.by_hand("如属勒索攻击：要求支付的赎金金额、方式、日期", "if it is ransomware: how much is demanded, how and until when");
+        let asked =
+            form.by_hand("如属勒索攻击：要求支付的赎金金额、方式、日期", "if it is ransomware: how much is demanded, how and until when");
         fields.push(form.field(FieldName::Ransom, vec![asked]));
     }
     fields.extend([form.trend(), form.cause(), form.clues(), form.next_steps()]);
@@ -202,12 +203,17 @@ impl Form<'_> {
             let (at, ago) = (self.ground.time(last), self.language.length(self.ground.now.since(last)));
             answers.push(self.say(
                 format!("网关告警共 {} 次；最近逐条记录的一次在 {at}（{ago}前），最近一小时内 {} 次", found.all, found.last_hour),
-                format!("{} alarms; the last that is told by itself at {at} ({ago} ago), {} within the last hour", found.all, found.last_hour),
+                format!(
+                    "{} alarms; the last that is told by itself at {at} ({ago} ago), {} within the last hour",
+                    found.all, found.last_hour
+                ),
             ));
         }
         if self.case.untold > 0 {
             let untold = self.case.untold;
-            answers.push(self.say(format!("另有 {untold} 次未逐条列出，见日志"), format!("{untold} more are not told one by one; see the log")));
+            answers.push(
+                self.say(format!("另有 {untold} 次未逐条列出，见日志"), format!("{untold} more are not told one by one; see the log")),
+            );
         }
         answers.push(self.by_hand("发展趋势及可能进一步造成的影响和危害", "how it may go on, and what harm it may still do"));
         self.field(FieldName::Trend, answers)
@@ -263,7 +269,9 @@ impl Form<'_> {
                 format!("Tree head of the log {origin}: {size} records, root hash {root}"),
             ));
         }
-        answers.push(self.by_hand("攻击者信息、攻击路径、存在的漏洞等其他线索", "other clues: who attacked, by which path, through which weakness"));
+        answers.push(
+            self.by_hand("攻击者信息、攻击路径、存在的漏洞等其他线索", "other clues: who attacked, by which path, through which weakness"),
+        );
         self.field(FieldName::Clues, answers)
     }
 
@@ -349,7 +357,8 @@ impl Form<'_> {
     }
 
     fn contact(&self) -> Field {
-        let liaisons = self.ground.plan.into_iter().flat_map(|plan| on_duty(plan, self.ground.now)).filter(|shift| shift.duty == Duty::Liaison);
+        let liaisons =
+            self.ground.plan.into_iter().flat_map(|plan| on_duty(plan, self.ground.now)).filter(|shift| shift.duty == Duty::Liaison);
         let mut answers: Vec<Answer> = liaisons
             .map(|shift| self.say(format!("联络人：{}，{}", shift.name, shift.phone), format!("Contact: {}, {}", shift.name, shift.phone)))
             .collect();

@@ -104,7 +104,12 @@ fn summary(case: &Case, ground: &Ground<'_>) -> Vec<String> {
         FormLanguage::English => en,
     };
     let mut lines: Vec<String> = case.title.iter().cloned().collect();
-    lines.push(format!("{level}{}{confirmed}{}{category}{}{stage}", language.of("，", ", "), language.of("；", "; "), language.of("；", "; ")));
+    lines.push(format!(
+        "{level}{}{confirmed}{}{category}{}{stage}",
+        language.of("，", ", "),
+        language.of("；", "; "),
+        language.of("；", "; ")
+    ));
     lines.push(line(format!("日志记录 {} 至 {}", case.first, case.last), format!("records {} to {} of the log", case.first, case.last)));
     lines.extend(super::facts::conclusions(case, ground));
     lines

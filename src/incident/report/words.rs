@@ -64,8 +64,13 @@ impl FormLanguage {
             (seconds / 60 % 60, self.of("分", " min")),
             (seconds % 60, self.of("秒", " s")),
         ];
-        let told: Vec<String> =
-            parts.iter().skip_while(|(count, _)| *count == 0).take(2).filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+        let told: Vec<String> = parts
+            .iter()
+            .skip_while(|(count, _)| *count == 0)
+            .take(2)
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, unit)| format!("{count}{unit}"))
+            .collect();
         if told.is_empty() { format!("0{}", self.of("秒", " s")) } else { told.join(self.of("", " ")) }
     }
 
@@ -148,9 +153,7 @@ impl FormLanguage {
             Kind::Failures { per: Per::Address, .. } => self.of("同一地址多次登录失败", "many failed sign-ins from one address"),
             Kind::Failures { per: Per::Unit, .. } => self.of("同一单位多次登录失败", "many failed sign-ins of one unit"),
             Kind::ManyAccounts { .. } => self.of("同一地址以多个账号名尝试登录失败", "one address failed to sign in with many names"),
-            Kind::SecondFactor { .. } => {
-                self.of("口令正确后第二因素多次失败", "a second factor failed many times after a right password")
-            }
+            Kind::SecondFactor { .. } => self.of("口令正确后第二因素多次失败", "a second factor failed many times after a right password"),
             Kind::TokenMisused => self.of("令牌或证书使用异常", "a token or a certificate was used as it may not be"),
             Kind::TwoPlaces { .. } => self.of("同一账号短时间内在两处使用", "one account was used from two places at once"),
             Kind::OutsideHours { .. } => self.of("非工作时间使用", "use outside of working hours"),

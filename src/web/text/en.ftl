@@ -1178,3 +1178,10 @@ evidence-details = Details
 evidence-people = Accounts concerned
 evidence-as-of = As they were when this was made ({ $time } UTC), not as they were in the span.
 evidence-no-store = The gateway's store was not there: names and units are those of the records, and tokens are not known.
+
+incident-paper-back = Back to the incident
+incident-paper-others = Reports and review
+incident-paper-language = Language of the form
+incident-paper-json = As JSON
+incident-paper-by-hand = Lines to write on are what the gateway cannot know: fill them in by hand.
+incident-paper-late = This report is late by the plan.

@@ -1109,3 +1109,10 @@ evidence-details = تەپسىلاتى
 evidence-people = مۇناسىۋەتلىك ھېساباتلار
 evidence-as-of = ياسالغان چاغدىكى ({ $time } UTC) ھالىتى، شۇ ۋاقىتتىكى ھالىتى ئەمەس.
 evidence-no-store = ئۆتكەلنىڭ ھېسابات ئامبىرى يوق ئىدى: ئىسىم ۋە ئورۇنلار يازمىلاردىن ئېلىندى، توكېنلار نامەلۇم.
+
+incident-paper-back = ھادىسىگە قايتىش
+incident-paper-others = دوكلاتلار ۋە خۇلاسە
+incident-paper-language = جەدۋەل تىلى
+incident-paper-json = JSON شەكلىدە
+incident-paper-by-hand = سىزىقلىق ئورۇنلارنى ئۆتكەل بىلەلمەيدۇ، قولدا تولدۇرۇڭ.
+incident-paper-late = پىلان بويىچە بۇ دوكلات كېچىكتى.

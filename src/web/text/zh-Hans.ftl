@@ -1091,3 +1091,10 @@ evidence-details = 详情
 evidence-people = 涉及的账号
 evidence-as-of = 为生成时（{ $time } UTC）的状态，而非当时的状态。
 evidence-no-store = 当时无法取得网关的账号库：姓名和单位以记录为准，令牌不详。
+
+incident-paper-back = 返回事件
+incident-paper-others = 报告与复盘
+incident-paper-language = 表单语言
+incident-paper-json = 以 JSON 下载
+incident-paper-by-hand = 横线处为网关无法得知的内容，请手工填写。
+incident-paper-late = 按预案，此报告已逾期。

@@ -9,6 +9,9 @@ mod enrol;
 mod error;
 mod evidence;
 mod icon;
+mod incident_report;
+#[cfg(test)]
+mod incident_report_samples;
 mod keys;
 mod letters;
 mod log;
@@ -52,6 +55,7 @@ pub use evidence::{
     EvidenceConfig, EvidenceConfigText, EvidenceCount, EvidenceCounts, EvidenceEmpty, EvidencePerson, EvidenceRow, EvidenceRows,
     EvidenceToken, EvidenceTold, EvidenceView,
 };
+pub use incident_report::{IncidentReportView, IncidentReviewView};
 pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,
     ProvePurpose, WhyOver,

@@ -138,6 +138,8 @@ fn what_people_typed_is_shown_and_never_obeyed() {
         "console-log-record",
         "console-log-record-event",
         "console-log-charts",
+        "incident-report",
+        "incident-review",
         "console-confirm-end-session",
         "error-app-host",
     ];

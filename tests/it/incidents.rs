@@ -168,17 +168,17 @@ async fn reports_and_the_review_of_an_incident_are_for_those_who_may_see_it_and_
         let page = qian.open(&at(&format!("report/{}?language=zh", report.word()))).await;
         assert_eq!(page.status, http::StatusCode::OK, "{report:?}");
         assert!(
-            page.body.contains(FormLanguage::Chinese.report(report)) && page.body.contains("yumen audit evidence --from"),
+            page.text().contains(FormLanguage::Chinese.report(report)) && page.text().contains("yumen audit evidence --from"),
             "{}",
-            page.body
+            page.text()
         );
-        assert!(!page.body.contains("Winter2026!"));
+        assert!(!page.text().contains("Winter2026!"));
     }
     let json = qian.open(&at("report/first.json?language=en")).await;
-    let json: serde_json::Value = serde_json::from_str(&json.body).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json.text()).unwrap();
     assert_eq!((json["incident"].as_u64(), json["report"].as_str(), json["language"].as_str()), (Some(number), Some("first"), Some("en")));
     let review = qian.open(&at("review?language=en")).await;
-    assert!(review.status == http::StatusCode::OK && review.body.contains("password-spraying"), "{}", review.body);
+    assert!(review.status == http::StatusCode::OK && review.text().contains("password-spraying"), "{}", review.text());
     for path in ["report/first", "report/first.json", "review"] {
         assert_eq!(wang.open(&at(path)).await.status, http::StatusCode::FORBIDDEN, "{path}");
     }

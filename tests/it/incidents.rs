@@ -158,7 +158,7 @@ async fn whoever_is_not_on_the_duty_list_takes_no_step_and_two_at_once_take_thei
 
 #[tokio::test]
 async fn reports_and_the_review_of_an_incident_are_for_those_who_may_see_it_and_name_the_records_that_are_kept() {
-    let house = with_plan().await;
+    let mut house = with_plan().await;
     let mut qian = house.signed_in("qian", Role::Member).await;
     let mut wang = house.signed_in("wang", Role::Member).await;
     spray(&house).await;

@@ -129,7 +129,15 @@ impl Form<'_> {
         let answer = match began {
             Some(began) => {
                 let began = self.ground.time(began);
-                self.say(format!("最早的相关记录：{began}（{records}）"), format!("Earliest record of it: {began} ({records})"))
+                match Found::of(case, self.ground.now).last.map(|last| self.ground.time(last)) {
+                    Some(last) => self.say(
+                        format!("最早的相关记录：{began}；最近的告警：{last}（{records}）"),
+                        format!("Earliest record of it: {began}; last alarm: {last} ({records})"),
+                    ),
+                    None => {
+                        self.say(format!("最早的相关记录：{began}（{records}）"), format!("Earliest record of it: {began} ({records})"))
+                    }
+                }
             }
             None => self.by_hand("事件发生时间（网关无更早记录）", "when it happened (the gateway has no earlier record of it)"),
         };

@@ -36,6 +36,10 @@ impl LogBooks {
     pub fn new(sealer: Sealer, index: LogIndex) -> Self {
         Self { sealer, index, streams: Arc::new(AtOnce::new(MOST_STREAMS)) }
     }
+
+    pub(super) fn sealed(&self) -> Sealed {
+        self.sealer.sealed()
+    }
 }
 
 /// What somebody does with the log, as its record has it.

@@ -8,6 +8,7 @@ mod certificates;
 mod desk;
 mod drawer;
 mod error;
+mod incident_papers;
 mod incidents;
 mod inventory;
 mod letters;

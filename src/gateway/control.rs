@@ -152,6 +152,14 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         Ask::LiftLockdown { scope } => lockdown::lift(house, actor, &scope).await,
         Ask::Incidents { all } => incidents::list(house, actor, all),
         Ask::Incident { number } => incidents::show(house, actor, number),
+        Ask::IncidentReport { number, report, language } => {
+            let report = house.pages.incident_report(actor, number, report, language).await.map_err(|error| told(&error))?;
+            Ok(ControlAnswer::IncidentReport { report: Box::new(report) })
+        }
+        Ask::IncidentReview { number, language } => {
+            let review = house.pages.incident_review(actor, number, language).await.map_err(|error| told(&error))?;
+            Ok(ControlAnswer::IncidentReview { review: Box::new(review) })
+        }
         Ask::TakeStep { number, step } => incidents::take(house, actor, number, &step).await,
         Ask::RunDrill { scenario } => drills::run(house, actor, scenario).await,
         Ask::Drills => drills::list(house, actor),

@@ -16,6 +16,7 @@ use crate::audit::{Leaf, Sealed, SealedError};
 use crate::clock::Time;
 use crate::incident::Book;
 
+use super::effects::Effects;
 use super::exposition::{gauge, one};
 use super::house::House;
 use super::triggers::write;
@@ -26,6 +27,8 @@ const BATCH: usize = 2_048;
 const PAUSE: Duration = Duration::from_secs(10);
 /// What is kept is at most so old while incidents change.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
+/// How long what holds for a time may outlast it before another level takes its place.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// So many records are read again at most when the process was ended.
 const KEEP_BEHIND: u64 = 65_536;
 
@@ -54,6 +57,7 @@ pub async fn follow(house: Arc<House>, path: PathBuf) {
     let mut size = house.sealer.size();
     let mut told = false;
     let mut reading: Option<Reading> = None;
+    let mut effects = Effects::after(house.journal.counts().sequence);
     loop {
         let begun = match reading.take() {
             Some(reading) => Ok(reading),
@@ -65,6 +69,7 @@ pub async fn follow(house: Arc<House>, path: PathBuf) {
         };
         match done {
             Ok(caught_up) => {
+                effects.follow(&house, &caught_up.book).await;
                 (reading, told) = (Some(caught_up), false);
                 house.desk.incidents().set_trouble(None);
             }
@@ -78,8 +83,10 @@ pub async fn follow(house: Arc<House>, path: PathBuf) {
                 continue;
             }
         }
-        if size.changed().await.is_err() {
-            return;
+        // What holds for a time runs out without a record.
+        match tokio::time::timeout(LOOK_EVERY, size.changed()).await {
+            Ok(Err(_)) => return,
+            Ok(Ok(())) | Err(_) => {}
         }
     }
 }

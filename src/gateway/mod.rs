@@ -10,6 +10,7 @@ mod chores;
 mod configs;
 mod control;
 mod descriptors;
+mod effects;
 pub mod emergency;
 mod entrance;
 mod exposition;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use prometheus::proto::MetricFamily;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -31,7 +31,8 @@ const VERSION: u32 = 1;
 /// How the notices stand.
 #[derive(Debug, Default)]
 pub struct Notices {
-    incidents: ArcSwap<Vec<Facts>>,
+    /// `None`: they are not known yet, which is not that there are none.
+    incidents: ArcSwapOption<Vec<Facts>>,
     changed: Notify,
     channels: Mutex<BTreeMap<String, Standing>>,
     /// What keeps the book from being written.
@@ -51,12 +52,15 @@ struct Standing {
 impl Notices {
     /// All incidents as they are now, open and closed.
     pub fn learn(&self, incidents: Vec<Facts>) {
-        self.incidents.store(Arc::new(incidents));
-        self.changed.notify_one();
+        let is_new = self.incidents.load().as_deref() != Some(&incidents);
+        if is_new {
+            self.incidents.store(Some(Arc::new(incidents)));
+            self.changed.notify_one();
+        }
     }
 
-    pub fn incidents(&self) -> Vec<Facts> {
-        self.incidents.load().to_vec()
+    pub fn incidents(&self) -> Option<Arc<Vec<Facts>>> {
+        self.incidents.load_full()
     }
 
     pub fn warnings(&self) -> Vec<String> {
@@ -127,7 +131,7 @@ struct Kept {
 }
 
 /// Asks `incidents` by the second, and whenever something was learned, until the process ends.
-pub async fn follow(house: Arc<House>, path: PathBuf, incidents: impl Fn() -> Vec<Facts>) {
+pub async fn follow(house: Arc<House>, path: PathBuf, incidents: impl Fn() -> Option<Arc<Vec<Facts>>>) {
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut post = Post::open(path).await;
@@ -147,7 +151,8 @@ pub async fn follow(house: Arc<House>, path: PathBuf, incidents: impl Fn() -> Ve
             house.notices.settle(&[], &post.queue);
             continue;
         };
-        post.look(&house, &plan, &incidents()).await;
+        let Some(incidents) = incidents() else { continue };
+        post.look(&house, &plan, &incidents).await;
         post.begin(&house, &plan, &mut trying);
         house.notices.settle(&plan.channels, &post.queue);
     }

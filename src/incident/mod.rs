@@ -12,10 +12,12 @@ mod engine;
 mod extent;
 mod fact;
 mod marks;
+mod measured;
 pub mod notice;
 mod page;
 mod plan;
 mod policy;
+mod report;
 mod step;
 mod subject;
 mod trigger;
@@ -29,9 +31,14 @@ pub use case::{Case, Confirmed, Line, NotAllowed, Sent, Ticked, What};
 pub use drill::{Scenario, found as found_in_drill};
 pub use due::{DueReport, DueTask, on_duty, reports, tasks};
 pub use engine::{Engine, NotKept, Signal};
+pub use measured::{Measure, Measured, Verdict, measured};
 pub use page::{Ignored, Page};
 pub use plan::{Category, Colour, Duty, LevelTerms, Operator, Plan, Report, ReportRule, Shift, Task, Texts, Thresholds};
 pub use policy::{Apps, Measures, Narrowed, Once, Whose};
+pub use report::{
+    Answer, Field, FieldName, Filled, FormLanguage, Ground, KeptLog, Review, ReviewMeasure, ReviewStage, Sending, StoryTold, TreeHead,
+    fill, review,
+};
 pub use step::{Extent, MOST_WORDS, Opening, Step};
 pub use subject::Subject;
 pub use trigger::{Exceptions, Kind, Per, Trigger};

@@ -1,6 +1,7 @@
 //! What each trigger finds and what it leaves alone; that reading again, and reading on, find the same.
 
 mod incidents;
+mod reports;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -43,7 +43,7 @@ const WASHED: [(&str, &str); 15] = [
     ("ink", "jade-wash"),
     ("indigo", "indigo-wash"),
     ("amber", "amber-wash"),
-    ("orange", "orange-wash"),
+    ("rust", "rust-wash"),
     ("cinnabar", "cinnabar-wash"),
     ("ink", "cinnabar-wash"),
     ("on-jade", "jade"),

@@ -1,7 +1,7 @@
 //! Incidents in a gateway that runs: an alarm opens one, people on the duty list handle it, and the log says all of it.
 
 use yumen::gateway::{Ask, ControlAnswer, IncidentFacts};
-use yumen::incident::{Book, Category, Step};
+use yumen::incident::{Book, Category, FormLanguage, Report, Step};
 use yumen::model::{Action, Event, Level, Record, Role, Stage};
 
 use crate::house::{House, PORTAL, first_factor};
@@ -153,5 +153,44 @@ async fn whoever_is_not_on_the_duty_list_takes_no_step_and_two_at_once_take_thei
     std::fs::write(house.data.path().join("plan.toml"), plan).unwrap();
     house.reload(|text| text.to_owned()).await.unwrap();
     assert_eq!(take(&house, &terminals[0], number, Step::Noted { text: why() }).await, "this account may not do that");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn reports_and_the_review_of_an_incident_are_for_those_who_may_see_it_and_name_the_records_that_are_kept() {
+    let mut house = with_plan().await;
+    let mut qian = house.signed_in("qian", Role::Member).await;
+    let mut wang = house.signed_in("wang", Role::Member).await;
+    spray(&house).await;
+    let number = opened(&house).await;
+    let at = |rest: &str| format!("https://{PORTAL}/console/incidents/{number}/{rest}");
+    for (_, report) in Report::WORDS {
+        let page = qian.open(&at(&format!("report/{}?language=zh", report.word()))).await;
+        assert_eq!(page.status, http::StatusCode::OK, "{report:?}");
+        assert!(
+            page.text().contains(FormLanguage::Chinese.report(report)) && page.text().contains("yumen audit evidence --from"),
+            "{}",
+            page.text()
+        );
+        assert!(!page.text().contains("Winter2026!"));
+    }
+    let json = qian.open(&at("report/first.json?language=en")).await;
+    let json: serde_json::Value = serde_json::from_str(&json.text()).unwrap();
+    assert_eq!((json["incident"].as_u64(), json["report"].as_str(), json["language"].as_str()), (Some(number), Some("first"), Some("en")));
+    let review = qian.open(&at("review?language=en")).await;
+    assert!(review.status == http::StatusCode::OK && review.text().contains("password-spraying"), "{}", review.text());
+    for path in ["report/first", "report/first.json", "review"] {
+        assert_eq!(wang.open(&at(path)).await.status, http::StatusCode::FORBIDDEN, "{path}");
+    }
+    assert_eq!(qian.open(&at("report/other")).await.status, http::StatusCode::NOT_FOUND);
+    assert_eq!(qian.open(&format!("https://{PORTAL}/console/incidents/999999/review")).await.status, http::StatusCode::NOT_FOUND);
+    let ask = Ask::IncidentReport { number, report: Report::First, language: FormLanguage::English };
+    let ControlAnswer::IncidentReport { report } = house.ask(ask, None).await else { panic!("a report") };
+    assert!(report.due.len() == 1 && report.sent.is_empty() && !report.is_late());
+    let ControlAnswer::IncidentReview { review } = house.ask(Ask::IncidentReview { number, language: FormLanguage::English }, None).await
+    else {
+        panic!("a review")
+    };
+    assert_eq!(review.incident, number);
     house.stop().await;
 }

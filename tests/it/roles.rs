@@ -3,7 +3,7 @@
 use http::StatusCode;
 use yumen::admin::Capacity;
 use yumen::gateway::{Ask, ControlAnswer, TokenVerb};
-use yumen::incident::{Scenario, Step};
+use yumen::incident::{FormLanguage, Report, Scenario, Step};
 use yumen::model::{Action, LockdownScope, Outcome, Record, Role};
 
 use crate::browser::Browser;
@@ -59,6 +59,8 @@ fn asks() -> Vec<Ask> {
         Ask::Tabletop { scenario: Scenario::DefacedPage },
         Ask::TestNotice { channel: "duty-mail".to_owned() },
         Ask::ExtendLockdown { scope: LockdownScope::All },
+        Ask::IncidentReport { number: 1, report: Report::First, language: FormLanguage::Chinese },
+        Ask::IncidentReview { number: 1, language: FormLanguage::English },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -104,6 +106,8 @@ fn kind(ask: &Ask) -> usize {
         Ask::Tabletop { .. } => 34,
         Ask::TestNotice { .. } => 35,
         Ask::ExtendLockdown { .. } => 36,
+        Ask::IncidentReport { .. } => 37,
+        Ask::IncidentReview { .. } => 38,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `yumen incident`: the incidents that the gateway knows, the steps of handling them, and what the triggers of a plan find in a log.
 
+mod papers;
 mod replay;
 mod told;
 
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::gateway::{Ask, ControlAnswer};
-use crate::incident::{Category, MOST_WORDS, Step};
+use crate::incident::{Category, FormLanguage, MOST_WORDS, Report, Step};
 use crate::model::{Level, Stage};
 
 use super::control::Which;
@@ -113,6 +114,30 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Print a report about it, filled in as far as the gateway knows; lines of underscores are to be filled in by hand
+    Report {
+        number: u64,
+        #[arg(value_parser = report, help = "first, supplement, situation or summary")]
+        kind: Report,
+        #[arg(long, value_parser = language, default_value = "zh", help = "zh or en")]
+        language: FormLanguage,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Print the review of it: what happened when, how long each part took, and what the plan asked for
+    Review {
+        number: u64,
+        #[arg(long, value_parser = language, default_value = "zh", help = "zh or en")]
+        language: FormLanguage,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        which: Which,
+    },
     /// Say what a plan, changed or not, would have raised from the log as it is; nothing is put in force
     Replay(Replay),
 }
@@ -137,6 +162,14 @@ fn stage(word: &str) -> Result<Stage, &'static str> {
     }
 }
 
+fn report(word: &str) -> Result<Report, &'static str> {
+    Report::parse(word).ok_or("a report is one of first, supplement, situation, summary")
+}
+
+fn language(word: &str) -> Result<FormLanguage, &'static str> {
+    FormLanguage::parse(word).ok_or("reports are in zh or en")
+}
+
 fn words(text: &str) -> Result<String, String> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.chars().count() {
@@ -152,6 +185,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Notice { test, which } => return done(&which.ask(Ask::TestNotice { channel: test })?),
         Verb::List { all, json, which } => return list(&which.ask(Ask::Incidents { all })?, json),
         Verb::Show { number, json, which } => return show(&which.ask(Ask::Incident { number })?, json),
+        Verb::Report { number, kind, language, json, which } => {
+            return papers::report(&which.ask(Ask::IncidentReport { number, report: kind, language })?, json);
+        }
+        Verb::Review { number, language, json, which } => {
+            return papers::review(&which.ask(Ask::IncidentReview { number, language })?, json);
+        }
         Verb::Acknowledge { number, which } => (number, Step::Acknowledged, which),
         Verb::Assess { number, level, category, why, which } => (number, Step::Assessed { level, category, why }, which),
         Verb::Level { number, level, why, which } => (number, Step::Level { level, why }, which),

@@ -8,7 +8,7 @@ use super::people::{DueLine, LetterLine, ProblemLine};
 use super::tokens::TokenVerb;
 use crate::admin::{CertificateLine, Change, TokenLine};
 use crate::gateway::status::Status;
-use crate::incident::{Scenario, Step};
+use crate::incident::{Filled, FormLanguage, Report, Review, Scenario, Step};
 use crate::model::{LockdownScope, Role, TokenKind, TokenState};
 
 /// What is sent: what is asked, and for whom.
@@ -130,6 +130,15 @@ pub enum Ask {
     Incident {
         number: u64,
     },
+    IncidentReport {
+        number: u64,
+        report: Report,
+        language: FormLanguage,
+    },
+    IncidentReview {
+        number: u64,
+        language: FormLanguage,
+    },
     TakeStep {
         number: u64,
         step: Step,
@@ -179,7 +188,9 @@ impl Ask {
             Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
-            Self::Incidents { .. } | Self::Incident { .. } | Self::Drills => Change::ReadIncidents,
+            Self::Incidents { .. } | Self::Incident { .. } | Self::Drills | Self::IncidentReport { .. } | Self::IncidentReview { .. } => {
+                Change::ReadIncidents
+            }
             Self::RunDrill { .. } | Self::Tabletop { .. } => Change::RunDrill,
             Self::TakeStep { .. } => Change::HandleIncident,
             Self::LogRead { .. } | Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
@@ -272,6 +283,12 @@ pub enum ControlAnswer {
     },
     Drills {
         drills: Vec<DrillFacts>,
+    },
+    IncidentReport {
+        report: Box<Filled>,
+    },
+    IncidentReview {
+        review: Box<Review>,
     },
     Refused {
         why: String,

@@ -13,7 +13,7 @@ fn name(text: &str) -> AccountName {
     AccountName::parse(text).unwrap()
 }
 
-fn at(record: u64) -> Time {
+pub(super) fn at(record: u64) -> Time {
     Time::from_millis(1_800_000_000_000 + i64::try_from(record).unwrap() * 1_000)
 }
 
@@ -21,18 +21,18 @@ fn entry(record: u64, event: Event) -> Entry {
     Entry::stamp(record, at(record), [7; 16], Record::Event(event))
 }
 
-fn by(who: &str, event: Event) -> Event {
+pub(super) fn by(who: &str, event: Event) -> Event {
     let (name, unit) = (name(who), UnitName::parse("值班室").unwrap());
     let account = AccountId(uuid::Uuid::from_u128(1));
     event.by(Arc::new(Who { account, name, unit, role: Role::Member, factor: None, session: None }))
 }
 
-fn signal(trigger: &str, subject: Subject, level: Level, category: Category, last: u64) -> Signal {
+pub(super) fn signal(trigger: &str, subject: Subject, level: Level, category: Category, last: u64) -> Signal {
     let (time, first) = (at(last), last.saturating_sub(3).max(1));
     Signal { trigger: trigger.to_owned(), level, category, subject, time, first, last, amount: 8, what: vec!["wang".to_owned()] }
 }
 
-fn spraying(address: &str, last: u64) -> Event {
+pub(super) fn spraying(address: &str, last: u64) -> Event {
     signal("password-spraying", Subject::Address(address.parse().unwrap()), Level::III, Category::Attack, last).event()
 }
 
@@ -40,40 +40,44 @@ fn why() -> String {
     "看过日志".to_owned()
 }
 
-fn assessed(level: Level) -> Step {
+pub(super) fn assessed(level: Level) -> Step {
     Step::Assessed { level, category: Category::Attack, why: why() }
 }
 
-fn moved(to: Stage) -> Step {
+pub(super) fn moved(to: Stage) -> Step {
     Step::Moved { to, why: why() }
 }
 
 /// A book, and what it reads next.
 #[derive(Default)]
-struct Desk {
+pub(super) struct Desk {
     book: Book,
-    next: u64,
+    pub(super) next: u64,
 }
 
 impl Desk {
-    fn read(&mut self, event: Event) -> u64 {
+    pub(super) fn after(next: u64) -> Self {
+        Self { next, ..Self::default() }
+    }
+
+    pub(super) fn read(&mut self, event: Event) -> u64 {
         self.next += 1;
         self.book.read(&entry(self.next, event));
         self.next
     }
 
-    fn take(&mut self, incident: u64, step: &Step) -> u64 {
+    pub(super) fn take(&mut self, incident: u64, step: &Step) -> u64 {
         self.read(by("qian", step.event(incident)))
     }
 
-    fn case(&self, number: u64) -> &Case {
+    pub(super) fn case(&self, number: u64) -> &Case {
         self.book.case(number).unwrap()
     }
 }
 
 #[test]
 fn an_alarm_is_an_incident_that_goes_its_way_to_a_review() {
-    let mut desk = Desk { next: 40, ..Desk::default() };
+    let mut desk = Desk::after(40);
     let number = desk.read(spraying("203.0.113.7", 40));
     let case = desk.case(number);
     assert_eq!((case.stage, case.claimed, case.category, case.first, case.last), (Stage::Detected, Level::III, Category::Attack, 37, 41));

@@ -1513,3 +1513,9 @@ story-untold = { $count ->
     [one] One more line did not fit; the log has it.
    *[other] { $count } more lines did not fit; the log has them.
 }
+incident-paper-back = Back to the incident
+incident-paper-others = Reports and review
+incident-paper-language = Language of the form
+incident-paper-json = As JSON
+incident-paper-by-hand = Lines to write on are what the gateway cannot know: fill them in by hand.
+incident-paper-late = This report is late by the plan.

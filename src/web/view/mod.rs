@@ -11,6 +11,9 @@ mod error;
 mod evidence;
 mod icon;
 mod incident;
+mod incident_report;
+#[cfg(test)]
+mod incident_report_samples;
 #[cfg(test)]
 mod incident_samples;
 mod incident_words;
@@ -65,6 +68,7 @@ pub use evidence::{
 pub use incident::{
     ConfirmedLevel, DoneBy, DutyRow, ExtentRow, IncidentView, MoveTo, ProposedLevel, ReportRow, StoryRow, TaskRow, ToClose,
 };
+pub use incident_report::{IncidentReportView, IncidentReviewView};
 pub use incidents::{About, Deadline, Found, Happened, IncidentOpenView, IncidentRow, IncidentsView, TypedStep};
 pub use keys::{
     KeyRow, KeysAstrayView, KeysOverView, KeysProveView, KeysRegisterView, KeysShowView, KeysView, OwnTokenRow, PhoneSecret, ProofMeans,

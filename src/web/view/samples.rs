@@ -377,6 +377,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
     pages.extend(lockdown_samples::pages(language, typed));
     pages.extend(super::log_samples::pages(language, typed));
     pages.extend(super::incident_samples::pages(language, typed));
+    pages.extend(super::incident_report_samples::pages(language, typed));
     pages.extend(super::step_up_samples::pages(language, typed, &ceremony(), member("/step-up")));
     pages.extend(ErrorKind::ALL.iter().map(|kind| ("error", error(Frame::app_host(language), *kind, None).render())));
     for alert in Alert::all() {

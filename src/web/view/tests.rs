@@ -140,6 +140,8 @@ fn what_people_typed_is_shown_and_never_obeyed() {
         "console-log-record",
         "console-log-record-event",
         "console-log-charts",
+        "incident-report",
+        "incident-review",
         "console-confirm-end-session",
         "console-lockdown",
         "console-confirm-lockdown",
@@ -382,7 +384,7 @@ fn pages_can_be_looked_at() {
     let Some(folder) = std::env::var_os("YUMEN_PAGES") else { return };
     let folder = Path::new(&folder);
     std::fs::create_dir_all(folder).unwrap();
-    for name in ["style.css", "yumen.js", "favicon.svg"] {
+    for name in ["style.css", "paper.css", "yumen.js", "favicon.svg"] {
         std::fs::write(folder.join(name), asset(name, None).unwrap().body).unwrap();
     }
     for language in Language::ALL {

@@ -1,0 +1,102 @@
+//! Reports about an incident and its review, to be printed or taken away as JSON.
+//!
+//! Invariant: nothing is changed here; a report counts as sent when somebody says so on the page of the incident.
+
+use std::collections::BTreeMap;
+
+use axum::extract::Path;
+use jiff::tz::TimeZone;
+
+use crate::admin::{Actor, AdminError};
+use crate::incident::{self, Case, Filled, FormLanguage, Ground, Report, Review};
+use crate::lang::Language;
+use crate::model::Refusal;
+
+use super::call::{Answer, Asked, Refused};
+use super::console::{person, refused, with_query};
+use super::view::{IncidentReportView, IncidentReviewView, name_in};
+use super::{Pages, Portal};
+
+const JSON: &str = "application/json";
+
+impl Portal {
+    /// Draws something up from an incident, for whoever may see it.
+    async fn draw_up<T>(
+        &self,
+        actor: &Actor,
+        number: u64,
+        language: FormLanguage,
+        draw: impl FnOnce(&Case, &Ground<'_>) -> T,
+    ) -> Result<T, AdminError> {
+        let (case, log) = self.desk.read_incident(actor, number).await?;
+        let plan = self.desk.incidents().plan();
+        let reads = match language {
+            FormLanguage::Chinese => Language::Chinese,
+            FormLanguage::English => Language::English,
+        };
+        let apps: BTreeMap<_, _> = self.apps.load().iter().map(|app| (app.id.clone(), name_in(&app.names, reads).to_owned())).collect();
+        // A plan has its own place, where the deadlines of its city are read.
+        let zone: TimeZone = plan.as_ref().map_or_else(|| self.zone.clone(), |plan| plan.zone.clone());
+        let system = name_in(&self.names, reads);
+        let ground = Ground { language, plan: plan.as_deref(), now: self.clock.wall(), zone: &zone, system, apps: &apps, log: &log };
+        Ok(draw(&case, &ground))
+    }
+}
+
+impl Pages {
+    /// A report as far as it fills itself in.
+    pub async fn incident_report(&self, actor: &Actor, number: u64, report: Report, language: FormLanguage) -> Result<Filled, AdminError> {
+        self.portal.draw_up(actor, number, language, |case, ground| incident::fill(case, report, ground)).await
+    }
+
+    /// What is to be learned of an incident.
+    pub async fn incident_review(&self, actor: &Actor, number: u64, language: FormLanguage) -> Result<Review, AdminError> {
+        self.portal.draw_up(actor, number, language, incident::review).await
+    }
+}
+
+/// `kind`: a report's word, with `.json` where it is to be read by a machine.
+pub async fn report(Path((number, kind)): Path<(String, String)>, asked: Asked) -> Answer {
+    let (kind, as_json) = kind.strip_suffix(".json").map_or((kind.as_str(), false), |kind| (kind, true));
+    let report = Report::parse(kind).ok_or(Refusal::NotFound)?;
+    let (actor, number) = (person(&asked)?, parsed(&number)?);
+    let language = language(&asked);
+    let draw = |case: &Case, ground: &Ground<'_>| incident::fill(case, report, ground);
+    let filled = asked.portal.draw_up(&actor, number, language, draw).await.map_err(not_shown)?;
+    if as_json {
+        return taken_away(&asked, &format!("incident-{number}-{kind}-{}.json", language.word()), &filled);
+    }
+    let here = with_query(&asked, &format!("/console/incidents/{number}/report/{kind}"), &["language"]);
+    asked.show(&IncidentReportView { frame: asked.frame_at(&here, None), filled })
+}
+
+pub async fn review(Path(number): Path<String>, asked: Asked) -> Answer {
+    let (actor, number) = (person(&asked)?, parsed(&number)?);
+    let review = asked.portal.draw_up(&actor, number, language(&asked), incident::review).await.map_err(not_shown)?;
+    let here = with_query(&asked, &format!("/console/incidents/{number}/review"), &["language"]);
+    asked.show(&IncidentReviewView { frame: asked.frame_at(&here, None), review })
+}
+
+fn parsed(number: &str) -> Result<u64, Refused> {
+    number.parse().map_err(|_| Refusal::NotFound.into())
+}
+
+/// The one that is asked for; else English for whoever reads English, and Chinese, in which reports are sent, for everybody else.
+fn language(asked: &Asked) -> FormLanguage {
+    FormLanguage::parse(asked.query.text("language")).unwrap_or(match asked.visit.language {
+        Language::English => FormLanguage::English,
+        Language::Chinese | Language::Uyghur => FormLanguage::Chinese,
+    })
+}
+
+fn not_shown(error: AdminError) -> Refused {
+    match error {
+        AdminError::NoSuchIncident(_) => Refusal::NotFound.into(),
+        error => refused(error),
+    }
+}
+
+fn taken_away(asked: &Asked, name: &str, filled: &Filled) -> Answer {
+    let json = serde_json::to_vec_pretty(filled).map_err(|_| Refusal::Broken { what: "a report could not be written" })?;
+    asked.attach(name, JSON, json)
+}

@@ -88,7 +88,7 @@ async fn a_duty_officer_opens_an_incident_confirms_its_level_and_closes_it_and_o
     let wrong = press(&house, &mut qian, &page, "assessed", &[("level", "II"), ("category", "content"), ("why", " ")]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     let page = press(&house, &mut qian, &wrong, "assessed", &[("level", "II"), ("category", "content"), why]).await;
-    assert!(page.text().contains("id=\"confirmed\"") && page.text().contains("启动 II 级响应"), "{}", page.text());
+    assert!(page.text().contains("id=\"confirmed\"") && page.text().contains("Start the response of level II"), "{}", page.text());
     // Whoever sends a form of an older page is told, and nothing is lost.
     let late = press(&house, &mut qian, &wrong, "assessed", &[("level", "I"), ("category", "content"), why]).await;
     assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY);

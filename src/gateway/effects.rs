@@ -18,11 +18,13 @@ pub(super) struct Effects {
     applied: Option<Option<InForce>>,
     /// Records of levels whose acts were done, and are perhaps not read back yet.
     acted: BTreeSet<u64>,
+    /// What people are told of.
+    told: Option<Vec<Facts>>,
 }
 
 impl Effects {
     pub fn after(before: u64) -> Self {
-        Self { before, applied: None, acted: BTreeSet::new() }
+        Self { before, applied: None, acted: BTreeSet::new(), told: None }
     }
 
     pub async fn follow(&mut self, house: &House, book: &Book) {
@@ -32,18 +34,32 @@ impl Effects {
         self.hold(house, book).await;
         self.act(house, book).await;
         let plan = house.map.load().plan.clone();
-        house.notices.learn(book.cases().map(|case| facts(case, plan.as_deref())).collect());
+        let told: Vec<Facts> = book.cases().map(|case| facts(case, plan.as_deref())).collect();
+        if self.told.as_ref() != Some(&told) {
+            house.notices.learn(told.clone());
+            self.told = Some(told);
+        }
     }
 
-    /// Puts the gravest level in force of those whose time is not over.
+    /// Puts the gravest level in force of those whose time is not over. Where all have run out, the gravest is what ran out.
     async fn hold(&mut self, house: &House, book: &Book) {
         let (plan, wall) = (house.map.load().plan.clone(), house.clock.wall());
         let lasts = |level: Level| {
             let terms = plan.as_deref().and_then(|plan| plan.terms(level));
             terms.and_then(|terms| terms.policy.clone()).unwrap_or_default().lasts
         };
-        let holds = book.in_force().into_iter().find(|held| wall < held.since.plus(lasts(held.level)));
-        let wanted = holds.map(|held| InForce { level: held.level, since_wall: held.since, incident: held.incident });
+        let (now, last) = (house.clock.now(), house.emergency.last());
+        // How long the one that was applied lasts, no clock that is set has a say in.
+        let holds = |held: &incident::InForce| match &last {
+            Some(last) if last.is_of(held.incident, held.level, held.since) => last.holds(now),
+            _ => wall < held.since.plus(lasts(held.level)),
+        };
+        let all = book.in_force();
+        let wanted = all.iter().find(|held| holds(held)).or(all.first()).map(|held| InForce {
+            level: held.level,
+            since_wall: held.since,
+            incident: held.incident,
+        });
         if self.applied == Some(wanted) {
             return;
         }

@@ -84,9 +84,8 @@ pub async fn follow(house: Arc<House>, path: PathBuf) {
             }
         }
         // What holds for a time runs out without a record.
-        match tokio::time::timeout(LOOK_EVERY, size.changed()).await {
-            Ok(Err(_)) => return,
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(_)) = tokio::time::timeout(LOOK_EVERY, size.changed()).await {
+            return;
         }
     }
 }

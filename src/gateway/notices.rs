@@ -52,11 +52,8 @@ struct Standing {
 impl Notices {
     /// All incidents as they are now, open and closed.
     pub fn learn(&self, incidents: Vec<Facts>) {
-        let is_new = self.incidents.load().as_deref() != Some(&incidents);
-        if is_new {
-            self.incidents.store(Some(Arc::new(incidents)));
-            self.changed.notify_one();
-        }
+        self.incidents.store(Some(Arc::new(incidents)));
+        self.changed.notify_one();
     }
 
     pub fn incidents(&self) -> Option<Arc<Vec<Facts>>> {

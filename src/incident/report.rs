@@ -139,13 +139,22 @@ pub fn fill(case: &Case, report: Report, ground: &Ground<'_>) -> Filled {
         report,
         language: ground.language,
         title: match ground.language {
-            FormLanguage::Chinese => format!("网络安全事件{name}（事件 {number}）"),
-            FormLanguage::English => format!("{name} of a cybersecurity incident (incident {number})"),
+            FormLanguage::Chinese => format!("{}网络安全事件{name}（事件 {number}）", drill(case, ground.language)),
+            FormLanguage::English => format!("{}{name} of a cybersecurity incident (incident {number})", drill(case, ground.language)),
         },
         made: ground.now.to_string(),
         sent: sending(true),
         due: sending(false),
         fields: fields::all(case, report, ground),
+    }
+}
+
+/// Whoever gets the paper must not take it for something real.
+fn drill(case: &Case, language: FormLanguage) -> &'static str {
+    match (case.drill, language) {
+        (None, _) => "",
+        (Some(_), FormLanguage::Chinese) => "【演练】",
+        (Some(_), FormLanguage::English) => "DRILL: ",
     }
 }
 

@@ -48,6 +48,7 @@ impl<'a> Reader<'a> {
     pub(super) fn row(&self, case: &Case, most: usize) -> IncidentRow {
         let beside = case.subjects.len().saturating_sub(most);
         IncidentRow {
+            is_drill: case.drill.is_some(),
             number: case.number,
             level: case.level(self.plan),
             is_confirmed: case.confirmed.is_some(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use yumen::gateway::emergency::{InForce, apply, once};
 use yumen::gateway::{Ask, ControlAnswer};
-use yumen::incident::{Once, Whose};
-use yumen::model::{Decision, Level, Record, Role, TokenState};
+use yumen::incident::{Category, Once, Opening, Step, Whose};
+use yumen::model::{Decision, Level, Record, Role, Stage, TokenState};
 
 use crate::browser::{Browser, Reply};
 use crate::city::City;
@@ -31,13 +31,46 @@ fn ten_minutes() -> String {
 }
 
 async fn raise(house: &House, level: Level) -> InForce {
-    let confirmed = InForce { level, since_wall: house.clock.wall(), incident: 1 };
-    apply(house.gateway().house(), Some(confirmed)).await.unwrap();
-    confirmed
+    let inside = house.gateway().house();
+    let book = || inside.desk.incidents().book();
+    let on_record = inside.journal.counts().sequence;
+    until("all that is on record is read", || *inside.desk.incidents().follow().borrow() >= on_record).await;
+    let why = "because".to_owned();
+    let step = match book().in_force().first().map(|held| held.incident) {
+        Some(incident) => Step::Level { level, why }.event(incident),
+        None => {
+            let opening = Opening { title: "fire".to_owned(), level, category: Category::Attack, subject: None };
+            inside.journal.event(opening.event()).await.unwrap();
+            until("it is open", || book().cases().next().is_some_and(|case| case.stage == Stage::Detected)).await;
+            let incident = book().cases().next().unwrap().number;
+            Step::Assessed { level, category: Category::Attack, why }.event(incident)
+        }
+    };
+    let before = inside.journal.counts().sequence;
+    inside.journal.event(step).await.unwrap();
+    let held = || book().in_force().into_iter().find(|held| held.record > before);
+    let in_force = || held().is_some_and(|held| inside.emergency.last().is_some_and(|last| last.is_of(held.incident, level, held.since)));
+    until("the level is in force", in_force).await;
+    let held = held().unwrap();
+    InForce { level, since_wall: held.since, incident: held.incident }
 }
 
 async fn lift(house: &House) {
-    apply(house.gateway().house(), None).await.unwrap();
+    let inside = house.gateway().house();
+    let incident = inside.desk.incidents().book().in_force()[0].incident;
+    let step = Step::Moved { to: Stage::Dismissed, why: "it was none".to_owned() };
+    inside.journal.event(step.event(incident)).await.unwrap();
+    until("no level is in force", || inside.emergency.last().is_none()).await;
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("not so in time: {what}");
 }
 
 async fn post(browser: &mut Browser) -> Reply {

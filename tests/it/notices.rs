@@ -64,6 +64,8 @@ async fn adopt(house: &House, more: &str) {
     let named =
         |text: &str| if text.contains("[incident]") { text.to_owned() } else { format!("{text}\n[incident]\nplan = \"plan.toml\"\n") };
     house.reload(named).await.unwrap();
+    // From then on nothing but other incidents in the log takes the place of what a test tells.
+    until("incidents are read", || house.gateway().house().notices.incidents().is_some()).await;
 }
 
 fn hook(name: &str, address: std::net::SocketAddr) -> String {

@@ -263,7 +263,10 @@ fn asks() -> impl Strategy<Value = Ask> {
 }
 
 /// All that can be asked of policy, as one value.
-fn whole(app: &Arc<App>, ask: Ask) -> (Result<(String, Time), Refusal>, Result<(), Refusal>, Result<(), Refusal>) {
+/// A grant's rule and end, and whether she may enter and go on.
+type Whole = (Result<(String, Time), Refusal>, Result<(), Refusal>, Result<(), Refusal>);
+
+fn whole(app: &Arc<App>, ask: Ask) -> Whole {
     let (now, identity) = (minute(ask.minutes), wang());
     let grant = decided(app, &identity, ask).map(|grant| (grant.rule().to_owned(), grant.valid_until()));
     let entered = may_enter(&Visitor::Known(identity), app, ask.from.parse().unwrap(), now, now);

@@ -215,6 +215,7 @@ fn no_function_of_the_desk_is_without_its_line() {
         "keep_lockdowns",
         "closed_now",
         "closing",
+        "incidents",
         "manages_unit",
         "ask_for_terminal",
         "terminal_state",

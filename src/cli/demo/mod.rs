@@ -28,6 +28,10 @@ use told::{App, First, Opening};
 
 /// The example, which is for any gateway.
 const PLAN: &str = include_str!("../../../config/plan.toml");
+/// What is read-only from level III on.
+const READ_ONLY: &str = "disclosure";
+/// As the example has it.
+const BREAK_GLASS: &str = "break_glass = [\"zhao\", \"qian\", \"sun\"]";
 const PORT: u16 = 8443;
 const PORTAL: &str = "gate.localhost";
 const ADMIN: &str = "admin";
@@ -118,6 +122,14 @@ fn monitoring_address() -> SocketAddr {
     }
 }
 
+/// The example, with the demo's administrator on the duty list in the place of people whom the demo does not have.
+fn plan() -> String {
+    let plan = PLAN.replace("account = \"zhao\"", &format!("account = \"{ADMIN}\""));
+    let plan = plan.replace(BREAK_GLASS, &format!("break_glass = [\"{ADMIN}\"]"));
+    // So that there is something to see from level III on.
+    plan.replace("fresh = \"1h\"\n", &format!("fresh = \"1h\"\nread_only = [\"{READ_ONLY}\"]\n"))
+}
+
 /// One for each host: browsers use one connection for all hosts that a certificate names, and would have to be told otherwise.
 fn issue_certificates(data: &Path, samples: &[Sample]) -> anyhow::Result<Vec<Issued>> {
     let (certs, now) = (data.join("certs"), Clock::machine().wall());
@@ -137,7 +149,7 @@ fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample
     let mut text = String::from("# Written by `yumen demo` at each start. For a gateway of your own, begin with config/yumen.toml.\n");
     writeln!(text, "listen = [{}]\ndata = '{}'\npublic_port = {port}\nhsts = false\n", listen.join(", "), data.display())?;
     writeln!(text, "[monitoring]\nlisten = \"{}\"\n", monitoring_address())?;
-    std::fs::write(data.join("plan.toml"), PLAN).context("the demo's emergency plan")?;
+    std::fs::write(data.join("plan.toml"), plan()).context("the demo's emergency plan")?;
     writeln!(text, "[incident]\nplan = 'plan.toml'\n")?;
     writeln!(text, "[timeouts]\ndrain = \"2s\"\n")?;
     writeln!(text, "[portal]\nhost = \"{PORTAL}\"\n")?;

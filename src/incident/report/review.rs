@@ -73,8 +73,8 @@ pub fn review(case: &Case, ground: &Ground<'_>) -> Review {
         incident: number,
         language,
         title: match language {
-            FormLanguage::Chinese => format!("网络安全事件复盘（事件 {number}）"),
-            FormLanguage::English => format!("After-action review of incident {number}"),
+            FormLanguage::Chinese => format!("{}网络安全事件复盘（事件 {number}）", super::drill(case, language)),
+            FormLanguage::English => format!("{}After-action review of incident {number}", super::drill(case, language)),
         },
         summary: summary(case, ground),
         stages: drawn(case, ground),

@@ -88,7 +88,7 @@ fn what_ends_something_or_begins_it_anew_has_to_be_explained() {
     let why = || "x".to_owned();
     let assessed = Step::Assessed { level: Level::II, category: Category::Attack, why: why() };
     let moved = |to| Step::Moved { to, why: why() };
-    let assessed = book(&[assessed.clone()]);
+    let assessed = book(std::slice::from_ref(&assessed));
     assert_eq!(read(&assessed, "responding", &[]), Ok(Step::Moved { to: Stage::Responding, why: String::new() }));
     let steps = [
         Step::Assessed { level: Level::II, category: Category::Attack, why: why() },

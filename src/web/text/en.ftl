@@ -1331,6 +1331,8 @@ incidents-none = There is no incident.
 incidents-none-next = If you have found one that the gateway cannot see, open it by hand.
 incidents-no-plan = No emergency plan is in force: nothing raises an alarm, nobody is on duty, and there are no checklists. An operator names the plan in the config (plan = "plan.toml" under [incident]) and has it read again.
 incidents-back = Back to the incidents
+incident-drill = DRILL
+incident-drill-told = This is a drill. It never was, and nobody is kept from work by it; handle it as if it were real.
 incident-number = No. { $number }
 incident-more = { $count ->
     [one] and one more

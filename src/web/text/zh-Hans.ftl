@@ -1210,6 +1210,8 @@ incidents-none = 没有安全事件。
 incidents-none-next = 如发现网关未能察觉的事件，请人工登记。
 incidents-no-plan = 应急预案未生效：没有告警、没有值守人员、也没有处置清单。请运维人员在配置的 [incident] 中填写 plan = "plan.toml" 并重新加载。
 incidents-back = 返回事件列表
+incident-drill = 演练
+incident-drill-told = 这是演练，并非真实事件，不影响任何人的工作；请按真实事件处置。
 incident-number = 第 { $number } 号
 incident-more = 另有 { $count } 项
 incident-since = 发现时间：

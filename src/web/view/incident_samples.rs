@@ -35,6 +35,7 @@ fn happened(typed: Typed, kind: Option<&'static str>) -> Happened {
 pub(super) fn row(typed: Typed, stage: Stage, level: Level) -> IncidentRow {
     let is_new = stage == Stage::Detected;
     IncidentRow {
+        is_drill: stage == Stage::Reviewed,
         number: 1_234_567,
         level,
         is_confirmed: !is_new,

@@ -48,6 +48,8 @@ pub struct Deadline {
 #[derive(Clone, Debug)]
 pub struct IncidentRow {
     pub number: u64,
+    /// It never was.
+    pub is_drill: bool,
     pub level: Level,
     /// Whether a person has said so.
     pub is_confirmed: bool,

@@ -304,7 +304,9 @@ impl Frame {
         match person.role {
             Role::SecurityAdministrator => Some("/console/accounts"),
             Role::Auditor => Some("/console/log"),
-            Role::SystemAdministrator | Role::Member => self.incidents.map(|_| "/console/incidents"),
+            Role::SystemAdministrator | Role::Member => {
+                self.incidents.map(|_| "/console/incidents").or(person.closes.then_some("/console/lockdown"))
+            }
         }
     }
 

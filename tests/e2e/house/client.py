@@ -24,19 +24,22 @@ class Answer:
 class _Connection(http.client.HTTPSConnection):
     """Names the host in SNI and Host, but goes to the loopback address whatever the resolver says."""
 
+    source = ""
+
     def connect(self):
-        bare = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+        bare = socket.create_connection(("127.0.0.1", self.port), self.timeout, source_address=(self.source, 0))
         self.sock = self._context.wrap_socket(bare, server_hostname=self.host)
 
 
 class Client:
-    """One connection, kept alive. `cookies`: a dict."""
+    """One connection, kept alive. `cookies`: a dict; `source`: the address that it comes from."""
 
-    def __init__(self, host, port, ca, cookies=None, seconds=15):
+    def __init__(self, host, port, ca, cookies=None, seconds=15, source=""):
         context = ssl.create_default_context(cafile=str(ca))
         self.origin = f"https://{host}:{port}"
         self.cookies = dict(cookies or {})
         self._connection = _Connection(host, port, timeout=seconds, context=context)
+        self._connection.source = source
 
     def ask(self, method, path, headers=None, body=None):
         headers = dict(AS_PAGE if headers is None else headers)

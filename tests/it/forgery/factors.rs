@@ -9,7 +9,7 @@ use crate::browser::{Browser, Reply};
 use crate::city::City;
 use crate::forms;
 use crate::house::{House, PASSWORD};
-use crate::incident_pages::{put_plan_in_force, reading};
+use crate::incident_pages::put_plan_in_force;
 use crate::two_people::link_on;
 use crate::usb_key::{certificate, with_card};
 
@@ -60,12 +60,21 @@ impl Forger {
         put_plan_in_force(house, |plan| plan.replace("account = \"qian\"", "account = \"wang\"")).await;
         let page = wang.open(&portal("/console/incidents/open")).await;
         let form = page.form("open").with("title", "x").with("level", "III").with("category", "attack");
-        let page = reading(house, self.submit(wang, &page, &form)).await;
+        let page = self.submit(wang, &page, &form).await;
         let form = page.form("assessed").with("level", "IV").with("category", "attack").with("why", "x");
-        let page = reading(house, self.submit(wang, &page, &form)).await;
+        let page = self.submit(wang, &page, &form).await;
         let form = page.form("noted").with("text", "she wrote it");
-        let page = reading(house, self.submit(wang, &page, &form)).await;
+        let page = self.submit(wang, &page, &form).await;
         assert!(page.text().contains("she wrote it"), "{}", page.text());
+
+        // Who may handle incidents may close what they are about.
+        let page = wang.open(&portal("/console/lockdown/close?scope=app%3Asites&minutes=5")).await;
+        let page = self.press(wang, &page, "confirm").await;
+        let page = self.press(wang, &page, "/console/lockdown/extend").await;
+        assert!(page.text().contains("lockdown-own"), "{}", page.text());
+        let page = wang.open(&portal("/console/lockdown/lift?scope=app%3Asites")).await;
+        let page = self.press(wang, &page, "confirm").await;
+        assert!(page.text().contains("id=\"lockdown-none\""), "{}", page.text());
     }
 
     async fn ask_for_card(&mut self, browser: &mut Browser, page: &Reply) {

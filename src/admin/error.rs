@@ -141,6 +141,8 @@ pub enum AdminError {
     NoSuchIncident(u64),
     #[error(transparent)]
     Incident(#[from] NotAllowed),
+    #[error("say why, in at most 500 characters; nothing was done")]
+    StepMalformed,
     #[error("it is on record, but the gateway has not read it back from the log yet: look again in a minute, and do not repeat it before")]
     StepUnread,
     #[error("there is no emergency plan: name one with `plan` under [incident] in the config")]

@@ -121,7 +121,12 @@ impl Desk {
         let book = self.incidents.book();
         book.case(incident).ok_or(AdminError::NoSuchIncident(incident))?;
         book.allows(incident, step)?;
-        let event = actor.sign(step.event(incident));
+        // What the gateway has done it says itself; and what is on record is what was meant.
+        let event = step.event(incident);
+        if matches!(step, Step::Acted { .. }) || !step.is_said() || Step::of(&event).as_ref() != Some(&(incident, step.clone())) {
+            return Err(AdminError::StepMalformed);
+        }
+        let event = actor.sign(event);
         let drill = book.case(incident).and_then(|case| case.drill);
         self.journal.event(drill.map_or(event.clone(), |drill| event.with("drill", drill))).await?;
         self.incidents.has_read(self.journal.counts().sequence).await

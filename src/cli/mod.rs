@@ -55,7 +55,7 @@ enum Verb {
     Token(token::Arguments),
     /// Read the log of accesses
     Audit(audit::Arguments),
-    /// Try an emergency plan against the log
+    /// See and handle incidents, report them, and try an emergency plan against the log
     Incident(incident::Arguments),
     /// Practise the emergency plan: a scenario through its triggers, marked as a drill and blocking nobody
     Drill(drill::Arguments),

@@ -2,8 +2,13 @@
 //!
 //! Invariant: nothing follows before all that is on record was read, so that a start neither opens what is closed nor tells what was told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::watch;
+
+use crate::clock::Time;
 use crate::incident::notice::{DueReport, Facts};
 use crate::incident::{self, Book, Case, Plan, Step};
 use crate::model::{AccountId, Action, Event, Level, Stage};
@@ -11,55 +16,92 @@ use crate::model::{AccountId, Action, Event, Level, Stage};
 use super::emergency::{self, InForce};
 use super::house::House;
 
-pub(super) struct Effects {
-    /// The last record before this process: until it was read, the book is of another time.
-    before: u64,
-    /// What is in force by the book, as it was applied last.
-    applied: Option<Option<InForce>>,
-    /// Records of levels whose acts were done, and are perhaps not read back yet.
-    acted: BTreeSet<u64>,
-    /// What people are told of.
-    told: Option<Vec<Facts>>,
+/// How long what holds for a time may outlast it before another level takes its place.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Follows the incidents until the process ends. Neither the reading of the log nor a level waits for what is done once: a store may be slow.
+pub async fn follow(house: Arc<House>) {
+    // Until this was read, the book is of another time.
+    let before = house.journal.counts().sequence;
+    let mut read = house.desk.incidents().follow();
+    if read.wait_for(|at| *at >= before).await.is_err() {
+        return;
+    }
+    tokio::join!(hold(&house, read.clone()), act(&house, read));
 }
 
-impl Effects {
-    pub fn after(before: u64) -> Self {
-        Self { before, applied: None, acted: BTreeSet::new(), told: None }
-    }
+/// Until something was read, or time may have run out.
+async fn look(read: &mut watch::Receiver<u64>) -> bool {
+    !matches!(tokio::time::timeout(LOOK_EVERY, read.changed()).await, Ok(Err(_)))
+}
 
-    pub async fn follow(&mut self, house: &House, book: &Book) {
-        if book.at() < self.before {
+async fn hold(house: &House, mut read: watch::Receiver<u64>) {
+    let (mut levels, mut told) = (Levels::default(), None);
+    loop {
+        let book = house.desk.incidents().book();
+        levels.hold(house, &book).await;
+        let plan = house.map.load().plan.clone();
+        let known: Vec<Facts> = book.cases().map(|case| facts(case, plan.as_deref())).collect();
+        if told.as_ref() != Some(&known) {
+            house.notices.learn(known.clone());
+            told = Some(known);
+        }
+        if !look(&mut read).await {
             return;
         }
-        self.hold(house, book).await;
-        self.act(house, book).await;
-        let plan = house.map.load().plan.clone();
-        let told: Vec<Facts> = book.cases().map(|case| facts(case, plan.as_deref())).collect();
-        if self.told.as_ref() != Some(&told) {
-            house.notices.learn(told.clone());
-            self.told = Some(told);
+    }
+}
+
+async fn act(house: &House, mut read: watch::Receiver<u64>) {
+    let mut acts = Acts::default();
+    loop {
+        acts.follow(house).await;
+        if !look(&mut read).await {
+            return;
         }
     }
+}
 
+/// Which level is in force.
+#[derive(Default)]
+struct Levels {
+    /// What was applied last.
+    applied: Option<Option<InForce>>,
+    /// Since when levels hold, on the steady scale, by the records that confirmed them: no clock that is set has a say in how long they last.
+    since: BTreeMap<u64, Time>,
+    /// Whose time is over stays so, whatever a later plan says.
+    over: BTreeSet<u64>,
+}
+
+/// What is done once.
+#[derive(Default)]
+struct Acts {
+    /// Records of levels for which it was, and which are perhaps not read back yet.
+    acted: BTreeSet<u64>,
+}
+
+impl Levels {
     /// Puts the gravest level in force of those whose time is not over. Where all have run out, the gravest is what ran out.
     async fn hold(&mut self, house: &House, book: &Book) {
-        let (plan, wall) = (house.map.load().plan.clone(), house.clock.wall());
+        let all = book.in_force();
+        let (now, wall, last) = (house.clock.now(), house.clock.wall(), house.emergency.last());
+        let plan = house.map.load().plan.clone();
         let lasts = |level: Level| {
             let terms = plan.as_deref().and_then(|plan| plan.terms(level));
             terms.and_then(|terms| terms.policy.clone()).unwrap_or_default().lasts
         };
-        let (now, last) = (house.clock.now(), house.emergency.last());
-        // How long the one that was applied lasts, no clock that is set has a say in.
-        let holds = |held: &incident::InForce| match &last {
-            Some(last) if last.is_of(held.incident, held.level, held.since) => last.holds(now),
-            _ => wall < held.since.plus(lasts(held.level)),
-        };
-        let all = book.in_force();
-        let wanted = all.iter().find(|held| holds(held)).or(all.first()).map(|held| InForce {
-            level: held.level,
-            since_wall: held.since,
-            incident: held.incident,
-        });
+        self.since.retain(|record, _| all.iter().any(|held| held.record == *record));
+        self.over.retain(|record| all.iter().any(|held| held.record == *record));
+        for held in &all {
+            let applied = last.as_ref().filter(|last| last.is_of(held.incident, held.level, held.since));
+            let since = *self.since.entry(held.record).or_insert_with(|| now.minus(wall.since(held.since)));
+            let holds = applied.map_or_else(|| now < since.plus(lasts(held.level)), |applied| applied.holds(now));
+            if !holds {
+                self.over.insert(held.record);
+            }
+        }
+        let holds = all.iter().find(|held| !self.over.contains(&held.record));
+        let wanted = holds.or(all.first()).map(|held| InForce { level: held.level, since_wall: held.since, incident: held.incident });
         if self.applied == Some(wanted) {
             return;
         }
@@ -73,12 +115,18 @@ impl Effects {
             Err(error) => tracing::error!(%error, "the emergency level could not be put in force; it is tried again"),
         }
     }
+}
 
+impl Acts {
     /// Does what cannot be undone for each level that was raised, and puts on record what it came to.
-    async fn act(&mut self, house: &House, book: &Book) {
-        let due = book.cases().filter_map(|case| Some((case, case.to_be_acted()?)));
-        let due: Vec<_> = due.filter(|(_, confirmed)| !self.acted.contains(&confirmed.record)).collect();
-        for (case, confirmed) in due {
+    async fn follow(&mut self, house: &House) {
+        let due: Vec<u64> =
+            house.desk.incidents().book().cases().filter(|case| case.to_be_acted().is_some()).map(|case| case.number).collect();
+        for number in due {
+            // It may have changed while others were acted on.
+            let book = house.desk.incidents().book();
+            let Some(case) = book.case(number) else { continue };
+            let Some(confirmed) = case.to_be_acted().filter(|confirmed| !self.acted.contains(&confirmed.record)) else { continue };
             let plan = house.map.load().plan.clone();
             let terms = plan.as_deref().and_then(|plan| plan.terms(confirmed.level)).map(|terms| terms.once).unwrap_or_default();
             let Some(accounts) = accounts(house, case).await else { continue };
@@ -92,6 +140,9 @@ impl Effects {
             }
             let mut what =
                 format!("level {}: {} sessions ended, {} tokens suspended", confirmed.level, done.ended.len(), done.suspended.len());
+            if case.more_subjects > 0 {
+                what.push_str(&format!("; it is about {} more than are listed, and nothing was done about those", case.more_subjects));
+            }
             for left in &done.left {
                 what.push_str(&format!("; {left} was left as the last way in of a security administrator"));
             }

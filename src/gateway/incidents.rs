@@ -16,7 +16,6 @@ use crate::audit::{Leaf, Sealed, SealedError};
 use crate::clock::Time;
 use crate::incident::Book;
 
-use super::effects::Effects;
 use super::exposition::{gauge, one};
 use super::house::House;
 use super::triggers::write;
@@ -27,8 +26,6 @@ const BATCH: usize = 2_048;
 const PAUSE: Duration = Duration::from_secs(10);
 /// What is kept is at most so old while incidents change.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
-/// How long what holds for a time may outlast it before another level takes its place.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// So many records are read again at most when the process was ended.
 const KEEP_BEHIND: u64 = 65_536;
 
@@ -57,11 +54,14 @@ pub async fn follow(house: Arc<House>, path: PathBuf) {
     let mut size = house.sealer.size();
     let mut told = false;
     let mut reading: Option<Reading> = None;
-    let mut effects = Effects::after(house.journal.counts().sequence);
     loop {
         let begun = match reading.take() {
             Some(reading) => Ok(reading),
-            None => Reading::begin(path.clone(), house.sealer.sealed(), house.clock.now()).await,
+            None => {
+                let begun = Reading::begin(path.clone(), house.sealer.sealed(), house.clock.now()).await;
+                // Whether or not a record changes it.
+                begun.inspect(|begun| house.desk.incidents().show(begun.book.clone()))
+            }
         };
         let done = match begun {
             Ok(reading) => reading.catch_up(&house).await,
@@ -69,7 +69,6 @@ pub async fn follow(house: Arc<House>, path: PathBuf) {
         };
         match done {
             Ok(caught_up) => {
-                effects.follow(&house, &caught_up.book).await;
                 (reading, told) = (Some(caught_up), false);
                 house.desk.incidents().set_trouble(None);
             }
@@ -83,8 +82,7 @@ pub async fn follow(house: Arc<House>, path: PathBuf) {
                 continue;
             }
         }
-        // What holds for a time runs out without a record.
-        if let Ok(Err(_)) = tokio::time::timeout(LOOK_EVERY, size.changed()).await {
+        if size.changed().await.is_err() {
             return;
         }
     }
@@ -182,7 +180,8 @@ fn believed(kept: &[u8], sealed: &Sealed) -> Result<Option<Book>, SealedError> {
 impl House {
     pub(super) fn incident_status(&self) -> IncidentStatus {
         let book = self.desk.incidents().book();
-        let open = || book.cases().filter(|case| case.stage.is_open());
+        // Nobody is to be woken by a gauge for what never was.
+        let open = || book.cases().filter(|case| case.stage.is_open() && case.drill.is_none());
         IncidentStatus { open: open().count() as u64, unseen: open().filter(|case| case.acknowledged.is_none()).count() as u64 }
     }
 

@@ -29,7 +29,8 @@ use super::reload::{Read, Reloader};
 use super::standing::{Accepting, Places};
 use super::trust::Checks;
 use super::{
-    build, chores, configs, control, incidents, indexing, log_check, memory, monitoring, notices, pages, retention, sinks, triggers,
+    build, chores, configs, control, effects, incidents, indexing, log_check, memory, monitoring, notices, pages, retention, sinks,
+    triggers,
 };
 
 /// What `serve` and `demo` do differently.
@@ -174,6 +175,7 @@ impl Gateway {
         self.back.spawn(retention::follow(self.house.clone()));
         self.back.spawn(log_check::follow(self.house.clone()));
         self.back.spawn(triggers::follow(self.house.clone(), self.data.clone()));
+        self.back.spawn(effects::follow(self.house.clone()));
         self.back.spawn(incidents::follow(self.house.clone(), self.data.join("incidents.json")));
         self.back.spawn(pages::follow(self.house.clone(), self.data.join("pages.json")));
         let known = self.house.clone();

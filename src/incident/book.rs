@@ -114,6 +114,8 @@ impl Book {
                 None => return false,
             },
             _ => match Step::of(event) {
+                // What the gateway has done it says itself, and afterwards.
+                Some((_, Step::Acted { level_record, .. })) if by.is_some() || level_record >= record => return false,
                 Some((incident, step)) => return self.take(incident, record, at, by, step),
                 None => return false,
             },
@@ -142,8 +144,10 @@ impl Book {
             let is_told_apart = signal.subject != Subject::Gateway || case.triggers.contains_key(&signal.trigger);
             case.category == signal.category && is_told_apart && case.subjects.contains(&signal.subject)
         };
-        let alike =
-            || open().filter(|case| case.stage == Stage::Detected && case.title.is_none() && case.triggers.contains_key(&signal.trigger));
+        let alike = || {
+            open()
+                .filter(|case| case.stage == Stage::Detected && case.acknowledged.is_none() && case.triggers.contains_key(&signal.trigger))
+        };
         let same = open().find(is_same).map(|case| case.number);
         same.or_else(|| (alike().count() >= MOST_ALIKE).then(|| alike().next().map(|case| case.number)).flatten())
     }
@@ -151,9 +155,11 @@ impl Book {
     fn add(&mut self, case: Case) {
         self.cases.insert(case.number, case);
         if self.cases.len() > MOST_CASES {
-            let over = self.cases.values().find(|case| !case.stage.is_open()).map(|case| case.number);
-            // Nobody has two thousand open ones; the oldest says the least.
-            let forgotten = over.or_else(|| self.cases.keys().next().copied());
+            let oldest = |which: &dyn Fn(&Case) -> bool| self.cases.values().find(|case| which(case)).map(|case| case.number);
+            // What never was goes first, what holds a level never.
+            let forgotten = oldest(&|case| case.drill.is_some())
+                .or_else(|| oldest(&|case| !case.stage.is_open()))
+                .or_else(|| oldest(&|case| case.in_force().is_none()));
             forgotten.and_then(|number| self.cases.remove(&number));
         }
     }
@@ -163,7 +169,7 @@ impl Book {
             Step::Merged { into, .. } => Some(*into),
             _ => None,
         };
-        if into.is_some_and(|into| !self.can_take_in(into, incident)) {
+        if into.is_some_and(|into| !self.can_take_in(into, incident) || self.is_graver(incident, into)) {
             return false;
         }
         let Some(case) = self.cases.get_mut(&incident) else { return false };
@@ -183,12 +189,19 @@ impl Book {
         self.case(into).is_some_and(|case| case.stage.is_open()) && drill(into) == drill(part)
     }
 
+    /// Whether a level would be out of force if the part went into the whole.
+    fn is_graver(&self, part: u64, whole: u64) -> bool {
+        let level = |number| self.case(number).and_then(Case::in_force).map(|confirmed| confirmed.level);
+        part != whole && level(part) > level(whole)
+    }
+
     /// Whether a step may be taken now.
     pub fn allows(&self, incident: u64, step: &Step) -> Result<(), NotAllowed> {
         let case = self.case(incident).ok_or(NotAllowed::NoSuchIncident)?;
         case.allows(step)?;
         match step {
             Step::Merged { into, .. } if !self.can_take_in(*into, incident) => Err(NotAllowed::NoSuchIncident),
+            Step::Merged { into, .. } if self.is_graver(incident, *into) => Err(NotAllowed::Graver),
             _ => Ok(()),
         }
     }

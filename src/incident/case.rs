@@ -123,6 +123,8 @@ pub enum NotAllowed {
     Over(Stage),
     #[error("its level has to be confirmed first")]
     NotAssessed,
+    #[error("its level is graver than that of the other one; confirm the level there first, or it would not be in force any more")]
+    Graver,
     #[error("an incident is not part of itself")]
     Itself,
     #[error("there is no open incident with this number to make it part of")]
@@ -213,6 +215,7 @@ impl Case {
             *own = own.saturating_add(*count);
         }
         self.claimed = self.claimed.max(other.claimed);
+        self.extent = self.extent.joined(&other.extent);
         self.more_subjects = self.more_subjects.saturating_add(other.more_subjects);
         // What was known of the part was known of the whole.
         self.found = self.found.min(other.found);
@@ -260,8 +263,11 @@ impl Case {
     }
 
     fn act(&mut self, record: u64, at: Time, by: Option<&AccountName>, step: &Step) {
+        let acted = &self.acted;
         let confirm = |level: Level, before: Option<&Confirmed>| {
-            let raises = before.is_none_or(|before| level > before.level);
+            // What was not done yet for it is still to be done when it is renewed.
+            let waits = |before: &Confirmed| before.raises && !acted.contains(&before.record);
+            let raises = before.is_none_or(|before| level > before.level || (level == before.level && waits(before)));
             Some(Confirmed { level, by: by.cloned(), at, record, raises })
         };
         match step {
@@ -289,7 +295,12 @@ impl Case {
             Step::Task { task, done: false } => {
                 self.tasks.remove(task);
             }
-            Step::HandedTo { account } => self.handler = Some(account.clone()),
+            // Who has it now has not said yet that she knows.
+            Step::HandedTo { account } => {
+                self.handler = Some(account.clone());
+                self.acknowledged = by.filter(|by| *by == account).map(|by| (at, by.clone()));
+                return;
+            }
             Step::Acknowledged => {
                 self.handler = by.cloned().or_else(|| self.handler.take());
             }

@@ -68,20 +68,21 @@ pub fn reports<'p>(case: &Case, plan: &'p Plan) -> Vec<DueReport<'p>> {
 }
 
 fn report<'p>(case: &Case, rule: &'p ReportRule) -> DueReport<'p> {
-    let last = |is: fn(Report, Report) -> bool| {
-        case.reports.iter().rev().find(|sent| is(sent.report, rule.report) && sent.to == rule.to.zh).cloned()
-    };
+    let fits = |sent: &&Sent| sent.report == rule.report && sent.to == rule.to.zh;
     let after = |time: Option<Time>, within: Duration| time.map(|time| time.plus(within));
     match rule.report {
-        Report::First => DueReport { rule, due: after(Some(case.found), rule.within), sent: last(|sent, asked| sent == asked) },
-        Report::Summary => DueReport {
-            rule,
-            due: after(case.reached.get(&Stage::Closed).copied().filter(|_| !case.stage.is_open()), rule.within),
-            sent: last(|sent, asked| sent == asked),
-        },
+        // One that was sent in time stays so when it is sent again.
+        Report::First => DueReport { rule, due: after(Some(case.found), rule.within), sent: case.reports.iter().find(fits).cloned() },
+        Report::Summary => {
+            let closed = case.reached.get(&Stage::Closed).copied().filter(|_| !case.stage.is_open());
+            // What was sent before it began anew says nothing of its end.
+            let sent = case.reports.iter().find(|sent| fits(sent) && Some(sent.at) >= closed).cloned();
+            DueReport { rule, due: after(closed, rule.within), sent: sent.filter(|_| closed.is_some()) }
+        }
         // One after the other, as long as it goes on.
         Report::Supplement | Report::Situation => {
-            let before = last(|sent, asked| sent == asked || sent == Report::First);
+            let is_before = |sent: &&Sent| fits(sent) || (sent.report == Report::First && sent.to == rule.to.zh);
+            let before = case.reports.iter().rev().find(is_before);
             DueReport { rule, due: after(before.map(|sent| sent.at).filter(|_| case.stage.is_open()), rule.within), sent: None }
         }
     }

@@ -272,7 +272,8 @@ impl Letter {
             What::ReportDue(report, due) | What::ReportMissed(report, due) => {
                 !fact.reports.iter().any(|known| !known.made && known.due == due && ReportKind::from(known.report) == report)
             }
-            What::Opened | What::Raised(_) | What::Closed | What::Test => false,
+            What::Opened | What::Raised(_) => fact.closed.is_some(),
+            What::Closed | What::Test => false,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a step reads back from its record as it was taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -100,6 +100,21 @@ impl Extent {
         self.defaced.map(|minutes| Duration::from_secs(minutes.saturating_mul(60)))
     }
 
+    /// The larger of each.
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Self {
+        let apps = self.apps.iter().chain(&other.apps).cloned().collect::<BTreeSet<_>>();
+        Self {
+            accounts: self.accounts.max(other.accounts),
+            units: self.units.max(other.units),
+            apps: apps.into_iter().collect(),
+            people: self.people.max(other.people),
+            loss: self.loss.max(other.loss),
+            outage: self.outage.max(other.outage),
+            defaced: self.defaced.max(other.defaced),
+        }
+    }
+
     fn numbers(&self) -> [(&'static str, Option<u64>); 6] {
         [
             ("accounts", self.accounts),
@@ -169,6 +184,17 @@ impl Step {
             Self::Moved { to: Stage::Closed | Stage::Dismissed, .. } | Self::Merged { .. } => Action::IncidentClosed,
             _ => Action::IncidentStep,
         }
+    }
+
+    /// Whether what it says in words can be put on record: there is some, where it has to say why, and not too much.
+    pub fn is_said(&self) -> bool {
+        let (words, is_needed) = match self {
+            Self::Assessed { why, .. } | Self::Level { why, .. } | Self::Merged { why, .. } => (why, true),
+            Self::Noted { text } => (text, true),
+            Self::Moved { why, .. } => (why, false),
+            _ => return true,
+        };
+        words.chars().count() <= MOST_WORDS && !(is_needed && words.trim().is_empty())
     }
 
     /// What it is on record.

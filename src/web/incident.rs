@@ -61,7 +61,8 @@ fn show(asked: &Asked, number: &str, typed: TypedStep, alert: Option<Alert>) -> 
     };
     let her = &asked.identity()?.who().name;
     let alert = alert.or_else(|| done(case, her, asked.query.text("done")));
-    let others = book.cases().filter(|other| other.stage.is_open() && other.number != case.number);
+    let is_other = |other: &&Case| other.stage.is_open() && other.number != case.number && other.drill == case.drill;
+    let others = book.cases().filter(is_other);
     let reader = Reader::new(asked, plan.as_deref());
     let others = others.take(MOST_OFFERED).map(|other| reader.row(other, 0)).collect();
     let story = reader.story(case);

@@ -164,6 +164,7 @@ pub(super) fn told(not_allowed: NotAllowed) -> Alert {
         NotAllowed::Itself => Alert::IncidentItself,
         NotAllowed::NoSuchIncident => Alert::IncidentNoSuch,
         NotAllowed::Full => Alert::IncidentFull,
+        NotAllowed::Graver => Alert::IncidentGraver,
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn unseen(asked: &Asked, identity: &Arc<Identity>) -> Option<u64> {
 }
 
 fn is_unseen(case: &Case) -> bool {
-    case.stage.is_open() && case.acknowledged.is_none()
+    case.stage.is_open() && case.acknowledged.is_none() && case.drill.is_none()
 }
 
 fn count<'c>(cases: impl Iterator<Item = &'c Case>) -> u64 {

@@ -85,7 +85,10 @@ def test_sprayed_passwords_are_an_incident_whose_level_acts_until_it_is_closed_a
     status = run("status", "--data", demo.data, "--json")
     assert '"level": "III"' in status.stdout and "read-only" in status.stdout, status.stdout
 
-    # What is to be done, to its end.
+    # What is to be done, to its end. What closes everything asks once more.
+    browser.open(page)
+    browser.click("#contain li:last-child a")
+    assert "Everything" in browser.text("#confirm-name") or "everything" in browser.text("#confirm-name").lower()
     browser.open(page)
     browser.fill("#noted-text", "called the people concerned")
     browser.submit("form#noted")
@@ -101,6 +104,8 @@ def test_sprayed_passwords_are_an_incident_whose_level_acts_until_it_is_closed_a
     browser.until(lambda: "a change" in browser.text("body"), what="the app takes changes as before")
 
     # On paper.
+    browser.open(page).click("#to-papers")
+    browser.see("#measures")
     browser.open(f"{page}/report/first?language=en")
     paper = browser.text("#paper")
     assert "127.0.0.66" in paper and "III" in paper and not any(name in paper for name in NAMES)
@@ -120,6 +125,7 @@ def test_a_drill_is_told_to_be_one_and_keeps_nobody_from_work(demo, hands):
     number = re.search(r"incident (\d+):", ran.stdout)[1]
     browser.open(demo.url("gate", f"/console/incidents/{number}"))
     assert "drill" in browser.text("#drill").lower()
+    assert browser.has("#contain-drill") and not browser.has("#contain")
     browser.choose("#assessed-level", "I")
     take(browser, "assessed")
     browser.see("#confirmed")

@@ -18,7 +18,7 @@ pub fn list(incidents: &[IncidentLine], paint: Paint) -> String {
             Cell::plain(line.stage.word()),
             Cell::plain(minute(&line.found)),
             who,
-            Cell::plain(visible(&line.what)),
+            Cell::plain(format!("{}{}", drill(line), visible(&line.what))),
             Cell::plain(about(line)),
         ]
     };
@@ -28,7 +28,7 @@ pub fn list(incidents: &[IncidentLine], paint: Paint) -> String {
 
 pub fn incident(facts: &IncidentFacts, paint: Paint) -> String {
     let line = &facts.line;
-    let mut text = format!("{}\n", paint.on(Tint::Strong, &format!("Incident {}: {}", line.number, visible(&line.what))));
+    let mut text = format!("{}\n", paint.on(Tint::Strong, &format!("{}Incident {}: {}", drill(line), line.number, visible(&line.what))));
     let fact = |name: &str, text: String| vec![Cell::new(Tint::Faint, name), Cell::plain(text)];
     let level = format!("{}; the gateway proposes {}", level(line), facts.proposed);
     text.push_str(&columns(
@@ -78,6 +78,11 @@ fn section(text: &mut String, paint: Paint, name: &str, rows: Vec<Vec<Cell>>) {
     }
 }
 
+/// It never was, and nobody must take it for something that is.
+fn drill(line: &IncidentLine) -> &'static str {
+    if line.drill.is_some() { "DRILL 演练 " } else { "" }
+}
+
 fn level(line: &IncidentLine) -> String {
     if line.confirmed { line.level.to_string() } else { format!("{} proposed", line.level) }
 }
@@ -124,7 +129,10 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
-        assert!(!text.contains('\u{1b}'));
-        assert!(list(&[facts.line], Paint::Plain).contains("nobody yet"));
+        assert!(!text.contains('\u{1b}') && !text.contains("DRILL"));
+        let mut line = facts.line;
+        assert!(list(std::slice::from_ref(&line), Paint::Plain).contains("nobody yet"));
+        line.drill = Some(4_699);
+        assert!(list(&[line], Paint::Plain).contains("DRILL"));
     }
 }

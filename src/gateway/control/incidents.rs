@@ -101,7 +101,8 @@ pub(super) async fn take(house: &House, actor: &Actor, number: u64, step: &Step)
     let case = book.case(number).ok_or_else(|| format!("there is no incident {number}"))?;
     let level = case.level(house.desk.incidents().plan().as_deref());
     let confirmed = if case.confirmed.is_some() { "confirmed" } else { "proposed" };
-    Ok(done(format!("incident {number} is {}, level {level} ({confirmed})", case.stage)))
+    let drill = if case.drill.is_some() { "DRILL 演练: " } else { "" };
+    Ok(done(format!("{drill}incident {number} is {}, level {level} ({confirmed})", case.stage)))
 }
 
 fn line(case: &Case, plan: Option<&Plan>, now: Time) -> IncidentLine {

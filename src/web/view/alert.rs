@@ -177,6 +177,8 @@ alerts! {
     /// None that is open, to become a part of.
     IncidentNoSuch Error "alert-incident-no-such",
     IncidentFull Error "alert-incident-full",
+    /// Its level would be out of force.
+    IncidentGraver Error "alert-incident-graver",
     /// On record, but not read back yet.
     IncidentUnread Error "alert-incident-unread",
     IncidentWordsMissing Error "alert-incident-words-missing",

@@ -174,6 +174,10 @@ impl IncidentView {
         format!("/console/incidents/{}/{step}", self.row.number)
     }
 
+    fn paper(&self, report: &Report) -> String {
+        self.action(&format!("report/{}", report.word()))
+    }
+
     fn is_open(&self) -> bool {
         self.row.stage.is_open()
     }

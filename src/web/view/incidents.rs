@@ -164,5 +164,5 @@ impl IncidentOpenView {
 
 /// Where what is concerned can be closed.
 pub(super) fn lockdown(scope: &str) -> String {
-    format!("/console/lockdown?scope={}", escaped(scope))
+    format!("/console/lockdown/close?scope={}&minutes=60", escaped(scope))
 }

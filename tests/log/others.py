@@ -225,6 +225,9 @@ def check_pack(files, key):
         must(json.loads(records[config["sequence"]])["details"].get("config") == config["sha256"], "which config was in force")
         if config["text"] == "kept":
             must(named[f"configs/{config['sha256']}.toml"][0] == config["sha256"], "the text of a config")
+        if plan := config.get("plan"):
+            must(json.loads(records[config["sequence"]])["details"].get("plan") == plan["sha256"], "which plan was in force")
+            must(plan["text"] != "kept" or named[f"plans/{plan['sha256']}.toml"][0] == plan["sha256"], "the text of a plan")
     return facts, records
 
 

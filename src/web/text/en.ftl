@@ -1125,6 +1125,7 @@ log-detail-asked-to = Asked up to
 log-detail-asked-text = Asked for text
 log-detail-asked-before = Older than record
 log-detail-config = Config (SHA-256)
+log-detail-plan = Emergency plan (SHA-256)
 log-detail-waiting = Waits for a restart
 log-detail-left-out = Authorities not believed (digests)
 
@@ -1189,6 +1190,7 @@ evidence-config-damaged = The text that the gateway keeps of it is not the one t
 evidence-config-unknown = The gateway did not record which one it was.
 evidence-config-as-started = The last start before the span: of this config holds what a reload cannot change.
 evidence-config-waiting = Waited for a restart:
+evidence-plan = Emergency plan:
 evidence-counts = In figures
 evidence-by-app = By app
 evidence-by-account = By account

@@ -1068,6 +1068,7 @@ log-detail-asked-to = ئىزدەشنىڭ ئاخىرلىشىش ۋاقتى
 log-detail-asked-text = ئىزدەلگەن تېكىست
 log-detail-asked-before = بۇ يازمىدىن كونا
 log-detail-config = سەپلىمە (SHA-256)
+log-detail-plan = جىددىي پىلان (SHA-256)
 log-detail-waiting = قايتا قوزغىتىشنى كۈتىدۇ
 log-detail-left-out = ئىشىنىلمىگەن ئورگانلار (خەش)
 
@@ -1120,6 +1121,7 @@ evidence-config-damaged = ئۆتكەل ساقلىغان تېكىست كۈچكە 
 evidence-config-unknown = ئۆتكەل قايسى سەپلىمە ئىكەنلىكىنى خاتىرىلىمىگەن.
 evidence-config-as-started = بۇ ۋاقىتتىن بۇرۇنقى ئەڭ ئاخىرقى قوزغىتىش: بۇ سەپلىمىنىڭ قايتا ئوقۇش ئۆزگەرتەلمەيدىغان قىسمى كۈچكە ئىگە.
 evidence-config-waiting = قايتا قوزغىتىشنى كۈتكەنلىرى:
+evidence-plan = جىددىي پىلان:
 evidence-counts = سانلىق مەلۇمات
 evidence-by-app = سىستېما بويىچە
 evidence-by-account = ھېسابات بويىچە

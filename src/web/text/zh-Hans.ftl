@@ -1050,6 +1050,7 @@ log-detail-asked-to = 查询截止时间
 log-detail-asked-text = 查询文字
 log-detail-asked-before = 早于记录
 log-detail-config = 配置（SHA-256）
+log-detail-plan = 应急预案（SHA-256）
 log-detail-waiting = 待重启生效
 log-detail-left-out = 未采信的发证机构（摘要）
 
@@ -1102,6 +1103,7 @@ evidence-config-damaged = 网关所存文本与当时生效的不一致，未收
 evidence-config-unknown = 网关未记录是哪一份。
 evidence-config-as-started = 此时段之前的最后一次启动：该配置中重新加载不能改变的部分仍有效。
 evidence-config-waiting = 待重启后生效：
+evidence-plan = 应急预案：
 evidence-counts = 统计
 evidence-by-app = 按应用系统
 evidence-by-account = 按账号

@@ -11,7 +11,9 @@ use crate::clock::Time;
 use crate::model::{Action, Entry, Event, LogApp, Outcome, Record};
 
 /// Another with every change of what is in a pack, or of what a filter chooses.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
+/// Since this one, formats differ only by what was added: what an older pack lacks, it says nothing of.
+pub const OLDEST_FORMAT: u32 = 2;
 
 pub const MANIFEST: &str = "MANIFEST";
 pub const README: &str = "README.txt";
@@ -27,6 +29,11 @@ pub const ROTATIONS: &str = "rotations";
 /// Where the text of a config with this hash lies.
 pub fn config_path(sha256: &str) -> String {
     format!("configs/{sha256}.toml")
+}
+
+/// Where the text of an emergency plan with this hash lies.
+pub fn plan_path(sha256: &str) -> String {
+    format!("plans/{sha256}.toml")
 }
 
 /// Where the summary in a language lies.
@@ -83,7 +90,7 @@ pub struct Maker {
     pub user: Option<String>,
 }
 
-/// A config that was in force in the span.
+/// A config that was in force in the span, with the emergency plan that it names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForce {
     /// The record that says so.
@@ -98,9 +105,27 @@ pub struct InForce {
     /// What of it waited for a restart.
     pub waiting: Option<String>,
     pub text: ConfigText,
+    /// `None`: none is on record. Of a config [`as_started`](Self::as_started) it is left out, since a reload changes it.
+    #[serde(default)]
+    pub plan: Option<PlanInForce>,
 }
 
-/// Whether the text of a config is in the pack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanInForce {
+    pub sha256: String,
+    pub text: ConfigText,
+}
+
+impl InForce {
+    /// Without what is not of the record: which texts there are.
+    pub fn on_record(&self) -> Self {
+        let text = ConfigText::Missing;
+        let plan = self.plan.as_ref().map(|plan| PlanInForce { text, ..plan.clone() });
+        Self { text, plan, ..self.clone() }
+    }
+}
+
+/// Whether the text of a config, or of a plan, is in the pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfigText {
@@ -202,8 +227,17 @@ pub fn puts_config_in_force(entry: &Entry) -> Option<&Event> {
     }
 }
 
-/// The hash that such an event names.
+/// The hash of the config that such an event names.
 pub fn config_of(event: &Event) -> Option<&str> {
+    hash_of(event, "config")
+}
+
+/// That of the emergency plan.
+pub fn plan_of(event: &Event) -> Option<&str> {
+    hash_of(event, "plan")
+}
+
+fn hash_of<'e>(event: &'e Event, detail: &str) -> Option<&'e str> {
     let is_hash = |hash: &&String| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    event.details.get("config").filter(is_hash).map(String::as_str)
+    event.details.get(detail).filter(is_hash).map(String::as_str)
 }

@@ -16,8 +16,7 @@ use super::archive::{Hashed, Packer};
 use super::check::{With, check};
 use super::choice::Filter;
 use super::facts::{
-    ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, FORMAT, Facts, MANIFEST, Maker, NEWEST, PACK, README, RECORDS, ROTATIONS, config_path,
-    summary_path,
+    ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, FORMAT, Facts, MANIFEST, Maker, NEWEST, PACK, README, RECORDS, ROTATIONS, summary_path,
 };
 use super::people::{self, Directory};
 use super::place::Unfinished;
@@ -183,8 +182,8 @@ impl Making<'_> {
         let mut all = BTreeMap::new();
         let mut put = |path: &str, bytes: Vec<u8>| drop(all.insert(path.to_owned(), Content::Bytes(bytes)));
         let accounts = plan.survey.concerned.facts(directory, store, self.now).await?;
-        for (hash, text) in plan.survey.configs.texts(self.data)? {
-            put(&config_path(&hash), text);
+        for (path, text) in plan.survey.configs.texts(self.data)? {
+            put(&path, text);
         }
         put(README, include_bytes!("readme.txt").to_vec());
         put(PACK, json(facts)?);

@@ -117,6 +117,15 @@ fn row(row: &Row) -> EvidenceRow {
     }
 }
 
+fn text(text: ConfigText) -> EvidenceConfigText {
+    match text {
+        ConfigText::Kept => EvidenceConfigText::Kept,
+        ConfigText::Missing => EvidenceConfigText::Missing,
+        ConfigText::Damaged => EvidenceConfigText::Damaged,
+        ConfigText::Unknown => EvidenceConfigText::Unknown,
+    }
+}
+
 fn config(config: &InForce) -> EvidenceConfig {
     EvidenceConfig {
         sequence: config.sequence,
@@ -125,12 +134,8 @@ fn config(config: &InForce) -> EvidenceConfig {
         until: config.until.as_deref().map(moment),
         sha256: config.sha256.clone(),
         waiting: config.waiting.as_deref().map(visible),
-        text: match config.text {
-            ConfigText::Kept => EvidenceConfigText::Kept,
-            ConfigText::Missing => EvidenceConfigText::Missing,
-            ConfigText::Damaged => EvidenceConfigText::Damaged,
-            ConfigText::Unknown => EvidenceConfigText::Unknown,
-        },
+        text: text(config.text),
+        plan: config.plan.as_ref().map(|plan| (plan.sha256.clone(), text(plan.text))),
     }
 }
 

@@ -28,7 +28,7 @@ pub fn told(checked: &Checked) -> String {
     if *unknown > 0 {
         lines.push(format!("unknown    {unknown} records are proven, but not understood by this version"));
     }
-    lines.extend(configs.iter().map(config));
+    lines.extend(configs.iter().flat_map(|in_force| [Some(config(in_force)), plan(in_force)]).flatten());
     if configs.is_empty() {
         lines.push("config     no record in the pack says that one was in force".to_owned());
     }
@@ -120,16 +120,25 @@ fn complete(facts: &Facts) -> String {
 
 fn config(config: &InForce) -> String {
     let hash = config.sha256.as_deref().unwrap_or("unknown");
-    let text = match config.text {
-        ConfigText::Kept => "its text is in the pack",
-        ConfigText::Missing => "its text was not kept",
-        ConfigText::Damaged => "what was kept of it was damaged, and left out",
-        ConfigText::Unknown => "the gateway did not put its hash on record",
-    };
+    let text = text(config.text);
     let until = config.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
     let waiting = config.waiting.as_ref().map(|waiting| format!("; {waiting} waited for a restart")).unwrap_or_default();
     let as_started = if config.as_started { ", the last start before: of it holds what a reload cannot change" } else { "" };
     format!("config     {hash} from {}{until} (record {}{as_started}); {text}{waiting}", config.from, config.sequence)
+}
+
+fn plan(config: &InForce) -> Option<String> {
+    let plan = config.plan.as_ref()?;
+    Some(format!("plan       {} with that config (record {}); {}", plan.sha256, config.sequence, text(plan.text)))
+}
+
+fn text(text: ConfigText) -> &'static str {
+    match text {
+        ConfigText::Kept => "its text is in the pack",
+        ConfigText::Missing => "its text was not kept",
+        ConfigText::Damaged => "what was kept of it was damaged, and left out",
+        ConfigText::Unknown => "the gateway did not put its hash on record",
+    }
 }
 
 fn time(seconds: u64) -> String {

@@ -40,6 +40,7 @@ fn told() -> EvidenceTold {
             sha256: Some(evil.into()),
             waiting: Some(evil.into()),
             text: EvidenceConfigText::Damaged,
+            plan: Some((evil.into(), EvidenceConfigText::Kept)),
         }],
         people: vec![EvidencePerson {
             name: evil.into(),

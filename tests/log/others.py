@@ -219,6 +219,12 @@ def check_pack(files, key):
     facts = json.loads(files["pack.json"])
     if facts["gapless"]:
         must(chosen == list(range(facts["first"], facts["last"] + 1)), "a gap")
+    about = facts.get("incident")
+    if about:
+        story = {number for number in about["story"] if number >= facts["oldest"]}
+        must(facts["first"] == max(about["first"], facts["oldest"]) and facts["last"] == about["last"], "the records of the incident")
+        must({number for number in records if number > facts["last"]} == story, "what was done about the incident")
+    elif facts["gapless"]:
         must(facts["first"] <= max(facts["oldest"], 1) or facts["first"] - 1 in records, "the record before the span")
         must(facts["last"] >= facts["size"] or facts["last"] + 1 in records, "the record behind the span")
     for config in json.loads(files["configs.json"]):

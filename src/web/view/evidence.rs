@@ -37,6 +37,10 @@ pub struct EvidenceTold {
     pub by: String,
     pub from: String,
     pub to: String,
+    /// The incident that it is about.
+    pub incident: Option<u64>,
+    /// It never was.
+    pub is_drill: bool,
     pub app: Option<String>,
     pub account: Option<String>,
     pub first: u64,

@@ -14,6 +14,7 @@ use super::facts::{
     ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, ConfigText, FORMAT, Facts, InForce, MANIFEST, NEWEST, OLDEST_FORMAT, PACK, README,
 };
 use super::facts::{RECORDS, ROTATIONS, config_path, plan_path, summary_path};
+use super::incident;
 use super::records::{LONGEST_LINE, Records};
 use super::vouching::Vouching;
 use crate::crypto::Sha256;
@@ -33,6 +34,7 @@ fn longest(path: &str) -> u64 {
         ACCOUNTS => 512,
         CONFIGS => 16,
         _ if is_text(path) => 16,
+        _ if incident::is_paper(path) => 8,
         _ if path.ends_with(".html") => 64,
         _ => 1,
     };
@@ -83,6 +85,8 @@ pub enum EvidenceError {
     Gap { first: u64, last: u64 },
     #[error("what the pack says of itself is wrong: {0}")]
     Facts(&'static str),
+    #[error("{0} is no paper of the incident that the pack is about")]
+    Paper(String),
     #[error("what the pack says of the config of record {0}, or of its plan, is not what the record says")]
     Config(u64),
     #[error(
@@ -222,8 +226,10 @@ fn has_its_files(manifest: &Manifest) -> Result<(), EvidenceError> {
     let may_be = |path: &str| {
         let text = path.strip_prefix("configs/").or_else(|| path.strip_prefix("plans/"));
         let hash = text.and_then(|name| name.strip_suffix(".toml"));
-        needed.contains(path) || path == NEWEST || path == CONSISTENCY || hash.is_some_and(|hash| HEXLOWER.decode(hash.as_bytes()).is_ok())
+        let may_be_there = path == NEWEST || path == CONSISTENCY || incident::is_paper(path);
+        needed.contains(path) || may_be_there || hash.is_some_and(|hash| HEXLOWER.decode(hash.as_bytes()).is_ok())
     };
+    incident::has_all_or_none(manifest)?;
     let mut configs = 0_u64;
     for file in manifest.files.iter().filter(|file| file.path != RECORDS) {
         configs = configs.saturating_add(if is_text(&file.path) { file.length } else { 0 });
@@ -274,7 +280,7 @@ struct Files(BTreeMap<String, Vec<u8>>);
 impl Files {
     /// Reads the next file, and keeps it if it is looked into.
     fn read<R: Read>(&mut self, unpacker: &mut Unpacker<R>, wanted: &PackedFile) -> Result<(), EvidenceError> {
-        let is_held = HELD.contains(&wanted.path.as_str());
+        let is_held = HELD.contains(&wanted.path.as_str()) || incident::is_paper(&wanted.path);
         let mut held = Vec::new();
         file(unpacker, wanted, |part| {
             held.extend_from_slice(if is_held { part } else { &[] });
@@ -317,6 +323,7 @@ impl Files {
         if facts.size != newest.size || facts.gapless != (facts.app.is_none() && facts.account.is_none()) {
             return Err(EvidenceError::Facts("it does not fit the checkpoint, or what was asked for"));
         }
+        incident::are_its_papers(facts.incident.as_ref(), &self.0)?;
         self.has_grown(&checkpoint, &newest)?;
         let configs = self.configs(manifest, records)?;
         let cosigned = |witness: &Witness| {

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::choice::Filter;
+use super::incident::About;
 use super::range::Span;
 use super::whose::Whose;
 use crate::clock::Time;
@@ -55,6 +56,9 @@ pub struct Facts {
     pub from: String,
     /// Not in the span any more.
     pub to: String,
+    /// The incident that the pack is about: it has the records of it, and the span is what their times make.
+    #[serde(default)]
+    pub incident: Option<About>,
     pub app: Option<String>,
     pub account: Option<String>,
     /// Whose id and name that is, as the store had them; `None`: it had no such account, and only what was asked for counts.
@@ -79,7 +83,7 @@ pub struct Facts {
     pub ends: Option<String>,
     /// Records that stood in the journal and were not sealed, so that they are not in the pack; `None`: there was no journal that could be read.
     pub unsealed: Option<u64>,
-    /// Accesses that began in the span and had not ended when the pack was made.
+    /// Accesses that began in the span and had not ended when the pack was made; in a pack of an incident, whose end is not in it.
     pub still_open: u64,
 }
 
@@ -196,19 +200,26 @@ impl Facts {
 
     /// Whether what is no longer there may have been of the span. By its number the range says so only where all clocks were right.
     pub fn may_be_gone(&self) -> bool {
+        if let Some(about) = &self.incident {
+            return about.first < self.oldest;
+        }
         let began_before = self.begins.as_deref().and_then(time).zip(time(&self.from)).is_some_and(|(begins, from)| begins < from);
         self.oldest > 1 && (self.first <= self.oldest || !began_before)
     }
 
-    /// Whether the newest record's time cannot be right, so that nobody knows by it how far the log reaches.
+    /// Whether the newest record's time cannot be right, so that nobody knows by it how far the log reaches. That the records of an incident are
+    /// in it their numbers say.
     pub fn end_is_unsure(&self) -> bool {
+        if self.incident.is_some() {
+            return false;
+        }
         let is_past = |ends: &str| time(ends).zip(time(&self.made)).is_some_and(|(ends, made)| ends <= made);
         self.size > 0 && !self.ends.as_deref().is_some_and(is_past)
     }
 
     /// When the log ended, if that was before the span did.
     pub fn ended_before(&self) -> Option<&str> {
-        let ends = self.ends.as_deref()?;
+        let ends = self.ends.as_deref().filter(|_| self.incident.is_none())?;
         (time(ends)? < time(&self.to)?).then_some(ends)
     }
 }

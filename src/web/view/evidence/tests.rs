@@ -19,6 +19,8 @@ fn told() -> EvidenceTold {
         by: evil.into(),
         app: Some(evil.into()),
         account: Some(evil.into()),
+        incident: Some(41),
+        is_drill: true,
         first: 3,
         last: 2,
         gone: 2,

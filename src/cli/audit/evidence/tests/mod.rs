@@ -3,6 +3,7 @@
 mod clocks;
 mod configs;
 mod filters;
+mod incidents;
 mod packs;
 mod tampered;
 mod whole;
@@ -16,6 +17,7 @@ use super::check::{Checked, EvidenceError, With, check};
 use super::choice::Filter;
 use super::facts::{MANIFEST, Maker};
 use super::make::Making;
+use super::plan::Wanted;
 use super::range::Span;
 use super::samples::{id, opened, who};
 use super::whose::Whose;
@@ -140,7 +142,7 @@ impl House {
         let maker = Maker { uid: 1000, user: Some("yumen".to_owned()) };
         let span = Span { from: at(from), to: at(to) };
         let (data, patience) = (self.data.path(), Duration::from_secs(60));
-        let making = Making { data, span, filter, signer, now: at(9_000), maker, patience };
+        let making = Making { data, wanted: Wanted::Span(span), filter, signer, now: at(9_000), maker, patience };
         making.make(&self.out(name)).await?;
         Ok(std::fs::read(self.out(name)).unwrap())
     }

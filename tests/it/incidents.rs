@@ -179,7 +179,8 @@ async fn reports_and_the_review_of_an_incident_are_for_those_who_may_see_it_and_
         let page = qian.open(&at(&format!("report/{}?language=zh", report.word()))).await;
         assert_eq!(page.status, http::StatusCode::OK, "{report:?}");
         assert!(
-            page.text().contains(FormLanguage::Chinese.report(report)) && page.text().contains("yumen audit evidence --from"),
+            page.text().contains(FormLanguage::Chinese.report(report))
+                && page.text().contains(&format!("yumen audit evidence --incident {number} --out")),
             "{}",
             page.text()
         );

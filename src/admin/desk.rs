@@ -13,11 +13,13 @@ use crate::pki::IssuingFiles;
 use crate::store::{AccountFilter, Store, StoreError, StoredKey};
 
 use super::certificates::Issuing;
+use super::disabled::Disabled;
 use super::error::AdminError;
 use super::incidents::Incidents;
 use super::letters::LetterSettings;
 use super::lockdown::Closing;
 use super::log::LogBooks;
+use super::packs::Packs;
 use super::permission::{Actor, Change, Permissions, Scope};
 use super::petitions::{Authority, Waiting};
 use super::proposal::Wish;
@@ -48,14 +50,6 @@ pub struct Invitation {
     pub halved: bool,
 }
 
-/// What came of switching an account off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Disabled {
-    /// It was off already; sessions that it had all the same have ended.
-    pub was_already: bool,
-    pub ended: usize,
-}
-
 /// Where changes are asked for.
 pub struct Desk {
     pub(super) store: Store,
@@ -76,6 +70,8 @@ pub struct Desk {
     /// Where the desk has none, the log cannot be read there.
     pub(super) books: Option<LogBooks>,
     pub(super) incidents: Arc<Incidents>,
+    /// Where the desk has none, packs of evidence are made at the machine alone.
+    pub(super) packs: Option<Packs>,
 }
 
 impl Desk {
@@ -87,6 +83,7 @@ impl Desk {
             codes,
             portal,
             permissions: Permissions::default(),
+            packs: None,
             terminals: Terminals::default(),
             waiting: Waiting::default(),
             declared: Declared::default(),

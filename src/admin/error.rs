@@ -151,6 +151,12 @@ pub enum AdminError {
     NoLog,
     #[error("you follow or export the log as often as one person may at once: close one of those pages")]
     TooManyStreams,
+    #[error("packs of evidence are made at the machine alone: yumen audit evidence")]
+    NoPacks,
+    #[error("another pack of evidence is made or downloaded just now: try again in a minute")]
+    PackUnderWay,
+    #[error("the pack of evidence could not be made: {0}")]
+    PackFailed(String),
     #[error("the log has no such record")]
     NoSuchRecord,
     #[error("record {0} was dropped after the time that the gateway keeps records; the archive has it, if there is one")]

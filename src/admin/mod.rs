@@ -6,6 +6,7 @@
 
 mod certificates;
 mod desk;
+mod disabled;
 mod drawer;
 mod error;
 mod incident_papers;
@@ -16,6 +17,7 @@ mod lockdown;
 mod log;
 mod log_export;
 mod managers;
+mod packs;
 mod people;
 mod permission;
 mod petitions;
@@ -29,7 +31,8 @@ mod trust;
 mod tests;
 
 pub use certificates::{CertificateLine, Certified, When};
-pub use desk::{Desk, Disabled, Invitation, NewAccount};
+pub use desk::{Desk, Invitation, NewAccount};
+pub use disabled::Disabled;
 pub use drawer::TokenEnd;
 pub use error::AdminError;
 pub use incidents::Incidents;
@@ -38,6 +41,7 @@ pub use letters::{Letter, LetterSettings};
 pub use lockdown::{ClosedNow, Extension, LONGEST_LOCKDOWN, Lockdowns, LockedDown};
 pub use log::{FoundRecord, LogBooks, LogFigures, LogFound, LogReach, LogReading, ProvenRecord};
 pub use log_export::LogExport;
+pub use packs::{PackMade, PackMaker, PackOut, PackPaper, PackWanted, Packs};
 pub use people::{PeopleFound, PeopleImported};
 pub use permission::{Actor, Capacity, Change};
 pub use petitions::{Carried, Petition, Proposed, Proposing};

@@ -25,6 +25,8 @@ mod status;
 mod terminal;
 mod token;
 
+pub use audit::pack_maker;
+
 /// Yumen, the Jade Gate: an access gateway that lets nobody through without a hardware second factor.
 #[derive(Parser)]
 #[command(name = "yumen", version, max_term_width = 100)]

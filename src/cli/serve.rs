@@ -27,7 +27,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let load = move || super::check::load(&path);
     let settings = load()?;
     warn(&settings, json);
-    let options = Options { clock: None, reload: Some(Arc::new(move || load().map_err(|error| error.to_string()))) };
+    let options = Options {
+        clock: None,
+        reload: Some(Arc::new(move || load().map_err(|error| error.to_string()))),
+        packs: Some(super::pack_maker()),
+    };
     let portal = settings.portal.origin.clone();
     let lock = gateway::lock(&settings.data)?;
     let gateway = Gateway::start(settings, lock, options)?;

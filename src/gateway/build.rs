@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::CertifiedKey;
 
 use crate::access::{App, Emergency, Lockdown};
-use crate::admin::{Desk, LetterSettings, LogBooks};
+use crate::admin::{Desk, LetterSettings, LogBooks, PackMaker, Packs};
 use crate::audit::{self, Journal, Quota, SealSettings, Sealer, Strangers};
 use crate::auth::{Auth, Authenticators, Csrf, FailureLimit, KeyError, Make, Makes, Passwords, SessionLimits, Sessions};
 use crate::clock::Clock;
@@ -49,7 +49,7 @@ pub async fn house(
     settings: &Settings,
     certificates: Certificates,
     clock: Clock,
-    back: tokio::runtime::Handle,
+    (back, packs): (tokio::runtime::Handle, Option<Arc<dyn PackMaker>>),
 ) -> Result<(House, String), StartError> {
     let shared = Shared::default();
     let map = map(settings, 1, &shared)?;
@@ -127,7 +127,8 @@ pub async fn house(
             .with_letters(letters)
             .closing(Arc::clone(&shared.lockdown))
             .freezing(Arc::clone(&shared.emergency))
-            .reading(LogBooks::new(sealer.clone(), index.clone())),
+            .reading(LogBooks::new(sealer.clone(), index.clone()))
+            .packing(packs.map(|maker| Packs::new(maker, settings.data.clone()))),
     );
     desk.count_waiting(clock.now()).await;
     let declared = trust(settings);

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::admin::PackMaker;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::edge;
@@ -40,6 +41,8 @@ pub struct Options {
     pub clock: Option<Clock>,
     /// Reads the config again; the demo has none.
     pub reload: Option<Read>,
+    /// Makes packs of evidence for the console.
+    pub packs: Option<Arc<dyn PackMaker>>,
 }
 
 /// The data directory is this process's own as long as this lives.
@@ -76,7 +79,7 @@ impl Gateway {
         let certificates = build::certificates(&settings, None)?;
         let portal_certificate = certificates.get(&settings.portal.host).cloned();
         let clock = options.clock.unwrap_or_else(Clock::machine);
-        let (house, repair) = back.block_on(build::house(&settings, certificates, clock, back.handle().clone()))?;
+        let (house, repair) = back.block_on(build::house(&settings, certificates, clock, (back.handle().clone(), options.packs)))?;
         let house = Arc::new(house);
         if !repair.is_empty() {
             tracing::warn!("the log of an earlier run was mended: {repair}");

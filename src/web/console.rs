@@ -26,6 +26,8 @@ use super::view::{
 
 /// When one of her own pages is closed is for her to say.
 const STREAM_ENDS: Duration = Duration::from_secs(1);
+/// How long somebody else's pack takes, more or less.
+const PACK_ENDS: Duration = Duration::from_secs(60);
 const LIST: &str = "/console/accounts";
 const SESSIONS: &str = "/console/sessions";
 
@@ -323,6 +325,8 @@ pub(super) fn refused(error: AdminError) -> Refused {
         AdminError::NoSuchAccount | AdminError::NoSuchToken(_) | AdminError::NoSuchPetition => Refusal::NotFound,
         AdminError::NoSuchRecord | AdminError::RecordDropped(_) | AdminError::NoSuchIncident(_) => Refusal::NotFound,
         AdminError::TooManyStreams => Refusal::TooMany { retry_after: STREAM_ENDS, limit: "log-streams" },
+        AdminError::PackUnderWay => Refusal::TooMany { retry_after: PACK_ENDS, limit: "evidence-packs" },
+        AdminError::NoPacks => Refusal::NotFound,
         AdminError::NoRecord(_) => Refusal::NoRecord,
         AdminError::Unrecorded => Refusal::DoneUnrecorded,
         error => {

@@ -21,7 +21,7 @@ const JSON: &str = "application/json";
 
 impl Portal {
     /// Draws something up from an incident, for whoever may see it.
-    async fn draw_up<T>(
+    pub(super) async fn draw_up<T>(
         &self,
         actor: &Actor,
         number: u64,
@@ -74,10 +74,11 @@ pub async fn review(Path(number): Path<String>, asked: Asked) -> Answer {
     let (actor, number) = (person(&asked)?, parsed(&number)?);
     let review = asked.portal.draw_up(&actor, number, language(&asked), incident::review).await.map_err(not_shown)?;
     let here = with_query(&asked, &format!("/console/incidents/{number}/review"), &["language"]);
-    asked.show(&IncidentReviewView { frame: asked.frame_at(&here, None), review })
+    let may_pack = asked.portal.desk.may_have_packs(&actor).is_ok();
+    asked.show(&IncidentReviewView { frame: asked.frame_at(&here, None), review, may_pack })
 }
 
-fn parsed(number: &str) -> Result<u64, Refused> {
+pub(super) fn parsed(number: &str) -> Result<u64, Refused> {
     number.parse().map_err(|_| Refusal::NotFound.into())
 }
 
@@ -89,7 +90,7 @@ fn language(asked: &Asked) -> FormLanguage {
     })
 }
 
-fn not_shown(error: AdminError) -> Refused {
+pub(super) fn not_shown(error: AdminError) -> Refused {
     match error {
         AdminError::NoSuchIncident(_) => Refusal::NotFound.into(),
         error => refused(error),

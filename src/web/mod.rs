@@ -14,6 +14,7 @@ mod denial;
 mod enrol;
 mod files;
 mod incident;
+mod incident_pack;
 mod incident_reports;
 mod incident_rows;
 mod incident_step;
@@ -193,6 +194,7 @@ fn router() -> Router<Arc<Portal>> {
         .route("/console/incidents/{number}/{step}", get(incident::of_step))
         .route("/console/incidents/{number}/report/{kind}", get(incident_reports::report))
         .route("/console/incidents/{number}/review", get(incident_reports::review))
+        .route("/console/incidents/{number}/evidence.tar.zst", get(incident_pack::pack))
         .route("/console/log", get(log::page))
         .route("/console/log/live", get(log_stream::live))
         .route("/console/log/charts", get(log::charts))

@@ -8,7 +8,7 @@ use url::Url;
 use yumen::incident::{Case, Category, Step};
 use yumen::model::{Action, Level, Record, Role};
 
-use crate::house::{House, LEDGER, PASSWORD, SITES};
+use crate::house::{House, LEDGER, PASSWORD, PORTAL, SITES};
 use crate::incidents::{opened, spray, take, with_plan};
 
 fn yumen(words: &[&str]) -> Output {
@@ -214,4 +214,48 @@ async fn a_pack_of_an_incident_has_exactly_its_records_the_plan_that_was_in_forc
     let alone = refused(&["evidence", "--incident", &number_told, "--out", &other, "--data", &data]);
     assert!(alone.contains("no gateway is running") && alone.contains("--from and --to"), "{alone}");
     assert!(!Path::new(&other).exists());
+}
+
+#[tokio::test]
+async fn an_auditor_downloads_the_pack_of_an_incident_from_its_review_and_nobody_else_does() {
+    let mut house = with_plan().await;
+    let mut wei = house.signed_in("wei", Role::Auditor).await;
+    let mut qian = house.signed_in("qian", Role::Member).await;
+    spray(&house).await;
+    let number = opened(&house).await;
+    let review = format!("https://{PORTAL}/console/incidents/{number}/review");
+    let address = format!("https://{PORTAL}/console/incidents/{number}/evidence.tar.zst");
+    let before: std::collections::BTreeSet<_> = names(house.data.path());
+    assert!(wei.open(&review).await.text().contains(&format!("href=\"/console/incidents/{number}/evidence.tar.zst\"")));
+    let pack = wei.open(&address).await;
+    assert_eq!((pack.status, pack.header("content-type")), (http::StatusCode::OK, "application/zstd"));
+    assert_eq!(pack.header("content-disposition"), format!("attachment; filename=\"incident-{number}.tar.zst\""));
+    assert_eq!(names(house.data.path()), before, "it has no name at the gateway");
+
+    // It is the one that the command makes, and says for whom it was made.
+    let file = tempfile::tempdir().unwrap();
+    let path = file.path().join("pack.tar.zst");
+    std::fs::write(&path, &pack.body).unwrap();
+    let key = house.gateway().house().sealer.verifier_key();
+    let checked = said(&["verify-evidence", &path.display().to_string(), "--key", &key]);
+    assert!(
+        checked.contains(&format!("incident   {number}; found by records")) && checked.contains(", for wei in the console"),
+        "{checked}"
+    );
+    let review_in_it = &files(&path)["incident/review.zh.json"];
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(review_in_it).unwrap()["incident"].as_u64(), Some(number));
+    assert_eq!(details(&house, &[Action::LogRead], "sha256"), [sha256(&pack.body)]);
+
+    // A duty officer sees the incident, and does not take records of the log away.
+    assert!(!qian.open(&review).await.text().contains("evidence.tar.zst"));
+    assert_eq!(qian.open(&address).await.status, http::StatusCode::FORBIDDEN);
+    assert_eq!(wei.open(&address.replace(&number.to_string(), "999999")).await.status, http::StatusCode::NOT_FOUND);
+    assert_eq!(details(&house, &[Action::LogRead], "sha256").len(), 1);
+    // One after the other, as often as somebody asks.
+    assert_eq!(wei.open(&address).await.status, http::StatusCode::OK);
+    house.stop().await;
+}
+
+fn names(directory: &Path) -> std::collections::BTreeSet<std::ffi::OsString> {
+    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect()
 }

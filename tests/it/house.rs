@@ -93,7 +93,7 @@ impl House {
         };
         let settings = read().unwrap_or_else(|problems| panic!("{problems}"));
         let clock = Clock::manual(Clock::machine().wall());
-        let options = Options { clock: Some(clock.clone()), reload: Some(Arc::new(read)) };
+        let options = Options { clock: Some(clock.clone()), reload: Some(Arc::new(read)), packs: Some(yumen::cli::pack_maker()) };
         // The gateway has runtimes of its own, which must not be made or dropped inside another.
         let gateway = tokio::task::spawn_blocking(|| {
             let lock = yumen::gateway::lock(&settings.data).unwrap();
@@ -231,7 +231,7 @@ impl House {
                 .and_then(Settings::with_plan)
                 .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
             let lock = yumen::gateway::lock(&settings.data).unwrap();
-            Gateway::start(settings, lock, Options { clock: Some(clock), reload: None })
+            Gateway::start(settings, lock, Options { clock: Some(clock), ..Options::default() })
         })
         .await
         .unwrap()?;

@@ -232,6 +232,7 @@ fn no_function_of_the_desk_is_without_its_line() {
         "trust_has_changed",
         "ask_trust_again",
         "reading",
+        "packing",
         "note_log_export",
     ];
     // Each asks in another function of the desk, before it does anything.

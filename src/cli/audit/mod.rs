@@ -15,6 +15,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -22,6 +23,7 @@ use clap::Subcommand;
 
 use super::control::{NotRunning, Which};
 use super::print;
+use crate::admin::PackMaker;
 use crate::clock::{Clock, Time};
 use crate::gateway::Ask;
 
@@ -56,6 +58,11 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+}
+
+/// Makes packs of evidence in a gateway, for its console.
+pub fn pack_maker() -> Arc<dyn PackMaker> {
+    Arc::new(evidence::ForTheConsole)
 }
 
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

@@ -81,7 +81,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let text = write_config(&data, &listen, port, &samples, &certificates)?;
     let settings = config::parse(&text, "yumen.toml", &data).and_then(Settings::with_plan);
     let settings = settings.map_err(|problems| anyhow!("{}", problems.render(false)))?;
-    let gateway = Gateway::start(settings, lock, Options::default())?;
+    let gateway = Gateway::start(settings, lock, Options { packs: Some(crate::cli::pack_maker()), ..Options::default() })?;
     match first_administrator(&gateway) {
         Ok(first) => {
             let opening = opening(&data, port, &samples, gateway.monitoring(), first);

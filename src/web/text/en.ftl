@@ -1527,5 +1527,7 @@ incident-paper-back = Back to the incident
 incident-paper-others = Reports and review
 incident-paper-language = Language of the form
 incident-paper-json = As JSON
+incident-paper-pack = Evidence pack
+incident-paper-pack-hint = For whoever investigates: exactly the records of this incident with their proofs, its reports and this review, signed. It holds personal data, takes a while, and is on record.
 incident-paper-by-hand = Lines to write on are what the gateway cannot know: fill them in by hand.
 incident-paper-late = This report is late by the plan.

@@ -1406,5 +1406,7 @@ incident-paper-back = ھادىسىگە قايتىش
 incident-paper-others = دوكلاتلار ۋە خۇلاسە
 incident-paper-language = جەدۋەل تىلى
 incident-paper-json = JSON شەكلىدە
+incident-paper-pack = دەلىل بولىقى
+incident-paper-pack-hint = تەكشۈرگۈچى ئۈچۈن: بۇ ھادىسىنىڭ بارلىق يازمىلىرى ۋە ئىسپاتلىرى، دوكلاتلار ۋە بۇ خۇلاسە، ئىمزالانغان. بۇنىڭدا شەخسىي ئۇچۇر بار؛ ياساشقا بىر ئاز ۋاقىت كېتىدۇ، خاتىرىگە يېزىلىدۇ.
 incident-paper-by-hand = سىزىقلىق ئورۇنلارنى ئۆتكەل بىلەلمەيدۇ، قولدا تولدۇرۇڭ.
 incident-paper-late = پىلان بويىچە بۇ دوكلات كېچىكتى.

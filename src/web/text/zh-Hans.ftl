@@ -1388,5 +1388,7 @@ incident-paper-back = 返回事件
 incident-paper-others = 报告与复盘
 incident-paper-language = 表单语言
 incident-paper-json = 以 JSON 下载
+incident-paper-pack = 证据包
+incident-paper-pack-hint = 供调查使用：此事件的全部记录及证明、各类报告和本复盘，并有签名。内含个人信息；生成需要一些时间，并会记入日志。
 incident-paper-by-hand = 横线处为网关无法得知的内容，请手工填写。
 incident-paper-late = 按预案，此报告已逾期。

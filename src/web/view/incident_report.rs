@@ -17,6 +17,8 @@ pub struct IncidentReportView {
 pub struct IncidentReviewView {
     pub frame: Frame,
     pub review: Review,
+    /// Whether a pack of evidence can be downloaded here.
+    pub may_pack: bool,
 }
 
 /// A link to another form of the same incident, as the form's language calls it.

@@ -64,7 +64,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
     let frame =
         |path: &str| Frame::portal(language, path, "csrf-token".into()).signed_in(typed.name, Role::Member).zone("UTC+08:00".into());
     let report = |form| IncidentReportView { frame: frame("/console/incidents/41/report/first"), filled: filled(typed, form) }.render();
-    let reviewed = |review| IncidentReviewView { frame: frame("/console/incidents/41/review"), review }.render();
+    let reviewed = |review| IncidentReviewView { frame: frame("/console/incidents/41/review"), review, may_pack: true }.render();
     let nothing = Review { measures: vec![], story: vec![], untold: 0, ..review(typed, FormLanguage::English) };
     vec![
         ("incident-report", report(FormLanguage::Chinese)),

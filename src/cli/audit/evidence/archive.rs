@@ -70,6 +70,37 @@ impl<W: Write> Write for Hashed<W> {
     }
 }
 
+/// Takes so many bytes and no more.
+pub struct Bounded<W> {
+    to: W,
+    left: u64,
+}
+
+impl<W> Bounded<W> {
+    pub fn new(to: W, most: u64) -> Self {
+        Self { to, left: most }
+    }
+
+    pub fn into_inner(self) -> W {
+        self.to
+    }
+}
+
+impl<W: Write> Write for Bounded<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(bytes.len() as u64);
+        let too_long = || io::Error::other("it is longer than the console hands out; make it at the machine, with `yumen audit evidence`");
+        let left = left.ok_or_else(too_long)?;
+        let written = self.to.write(bytes)?;
+        self.left = left.saturating_add((bytes.len() as u64).saturating_sub(written as u64));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 pub struct Packer<W: Write> {
     to: zstd::Encoder<'static, W>,
 }
@@ -184,6 +215,15 @@ mod tests {
             packer.file(path, content.len() as u64, |to| Ok(to.write_all(content)?)).unwrap();
         }
         packer.finish().unwrap()
+    }
+
+    #[test]
+    fn no_more_is_written_than_there_is_room_for() {
+        let mut bounded = Bounded::new(Vec::new(), 5);
+        bounded.write_all(b"abc").unwrap();
+        assert!(bounded.write_all(b"def").unwrap_err().to_string().contains("at the machine"));
+        bounded.write_all(b"de").unwrap();
+        assert_eq!(bounded.into_inner(), b"abcde");
     }
 
     #[test]

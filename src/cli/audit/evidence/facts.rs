@@ -92,6 +92,9 @@ pub struct Facts {
 pub struct Maker {
     pub uid: u32,
     pub user: Option<String>,
+    /// For whom, where the gateway made it for its console.
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 /// A config that was in force in the span, with the emergency plan that it names.

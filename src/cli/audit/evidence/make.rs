@@ -4,7 +4,7 @@
 //! after it was checked as a stranger will check it.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use data_encoding::HEXLOWER;
 
-use super::archive::{Hashed, Packer};
+use super::archive::{Bounded, Hashed, Packer};
 use super::check::{With, check};
 use super::choice::Filter;
 use super::facts::{
@@ -24,9 +24,8 @@ use super::place::Unfinished;
 use super::plan::{Plan, Wanted};
 use super::range::Log;
 use super::summary::{self, Told};
+use super::watched::Watched;
 use crate::audit::{Grown, Head, Sealed, head_with, unsealed};
-use crate::cli::print;
-use crate::cli::progress::Progress;
 use crate::clock::Time;
 use crate::crypto;
 use crate::lang::Language;
@@ -46,6 +45,7 @@ pub struct Making<'a> {
     pub maker: Maker,
     /// How long what was written before is waited for, until it is sealed. No longer than it needs: where no gateway runs, nothing seals it.
     pub patience: Duration,
+    pub watched: Watched,
 }
 
 /// How often it is looked whether it is.
@@ -68,26 +68,34 @@ impl Making<'_> {
     pub async fn make(&self, out: &Path) -> anyhow::Result<Made> {
         // It goes with this, if it does not come to its place: it holds personal data, and nobody would look for it.
         let unfinished = Unfinished::new(out)?;
-        let made = self.write(&unfinished).await?;
+        let made = self.write(&unfinished, u64::MAX).await?;
         self.check(&unfinished)?;
         unfinished.place()?;
         Ok(made)
     }
 
-    async fn write(&self, unfinished: &Unfinished) -> anyhow::Result<Made> {
+    /// Makes it in a file in this directory that has no name, and is so long at most.
+    pub async fn make_nameless(&self, directory: &Path, most: u64) -> anyhow::Result<(Made, File)> {
+        let unfinished = Unfinished::nameless(directory)?;
+        let made = self.write(&unfinished, most).await?;
+        self.check(&unfinished)?;
+        Ok((made, unfinished.again()?))
+    }
+
+    async fn write(&self, unfinished: &Unfinished, most: u64) -> anyhow::Result<Made> {
         let sealed = Sealed::new(self.data.join("audit"));
         let (newest, unsealed) = self.settled(&sealed).await?;
         let log = Log::new(&sealed, newest.checkpoint.size)?;
-        let (store, directory) = people::known(self.data).await;
-        let mut progress = None;
+        let (store, directory) = people::known(self.data, self.watched).await;
+        let mut progress = self.watched.part("records looked at");
         let plan = Plan::new(&log, self.wanted, &self.filter, &directory, |done, all| {
-            progress.get_or_insert_with(|| Progress::of(number(all), "records looked at")).show(number(done));
+            progress.show(done, all);
         })?;
         drop(progress);
         let head = head_with(&sealed, &newest, plan.newest().max(1))?;
-        let progress = Progress::of(number(plan.records()), "records proved");
+        let (mut progress, all) = (self.watched.part("records proved"), plan.records());
         let mut hashed = Hashed::new(std::io::sink());
-        plan.write(&log, &head, &mut hashed, |done| progress.show(number(done)))?;
+        plan.write(&log, &head, &mut hashed, |done| progress.show(done, all))?;
         drop(progress);
         let (_, sha256, length) = hashed.finish();
         let facts = self.facts(&plan, &log, &head, unsealed);
@@ -96,16 +104,17 @@ impl Making<'_> {
         files.all.insert(RECORDS.to_owned(), Content::Records { length, sha256 });
         let manifest = self.manifest(&facts, &files.all);
 
-        let mut packer = Packer::new(BufWriter::new(Hashed::new(unfinished.file()?)))?;
+        let mut packer = Packer::new(BufWriter::new(Hashed::new(Bounded::new(unfinished.file()?, most))))?;
         packer.file(MANIFEST, manifest.len() as u64, |to| Ok(to.write_all(manifest.as_bytes())?))?;
-        let progress = Progress::of(number(facts.records), "records written");
+        let mut progress = self.watched.part("records written");
         // The rotations first: who checks the pack needs them before all that is long.
         let (rotations, others): (Vec<_>, Vec<_>) = files.all.iter().partition(|(path, _)| *path == ROTATIONS);
         for (path, content) in rotations.into_iter().chain(others) {
             match content {
                 Content::Bytes(bytes) => drop(packer.file(path, bytes.len() as u64, |to| Ok(to.write_all(bytes)?))?),
                 Content::Records { length, sha256 } => {
-                    let written = packer.file(path, *length, |to| plan.write(&log, &head, to, |done| progress.show(number(done))))?;
+                    let written =
+                        packer.file(path, *length, |to| plan.write(&log, &head, to, |done| progress.show(done, facts.records)))?;
                     if written != *sha256 {
                         bail!("the log changed while the pack was made; make it again");
                     }
@@ -115,7 +124,7 @@ impl Making<'_> {
         drop(progress);
         let hashed = packer.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         let (file, sha256, _) = hashed.finish();
-        file.sync_all()?;
+        file.into_inner().sync_all()?;
         Ok(Made { facts, sha256: HEXLOWER.encode(&sha256) })
     }
 
@@ -125,7 +134,7 @@ impl Making<'_> {
         let behind = match unsealed(sealed, first.checkpoint.size) {
             Ok(behind) => behind.map(|behind| behind.records),
             Err(error) => {
-                print::remark(format_args!("yumen: what is not sealed yet cannot be told: {error}; keep the log as evidence"));
+                self.watched.remark(format_args!("what is not sealed yet cannot be told: {error}; keep the log as evidence"));
                 None
             }
         };
@@ -229,9 +238,9 @@ impl Making<'_> {
 
     fn check(&self, unfinished: &Unfinished) -> anyhow::Result<()> {
         let key = self.signer.map(Signer::verifier);
-        let mut progress = None;
+        let mut progress = self.watched.part("records checked");
         let checked = check(unfinished.again()?, With { key, witnesses: &[] }, |done, all| {
-            progress.get_or_insert_with(|| Progress::of(number(all), "records checked")).show(number(done));
+            progress.show(done, all);
         });
         drop(progress);
         checked.context("the pack does not come out right: was the log's key replaced meanwhile? Make it again; if that does not help, run `yumen audit verify`")?;
@@ -268,8 +277,4 @@ pub fn json(value: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
     Ok(text)
-}
-
-fn number(count: u64) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
 }

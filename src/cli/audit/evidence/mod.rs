@@ -9,6 +9,7 @@ mod asked;
 mod check;
 mod choice;
 mod configs;
+mod console;
 mod facts;
 mod incident;
 mod line;
@@ -26,6 +27,7 @@ mod survey;
 mod tests;
 mod told;
 mod vouching;
+mod watched;
 mod whose;
 
 use std::fs::File;
@@ -35,12 +37,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+pub use self::console::ForTheConsole;
+
 use self::check::{EvidenceError, Signed, With, check as check_pack};
 use self::choice::Filter;
 use self::facts::Maker;
 use self::make::{Made, Making};
 use self::plan::Wanted;
 use self::range::Span;
+use self::watched::Watched;
 use self::whose::Whose;
 use super::put_on_record;
 use super::since;
@@ -128,7 +133,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // The question itself is sealed then, and with it all that was written before.
     let patience = if is_on_record { PATIENCE } else { Duration::ZERO };
     let now = Clock::machine().wall();
-    let making = Making { data: &data, wanted, filter, signer: signer.as_ref(), now, maker, patience };
+    let making = Making { data: &data, wanted, filter, signer: signer.as_ref(), now, maker, patience, watched: Watched::AtATerminal };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let made = runtime.block_on(making.make(out))?;
     // Where the question could not be put on record, that was said.
@@ -231,5 +236,5 @@ fn maker() -> Maker {
         let name = fields.next()?;
         (fields.nth(1)? == uid.to_string()).then(|| name.to_owned())
     };
-    Maker { uid, user: users.lines().find_map(name) }
+    Maker { uid, user: users.lines().find_map(name), account: None }
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::watched::Watched;
 use super::whose::{Named, Whose, named_in};
-use crate::cli::print;
 use crate::clock::Time;
 use crate::model::{Account, AccountId, Entry, Record, Role, Serial, TokenKind, TokenState, Who};
 use crate::store::{AccountFilter, ListedCertificate, Store, StoreError};
@@ -82,7 +82,7 @@ pub struct CertificateFacts {
 }
 
 /// The store beside the log with the accounts that it knows. A pack is worth having without it.
-pub async fn known(data: &Path) -> (Option<Store>, Directory) {
+pub async fn known(data: &Path, watched: Watched) -> (Option<Store>, Directory) {
     let path = data.join("yumen.db");
     let read = async {
         let store = if path.exists() { Some(Store::open_read_only(&path).await?) } else { None };
@@ -90,8 +90,8 @@ pub async fn known(data: &Path) -> (Option<Store>, Directory) {
         Ok::<_, StoreError>((store, directory))
     };
     read.await.unwrap_or_else(|error| {
-        print::remark(format_args!(
-            "yumen: the store cannot be read, so that names and units in the pack are those of the records, and an account is found only as it was \
+        watched.remark(format_args!(
+            "the store cannot be read, so that names and units in the pack are those of the records, and an account is found only as it was \
              written: {}",
             crate::gateway::told(&error)
         ));

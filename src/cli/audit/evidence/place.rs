@@ -37,6 +37,15 @@ impl Unfinished {
         }
     }
 
+    /// One that never has a name, in this directory.
+    pub fn nameless(directory: &Path) -> anyhow::Result<Self> {
+        let mut unfinished = Self::new(&directory.join("pack-of-the-console.tar.zst"))?;
+        if let Some(name) = unfinished.name.take() {
+            fs::remove_file(&name).with_context(|| cannot(&name))?;
+        }
+        Ok(unfinished)
+    }
+
     fn named(out: &Path) -> anyhow::Result<Self> {
         let random = BASE32_NOPAD.encode(&crypto::random::<5>()?).to_lowercase();
         let name = out.with_file_name(format!("{}{random}{PART}", prefix(out)?));
@@ -165,6 +174,17 @@ mod tests {
         let mut names: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn one_that_never_has_a_name_leaves_nothing_whatever_stands_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let unfinished = Unfinished::nameless(directory.path()).unwrap();
+        unfinished.file().unwrap().write_all(b"pack").unwrap();
+        assert!(names(directory.path()).is_empty());
+        let mut read = String::new();
+        unfinished.again().unwrap().read_to_string(&mut read).unwrap();
+        assert_eq!(read, "pack");
     }
 
     #[test]

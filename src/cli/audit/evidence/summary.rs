@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::facts::{ConfigText, Empty, Facts, InForce};
+use super::facts::{ConfigText, Empty, Facts, InForce, Maker};
 use super::people::{AccountFacts, AccountsFile, TokenFacts};
 use super::survey::{Row, Rows, Survey, Tally};
 use crate::lang::Language;
@@ -38,7 +38,7 @@ impl Told<'_> {
             log: facts.log.clone(),
             version: facts.version.clone(),
             made: moment(&facts.made),
-            by: facts.by.user.as_ref().map_or_else(|| facts.by.uid.to_string(), |user| format!("{user} ({})", facts.by.uid)),
+            by: by(facts),
             from: moment(&facts.from),
             to: moment(&facts.to),
             incident: facts.incident.as_ref().map(|about| about.number),
@@ -85,6 +85,12 @@ impl Told<'_> {
             is_signed: *is_signed,
         }
     }
+}
+
+fn by(facts: &Facts) -> String {
+    let Maker { uid, user, account } = &facts.by;
+    let user = user.as_ref().map_or_else(|| uid.to_string(), |user| format!("{user} ({uid})"));
+    account.as_ref().map_or_else(|| user.clone(), |account| format!("{user}, {account}"))
 }
 
 /// RFC 3339 in UTC, to the second, as people read it.

@@ -62,7 +62,8 @@ pub fn told(checked: &Checked) -> String {
 
 fn maker(facts: &Facts) -> String {
     let user = facts.by.user.as_ref().map(|user| format!(" ({user})")).unwrap_or_default();
-    format!("as user {}{user}", facts.by.uid)
+    let account = facts.by.account.as_ref().map(|account| format!(", for {account} in the console")).unwrap_or_default();
+    format!("as user {}{user}{account}", facts.by.uid)
 }
 
 /// What the pack cannot have, though it may have been asked for.

@@ -20,6 +20,7 @@ use super::make::Making;
 use super::plan::Wanted;
 use super::range::Span;
 use super::samples::{id, opened, who};
+use super::watched::Watched;
 use super::whose::Whose;
 use crate::audit::{Journal, Receipt, SealSettings, Sealed, Sealer, Settings, read_log_key};
 use crate::clock::{Clock, Time};
@@ -139,10 +140,11 @@ impl House {
     }
 
     async fn try_pack(&self, name: &str, (from, to): (u64, u64), filter: Filter, signer: Option<&Signer>) -> anyhow::Result<Vec<u8>> {
-        let maker = Maker { uid: 1000, user: Some("yumen".to_owned()) };
+        let maker = Maker { uid: 1000, user: Some("yumen".to_owned()), account: None };
         let span = Span { from: at(from), to: at(to) };
         let (data, patience) = (self.data.path(), Duration::from_secs(60));
-        let making = Making { data, wanted: Wanted::Span(span), filter, signer, now: at(9_000), maker, patience };
+        let making =
+            Making { data, wanted: Wanted::Span(span), filter, signer, now: at(9_000), maker, patience, watched: Watched::InTheGateway };
         making.make(&self.out(name)).await?;
         Ok(std::fs::read(self.out(name)).unwrap())
     }

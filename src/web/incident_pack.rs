@@ -1,0 +1,79 @@
+//! The pack of evidence of an incident, made and downloaded in the console by whoever may take records of the log away.
+//!
+//! Invariant: the file has no name anywhere, and is gone with the answer that hands it out.
+
+use std::fs::File;
+use std::io::Read;
+
+use axum::extract::Path;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::admin::{PackPaper, PackWanted};
+use crate::incident::{self, Case, FormLanguage, Ground, Report};
+use crate::model::Refusal;
+
+use super::call::{Answer, Asked};
+use super::console::person;
+use super::incident_reports::{not_shown, parsed};
+
+const PIECE: u64 = 256 * 1024;
+
+pub async fn pack(Path(number): Path<String>, asked: Asked) -> Answer {
+    let (actor, number) = (person(&asked)?, parsed(&number)?);
+    let desk = &asked.portal.desk;
+    desk.may_have_packs(&actor).map_err(not_shown)?;
+    let room = desk.open_log_stream(&actor).map_err(not_shown)?;
+    let case = desk.read_incidents(&actor).map_err(not_shown)?.case(number).cloned().ok_or(Refusal::NotFound)?;
+    let mut all = Vec::new();
+    for (_, language) in FormLanguage::WORDS {
+        let drawn = asked.portal.draw_up(&actor, number, language, |case, ground| papers(case, language, ground)).await;
+        all.extend(drawn.map_err(not_shown)?.map_err(|_| Refusal::Broken { what: "a report could not be written" })?);
+    }
+    let identity = asked.identity()?.clone();
+    let wanted = PackWanted::of(&case, all, identity.who().name.to_string(), asked.portal.clock.wall());
+    let out = desk.make_pack(&actor, &asked.visit.reference, wanted).await.map_err(not_shown)?;
+    let (sender, pieces) = mpsc::channel(2);
+    let response = asked.stream("application/zstd", Some(&format!("incident-{number}.tar.zst")), pieces)?;
+    let file = out.made.file.try_clone().map_err(|_| Refusal::Broken { what: "a pack of evidence" })?;
+    tokio::spawn(async move {
+        tokio::select! {
+            () = hand_out(file, &sender) => {}
+            // The browser must not take what it has for the whole.
+            () = identity.until_revoked() => drop(sender.send(Err(std::io::Error::other("whoever asked may have it no more"))).await),
+        }
+        drop((out, room));
+    });
+    Ok(response)
+}
+
+fn papers(case: &Case, language: FormLanguage, ground: &Ground<'_>) -> Result<Vec<PackPaper>, serde_json::Error> {
+    let mut papers = Vec::new();
+    for (_, report) in Report::WORDS {
+        let json = serde_json::to_vec_pretty(&incident::fill(case, report, ground))?;
+        papers.push(PackPaper { report: Some(report), language, json });
+    }
+    papers.push(PackPaper { report: None, language, json: serde_json::to_vec_pretty(&incident::review(case, ground))? });
+    Ok(papers)
+}
+
+async fn hand_out(mut file: File, sender: &mpsc::Sender<Result<Bytes, std::io::Error>>) {
+    loop {
+        let (piece, rest) = match tokio::task::spawn_blocking(move || piece(file)).await.map_err(std::io::Error::other).flatten() {
+            Ok((piece, _)) if piece.is_empty() => return,
+            Ok(read) => read,
+            Err(error) => return drop(sender.send(Err(error)).await),
+        };
+        file = rest;
+        if sender.send(Ok(piece.into())).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The next one, and what follows; an empty one at the end.
+fn piece(file: File) -> std::io::Result<(Vec<u8>, File)> {
+    let (mut piece, mut taken) = (Vec::new(), file.take(PIECE));
+    taken.read_to_end(&mut piece)?;
+    Ok((piece, taken.into_inner()))
+}

@@ -10,6 +10,9 @@ use crate::incident::{FormLanguage, Report, Step};
 
 const NUMBER: u64 = 6;
 
+/// Of the text of a file.
+type Change<'c> = &'c dyn Fn(&str) -> String;
+
 fn papers(number: u64) -> BTreeMap<String, Vec<u8>> {
     let mut papers = BTreeMap::new();
     for (word, language) in FormLanguage::WORDS {
@@ -125,7 +128,7 @@ async fn not_even_who_has_the_logs_key_can_leave_out_what_was_done_or_put_in_wha
     let (key, signer) = (house.key(), house.signer());
     let files = unpacked(&house.pack_of(&incident(None)).await.unwrap());
     assert!(checked(&resigned(&files, Some(&signer)), &key).is_ok());
-    let with = |changes: &[(&str, &dyn Fn(&str) -> String)]| {
+    let with = |changes: &[(&str, Change<'_>)]| {
         let mut changed = files.clone();
         for (path, change) in changes {
             let place = files.iter().position(|(found, _)| found == path).unwrap();

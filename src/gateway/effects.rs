@@ -224,8 +224,10 @@ async fn accounts(house: &House, case: &Case) -> Option<Vec<AccountId>> {
 fn facts(case: &Case, plan: Option<&Plan>) -> Facts {
     let is_over = |stage| case.reached.get(&stage).copied().filter(|_| !case.stage.is_open());
     let reports = plan.map(|plan| incident::reports(case, plan)).unwrap_or_default();
-    let due =
-        |report: incident::DueReport<'_>| Some(DueReport { report: report.rule.report, due: report.due?, made: report.sent.is_some() });
+    let due = |report: incident::DueReport<'_>| {
+        let (rule, made) = (report.rule, report.sent.is_some());
+        Some(DueReport { report: rule.report, due: report.due?, made, to: rule.to.clone() })
+    };
     Facts {
         number: case.number,
         proposed: case.proposed(plan),

@@ -156,6 +156,12 @@ impl Memory {
         let fact = Fact { address: event.address, ..fact };
         match (event.action, event.outcome) {
             (Action::SignIn, Outcome::Done) => self.signed_in(event, fact),
+            (Action::SignIn | Action::StepUp | Action::KeyProof | Action::RecoveryProof | Action::UsbKeyShown, Outcome::Failed)
+                if detail("why").is_some_and(|why| why == "revoked") =>
+            {
+                let name = detail("name").or_else(|| event.who.as_deref().map(|who| who.name.as_str().to_owned()));
+                Some(self.about(name, Fact { what: What::TokenMisused, ..fact }))
+            }
             (Action::SignIn, Outcome::Failed) => self.sign_in_failed(event, fact),
             (Action::FirstFactor, Outcome::Done) => {
                 let name = detail("name")?;
@@ -180,9 +186,6 @@ impl Memory {
                 let config = detail("config");
                 let before = std::mem::replace(&mut self.config, config.clone())?;
                 (config.as_ref() != Some(&before)).then(|| Fact { what: What::Loosened { how: CHANGED_BY_RESTART.to_owned() }, ..fact })
-            }
-            (Action::UsbKeyShown, Outcome::Failed) if detail("why").is_some_and(|why| why == "revoked") => {
-                Some(self.about(detail("name"), Fact { what: What::TokenMisused, ..fact }))
             }
             // She was known before: by her password, or by her session.
             (Action::UsbKeyShown | Action::StepUp | Action::KeyProof, Outcome::Failed) => {

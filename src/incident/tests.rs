@@ -191,6 +191,23 @@ fn a_copied_key_and_a_revoked_certificate_are_told_at_once() {
 }
 
 #[test]
+fn a_withdrawn_token_that_is_used_is_told_at_once_and_a_wrong_or_old_one_is_not() {
+    let with = |action, why: &str| Event::failed(action).from(ip("203.0.113.7")).with("why", why);
+    for action in [Action::SignIn, Action::RecoveryProof] {
+        finds(&Kind::TokenMisused, &log().at(0, with(action, "revoked").with("name", "wang")), &[("account:wang", 0)]);
+    }
+    for action in [Action::StepUp, Action::KeyProof] {
+        finds(&Kind::TokenMisused, &log().at(0, with(action, "revoked").by(who("wang", Role::Member))), &[("account:wang", 0)]);
+    }
+    for why in ["wrong-code", "unknown-key", "expired", "must-wait", "wrong-password"] {
+        finds(&Kind::TokenMisused, &log().at(0, with(Action::SignIn, why).with("name", "wang")), &[]);
+    }
+    finds(&Kind::TokenMisused, &log().at(0, with(Action::AccountSuspended, "revoked").with("name", "wang")), &[]);
+    let done = Event { outcome: Outcome::Done, ..with(Action::SignIn, "revoked") }.by(who("wang", Role::Member));
+    finds(&Kind::TokenMisused, &log().at(0, done), &[]);
+}
+
+#[test]
 fn one_account_in_two_places_is_told_and_one_place_with_many_addresses_is_not() {
     let office = vec!["10.0.0.0/8".parse().unwrap(), "192.0.2.0/24".parse().unwrap()];
     let kind = Kind::TwoPlaces { window: minutes(30), places: vec![office] };

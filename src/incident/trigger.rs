@@ -67,7 +67,7 @@ pub enum Kind {
         count: usize,
         window: Duration,
     },
-    /// A key's counter went back, answers came that no key had made, or a certificate was shown that is revoked.
+    /// A key's counter went back, answers came that no key had made, or a token was used that is revoked, lost or suspended.
     TokenMisused,
     /// One account is used from two places: those that are named here, and wide networks elsewhere.
     TwoPlaces {

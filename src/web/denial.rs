@@ -28,6 +28,7 @@ pub async fn note(asked: &Asked, denied: &Denied, what: Event, typed: &str) -> R
         tracing::error!(%error, "sign-in failed");
     }
     let denial = Event { outcome: Outcome::Failed, ..what }.with("why", denied.why().word());
+    let denial = denied.why().withdrawn().map_or(denial.clone(), |token| token.on(denial));
     let denial = with_name(denial, stranger_name(asked, denied.account(), typed));
     match (within_quota(asked), denied.account()) {
         (true, _) => record(asked, denial).await?,
@@ -77,7 +78,7 @@ pub fn key_alert(why: &Why) -> Alert {
         Why::Key(KeyError::UserNotVerified) => Alert::KeyWithoutUserVerification,
         Why::Key(KeyError::NotHardware) => Alert::KeySynced,
         Why::Key(KeyError::CounterWentBack(_)) => Alert::KeySuspended,
-        Why::WrongCode => Alert::CodeWrong,
+        Why::WrongCode | Why::WithdrawnCode(_) => Alert::CodeWrong,
         Why::CodeForStaff => Alert::CodeForStaff,
         _ => Alert::KeyRefused,
     }

@@ -43,6 +43,7 @@ pub(super) enum What {
         typed: Option<String>,
         after_password: bool,
     },
+    /// So long after the last time; or, where it is the first, after she was invited or enrolled.
     SignedIn {
         away: Option<Duration>,
     },
@@ -92,6 +93,9 @@ struct Open {
 struct Person {
     unit: String,
     signed_in: Option<Time>,
+    /// When she was invited or enrolled last: as long as she never signed in, her account lies unused since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expected: Option<Time>,
 }
 
 impl Default for Memory {
@@ -170,7 +174,12 @@ impl Memory {
             }
             (Action::AccountInvited, Outcome::Done) => {
                 let (name, unit) = (detail("name")?, detail("unit")?);
-                self.people.touch(name, Person::default)?.unit = unit;
+                let person = self.people.touch(name, Person::default)?;
+                (person.unit, person.expected) = (unit, Some(fact.time));
+                None
+            }
+            (Action::AccountEnrolled, Outcome::Done) => {
+                self.people.touch(detail("name")?, Person::default)?.expected = Some(fact.time);
                 None
             }
             (Action::KeyCounterWentBack | Action::KeyAnswersMadeUp, _) => {
@@ -217,7 +226,8 @@ impl Memory {
         self.passwords.remove(&name);
         let person = self.people.touch(name.clone(), Person::default)?;
         person.unit.clone_from(&unit);
-        let away = person.signed_in.replace(fact.time).map(|before| fact.time.since(before));
+        let expected = person.expected.take();
+        let away = person.signed_in.replace(fact.time).or(expected).map(|before| fact.time.since(before));
         Some(Fact { name: Some(name), unit: Some(unit), role: Some(who.role), what: What::SignedIn { away }, ..fact })
     }
 

@@ -246,6 +246,25 @@ fn an_account_that_lay_unused_is_told_when_it_comes_back() {
 }
 
 #[test]
+fn an_account_that_never_signed_in_lies_unused_from_the_day_it_was_made() {
+    let kind = Kind::Dormant { after: Duration::from_hours(24 * 60) };
+    let invited = || log().at(0, Event::done(Action::AccountInvited).with("name", "wang").with("unit", "Press"));
+    let enrolled = |outcome| Event { outcome, ..Event::done(Action::AccountEnrolled) }.with("name", "wang");
+    let signs_in = |log: Log, day: i64| log.at(day * DAY, signed_in("wang", "10.0.0.1"));
+    finds(&kind, &signs_in(invited(), 60), &[("account:wang", 60 * DAY)]);
+    finds(&kind, &signs_in(invited(), 59), &[]);
+    finds(&kind, &signs_in(log().at(0, enrolled(Outcome::Done)), 60), &[("account:wang", 60 * DAY)]);
+    finds(&kind, &signs_in(invited().at(10 * DAY, enrolled(Outcome::Done)), 69), &[]);
+    finds(&kind, &signs_in(invited().at(10 * DAY, enrolled(Outcome::Failed)), 69), &[("account:wang", 69 * DAY)]);
+    let another = invited().at(60 * DAY, signed_in("li", "10.0.0.1"));
+    finds(&kind, &another, &[]);
+    finds(&kind, &signs_in(signs_in(invited(), 1), 60), &[]);
+    // Whoever begins anew was away all the same.
+    let anew = signs_in(log(), 0).at(60 * DAY, enrolled(Outcome::Done));
+    finds(&kind, &signs_in(anew, 60), &[("account:wang", 60 * DAY)]);
+}
+
+#[test]
 fn staff_from_elsewhere_are_told_and_members_are_not() {
     let kind = Kind::StaffAddress { from: vec!["10.0.0.0/8".parse().unwrap()] };
     let staff = |from| Event::done(Action::SignIn).by(who("qian", Role::SecurityAdministrator)).from(ip(from));

@@ -83,7 +83,7 @@ pub enum Kind {
         bytes: u64,
         window: Duration,
     },
-    /// An account signs in that had not for so long.
+    /// An account signs in that had not for so long, or never since it was made.
     Dormant {
         after: Duration,
     },

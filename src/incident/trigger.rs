@@ -149,6 +149,23 @@ impl Kind {
         }
     }
 
+    /// What a trigger of this kind can leave out, as plans name it: it looks at nothing else.
+    pub fn exceptions(&self) -> &'static [&'static str] {
+        match self {
+            Self::TwoPlaces { .. } | Self::OutsideHours { .. } | Self::BulkDownload { .. } | Self::UpstreamErrors { .. } => {
+                &["accounts", "units", "apps", "from"]
+            }
+            Self::Failures { .. }
+            | Self::ManyAccounts { .. }
+            | Self::SecondFactor { .. }
+            | Self::TokenMisused
+            | Self::Dormant { .. }
+            | Self::StaffAddress { .. } => &["accounts", "units", "from"],
+            Self::PageChanged { .. } => &["apps"],
+            Self::PolicyLoosened | Self::LogBroken | Self::SelfTestFailed => &[],
+        }
+    }
+
     pub(super) fn enough(&self) -> Enough {
         match self {
             Self::Failures { count, .. } | Self::SecondFactor { count, .. } => Enough::Count(*count),

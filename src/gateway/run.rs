@@ -86,7 +86,7 @@ impl Gateway {
         let config = configs::keep(&settings.data, settings.text());
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair).with("config", config);
         back.block_on(house.journal.event(configs::naming_left_out(start, &house.trusting.now().left_out())))?;
-        house.triggers.begin_after(house.journal.counts().sequence);
+        house.triggers.begin_after(house.journal.counts().sequence, house.map.load().plan.clone());
         // Before anybody comes.
         back.block_on(house.test_itself())?;
         house.look_at_space();

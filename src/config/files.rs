@@ -14,7 +14,7 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
 use super::keeping;
-use super::plan::Known;
+use super::plan::{Known, load_with_text};
 use super::problem::{Problem, Problems, line_of};
 use super::read::Span;
 use super::settings::{CertificateFiles, Settings};
@@ -45,6 +45,8 @@ pub struct Files {
     pub archives: Vec<(PathBuf, Span)>,
     /// The emergency plan.
     pub plan: Option<PathBuf>,
+    /// As it was written, once it is read.
+    pub plan_text: Option<String>,
     /// What of the text is worth a warning.
     pub doubtful: Vec<Problem>,
     file_name: String,
@@ -73,14 +75,21 @@ impl Settings {
         &self.files.text
     }
 
+    /// The emergency plan as it was written, once it is read, if there is one.
+    pub fn plan_text(&self) -> Option<&str> {
+        self.files.plan_text.as_deref()
+    }
+
     /// Checks the certificates and keys that the config names, which [`super::parse`] alone does not.
     pub fn check_files(&self) -> Problems {
         Problems::new(&self.files.file_name, &self.files.text, self.files.check())
     }
 
     /// The same with the emergency plan that it names, which [`super::parse`] alone does not read.
-    pub fn with_plan(self) -> Result<Self, Problems> {
-        Ok(Self { plan: self.files.read_plan(Some(Known { apps: &self.app_ids(), usb_keys: self.usb_keys.is_some() }))?, ..self })
+    pub fn with_plan(mut self) -> Result<Self, Problems> {
+        let read = self.files.read_plan(Some(Known { apps: &self.app_ids(), usb_keys: self.usb_keys.is_some() }))?;
+        (self.plan, self.files.plan_text) = read.unzip();
+        Ok(self)
     }
 
     pub(super) fn app_ids(&self) -> Vec<AppId> {
@@ -104,9 +113,9 @@ impl Files {
         Self { file_name: file_name.to_owned(), text: text.to_owned(), ..Self::default() }
     }
 
-    /// For such a config; `None`: it is not known.
-    pub fn read_plan(&self, known: Option<Known<'_>>) -> Result<Option<Arc<Plan>>, Problems> {
-        self.plan.as_ref().map(|path| super::load_plan(path, known)).transpose()
+    /// The plan and its text, for such a config; `None`: it is not known.
+    pub fn read_plan(&self, known: Option<Known<'_>>) -> Result<Option<(Arc<Plan>, String)>, Problems> {
+        self.plan.as_ref().map(|path| load_with_text(path, known)).transpose()
     }
 
     pub fn check(&self) -> Vec<Problem> {

@@ -92,7 +92,7 @@ impl Checked {
         let usb_keys = self.settings.as_ref().is_some_and(|settings| settings.usb_keys.is_some());
         let known = apps.as_deref().map(|apps| Known { apps, usb_keys });
         match (self.files.read_plan(known), &mut self.settings) {
-            (Ok(plan), Some(settings)) => settings.plan = plan,
+            (Ok(read), Some(settings)) => (settings.plan, self.files.plan_text) = read.unzip(),
             (Ok(_), None) => {}
             (Err(problems), _) => self.problems.beside(problems),
         }

@@ -1,4 +1,4 @@
-//! The texts of the configs that were ever in force, each under its hash, so that evidence can show them later.
+//! The texts of the configs and emergency plans that were ever in force, each under its hash, so that evidence can show them later.
 //!
 //! Invariant: a text stands under its own SHA-256, mode 0600, and is never rewritten as long as it is what its name says; it is on the disk
 //! before the record that names it. That none can be kept stops no gateway: the record has the hash in any case.
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 
+use crate::config::Settings;
 use crate::crypto;
 use crate::model::Event;
 
@@ -21,14 +22,42 @@ pub fn kept_config(data: &Path, sha256: &str) -> PathBuf {
     data.join("configs").join(format!("{sha256}.toml"))
 }
 
-/// Keeps the text that is to be in force, and tells its SHA-256 for the record.
-pub(super) fn keep(data: &Path, text: &str) -> String {
+/// Where the text of the emergency plan with this hash is kept.
+pub fn kept_plan(data: &Path, sha256: &str) -> PathBuf {
+    data.join("configs").join(format!("{sha256}.plan.toml"))
+}
+
+/// SHA-256 of what is in force, for the record.
+pub(super) struct Hashes {
+    config: String,
+    plan: Option<String>,
+}
+
+impl Hashes {
+    pub(super) fn name_in(self, event: Event) -> Event {
+        let event = event.with("config", self.config);
+        match self.plan {
+            Some(plan) => event.with("plan", plan),
+            None => event,
+        }
+    }
+}
+
+/// Keeps the texts that are to be in force in the data directory of the gateway.
+pub(super) fn keep(data: &Path, settings: &Settings) -> Hashes {
+    Hashes {
+        config: keep_text(settings.text(), "config", |sha256| kept_config(data, sha256)),
+        plan: settings.plan_text().map(|text| keep_text(text, "emergency plan", |sha256| kept_plan(data, sha256))),
+    }
+}
+
+fn keep_text(text: &str, what: &str, place: impl FnOnce(&str) -> PathBuf) -> String {
     let sha256 = HEXLOWER.encode(&crypto::sha256(text.as_bytes()));
-    let path = kept_config(data, &sha256);
+    let path = place(&sha256);
     if let Err(error) = write(&path, text) {
         tracing::warn!(
             %error,
-            "the text of the config cannot be kept as {}: evidence of this time will have its hash alone; make room there, then reload",
+            "the text of the {what} cannot be kept as {}: evidence of this time will have its hash alone; make room there, then reload",
             path.display()
         );
     }
@@ -70,6 +99,10 @@ mod tests {
 
     use super::*;
 
+    fn keep(data: &Path, text: &str) -> String {
+        keep_text(text, "config", |sha256| kept_config(data, sha256))
+    }
+
     #[test]
     fn a_config_is_kept_under_its_hash_for_its_owner_alone_and_a_damaged_one_is_mended() {
         let data = tempfile::tempdir().unwrap();
@@ -95,6 +128,22 @@ mod tests {
         assert_eq!(few.details["left-out"], "0101010101010101, 0202020202020202");
         let many = naming_left_out(start(), &[[1; 32]; 100]);
         assert!(many.details["left-out"].ends_with(" +88") && many.details["left-out"].len() <= 256);
+    }
+
+    #[test]
+    fn the_plan_that_a_config_names_is_kept_beside_it_as_it_was_written_and_both_are_on_record() {
+        let (data, written) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let plan = format!("# ours\n{}", include_str!("../../config/plan.toml"));
+        fs::write(written.path().join("plan.toml"), &plan).unwrap();
+        let named = include_str!("../../config/yumen.toml");
+        let unnamed = named.replace("plan = \"plan.toml\"", "");
+        let settings = |text: &str| crate::config::parse(text, "yumen.toml", written.path()).and_then(Settings::with_plan).unwrap();
+        let record = super::keep(data.path(), &settings(named)).name_in(Event::done(crate::model::Action::Start));
+        assert_eq!(fs::read_to_string(kept_plan(data.path(), &record.details["plan"])).unwrap(), plan);
+        assert_eq!(record.details["plan"], HEXLOWER.encode(&crypto::sha256(plan.as_bytes())));
+        assert_eq!(fs::read_to_string(kept_config(data.path(), &record.details["config"])).unwrap(), named);
+        let record = super::keep(data.path(), &settings(&unnamed)).name_in(Event::done(crate::model::Action::Start));
+        assert!(!record.details.contains_key("plan"));
     }
 
     #[test]

@@ -45,7 +45,7 @@ mod triggers;
 mod trust;
 mod vouching;
 
-pub use configs::kept_config;
+pub use configs::{kept_config, kept_plan};
 pub use control::{
     AccountLine, Ask, ControlAnswer, DrillFacts, DueLine, IncidentFacts, IncidentLine, LetterLine, MAX_MESSAGE_BYTES, Message, ProblemLine,
     TokenVerb, told,

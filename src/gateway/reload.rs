@@ -94,14 +94,14 @@ impl Reloader {
         };
         // What two have not confirmed is left out, whoever wrote the config.
         let left_out = house.desk.declare_trust(trust.digests(), house.clock.now()).await.map_err(|error| error.to_string())?;
-        let (data, text) = (self.start.data.clone(), settings.text().to_owned());
-        let config = tokio::task::spawn_blocking(move || configs::keep(&data, &text)).await.map_err(|error| error.to_string())?;
+        let (data, kept) = (self.start.data.clone(), settings.clone());
+        let kept = tokio::task::spawn_blocking(move || configs::keep(&data, &kept)).await.map_err(|error| error.to_string())?;
         // It can fail, and what is on record as done has to hold. Without the record it does no harm: everybody is denied then.
         if let Err(error) = house.auth.list_makes(makes).await {
             house.journal.note(signed(Event::failed(Action::ConfigRefused)));
             return Err(error.to_string());
         }
-        let reloaded = configs::naming_left_out(Event::done(Action::ConfigReloaded).with("config", config), &left_out);
+        let reloaded = configs::naming_left_out(kept.name_in(Event::done(Action::ConfigReloaded)), &left_out);
         let reloaded = if waiting.is_empty() { reloaded } else { reloaded.with("waiting", waiting.join(", ")) };
         let reloaded = match settings.looser_than(&in_force.settings) {
             Some(how) => reloaded.with("loosened", how),

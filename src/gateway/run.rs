@@ -83,8 +83,9 @@ impl Gateway {
         }
         tracing::info!("the log's verifier key is {}", house.sealer.verifier_key());
         back.block_on(house.sinks.apply(sinks::ready(&settings)?));
-        let config = configs::keep(&settings.data, settings.text());
-        let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair).with("config", config);
+        let kept = configs::keep(&settings.data, &settings);
+        let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
+        let start = kept.name_in(start);
         back.block_on(house.journal.event(configs::naming_left_out(start, &house.trusting.now().left_out())))?;
         house.triggers.begin_after(house.journal.counts().sequence, house.map.load().plan.clone());
         // Before anybody comes.

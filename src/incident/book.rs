@@ -23,7 +23,7 @@ const MOST_DRILLS: usize = 100;
 const DRILL: &str = "drill";
 const SCENARIO: &str = "scenario";
 /// Of what is kept; another one's is read anew from the log.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Book {

@@ -47,6 +47,8 @@ pub struct Case {
     /// The records that it is about.
     pub first: u64,
     pub last: u64,
+    /// The last one by which it was found or opened: what comes behind it is what people did about it.
+    pub found_last: u64,
     /// When something happened to it, by somebody's or something's doing.
     pub changed: Time,
     pub acknowledged: Option<(Time, AccountName)>,
@@ -169,6 +171,7 @@ impl Case {
             extent: Extent::default(),
             first: number,
             last: number,
+            found_last: number,
             changed: at,
             acknowledged: None,
             handler: None,
@@ -189,6 +192,7 @@ impl Case {
         self.claimed = self.claimed.max(signal.level);
         self.concerns(signal.subject.clone());
         (self.first, self.last, self.changed) = (self.first.min(signal.first), self.last.max(record), at);
+        self.found_last = self.found_last.max(record);
         let told = self.story.iter().filter(|line| matches!(line.what, What::Found(_))).count();
         if told < MOST_SIGNALS {
             self.tell(Line { record, at, by: None, what: What::Found(Box::new(signal)) });
@@ -220,6 +224,7 @@ impl Case {
         // What was known of the part was known of the whole.
         self.found = self.found.min(other.found);
         (self.first, self.last, self.changed) = (self.first.min(other.first), self.last.max(record), at);
+        self.found_last = self.found_last.max(other.found_last);
         self.tell(Line { record, at, by: None, what: What::TookIn(other.number) });
     }
 

@@ -153,6 +153,13 @@ pub fn fill(case: &Case, report: Report, ground: &Ground<'_>) -> Filled {
     }
 }
 
+/// How exactly its records are exported, with the papers.
+fn evidence(case: &Case, language: FormLanguage) -> String {
+    let number = case.number;
+    let named = language.of("导出该事件的证据包：", "Evidence pack of exactly this incident: ");
+    format!("{named}yumen audit evidence --incident {number} --out incident-{number}.tar.zst")
+}
+
 /// Whoever gets the paper must not take it for something real.
 fn drill(case: &Case, language: FormLanguage) -> &'static str {
     match (case.drill, language) {

@@ -5,9 +5,11 @@ use std::process::{Command, Output};
 
 use http::Method;
 use url::Url;
-use yumen::model::{Action, Record, Role};
+use yumen::incident::{Case, Category, Step};
+use yumen::model::{Action, Level, Record, Role};
 
 use crate::house::{House, LEDGER, PASSWORD, SITES};
+use crate::incidents::{opened, spray, take, with_plan};
 
 fn yumen(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_yumen")).arg("audit").args(words).output().unwrap()
@@ -98,4 +100,118 @@ async fn a_pack_of_a_gateway_that_runs_is_on_record_has_both_its_configs_and_no_
     assert_eq!(ended.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&ended.stderr).contains("THE PACK IS NOT AS IT WAS MADE"));
     house.stop().await;
+}
+
+/// Each file of a pack by its name, read by others.
+fn files(pack: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let tar = unpacked(pack);
+    let mut archive = tar::Archive::new(tar.as_slice());
+    let read = |entry: std::io::Result<tar::Entry<'_, &[u8]>>| {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
+        (entry.path().unwrap().display().to_string(), content)
+    };
+    archive.entries().unwrap().map(read).collect()
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&yumen::crypto::sha256(bytes))
+}
+
+/// The incident, once so many steps were taken.
+async fn handled(house: &House, number: u64, steps: usize) -> Case {
+    for _ in 0..400 {
+        let case = house.gateway().house().desk.incidents().book().case(number).unwrap().clone();
+        if case.story.iter().filter(|line| line.record > case.found_last).count() >= steps {
+            return case;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("{:#?}", house.gateway().house().desk.incidents().book().case(number));
+}
+
+#[tokio::test]
+async fn a_pack_of_an_incident_has_exactly_its_records_the_plan_that_was_in_force_and_its_papers() {
+    let mut house = with_plan().await;
+    let mut qian = house.signed_in("qian", Role::Member).await;
+    let terminal = house.terminal(&mut qian).await;
+    let mut sun = house.signed_in("sun", Role::Member).await;
+    let suns = house.terminal(&mut sun).await;
+    // Whoever is to switch accounts off is there before the emergency is, in which nobody new comes.
+    house.signed_in("wang", Role::Member).await;
+    house.disable("wang").await;
+    spray(&house).await;
+    let number = opened(&house).await;
+    let noted = |text: &str| Step::Noted { text: text.to_owned() };
+    take(&house, &terminal, number, Step::Assessed { level: Level::III, category: Category::Attack, why: "x".to_owned() }).await;
+    // What others do meanwhile is none of its records.
+    house.disable("qian").await;
+    take(&house, &suns, number, noted("y")).await;
+    // The third is what the gateway itself does for the level.
+    let case = handled(&house, number, 3).await;
+    let story: Vec<u64> = case.story.iter().map(|line| line.record).filter(|record| *record > case.found_last).collect();
+    assert_eq!((case.found_last, story.len()), (number, 3), "{case:#?}");
+    let entries = house.log();
+    let disabled = |entry: &&yumen::model::Entry| matches!(&entry.record, Record::Event(event) if event.action == Action::AccountDisabled);
+    let meanwhile = entries.iter().rev().find(disabled).unwrap().sequence;
+    assert!(meanwhile > number && story.last().is_some_and(|last| *last > meanwhile) && !story.contains(&meanwhile));
+
+    let data = house.data.path().display().to_string();
+    let pack = house.data.path().join("incident.tar.zst");
+    let out = pack.display().to_string();
+    let key = house.gateway().house().sealer.verifier_key();
+    let number_told = number.to_string();
+    said(&["evidence", "--incident", &number_told, "--out", &out, "--data", &data]);
+    let checked = said(&["verify-evidence", &out, "--key", &key]);
+    assert!(checked.contains(&format!("incident   {number}; found by records {} to {number}", case.first)), "{checked}");
+    assert!(!checked.contains("DRILL") && checked.contains("without a gap"), "{checked}");
+    let asked = details(&house, &[Action::LogRead], "asked");
+    assert!(asked[0] == format!("evidence incident={number}") && asked[1].contains("evidence made sha256="), "{asked:?}");
+
+    // Each record from the first that set it off to the one that opened it, its story, and before them what says which config and plan held.
+    let files = files(&pack);
+    let lines: Vec<serde_json::Value> = files["records.jsonl"]
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    let of = |why: &str| lines.iter().filter(|line| line["why"] == why).map(|line| line["sequence"].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!((of("span"), of("story")), ((case.first..=number).collect(), story.clone()));
+    assert_eq!(lines.len(), of("span").len() + story.len() + of("config").len() + of("start").len());
+    let [reloaded] = of("config")[..] else { panic!("{lines:#?}") };
+    let reloaded = lines.iter().find(|line| line["sequence"] == reloaded).unwrap();
+    let plan = reloaded["record"]["details"]["plan"].as_str().unwrap();
+    let text = &files[&format!("plans/{plan}.toml")];
+    assert_eq!((sha256(text).as_str(), text), (plan, &std::fs::read(house.data.path().join("plan.toml")).unwrap()));
+
+    // Its papers, as it is now.
+    for language in ["zh", "en"] {
+        for paper in ["review", "report-first", "report-supplement", "report-situation", "report-summary"] {
+            let paper: serde_json::Value = serde_json::from_slice(&files[&format!("incident/{paper}.{language}.json")]).unwrap();
+            assert_eq!((paper["incident"].as_u64(), paper["language"].as_str()), (Some(number), Some(language)));
+        }
+    }
+    let review: serde_json::Value = serde_json::from_slice(&files["incident/review.en.json"]).unwrap();
+    assert!(review["story"].as_array().unwrap().iter().any(|line| line["record"].as_u64() == story.last().copied()), "{review:#}");
+
+    // A byte of one of them is not changed unnoticed.
+    let mut tar = unpacked(&pack);
+    let paper = &files["incident/report-first.zh.json"];
+    let place = tar.windows(paper.len()).position(|window| window == paper).unwrap();
+    tar[place + paper.len() / 2] ^= 1;
+    std::fs::write(&pack, zstd::encode_all(tar.as_slice(), 1).unwrap()).unwrap();
+    let ended = yumen(&["verify-evidence", &out, "--key", &key]);
+    let why = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.code() == Some(1) && why.contains("incident/") && why.contains("was changed"), "{why}");
+
+    // Another question is refused, and nobody but a gateway that runs can answer this one.
+    let other = house.data.path().join("other.tar.zst").display().to_string();
+    let refused = |words: &[&str]| String::from_utf8(yumen(words).stderr).unwrap();
+    assert!(refused(&["evidence", "--incident", "999999", "--out", &other, "--data", &data]).contains("no incident 999999"));
+    assert!(refused(&["evidence", "--incident", &number_told, "--app", "sites", "--out", &other]).contains("cannot be used with"));
+    house.stop().await;
+    let alone = refused(&["evidence", "--incident", &number_told, "--out", &other, "--data", &data]);
+    assert!(alone.contains("no gateway is running") && alone.contains("--from and --to"), "{alone}");
+    assert!(!Path::new(&other).exists());
 }

@@ -11,14 +11,14 @@ use crate::house::{House, PORTAL, first_factor};
 const PLAN: &str = include_str!("../../config/plan.toml");
 
 /// A gateway with the example's plan in force, by which three names from one address are an alarm.
-async fn with_plan() -> House {
+pub async fn with_plan() -> House {
     let house = House::open().await;
     std::fs::write(house.data.path().join("plan.toml"), PLAN.replace("count = 8", "count = 3")).unwrap();
     house.reload(|text| format!("{text}\n[incident]\nplan = \"plan.toml\"\n")).await.unwrap();
     house
 }
 
-async fn spray(house: &House) {
+pub async fn spray(house: &House) {
     for name in ["a", "b", "c"] {
         let mut browser = house.browser();
         // From elsewhere: an address is let try only so often.
@@ -33,7 +33,7 @@ fn book(house: &House) -> std::sync::Arc<Book> {
 }
 
 /// The number of the incident that the alarm opened.
-async fn opened(house: &House) -> u64 {
+pub async fn opened(house: &House) -> u64 {
     for _ in 0..400 {
         if let Some(case) = book(house).cases().find(|case| case.triggers.contains_key("password-spraying")) {
             return case.number;
@@ -43,7 +43,7 @@ async fn opened(house: &House) -> u64 {
     panic!("no incident; the log has:\n{:#?}", house.log());
 }
 
-async fn take(house: &House, terminal: &str, number: u64, step: Step) -> String {
+pub async fn take(house: &House, terminal: &str, number: u64, step: Step) -> String {
     match house.ask(Ask::TakeStep { number, step }, Some(terminal)).await {
         ControlAnswer::Done { message } => message,
         ControlAnswer::Refused { why } => why,
@@ -224,7 +224,8 @@ async fn reports_and_the_review_of_an_incident_are_for_those_who_may_see_it_and_
         let page = qian.open(&at(&format!("report/{}?language=zh", report.word()))).await;
         assert_eq!(page.status, http::StatusCode::OK, "{report:?}");
         assert!(
-            page.text().contains(FormLanguage::Chinese.report(report)) && page.text().contains("yumen audit evidence --from"),
+            page.text().contains(FormLanguage::Chinese.report(report))
+                && page.text().contains(&format!("yumen audit evidence --incident {number} --out")),
             "{}",
             page.text()
         );

@@ -219,12 +219,21 @@ def check_pack(files, key):
     facts = json.loads(files["pack.json"])
     if facts["gapless"]:
         must(chosen == list(range(facts["first"], facts["last"] + 1)), "a gap")
+    about = facts.get("incident")
+    if about:
+        story = {number for number in about["story"] if number >= facts["oldest"]}
+        must(facts["first"] == max(about["first"], facts["oldest"]) and facts["last"] == about["last"], "the records of the incident")
+        must({number for number in records if number > facts["last"]} == story, "what was done about the incident")
+    elif facts["gapless"]:
         must(facts["first"] <= max(facts["oldest"], 1) or facts["first"] - 1 in records, "the record before the span")
         must(facts["last"] >= facts["size"] or facts["last"] + 1 in records, "the record behind the span")
     for config in json.loads(files["configs.json"]):
         must(json.loads(records[config["sequence"]])["details"].get("config") == config["sha256"], "which config was in force")
         if config["text"] == "kept":
             must(named[f"configs/{config['sha256']}.toml"][0] == config["sha256"], "the text of a config")
+        if plan := config.get("plan"):
+            must(json.loads(records[config["sequence"]])["details"].get("plan") == plan["sha256"], "which plan was in force")
+            must(plan["text"] != "kept" or named[f"plans/{plan['sha256']}.toml"][0] == plan["sha256"], "the text of a plan")
     return facts, records
 
 

@@ -43,7 +43,7 @@ enum Verb {
     Prove(prove::Arguments),
     /// Check what `prove` wrote, with nothing but the log's verifier key
     VerifyProof(prove::CheckArguments),
-    /// Make a pack of evidence of a span of time, for whoever investigates: records, proofs, configs, accounts, a summary
+    /// Make a pack of evidence of a span of time or of an incident, for whoever investigates: records, proofs, configs, accounts, a summary
     Evidence(Box<evidence::Arguments>),
     /// Check what `evidence` made, with nothing but the log's verifier key
     VerifyEvidence(evidence::CheckArguments),

@@ -46,13 +46,18 @@ pub struct Known<'a> {
 
 /// Reads and checks the file with the certificates that it names, for such a config; `None`: it is not known.
 pub fn load_plan(path: &Path, known: Option<Known<'_>>) -> Result<Arc<Plan>, Problems> {
+    load_with_text(path, known).map(|(plan, _)| plan)
+}
+
+/// The same, with the file as it was written.
+pub fn load_with_text(path: &Path, known: Option<Known<'_>>) -> Result<(Arc<Plan>, String), Problems> {
     let (text, name) = read_text(path)?;
     let mut around = Around { base: base_of(path), known, authorities: Vec::new(), secrets: Vec::new() };
     let plan = parse(&text, &name, &mut around)?;
     let unread = around.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err());
     let unread = unread.chain(around.secrets.iter().filter_map(channels::check)).collect();
     let problems = Problems::new(&name, &text, unread);
-    if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    if problems.is_empty() { Ok((plan, text)) } else { Err(problems) }
 }
 
 /// Checks the text, but not the files that it names.

@@ -47,6 +47,9 @@ pub struct IncidentFacts {
     /// The records from which to which it happened.
     pub first: u64,
     pub last: u64,
+    /// The last of them by which it was found or opened; what comes behind it is what people did about it.
+    #[serde(default)]
+    pub found_last: u64,
     pub due: Vec<TodoLine>,
     pub story: Vec<StoryLine>,
     /// What happened too often to be told line by line.
@@ -95,6 +98,7 @@ pub(super) fn show(house: &House, actor: &Actor, number: u64) -> Result<ControlA
         extent: case.extent.to_string(),
         first: case.first,
         last: case.last,
+        found_last: case.found_last,
         due: plan.as_deref().map(|plan| due(case, plan, now)).unwrap_or_default(),
         story: case.story.iter().map(story).collect(),
         untold: case.untold,

@@ -302,15 +302,12 @@ impl Form<'_> {
         let (case, log) = (self.case, self.ground.log);
         let (first, last) = (case.first, case.last);
         let mut answers = Vec::new();
-        if let Some((from, to)) = log.first.zip(log.last) {
+        if log.first.is_some() && log.last.is_some() {
             answers.push(self.say(
                 format!("记录 {first} 至 {last} 保存在网关的防篡改日志中，可逐条验证"),
                 format!("Records {first} to {last} are kept in the gateway's tamper-evident log, where each can be proven"),
             ));
-            // A clock that was set back may have the last record before the first; the end of the span is not part of it.
-            let (from, to) = (from.min(to), from.max(to).plus(std::time::Duration::from_millis(1)));
-            let command = format!("yumen audit evidence --from {from} --to {to} --out incident-{}.tar.zst", case.number);
-            answers.push(self.say(format!("导出该时段证据包：{command}"), format!("Evidence pack of that time: {command}")));
+            answers.push(Answer::Known(super::evidence(case, self.language)));
         } else {
             answers.push(self.say(
                 format!("记录 {first} 至 {last} 现已不全在网关上：可能已按留存期限移出，请在归档中查找"),

@@ -115,6 +115,10 @@ fn summary(case: &Case, ground: &Ground<'_>) -> Vec<String> {
         language.of("；", "; ")
     ));
     lines.push(line(format!("日志记录 {} 至 {}", case.first, case.last), format!("records {} to {} of the log", case.first, case.last)));
+    // Without them there is nothing to make it of.
+    if ground.log.first.is_some() && ground.log.last.is_some() {
+        lines.push(super::evidence(case, language));
+    }
     lines.extend(super::facts::conclusions(case, ground));
     lines
 }

@@ -78,6 +78,21 @@ impl Desk {
 }
 
 #[test]
+fn how_far_an_incident_was_found_is_told_apart_from_what_people_did_about_it() {
+    let mut desk = Desk::after(40);
+    let number = desk.read(spraying("192.0.2.7", 40));
+    desk.take(number, &assessed(Level::III));
+    assert_eq!((desk.case(number).found_last, desk.case(number).last), (41, 42));
+    desk.read(spraying("192.0.2.7", 42));
+    desk.take(number, &Step::Acknowledged);
+    assert_eq!((desk.case(number).found_last, desk.case(number).last), (43, 44));
+    // With a part comes what it was found by, and not the record that makes it one.
+    let part = desk.read(spraying("192.0.2.8", 44));
+    desk.take(part, &Step::Merged { into: number, why: why() });
+    assert_eq!((desk.case(number).found_last, desk.case(number).last), (45, 46));
+}
+
+#[test]
 fn an_alarm_is_an_incident_that_goes_its_way_to_a_review() {
     let mut desk = Desk::after(40);
     let number = desk.read(spraying("203.0.113.7", 40));

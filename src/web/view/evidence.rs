@@ -37,6 +37,10 @@ pub struct EvidenceTold {
     pub by: String,
     pub from: String,
     pub to: String,
+    /// The incident that it is about.
+    pub incident: Option<u64>,
+    /// It never was.
+    pub is_drill: bool,
     pub app: Option<String>,
     pub account: Option<String>,
     pub first: u64,
@@ -136,6 +140,8 @@ pub struct EvidenceConfig {
     pub sha256: Option<String>,
     pub waiting: Option<String>,
     pub text: EvidenceConfigText,
+    /// Of the emergency plan, if one is on record.
+    pub plan: Option<(String, EvidenceConfigText)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,8 +282,8 @@ impl<'a> EvidenceView<'a> {
         value.into_owned()
     }
 
-    fn config_text(&self, config: &EvidenceConfig) -> Cow<'static, str> {
-        self.frame.t(match config.text {
+    fn config_text(&self, text: &EvidenceConfigText) -> Cow<'static, str> {
+        self.frame.t(match text {
             EvidenceConfigText::Kept => "evidence-config-kept",
             EvidenceConfigText::Missing => "evidence-config-missing",
             EvidenceConfigText::Damaged => "evidence-config-damaged",

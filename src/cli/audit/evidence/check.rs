@@ -10,15 +10,18 @@ use std::io::Read;
 use data_encoding::HEXLOWER;
 
 use super::archive::{ContainerError, Unpacker};
-use super::facts::{ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, ConfigText, FORMAT, Facts, InForce, MANIFEST, NEWEST, PACK, README};
-use super::facts::{RECORDS, ROTATIONS, config_path, summary_path};
+use super::facts::{
+    ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, ConfigText, FORMAT, Facts, InForce, MANIFEST, NEWEST, OLDEST_FORMAT, PACK, README,
+};
+use super::facts::{RECORDS, ROTATIONS, config_path, plan_path, summary_path};
+use super::incident;
 use super::records::{LONGEST_LINE, Records};
 use super::vouching::Vouching;
 use crate::crypto::Sha256;
 use crate::lang::Language;
 use crate::tlog::{Checkpoint, Hash, Manifest, PackedFile, SignedNote, Verifier, Witness, check_consistency};
 
-/// The longest manifest; all texts of configs together.
+/// The longest manifest; all texts of configs and plans together.
 const LONGEST_MANIFEST: u64 = 2 * 1024 * 1024;
 const LONGEST_CONFIGS: u64 = 1024 * 1024 * 1024;
 
@@ -30,11 +33,17 @@ fn longest(path: &str) -> u64 {
     let mib = match path {
         ACCOUNTS => 512,
         CONFIGS => 16,
-        _ if path.starts_with("configs/") => 16,
+        _ if is_text(path) => 16,
+        _ if incident::is_paper(path) => 8,
         _ if path.ends_with(".html") => 64,
         _ => 1,
     };
     u64::saturating_mul(mib, 1024 * 1024)
+}
+
+/// Whether it is the place of a config's text, or of a plan's.
+fn is_text(path: &str) -> bool {
+    path.starts_with("configs/") || path.starts_with("plans/")
 }
 
 /// The first thing that was found wrong.
@@ -76,7 +85,9 @@ pub enum EvidenceError {
     Gap { first: u64, last: u64 },
     #[error("what the pack says of itself is wrong: {0}")]
     Facts(&'static str),
-    #[error("what the pack says of the config of record {0} is not what the record says")]
+    #[error("{0} is no paper of the incident that the pack is about")]
+    Paper(String),
+    #[error("what the pack says of the config of record {0}, or of its plan, is not what the record says")]
     Config(u64),
     #[error(
         "it is not signed with the key that you gave, nor with one that followed it. Either the key is newer than the pack (give the key of the day \
@@ -213,12 +224,15 @@ fn has_its_files(manifest: &Manifest) -> Result<(), EvidenceError> {
         return Err(EvidenceError::Foreign(lacks.clone()));
     }
     let may_be = |path: &str| {
-        let hash = path.strip_prefix("configs/").and_then(|name| name.strip_suffix(".toml"));
-        needed.contains(path) || path == NEWEST || path == CONSISTENCY || hash.is_some_and(|hash| HEXLOWER.decode(hash.as_bytes()).is_ok())
+        let text = path.strip_prefix("configs/").or_else(|| path.strip_prefix("plans/"));
+        let hash = text.and_then(|name| name.strip_suffix(".toml"));
+        let may_be_there = path == NEWEST || path == CONSISTENCY || incident::is_paper(path);
+        needed.contains(path) || may_be_there || hash.is_some_and(|hash| HEXLOWER.decode(hash.as_bytes()).is_ok())
     };
+    incident::has_all_or_none(manifest)?;
     let mut configs = 0_u64;
     for file in manifest.files.iter().filter(|file| file.path != RECORDS) {
-        configs = configs.saturating_add(if file.path.starts_with("configs/") { file.length } else { 0 });
+        configs = configs.saturating_add(if is_text(&file.path) { file.length } else { 0 });
         if file.length > longest(&file.path) || configs > LONGEST_CONFIGS {
             return Err(EvidenceError::TooLong(file.path.clone()));
         }
@@ -266,7 +280,7 @@ struct Files(BTreeMap<String, Vec<u8>>);
 impl Files {
     /// Reads the next file, and keeps it if it is looked into.
     fn read<R: Read>(&mut self, unpacker: &mut Unpacker<R>, wanted: &PackedFile) -> Result<(), EvidenceError> {
-        let is_held = HELD.contains(&wanted.path.as_str());
+        let is_held = HELD.contains(&wanted.path.as_str()) || incident::is_paper(&wanted.path);
         let mut held = Vec::new();
         file(unpacker, wanted, |part| {
             held.extend_from_slice(if is_held { part } else { &[] });
@@ -294,7 +308,7 @@ impl Files {
         }
         let text = self.text(PACK)?;
         match serde_json::from_str::<Format>(text) {
-            Ok(Format { format }) if format != FORMAT => Err(EvidenceError::OtherFormat(format)),
+            Ok(Format { format }) if !(OLDEST_FORMAT..=FORMAT).contains(&format) => Err(EvidenceError::OtherFormat(format)),
             _ => serde_json::from_str(text).map_err(|why| not_understood(PACK, &why)),
         }
     }
@@ -309,6 +323,7 @@ impl Files {
         if facts.size != newest.size || facts.gapless != (facts.app.is_none() && facts.account.is_none()) {
             return Err(EvidenceError::Facts("it does not fit the checkpoint, or what was asked for"));
         }
+        incident::are_its_papers(facts.incident.as_ref(), &self.0)?;
         self.has_grown(&checkpoint, &newest)?;
         let configs = self.configs(manifest, records)?;
         let cosigned = |witness: &Witness| {
@@ -334,19 +349,22 @@ impl Files {
         let mut wanted = BTreeSet::new();
         records.configs.are_told(&configs).map_err(EvidenceError::Config)?;
         for config in &configs {
-            if (config.text == ConfigText::Unknown) != config.sha256.is_none() {
+            let no_hash = config.plan.as_ref().is_some_and(|plan| plan.text == ConfigText::Unknown);
+            if no_hash || (config.text == ConfigText::Unknown) != config.sha256.is_none() {
                 return Err(EvidenceError::Config(config.sequence));
             }
             wanted.extend(config.sha256.iter().filter(|_| config.text == ConfigText::Kept).map(|hash| config_path(hash)));
+            wanted.extend(config.plan.iter().filter(|plan| plan.text == ConfigText::Kept).map(|plan| plan_path(&plan.sha256)));
         }
         let mut found = BTreeSet::new();
-        for file in manifest.files.iter().filter(|file| file.path.starts_with("configs/")) {
-            if file.path != config_path(&HEXLOWER.encode(&file.sha256)) {
+        for file in manifest.files.iter().filter(|file| is_text(&file.path)) {
+            let hash = HEXLOWER.encode(&file.sha256);
+            if ![config_path(&hash), plan_path(&hash)].contains(&file.path) {
                 return Err(EvidenceError::Changed(file.path.clone()));
             }
             found.insert(file.path.clone());
         }
-        if found == wanted { Ok(configs) } else { Err(EvidenceError::Facts("it has other texts of configs than it names")) }
+        if found == wanted { Ok(configs) } else { Err(EvidenceError::Facts("it has other texts of configs or plans than it names")) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which configs were in force in a span, by the records of starts and reloads, and their texts as the gateway kept them.
+//! Which configs and emergency plans were in force in a span, by the records of starts and reloads, and their texts as the gateway kept them.
 //!
 //! Invariant: a text is handed out only if it has the hash that the record names.
 
@@ -9,10 +9,10 @@ use std::path::Path;
 
 use data_encoding::HEXLOWER;
 
-use super::facts::{ConfigText, InForce, config_of, puts_config_in_force};
+use super::facts::{ConfigText, InForce, PlanInForce, config_of, config_path, plan_of, plan_path, puts_config_in_force};
 use super::line::Why;
 use crate::crypto::sha256;
-use crate::gateway::kept_config;
+use crate::gateway::{kept_config, kept_plan};
 use crate::model::{Action, Entry, Record, capped};
 
 /// No config is longer.
@@ -47,13 +47,15 @@ impl Configs {
             let waiting = event.details.get("waiting").map(|waiting| capped(waiting, LONGEST_TEXT));
             let (sequence, as_started) = (entry.sequence, why == Why::Start);
             let from = capped(&entry.time, LONGEST_TEXT);
-            self.in_force.push(InForce { sequence, as_started, from, until: None, sha256, waiting, text });
+            let plan = plan_of(event).filter(|_| !as_started);
+            let plan = plan.map(|sha256| PlanInForce { sha256: sha256.to_owned(), text: ConfigText::Missing });
+            self.in_force.push(InForce { sequence, as_started, from, until: None, sha256, waiting, text, plan });
         }
     }
 
     /// Whether this is what is said of them; which texts there are is another question.
     pub fn are_told(&self, told: &[InForce]) -> Result<(), u64> {
-        let is_same = |(found, told): (&InForce, &InForce)| InForce { text: told.text, ..found.clone() } == *told;
+        let is_same = |(found, told): (&InForce, &InForce)| found.on_record() == told.on_record();
         match self.in_force.iter().zip(told).find(|both| !is_same(*both)) {
             Some((found, _)) => Err(found.sequence),
             None => {
@@ -63,24 +65,34 @@ impl Configs {
         }
     }
 
-    /// The texts that are kept in the data directory, by their hash; says of each config what became of its text.
+    /// The texts that are kept in the data directory, by their places in the pack; says of each what became of it.
     pub fn texts(&mut self, data: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
         let mut texts = BTreeMap::new();
         for config in &mut self.in_force {
-            let Some(hash) = &config.sha256 else { continue };
-            if !texts.contains_key(hash) {
-                match read(&kept_config(data, hash)) {
-                    Ok(text) if HEXLOWER.encode(&sha256(&text)) == *hash => drop(texts.insert(hash.clone(), text)),
-                    Ok(_) => config.text = ConfigText::Damaged,
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => config.text = ConfigText::Missing,
-                    Err(error) => return Err(anyhow::Error::new(error).context(format!("cannot read the config that was kept as {hash}"))),
-                }
+            if let Some(hash) = &config.sha256 {
+                config.text = kept(&mut texts, config_path(hash), &kept_config(data, hash), hash)?;
             }
-            if texts.contains_key(hash) {
-                config.text = ConfigText::Kept;
+            if let Some(plan) = &mut config.plan {
+                plan.text = kept(&mut texts, plan_path(&plan.sha256), &kept_plan(data, &plan.sha256), &plan.sha256)?;
             }
         }
         Ok(texts)
+    }
+}
+
+/// Takes a text with this hash into the pack, if the gateway keeps it.
+fn kept(texts: &mut BTreeMap<String, Vec<u8>>, place: String, path: &Path, hash: &str) -> anyhow::Result<ConfigText> {
+    if texts.contains_key(&place) {
+        return Ok(ConfigText::Kept);
+    }
+    match read(path) {
+        Ok(text) if HEXLOWER.encode(&sha256(&text)) == *hash => {
+            texts.insert(place, text);
+            Ok(ConfigText::Kept)
+        }
+        Ok(_) => Ok(ConfigText::Damaged),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ConfigText::Missing),
+        Err(error) => Err(anyhow::Error::new(error).context(format!("cannot read what was kept as {}", path.display()))),
     }
 }
 
@@ -121,7 +133,7 @@ mod tests {
             configs.look(&entry_at(number, number, Record::Event(event)), Why::Span);
         }
         let texts = configs.texts(data.path()).unwrap();
-        assert_eq!(texts.into_iter().collect::<Vec<_>>(), [(hash("one"), b"one".to_vec())]);
+        assert_eq!(texts.into_iter().collect::<Vec<_>>(), [(config_path(&hash("one")), b"one".to_vec())]);
         let told: Vec<_> = configs.in_force.iter().map(|config| (config.sequence, config.until.is_some(), config.text)).collect();
         use ConfigText::{Damaged, Kept, Missing, Unknown};
         assert_eq!(told, [(1, true, Kept), (3, true, Damaged), (5, true, Missing), (6, true, Unknown), (7, false, Kept)]);

@@ -5,13 +5,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::choice::Filter;
+use super::incident::About;
 use super::range::Span;
 use super::whose::Whose;
 use crate::clock::Time;
 use crate::model::{Action, Entry, Event, LogApp, Outcome, Record};
 
 /// Another with every change of what is in a pack, or of what a filter chooses.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
+/// Since this one, formats differ only by what was added: what an older pack lacks, it says nothing of.
+pub const OLDEST_FORMAT: u32 = 2;
 
 pub const MANIFEST: &str = "MANIFEST";
 pub const README: &str = "README.txt";
@@ -27,6 +30,11 @@ pub const ROTATIONS: &str = "rotations";
 /// Where the text of a config with this hash lies.
 pub fn config_path(sha256: &str) -> String {
     format!("configs/{sha256}.toml")
+}
+
+/// Where the text of an emergency plan with this hash lies.
+pub fn plan_path(sha256: &str) -> String {
+    format!("plans/{sha256}.toml")
 }
 
 /// Where the summary in a language lies.
@@ -48,6 +56,9 @@ pub struct Facts {
     pub from: String,
     /// Not in the span any more.
     pub to: String,
+    /// The incident that the pack is about: it has the records of it, and the span is what their times make.
+    #[serde(default)]
+    pub incident: Option<About>,
     pub app: Option<String>,
     pub account: Option<String>,
     /// Whose id and name that is, as the store had them; `None`: it had no such account, and only what was asked for counts.
@@ -72,7 +83,7 @@ pub struct Facts {
     pub ends: Option<String>,
     /// Records that stood in the journal and were not sealed, so that they are not in the pack; `None`: there was no journal that could be read.
     pub unsealed: Option<u64>,
-    /// Accesses that began in the span and had not ended when the pack was made.
+    /// Accesses that began in the span and had not ended when the pack was made; in a pack of an incident, whose end is not in it.
     pub still_open: u64,
 }
 
@@ -83,7 +94,7 @@ pub struct Maker {
     pub user: Option<String>,
 }
 
-/// A config that was in force in the span.
+/// A config that was in force in the span, with the emergency plan that it names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForce {
     /// The record that says so.
@@ -98,9 +109,27 @@ pub struct InForce {
     /// What of it waited for a restart.
     pub waiting: Option<String>,
     pub text: ConfigText,
+    /// `None`: none is on record. Of a config [`as_started`](Self::as_started) it is left out, since a reload changes it.
+    #[serde(default)]
+    pub plan: Option<PlanInForce>,
 }
 
-/// Whether the text of a config is in the pack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanInForce {
+    pub sha256: String,
+    pub text: ConfigText,
+}
+
+impl InForce {
+    /// Without what is not of the record: which texts there are.
+    pub fn on_record(&self) -> Self {
+        let text = ConfigText::Missing;
+        let plan = self.plan.as_ref().map(|plan| PlanInForce { text, ..plan.clone() });
+        Self { text, plan, ..self.clone() }
+    }
+}
+
+/// Whether the text of a config, or of a plan, is in the pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfigText {
@@ -171,19 +200,26 @@ impl Facts {
 
     /// Whether what is no longer there may have been of the span. By its number the range says so only where all clocks were right.
     pub fn may_be_gone(&self) -> bool {
+        if let Some(about) = &self.incident {
+            return about.first < self.oldest;
+        }
         let began_before = self.begins.as_deref().and_then(time).zip(time(&self.from)).is_some_and(|(begins, from)| begins < from);
         self.oldest > 1 && (self.first <= self.oldest || !began_before)
     }
 
-    /// Whether the newest record's time cannot be right, so that nobody knows by it how far the log reaches.
+    /// Whether the newest record's time cannot be right, so that nobody knows by it how far the log reaches. That the records of an incident are
+    /// in it their numbers say.
     pub fn end_is_unsure(&self) -> bool {
+        if self.incident.is_some() {
+            return false;
+        }
         let is_past = |ends: &str| time(ends).zip(time(&self.made)).is_some_and(|(ends, made)| ends <= made);
         self.size > 0 && !self.ends.as_deref().is_some_and(is_past)
     }
 
     /// When the log ended, if that was before the span did.
     pub fn ended_before(&self) -> Option<&str> {
-        let ends = self.ends.as_deref()?;
+        let ends = self.ends.as_deref().filter(|_| self.incident.is_none())?;
         (time(ends)? < time(&self.to)?).then_some(ends)
     }
 }
@@ -202,8 +238,17 @@ pub fn puts_config_in_force(entry: &Entry) -> Option<&Event> {
     }
 }
 
-/// The hash that such an event names.
+/// The hash of the config that such an event names.
 pub fn config_of(event: &Event) -> Option<&str> {
+    hash_of(event, "config")
+}
+
+/// That of the emergency plan.
+pub fn plan_of(event: &Event) -> Option<&str> {
+    hash_of(event, "plan")
+}
+
+fn hash_of<'e>(event: &'e Event, detail: &str) -> Option<&'e str> {
     let is_hash = |hash: &&String| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    event.details.get("config").filter(is_hash).map(String::as_str)
+    event.details.get(detail).filter(is_hash).map(String::as_str)
 }

@@ -33,6 +33,8 @@ pub enum Why {
     Span,
     /// It ends an access that began in the span.
     End,
+    /// It says what was done about the incident that the pack is about.
+    Story,
 }
 
 const RECORD: &[u8] = b",\"record\":";

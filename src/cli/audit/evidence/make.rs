@@ -16,13 +16,13 @@ use super::archive::{Hashed, Packer};
 use super::check::{With, check};
 use super::choice::Filter;
 use super::facts::{
-    ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, FORMAT, Facts, MANIFEST, Maker, NEWEST, PACK, README, RECORDS, ROTATIONS, config_path,
-    summary_path,
+    ACCOUNTS, CHECKPOINT, CONFIGS, CONSISTENCY, FORMAT, Facts, MANIFEST, Maker, NEWEST, PACK, README, RECORDS, ROTATIONS, summary_path,
 };
+use super::incident::Incident;
 use super::people::{self, Directory};
 use super::place::Unfinished;
-use super::plan::Plan;
-use super::range::{Log, Span};
+use super::plan::{Plan, Wanted};
+use super::range::Log;
 use super::summary::{self, Told};
 use crate::audit::{Grown, Head, Sealed, head_with, unsealed};
 use crate::cli::print;
@@ -38,7 +38,7 @@ const LOG_FORMAT: &str = "RFC 9162 (SHA-256), C2SP tlog-tiles, tlog-checkpoint, 
 /// What a pack is made of.
 pub struct Making<'a> {
     pub data: &'a Path,
-    pub span: Span,
+    pub wanted: Wanted<'a>,
     pub filter: Filter,
     /// `None`: nobody signs the manifest.
     pub signer: Option<&'a Signer>,
@@ -80,7 +80,7 @@ impl Making<'_> {
         let log = Log::new(&sealed, newest.checkpoint.size)?;
         let (store, directory) = people::known(self.data).await;
         let mut progress = None;
-        let plan = Plan::new(&log, &self.span, &self.filter, &directory, |done, all| {
+        let plan = Plan::new(&log, self.wanted, &self.filter, &directory, |done, all| {
             progress.get_or_insert_with(|| Progress::of(number(all), "records looked at")).show(number(done));
         })?;
         drop(progress);
@@ -150,8 +150,9 @@ impl Making<'_> {
             log: head.checkpoint.origin.clone(),
             made: self.now.to_string(),
             by: self.maker.clone(),
-            from: self.span.from.to_string(),
-            to: self.span.to.to_string(),
+            from: plan.span.from.to_string(),
+            to: plan.span.to.to_string(),
+            incident: self.incident().map(|incident| incident.about.clone()),
             app: self.filter.app.as_ref().map(|app| app.word().to_owned()),
             account: account.and_then(|asked| asked.id.clone().or_else(|| asked.name.clone())),
             account_id: known.and_then(|known| known.id.clone()),
@@ -171,6 +172,13 @@ impl Making<'_> {
         }
     }
 
+    fn incident(&self) -> Option<&Incident> {
+        match self.wanted {
+            Wanted::Span(_) => None,
+            Wanted::Incident(incident) => Some(incident),
+        }
+    }
+
     /// All files but the records.
     async fn files(
         &self,
@@ -183,8 +191,11 @@ impl Making<'_> {
         let mut all = BTreeMap::new();
         let mut put = |path: &str, bytes: Vec<u8>| drop(all.insert(path.to_owned(), Content::Bytes(bytes)));
         let accounts = plan.survey.concerned.facts(directory, store, self.now).await?;
-        for (hash, text) in plan.survey.configs.texts(self.data)? {
-            put(&config_path(&hash), text);
+        for (path, text) in plan.survey.configs.texts(self.data)? {
+            put(&path, text);
+        }
+        for (path, paper) in self.incident().iter().flat_map(|incident| &incident.papers) {
+            put(path, paper.clone());
         }
         put(README, include_bytes!("readme.txt").to_vec());
         put(PACK, json(facts)?);
@@ -253,7 +264,7 @@ fn rotations(sealed: &Sealed) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
+pub fn json(value: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
     let mut text = serde_json::to_vec_pretty(value)?;
     text.push(b'\n');
     Ok(text)

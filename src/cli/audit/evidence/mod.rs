@@ -1,13 +1,16 @@
-//! `yumen audit evidence` and `yumen audit verify-evidence`: what a span of the log says, in one file that a stranger can check.
+//! `yumen audit evidence` and `yumen audit verify-evidence`: what a span of the log or the records of an incident say, in one file that a stranger
+//! can check.
 //!
 //! A pack is a tar, compressed with zstd. It has the records as they were hashed, each with the proof that it is in the log, the signed head, the
 //! configs that were in force, the accounts that are concerned, a summary in three languages, and a manifest that the log's key signs.
 
 mod archive;
+mod asked;
 mod check;
 mod choice;
 mod configs;
 mod facts;
+mod incident;
 mod line;
 mod make;
 mod people;
@@ -36,6 +39,7 @@ use self::check::{EvidenceError, Signed, With, check as check_pack};
 use self::choice::Filter;
 use self::facts::Maker;
 use self::make::{Made, Making};
+use self::plan::Wanted;
 use self::range::Span;
 use self::whose::Whose;
 use super::put_on_record;
@@ -61,11 +65,14 @@ const TAMPERED: &str = "yumen: THE PACK IS NOT AS IT WAS MADE, or was damaged on
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Not before then: a time (2026-11-22T08:00:00Z) or a length back from now (30m, 24h)
-    #[arg(long, value_parser = since)]
-    from: Time,
+    #[arg(long, value_parser = since, required_unless_present = "incident")]
+    from: Option<Time>,
     /// Before then
-    #[arg(long, value_parser = since)]
-    to: Time,
+    #[arg(long, value_parser = since, required_unless_present = "incident")]
+    to: Option<Time>,
+    /// Exactly the records of this incident, with its review and reports as the gateway fills them in now
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["from", "to", "app", "account"])]
+    incident: Option<u64>,
     /// Only accesses to this app (`portal`: to the gateway's own pages), and what concerns it
     #[arg(long, value_parser = |text: &str| LogApp::parse(text).ok_or("is not the id of an app, such as sites"))]
     app: Option<LogApp>,
@@ -95,10 +102,8 @@ pub struct CheckArguments {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { from, to, app, account, out, unsigned, which } = arguments;
-    if from >= to {
-        bail!("--to must be later than --from: the span goes from {from} to before {to}");
-    }
+    let Arguments { app, account, out, unsigned, which, .. } = arguments;
+    let span = arguments.span()?;
     let data = which.data()?;
     let key = data.join("log.key");
     let signer = match read_log_key(&key) {
@@ -112,13 +117,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Err(error) => return Err(error.into()),
     };
     let filter = Filter { app: app.clone(), account: account.as_ref().map(Whose::asked) };
-    let asked = asked(arguments);
+    let incident = arguments.incident.map(|number| asked::incident(which, number)).transpose()?;
+    let wanted = match &incident {
+        Some(incident) => Wanted::Incident(incident),
+        None => Wanted::Span(span),
+    };
+    let asked = arguments.on_record();
     let is_on_record = put_on_record(which, &asked);
     let maker = maker();
     // The question itself is sealed then, and with it all that was written before.
     let patience = if is_on_record { PATIENCE } else { Duration::ZERO };
     let now = Clock::machine().wall();
-    let making = Making { data: &data, span: Span { from: *from, to: *to }, filter, signer: signer.as_ref(), now, maker, patience };
+    let making = Making { data: &data, wanted, filter, signer: signer.as_ref(), now, maker, patience };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let made = runtime.block_on(making.make(out))?;
     // Where the question could not be put on record, that was said.
@@ -127,11 +137,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// As it stands on record.
-fn asked(arguments: &Arguments) -> String {
-    let app = arguments.app.as_ref().map(|app| format!(" app={}", app.word())).unwrap_or_default();
-    let account = arguments.account.as_ref().map(|account| format!(" account={}", account.as_str())).unwrap_or_default();
-    format!("evidence from={} to={}{app}{account}", arguments.from, arguments.to)
+impl Arguments {
+    /// Without one, where an incident was asked for: any.
+    fn span(&self) -> anyhow::Result<Span> {
+        let (from, to) = self.from.zip(self.to).unwrap_or_default();
+        if from >= to && self.incident.is_none() {
+            bail!("--to must be later than --from: the span goes from {from} to before {to}");
+        }
+        Ok(Span { from, to })
+    }
+
+    /// What was asked, as it stands on record.
+    fn on_record(&self) -> String {
+        if let Some(number) = self.incident {
+            return format!("evidence incident={number}");
+        }
+        let app = self.app.as_ref().map(|app| format!(" app={}", app.word())).unwrap_or_default();
+        let account = self.account.as_ref().map(|account| format!(" account={}", account.as_str())).unwrap_or_default();
+        let time = |time: Option<Time>| time.map(|time| time.to_string()).unwrap_or_default();
+        format!("evidence from={} to={}{app}{account}", time(self.from), time(self.to))
+    }
 }
 
 fn tell(arguments: &Arguments, made: &Made) -> anyhow::Result<()> {

@@ -10,13 +10,21 @@ use std::ops::ControlFlow;
 use anyhow::Context;
 
 use super::choice::{Choice, Filter};
+use super::incident::Incident;
 use super::line::{self, Why};
 use super::people::Directory;
-use super::range::{Log, Range, Span, time_of};
+use super::range::{Found, Log, Range, Sought, Span, time_of};
 use super::survey::Survey;
 use crate::audit::{Grown, Head, Leaf};
 use crate::clock::Time;
 use crate::tlog::{Prover, WIDTH};
+
+/// What a pack is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    Span(Span),
+    Incident(&'a Incident),
+}
 
 pub struct Plan {
     pub range: Range,
@@ -35,20 +43,29 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(log: &Log<'_>, span: &Span, filter: &Filter, directory: &Directory, progress: impl FnMut(u64, u64)) -> anyhow::Result<Self> {
-        let found = log.find(span, progress)?;
-        let range = found.range;
+    pub fn new(
+        log: &Log<'_>,
+        wanted: Wanted<'_>,
+        filter: &Filter,
+        directory: &Directory,
+        progress: impl FnMut(u64, u64),
+    ) -> anyhow::Result<Self> {
+        let sought = match wanted {
+            Wanted::Span(span) => Sought::Span(span),
+            Wanted::Incident(Incident { about, .. }) => Sought::Numbers(Range { first: about.first, last: about.last }),
+        };
+        let is_span = matches!(wanted, Wanted::Span(_));
+        let Found { range, span, standing, begins, ends } = log.find(sought, progress)?;
         let filter = Filter { account: filter.account.as_ref().map(|asked| directory.resolve(asked)), ..filter.clone() };
         let (mut beside, mut survey) = (BTreeMap::new(), Survey::default());
         let before = range.first.saturating_sub(1);
-        // Of a filtered pack nothing is complete that they could show, and they are other people's.
-        let shows_edges = filter.is_all() || range.first > range.last;
+        // Of a filtered pack nothing is complete that they could show, and they are other people's. Numbers say for themselves where they end.
+        let shows_edges = is_span && (filter.is_all() || range.first > range.last);
         for edge in [before, range.last.saturating_add(1)] {
             if shows_edges && (log.oldest..=log.size).contains(&edge) {
                 beside.insert(edge, Why::Edge);
             }
         }
-        let standing = found.standing;
         let started = standing.start.filter(|start| standing.last != Some(*start));
         for (sequence, why) in [(started, Why::Start), (standing.last, Why::Config)] {
             let Some(sequence) = sequence else { continue };
@@ -69,7 +86,7 @@ impl Plan {
             anyhow::bail!("more configs were in force in this span than a pack has room for; take a shorter span");
         }
         // Each access ends within the longest session, or at the next start.
-        if choice.open() > 0 {
+        if choice.open() > 0 && is_span {
             log.each(range.last.saturating_add(1), log.size, |leaf| {
                 if leaf.entry().is_ok_and(|entry| choice.ends(&entry)) {
                     beside.entry(leaf.sequence).or_insert(Why::End);
@@ -77,8 +94,14 @@ impl Plan {
                 Ok(if choice.open() == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             })?;
         }
+        if let Wanted::Incident(Incident { about, .. }) = wanted {
+            for sequence in about.story.iter().filter(|record| (log.oldest..=log.size).contains(record)) {
+                beside.insert(*sequence, Why::Story);
+                survey.concerned.look(&log.leaf(*sequence)?.entry().context("a record of the incident is not understood")?, directory);
+            }
+        }
         let still_open = choice.open() as u64;
-        Ok(Self { range, span: *span, begins: found.begins, ends: found.ends, filter, beside, survey, other_times, still_open })
+        Ok(Self { range, span, begins, ends, filter, beside, survey, other_times, still_open })
     }
 
     /// The last record that the head must have; 0: there is none.

@@ -1,13 +1,14 @@
-//! Which records a span of time has.
+//! Which records a span of time has, or an incident.
 //!
-//! Invariant: a range has every record between its first and its last, and both lie in the span; no record of the log outside of it does. Records
+//! Invariant: a range has every record between its first and its last, and both lie in the span; where a span was asked for, no record of the log outside of it does. Records
 //! stand in the order in which they were written; their times may go anywhere, where the machine's clock was wrong, so that each record is looked
 //! at. One bundle of records is in memory at a time.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use crate::audit::{Leaf, Sealed};
@@ -29,10 +30,20 @@ pub struct Range {
     pub last: u64,
 }
 
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    Span(Span),
+    /// By their numbers; the older ones of them may be gone.
+    Numbers(Range),
+}
+
 /// A range, and what was seen on the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
     pub range: Range,
+    /// From the time of the one end of the range to behind that of the other, where numbers were asked for.
+    pub span: Span,
     /// When the range began.
     pub standing: Standing,
     /// The times of the oldest record that is here, and of the newest.
@@ -76,6 +87,11 @@ pub fn time_of(json: &[u8]) -> Option<Time> {
 }
 
 impl Span {
+    /// That has both, whichever is the later one by the clock.
+    pub fn around(one: Time, other: Time) -> Self {
+        Self { from: one.min(other), to: one.max(other).plus(Duration::from_millis(1)) }
+    }
+
     pub fn has(&self, time: Option<Time>) -> bool {
         time.is_some_and(|time| (self.from..self.to).contains(&time))
     }
@@ -125,9 +141,10 @@ impl<'a> Log<'a> {
     }
 
     /// Looks at all records. Without any in the span, the range stands where times last go from before the span to behind it.
-    pub fn find(&self, span: &Span, mut progress: impl FnMut(u64, u64)) -> anyhow::Result<Found> {
+    pub fn find(&self, sought: Sought, mut progress: impl FnMut(u64, u64)) -> anyhow::Result<Found> {
         let mut looking = Looking {
-            span: *span,
+            sought,
+            times: [None; 2],
             now: Standing::default(),
             first: None,
             last: 0,
@@ -145,19 +162,32 @@ impl<'a> Log<'a> {
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        let Looking { first, last, place, is_before, now, begins, ends, .. } = looking;
+        let Looking { first, last, place, is_before, now, begins, ends, times, .. } = looking;
         let end = (self.size.saturating_add(1), now);
+        let span = match (sought, first) {
+            (Sought::Span(span), _) => span,
+            (Sought::Numbers(wanted), Some(_)) if last == wanted.last => {
+                let [first, last] = times;
+                let times = first.zip(last).context("the first or the last record of the incident has no time that is understood")?;
+                Span::around(times.0, times.1)
+            }
+            (Sought::Numbers(Range { first, last }), _) => bail!(
+                "records {first} to {last}, by which the incident was found, are not in the log any more: unpack them from the archive over a copy of it"
+            ),
+        };
         let (range, standing) = match (first, place) {
             (Some((first, standing)), _) => (Range { first, last }, standing),
             (None, Some((place, standing))) if !is_before => (Range { first: place, last: place.saturating_sub(1) }, standing),
             (None, _) => (Range { first: end.0, last: end.0.saturating_sub(1) }, end.1),
         };
-        Ok(Found { range, standing, begins, ends })
+        Ok(Found { range, span, standing, begins, ends })
     }
 }
 
 struct Looking {
-    span: Span,
+    sought: Sought,
+    /// Of the first and the last record that were sought.
+    times: [Option<Time>; 2],
     now: Standing,
     first: Option<(u64, Standing)>,
     last: u64,
@@ -180,20 +210,32 @@ impl Looking {
             self.begins = time;
         }
         self.ends = time;
-        if self.span.has(time) {
+        let is_sought = match self.sought {
+            Sought::Span(span) => span.has(time),
+            Sought::Numbers(range) => (range.first..=range.last).contains(&sequence),
+        };
+        if is_sought {
+            let [first, last] = &mut self.times;
+            (*first, *last) = (if self.first.is_some() { *first } else { time }, time);
             self.first.get_or_insert((sequence, self.now));
             self.last = sequence;
         }
-        if time.is_some_and(|time| time < self.span.from) {
+        if let (Sought::Span(span), Some(time)) = (self.sought, time) {
+            self.stands(sequence, &span, time);
+        }
+        if let Some(stamp) = &stamp {
+            self.now.look(sequence, stamp);
+        }
+    }
+
+    fn stands(&mut self, sequence: u64, span: &Span, time: Time) {
+        if time < span.from {
             self.is_before = true;
-        } else if time.is_some_and(|time| time >= self.span.to) {
+        } else if time >= span.to {
             if self.is_before {
                 self.place = Some((sequence, self.now));
             }
             self.is_before = false;
-        }
-        if let Some(stamp) = &stamp {
-            self.now.look(sequence, stamp);
         }
     }
 }

@@ -9,6 +9,7 @@ use super::check::EvidenceError;
 use super::choice::Choice;
 use super::configs::Configs;
 use super::facts::{Facts, puts_config_in_force};
+use super::incident::About;
 use super::line::{self, LineHead, Why};
 use super::range::{Span, time_of};
 use crate::clock::Time;
@@ -36,6 +37,10 @@ pub struct Records {
     beside: Option<Why>,
     /// The records right before the range and right behind it were there.
     edges: [bool; 2],
+    /// When the first and the last of the range were written.
+    ends: [Option<Time>; 2],
+    /// Records of the incident's story.
+    told: u64,
     pub unknown: u64,
 }
 
@@ -48,6 +53,12 @@ impl Records {
     pub fn under(checkpoint: Checkpoint, facts: Facts) -> Result<Self, EvidenceError> {
         let span = facts.span().ok_or(EvidenceError::Facts("its span is no span of time"))?;
         let filter = facts.filter().ok_or(EvidenceError::Facts("nobody could have asked for that app or that account"))?;
+        if let Some(about) = &facts.incident {
+            let is_all = about.is_possible() && facts.first == about.first.max(facts.oldest) && facts.last == about.last;
+            if !is_all || !facts.gapless || !facts.has_span_records() {
+                return Err(EvidenceError::Facts("its records cannot be those of such an incident"));
+            }
+        }
         Ok(Self {
             checkpoint,
             facts,
@@ -61,6 +72,8 @@ impl Records {
             choice: Choice::of(&filter),
             beside: None,
             edges: [false; 2],
+            ends: [None; 2],
+            told: 0,
             unknown: 0,
         })
     }
@@ -126,16 +139,25 @@ impl Records {
     fn is_in_place(&mut self, head: &LineHead, time: Option<Time>) -> Result<(), EvidenceError> {
         let (first, last, sequence) = (self.facts.first, self.facts.last, head.sequence);
         let is_in = (first..=last).contains(&sequence);
+        let is_of_incident = self.facts.incident.is_some();
         // What stands right beside the range shows that the span ends there, whatever else it is in the pack for.
         let (before, behind) = (sequence.saturating_add(1) == first, sequence == last.saturating_add(1));
         let fits = match head.why {
             Why::Config | Why::Start => sequence < first,
-            Why::Edge => (before || behind) && (self.facts.gapless || !self.facts.has_span_records()),
+            Why::Edge => (before || behind) && (self.facts.gapless || !self.facts.has_span_records()) && !is_of_incident,
+            Why::Story => sequence > last && is_of_incident,
             Why::Span => is_in,
-            Why::End => sequence > last,
+            Why::End => sequence > last && !is_of_incident,
         };
         let must_be_in_time = is_in && (sequence == first || sequence == last);
-        let must_not = before || behind;
+        // Of an incident the numbers count, and the span is what the times at both ends make of it.
+        let must_not = (before || behind) && !is_of_incident;
+        if sequence == first {
+            self.ends = [time; 2];
+        }
+        if sequence == last {
+            self.ends = [self.ends.first().copied().flatten(), time];
+        }
         // Where there is nothing, what stands beside shows it: the one is older than the span, the other younger.
         let is_empty = !self.facts.has_span_records();
         let is_wrong = |time: Time| before && time >= self.span.from || behind && time < self.span.to;
@@ -143,6 +165,7 @@ impl Records {
         if !fits || !shows_nothing || must_be_in_time && !self.span.has(time) || must_not && self.span.has(time) {
             return Err(EvidenceError::Place(sequence));
         }
+        self.told = self.told.saturating_add(u64::from(head.why == Why::Story));
         let [had_before, had_behind] = self.edges;
         self.edges = [had_before || before, had_behind || behind];
         if is_in {
@@ -169,9 +192,14 @@ impl Records {
                 self.choice.ends(&entry);
                 true
             }
+            Why::Story => self.facts.incident.as_ref().is_some_and(|about| about.is_told_by(&entry)),
             Why::Config => self.beside != Some(Why::Config) && says_what_is_in_force(&entry),
             Why::Start => self.beside.is_none() && puts_config_in_force(&entry).is_some_and(|event| event.action == Action::Start),
         };
+        let is_beginning = |about: &About| about.number == head.sequence && !about.begins_with(&entry);
+        if self.facts.incident.as_ref().is_some_and(is_beginning) {
+            return Err(EvidenceError::Facts("its incident did not begin with that record, or is a drill, or none"));
+        }
         if !fits {
             return Err(EvidenceError::NotAskedFor(head.sequence));
         }
@@ -187,6 +215,18 @@ impl Records {
         Ok(())
     }
 
+    /// That the story of the incident is there, as far as the log still had it, and the span is that of its records.
+    fn has_all_of(&self, about: &About) -> Result<(), EvidenceError> {
+        let wanted = about.story.iter().filter(|record| **record >= self.facts.oldest).count() as u64;
+        if self.told != wanted {
+            return Err(EvidenceError::Facts("records of what was done about the incident are missing"));
+        }
+        match self.ends {
+            [Some(first), Some(last)] if Span::around(first, last) == self.span => Ok(()),
+            _ => Err(EvidenceError::Facts("its span is not that of the incident's records")),
+        }
+    }
+
     /// That nothing is missing at the end.
     pub fn end(&self) -> Result<(), EvidenceError> {
         if !self.rest.is_empty() {
@@ -199,10 +239,14 @@ impl Records {
         }
         let Facts { first, last, oldest, size, .. } = self.facts;
         let [before, behind] = self.edges;
-        if (self.facts.gapless || first > last) && first > oldest.max(1) && !before {
+        if let Some(about) = &self.facts.incident {
+            self.has_all_of(about)?;
+        }
+        let needs_edges = (self.facts.gapless || first > last) && self.facts.incident.is_none();
+        if needs_edges && first > oldest.max(1) && !before {
             return Err(EvidenceError::Gap { first: first.saturating_sub(1), last: first.saturating_sub(1) });
         }
-        if (self.facts.gapless || first > last) && last < size && !behind {
+        if needs_edges && last < size && !behind {
             return Err(EvidenceError::Gap { first: last.saturating_add(1), last: last.saturating_add(1) });
         }
         if (self.records, self.chosen, self.other_times) != (self.facts.records, self.facts.chosen, self.facts.other_times) {

@@ -41,6 +41,8 @@ impl Told<'_> {
             by: facts.by.user.as_ref().map_or_else(|| facts.by.uid.to_string(), |user| format!("{user} ({})", facts.by.uid)),
             from: moment(&facts.from),
             to: moment(&facts.to),
+            incident: facts.incident.as_ref().map(|about| about.number),
+            is_drill: facts.incident.as_ref().is_some_and(|about| about.drill.is_some()),
             app: facts.app.clone(),
             account: facts.account.clone(),
             first: facts.first,
@@ -60,7 +62,7 @@ impl Told<'_> {
             unsealed: facts.unsealed,
             end_is_unsure: facts.end_is_unsure(),
             other_times: facts.other_times,
-            still_open: facts.still_open,
+            still_open: if facts.incident.is_some() { 0 } else { facts.still_open },
             allowed: survey.allowed,
             refused: survey.refused,
             events: survey.events,
@@ -117,6 +119,15 @@ fn row(row: &Row) -> EvidenceRow {
     }
 }
 
+fn text(text: ConfigText) -> EvidenceConfigText {
+    match text {
+        ConfigText::Kept => EvidenceConfigText::Kept,
+        ConfigText::Missing => EvidenceConfigText::Missing,
+        ConfigText::Damaged => EvidenceConfigText::Damaged,
+        ConfigText::Unknown => EvidenceConfigText::Unknown,
+    }
+}
+
 fn config(config: &InForce) -> EvidenceConfig {
     EvidenceConfig {
         sequence: config.sequence,
@@ -125,12 +136,8 @@ fn config(config: &InForce) -> EvidenceConfig {
         until: config.until.as_deref().map(moment),
         sha256: config.sha256.clone(),
         waiting: config.waiting.as_deref().map(visible),
-        text: match config.text {
-            ConfigText::Kept => EvidenceConfigText::Kept,
-            ConfigText::Missing => EvidenceConfigText::Missing,
-            ConfigText::Damaged => EvidenceConfigText::Damaged,
-            ConfigText::Unknown => EvidenceConfigText::Unknown,
-        },
+        text: text(config.text),
+        plan: config.plan.as_ref().map(|plan| (plan.sha256.clone(), text(plan.text))),
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::check::{Checked, Signed};
 use super::facts::{ConfigText, Empty, Facts, InForce};
+use super::incident::About;
 use crate::model::visible;
 
 pub fn told(checked: &Checked) -> String {
@@ -13,22 +14,31 @@ pub fn told(checked: &Checked) -> String {
         format!("made       {} by yumen {}, {}", facts.made, facts.version, maker(facts)),
         format!("span       from {} to before {}", facts.from, facts.to),
     ];
+    lines.extend(facts.incident.as_ref().map(incident));
     for (name, asked) in [("app       ", &facts.app), ("account   ", &facts.account)] {
         lines.extend(asked.as_ref().map(|asked| format!("{name} {asked}")));
     }
     if facts.account.is_some() {
         lines.push(whose(facts));
     }
-    lines.push(format!("records    {} in the pack, {} of them from the span", facts.records, facts.chosen));
+    lines.push(format!(
+        "records    {} in the pack, {} of them from the {}",
+        facts.records,
+        facts.chosen,
+        if facts.incident.is_some() { "range" } else { "span" }
+    ));
     lines.push(complete(facts));
     lines.extend(doubts(facts).map(|doubt| format!("but        {doubt}")));
     if facts.still_open > 0 {
-        lines.push(format!("open       {} accesses of the span had not ended when the pack was made", facts.still_open));
+        lines.push(match &facts.incident {
+            None => format!("open       {} accesses of the span had not ended when the pack was made", facts.still_open),
+            Some(_) => format!("open       {} accesses began among these records and ended behind them, if they ended", facts.still_open),
+        });
     }
     if *unknown > 0 {
         lines.push(format!("unknown    {unknown} records are proven, but not understood by this version"));
     }
-    lines.extend(configs.iter().map(config));
+    lines.extend(configs.iter().flat_map(|in_force| [Some(config(in_force)), plan(in_force)]).flatten());
     if configs.is_empty() {
         lines.push("config     no record in the pack says that one was in force".to_owned());
     }
@@ -59,7 +69,10 @@ fn maker(facts: &Facts) -> String {
 pub fn doubts(facts: &Facts) -> impl Iterator<Item = String> {
     let gone = facts.oldest.saturating_sub(1);
     let is_gone = facts.may_be_gone() && facts.has_span_records();
-    let gone = is_gone.then(|| format!("records 1 to {gone} were no longer there; some may have been of the span"));
+    let gone = is_gone.then(|| match &facts.incident {
+        None => format!("records 1 to {gone} were no longer there; some may have been of the span"),
+        Some(about) => format!("records {} to {gone} of the incident were no longer there", about.first),
+    });
     let ended = facts.ended_before().filter(|_| facts.empty() != Some(Empty::NotYet));
     let ended = ended.map(|ends| format!("the log ended at {ends}, before the end of the span; what was written later is not in the pack"));
     let unsealed = match facts.unsealed {
@@ -97,6 +110,15 @@ fn empty(facts: &Facts) -> Option<String> {
     })
 }
 
+fn incident(about: &About) -> String {
+    let About { number, drill, first, last, story } = about;
+    let what = match drill {
+        Some(drill) => format!("incident   {number}, which is a DRILL (begun with record {drill}): it never was"),
+        None => format!("incident   {number}"),
+    };
+    format!("{what}; found by records {first} to {last}, and {} of what was done about it behind those", story.len())
+}
+
 fn whose(facts: &Facts) -> String {
     match (&facts.account_id, &facts.account_name) {
         (Some(id), Some(name)) => format!("           that is {name}, id {id}, by what the store had when the pack was made"),
@@ -120,16 +142,25 @@ fn complete(facts: &Facts) -> String {
 
 fn config(config: &InForce) -> String {
     let hash = config.sha256.as_deref().unwrap_or("unknown");
-    let text = match config.text {
-        ConfigText::Kept => "its text is in the pack",
-        ConfigText::Missing => "its text was not kept",
-        ConfigText::Damaged => "what was kept of it was damaged, and left out",
-        ConfigText::Unknown => "the gateway did not put its hash on record",
-    };
+    let text = text(config.text);
     let until = config.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
     let waiting = config.waiting.as_ref().map(|waiting| format!("; {waiting} waited for a restart")).unwrap_or_default();
     let as_started = if config.as_started { ", the last start before: of it holds what a reload cannot change" } else { "" };
     format!("config     {hash} from {}{until} (record {}{as_started}); {text}{waiting}", config.from, config.sequence)
+}
+
+fn plan(config: &InForce) -> Option<String> {
+    let plan = config.plan.as_ref()?;
+    Some(format!("plan       {} with that config (record {}); {}", plan.sha256, config.sequence, text(plan.text)))
+}
+
+fn text(text: ConfigText) -> &'static str {
+    match text {
+        ConfigText::Kept => "its text is in the pack",
+        ConfigText::Missing => "its text was not kept",
+        ConfigText::Damaged => "what was kept of it was damaged, and left out",
+        ConfigText::Unknown => "the gateway did not put its hash on record",
+    }
 }
 
 fn time(seconds: u64) -> String {

@@ -19,6 +19,8 @@ fn told() -> EvidenceTold {
         by: evil.into(),
         app: Some(evil.into()),
         account: Some(evil.into()),
+        incident: Some(41),
+        is_drill: true,
         first: 3,
         last: 2,
         gone: 2,
@@ -40,6 +42,7 @@ fn told() -> EvidenceTold {
             sha256: Some(evil.into()),
             waiting: Some(evil.into()),
             text: EvidenceConfigText::Damaged,
+            plan: Some((evil.into(), EvidenceConfigText::Kept)),
         }],
         people: vec![EvidencePerson {
             name: evil.into(),

@@ -3,6 +3,7 @@
 mod clocks;
 mod configs;
 mod filters;
+mod incidents;
 mod packs;
 mod tampered;
 mod whole;
@@ -16,19 +17,21 @@ use super::check::{Checked, EvidenceError, With, check};
 use super::choice::Filter;
 use super::facts::{MANIFEST, Maker};
 use super::make::Making;
+use super::plan::Wanted;
 use super::range::Span;
 use super::samples::{id, opened, who};
 use super::whose::Whose;
 use crate::audit::{Journal, Receipt, SealSettings, Sealed, Sealer, Settings, read_log_key};
 use crate::clock::{Clock, Time};
 use crate::crypto;
-use crate::gateway::kept_config;
+use crate::gateway::{kept_config, kept_plan};
 use crate::model::{Account, AccountName, AccountState, Action, Decision, End, Event, LogAccount, LogApp, Record, Role, UnitName};
 use crate::store::Store;
 use crate::tlog::{Manifest, PackedFile, SignedNote, Signer, Verifier};
 
 const BEGIN: Time = Time::from_millis(1_795_316_645_000);
 const CONFIG: &str = "listen = [\"127.0.0.1:8443\"]\n";
+const PLAN: &str = "zone = \"Asia/Shanghai\"\n";
 
 /// The data directory of a gateway with a log, which grows while `journal` is open.
 struct House {
@@ -57,8 +60,9 @@ impl House {
         let path = kept_config(data.path(), &hash_of(CONFIG));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, CONFIG).unwrap();
+        std::fs::write(kept_plan(data.path(), &hash_of(PLAN)), PLAN).unwrap();
         let mut house = Self { data, clock, journal, sealer, written: 0 };
-        house.event(Event::done(Action::Start).with("config", hash_of(CONFIG))).await;
+        house.event(Event::done(Action::Start).with("config", hash_of(CONFIG)).with("plan", hash_of(PLAN))).await;
         house
     }
 
@@ -138,7 +142,7 @@ impl House {
         let maker = Maker { uid: 1000, user: Some("yumen".to_owned()) };
         let span = Span { from: at(from), to: at(to) };
         let (data, patience) = (self.data.path(), Duration::from_secs(60));
-        let making = Making { data, span, filter, signer, now: at(9_000), maker, patience };
+        let making = Making { data, wanted: Wanted::Span(span), filter, signer, now: at(9_000), maker, patience };
         making.make(&self.out(name)).await?;
         Ok(std::fs::read(self.out(name)).unwrap())
     }

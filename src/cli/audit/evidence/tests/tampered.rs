@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cli::audit::evidence::check::Signed;
-use crate::cli::audit::evidence::facts::{ACCOUNTS, CHECKPOINT, CONFIGS, PACK, RECORDS, ROTATIONS};
+use crate::cli::audit::evidence::facts::{ACCOUNTS, CHECKPOINT, CONFIGS, FORMAT, PACK, RECORDS, ROTATIONS};
 
 async fn small() -> (House, Vec<u8>) {
     let mut house = House::open().await;
@@ -112,12 +112,17 @@ async fn not_even_who_has_the_logs_key_can_leave_out_or_change_a_record_or_a_con
     assert!(doubled.contains("behind one with a higher number"), "{doubled}");
     assert!(changed(PACK, &|text| text.replace("\"gapless\": true", "\"gapless\": false")).contains("what was asked for"));
     assert!(changed(PACK, &|text| text.replace("\"first\": 1,", "\"first\": 2,")).contains("does not belong"));
-    assert!(changed(PACK, &|text| text.replace("\"format\": 2", "\"format\": 3")).contains("has format 3"));
+    for other in [1, FORMAT + 1] {
+        let format = |number: u32| format!("\"format\": {number},");
+        assert!(changed(PACK, &|text| text.replace(&format(FORMAT), &format(other))).contains(&format!("has format {other}")));
+    }
     assert!(changed(CONFIGS, &|text| text.replace(&hash_of(CONFIG), &hash_of("x"))).contains("the config of record 1"));
     assert!(changed(CONFIGS, &|text| text.replace("kept", "missing")).contains("other texts of configs"));
     assert!(changed(CONFIGS, &|_| "[]".to_owned()).contains("the config of record 1"));
-    let config = files.iter().find(|(path, _)| path.starts_with("configs/")).unwrap().0.clone();
-    assert!(changed(&config, &|text| format!("{text}# more")).contains("was changed"));
+    for place in ["configs/", "plans/"] {
+        let text = files.iter().find(|(path, _)| path.starts_with(place)).unwrap().0.clone();
+        assert!(changed(&text, &|text| format!("{text}# more")).contains("was changed"));
+    }
     assert!(changed(CHECKPOINT, &|text| text.replacen("\n8\n", "\n9\n", 1)).contains("checkpoint is not signed"));
     assert!(changed(CHECKPOINT, &|text| text.replacen("\n8\n", "\n7\n", 1)).contains("checkpoint is not signed"));
 }

@@ -42,8 +42,15 @@ async fn where_nothing_seals_any_more_the_pack_says_how_much_it_does_not_have_an
     }
     copy(&early.join("journal"), &data.join("audit/journal"));
     let (signer, maker, span) = (house.signer(), Maker { uid: 1, user: None }, Span { from: at(0), to: at(10) });
-    let making =
-        Making { data: &data, span, filter: Filter::default(), signer: Some(&signer), now: at(20), maker, patience: Duration::ZERO };
+    let making = Making {
+        data: &data,
+        wanted: Wanted::Span(span),
+        filter: Filter::default(),
+        signer: Some(&signer),
+        now: at(20),
+        maker,
+        patience: Duration::ZERO,
+    };
     making.make(&house.out("pack")).await.unwrap();
     let pack = fs::read(house.out("pack")).unwrap();
     let found = checked(&pack, &house.key()).unwrap();
@@ -95,7 +102,8 @@ async fn a_span_before_the_log_is_said_to_be_that() {
     house.event(Event::done(Action::SignOut)).await;
     let (signer, maker, span) = (house.signer(), Maker { uid: 1, user: None }, Span { from: Time::from_millis(0), to: BEGIN });
     let (data, patience) = (house.data.path(), Duration::from_secs(60));
-    let making = Making { data, span, filter: Filter::default(), signer: Some(&signer), now: at(20), maker, patience };
+    let making =
+        Making { data, wanted: Wanted::Span(span), filter: Filter::default(), signer: Some(&signer), now: at(20), maker, patience };
     making.make(&house.out("pack")).await.unwrap();
     let found = checked(&fs::read(house.out("pack")).unwrap(), &house.key()).unwrap();
     assert!(found.facts.empty() == Some(Empty::BeforeTheLog) && told(&found).contains("the log began after the span"));
@@ -108,7 +116,15 @@ async fn a_log_without_records_gives_a_pack_that_says_so() {
     let _sealer = Sealer::start(&SealSettings::within(data.path(), "gate.city.test"), &journal).unwrap();
     let signer = read_log_key(&data.path().join("log.key")).unwrap();
     let (maker, span, patience) = (Maker { uid: 1, user: None }, Span { from: at(0), to: at(10) }, Duration::ZERO);
-    let making = Making { data: data.path(), span, filter: Filter::default(), signer: Some(&signer), now: at(20), maker, patience };
+    let making = Making {
+        data: data.path(),
+        wanted: Wanted::Span(span),
+        filter: Filter::default(),
+        signer: Some(&signer),
+        now: at(20),
+        maker,
+        patience,
+    };
     making.make(&data.path().join("pack")).await.unwrap();
     let found = checked(&fs::read(data.path().join("pack")).unwrap(), signer.verifier()).unwrap();
     assert!(told(&found).contains("nothing was written in the span: the log has no records"), "{}", told(&found));

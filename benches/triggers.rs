@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench triggers -- [RECORDS …]` (default 200000 1000000): reads so many records through all triggers of the example plan, half of
 //! them accesses of 500 people, half failed sign-ins: each from an address and with a name of its own, and then again from addresses that each
-//! come seven times, which is just before the eighth that is an alarm. What was found goes into the book of incidents, which looks at each record.
+//! come seven times, so that each raises an alarm. What was found goes into the book of incidents, which looks at each record.
 
 #[path = "measure/cpu.rs"]
 mod cpu;

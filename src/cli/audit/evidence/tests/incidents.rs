@@ -68,6 +68,9 @@ fn sequences(files: &[(String, Vec<u8>)]) -> Vec<(u64, String)> {
     text_of(files, RECORDS).lines().map(read).collect()
 }
 
+/// A file of the pack, and what becomes of its text.
+type Changed<'a> = (&'a str, &'a dyn Fn(&str) -> String);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pack_of_an_incident_has_its_records_and_papers_and_nothing_else_that_was_written_meanwhile() {
     let house = House::alarmed(None).await;
@@ -116,7 +119,7 @@ async fn not_even_who_has_the_logs_key_can_leave_out_what_was_done_or_put_in_wha
     let (key, signer) = (house.key(), house.signer());
     let files = unpacked(&house.pack_of(&incident(None)).await.unwrap());
     assert!(checked(&resigned(&files, Some(&signer)), &key).is_ok());
-    let with = |changes: &[(&str, &dyn Fn(&str) -> String)]| {
+    let with = |changes: &[Changed<'_>]| {
         let mut changed = files.clone();
         for (path, change) in changes {
             let place = files.iter().position(|(found, _)| found == path).unwrap();

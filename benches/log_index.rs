@@ -3,6 +3,9 @@
 //! `cargo bench --bench log_index -- [ROWS …]` (default 100000 1000000): fills one index up to each number of accesses in turn, and prints for each
 //! question the median of its time there as a ratio to that at the first number; what a record costs to be indexed; and the size of the file.
 
+#[path = "measure/cpu.rs"]
+mod cpu;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -199,6 +202,5 @@ fn bytes(path: &std::path::Path) -> u64 {
 
 /// Of all threads.
 fn process_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+    cpu::time_of(rustix::time::ClockId::ProcessCPUTime)
 }

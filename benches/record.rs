@@ -7,12 +7,15 @@
 //! seals it; and with the index as well. What runs behind the accesses is waited for, and its CPU is theirs. Every client brings its next
 //! access as soon as the last one is acknowledged, so 512 of them are a flood and not 512 people.
 
+#[path = "measure/cpu.rs"]
+mod cpu;
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 use yumen::audit::{Journal, SealSettings, Sealer, Settings};
 use yumen::clock::Clock;
 use yumen::gateway::catch_up;
@@ -93,7 +96,7 @@ fn measure(parent: Option<&Path>, kind: usize, clients: usize, accesses: usize) 
             Some(directory) if kind >= 4 => Some(LogIndex::open(&directory.path().join("log-index.db")).await.expect("an index").0),
             _ => None,
         };
-        let before = clock_gettime(ClockId::ProcessCPUTime);
+        let before = cpu::time_of(ClockId::ProcessCPUTime);
         let mut running = tokio::task::JoinSet::new();
         for client in 0..clients {
             running.spawn(visit(journal.clone(), client, accesses.div_ceil(clients)));
@@ -111,11 +114,10 @@ fn measure(parent: Option<&Path>, kind: usize, clients: usize, accesses: usize) 
                 catch_up(index, &sealer.sealed(), |_| {}).await.expect("an index that keeps up");
             }
         }
-        let after = clock_gettime(ClockId::ProcessCPUTime);
-        let cpu_ns = (after.tv_sec - before.tv_sec) * 1_000_000_000 + (after.tv_nsec - before.tv_nsec);
+        let cpu = cpu::time_of(ClockId::ProcessCPUTime).saturating_sub(before);
         took.sort_unstable();
         let at = |percent: usize| took[(took.len() * percent / 100).min(took.len() - 1)].as_secs_f64() * 1e6;
-        Found { cpu_us: cpu_ns as f64 / 1e3 / took.len() as f64, p50_us: at(50), p99_us: at(99) }
+        Found { cpu_us: cpu.as_secs_f64() * 1e6 / took.len() as f64, p50_us: at(50), p99_us: at(99) }
     })
 }
 

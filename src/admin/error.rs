@@ -66,6 +66,13 @@ pub enum AdminError {
         .scope.as_options()
     )]
     OwnExtension { scope: LockdownScope, minutes: u64 },
+    #[error(
+        "it takes two people by name to keep {} closed for longer, and nobody knows who you are: `yumen login`, then yumen lockdown {} --extend",
+        .0.in_words(), .0.as_options()
+    )]
+    NamelessExtension(LockdownScope),
+    #[error("it stays closed: the gateway was stopped while it was to be opened")]
+    LiftStopped,
     #[error("{} not closed, so there is nothing to extend; this closes it: yumen lockdown {}", are(.0), .0.as_options())]
     NotClosed(LockdownScope),
     #[error("nothing was closed: nobody belongs to {}; write its name as `yumen account list` does", .0.in_words())]

@@ -54,6 +54,15 @@ impl Closing {
         outcome
     }
 
+    /// The store first, so that whatever fails leaves it closed.
+    async fn lift(self: Arc<Self>, store: Store, scope: LockdownScope, now: Time) -> Result<bool, StoreError> {
+        let _turn = self.turn.lock().await;
+        let mut left = self.read(Book::clone);
+        left.lift(&scope, now);
+        store.keep_closures(&left.closures, &left.asked).await?;
+        Ok(self.change(now, |book| book.lift(&scope, now)))
+    }
+
     async fn keep(self: Arc<Self>, store: Store) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         let Book { closures, asked } = self.read(Book::clone);
@@ -96,6 +105,16 @@ impl Desk {
     pub async fn extend_lockdown(&self, actor: &Actor, scope: &LockdownScope, now: Time) -> Result<Extension, AdminError> {
         self.permit(actor, Change::LockDown)?;
         let by = closer(actor);
+        // Whoever owns the machine may be one of the two.
+        if by == Closer::Machine {
+            return Err(AdminError::NamelessExtension(scope.clone()));
+        }
+        let asked = self.closing.read(|book| book.asked.iter().find(|asked| asked.scope == *scope).map(|asked| asked.by.clone()));
+        if let Some(asked) = asked.filter(|asked| *asked != by)
+            && !self.may_close_still(&asked).await
+        {
+            self.closing.change(now, |book| book.asked.retain(|known| known.scope != *scope || known.by != asked));
+        }
         let extension = self.closing.change(now, |book| book.extend(scope, &by, now));
         let event = match &extension {
             Extension::NotClosed => return Err(AdminError::NotClosed(scope.clone())),
@@ -122,12 +141,11 @@ impl Desk {
             return Ok(false);
         }
         let event = about(Event::done(Action::LockdownLifted), scope);
+        let lifting = Arc::clone(&self.closing).lift(self.store.clone(), scope.clone(), now);
+        // On a task of its own, so that the store and the doors do not part when whoever asked leaves.
         let change = async {
-            let _turn = self.closing.turn.lock().await;
-            let mut left = self.closing.read(Book::clone);
-            left.lift(scope, now);
-            self.store.keep_closures(&left.closures, &left.asked).await?;
-            Ok::<_, StoreError>(self.closing.change(now, |book| book.lift(scope, now)))
+            let lifted = tokio::spawn(lifting).await.map_err(|_| AdminError::LiftStopped)?;
+            lifted.map_err(AdminError::from)
         };
         self.recorded(actor, event, change).await
     }
@@ -173,6 +191,15 @@ impl Desk {
             }
         };
         self.done_at_once(actor, event, kept).await
+    }
+
+    /// Whether she who asked could do so now, as far as that is known at once.
+    async fn may_close_still(&self, asked: &Closer) -> bool {
+        let Closer::Person { account, .. } = asked else { return true };
+        match tokio::time::timeout(PATIENCE, self.store.account(*account)).await {
+            Ok(Ok(Some(account))) => self.permissions.would_allow(&account, Change::LockDown),
+            _ => true,
+        }
     }
 
     /// Whether nobody belongs to it, as far as that is known at once: a unit that is closed by a wrong name keeps nobody out.

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use super::error::AdminError;
 use crate::auth::Identity;
-use crate::model::{AccountId, AccountName, Event, Role, TokenId, UnitName};
+use crate::model::{Account, AccountId, AccountName, AccountState, Event, Role, TokenId, UnitName};
 
 /// On whose word something is done.
 #[derive(Clone, Debug)]
@@ -219,19 +219,29 @@ impl Permissions {
         if is_listed { Ok(Scope::All) } else { Err(AdminError::NotFromHere) }
     }
 
-    /// Her role comes first, so that being on duty changes nothing of what it has.
+    /// Whether whoever has this account could do it, signed in with what it takes.
+    pub fn would_allow(&self, account: &Account, change: Change) -> bool {
+        let capacity = self.capacity_of((account.id, &account.name, account.role), change);
+        account.state != AccountState::Disabled && capacity.is_some_and(|capacity| change.allows(capacity))
+    }
+
     fn capacity(&self, actor: &Actor, change: Change) -> Option<Capacity> {
         let Some(identity) = actor.person() else { return Some(Capacity::Owner) };
         if identity.is_revoked() || !identity.factor().suits_staff() {
             return None;
         }
-        let role = match identity.who().role {
+        self.capacity_of((identity.account(), &identity.who().name, identity.who().role), change)
+    }
+
+    /// Her role comes first, so that being on duty changes nothing of what it has.
+    fn capacity_of(&self, (account, name, role): (AccountId, &AccountName, Role), change: Change) -> Option<Capacity> {
+        let own = match role {
             Role::SystemAdministrator => Some(Capacity::SystemAdministrator),
             Role::SecurityAdministrator => Some(Capacity::SecurityAdministrator),
             Role::Auditor => Some(Capacity::Auditor),
-            Role::Member => self.manages(identity.account()).then_some(Capacity::UnitManager),
+            Role::Member => self.manages(account).then_some(Capacity::UnitManager),
         };
-        let on_duty = || self.duty_list.load().contains(&identity.who().name).then_some(Capacity::DutyOfficer);
-        role.filter(|capacity| change.allows(*capacity)).or_else(on_duty)
+        let on_duty = || self.duty_list.load().contains(name).then_some(Capacity::DutyOfficer);
+        own.filter(|capacity| change.allows(*capacity)).or_else(on_duty)
     }
 }

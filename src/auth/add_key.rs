@@ -15,6 +15,7 @@ use super::identity::Identity;
 use super::keys::KeyError;
 use super::password::{PasswordError, Passwords};
 use super::session::{Ended, Sessions};
+use super::withdrawn::WithdrawnToken;
 use crate::clock::Time;
 use crate::crypto::{NoRandomness, Token};
 use crate::model::{Account, AccountId, AccountState, SessionId, TokenId, TokenKind};
@@ -108,6 +109,14 @@ impl KeyChangeError {
             Self::Code(denied) => denied.is_wrong(),
             Self::WrongPassword => true,
             _ => false,
+        }
+    }
+
+    /// The token that was shown by its code, where that is one that was taken out of use.
+    pub fn withdrawn(&self) -> Option<&WithdrawnToken> {
+        match self {
+            Self::Code(denied) => denied.withdrawn(),
+            _ => None,
         }
     }
 

@@ -40,8 +40,8 @@ pub struct Challenge {
 
 #[derive(Clone, Debug)]
 pub(super) struct Ceremonies {
-    store: Store,
-    authenticators: Authenticators,
+    pub(super) store: Store,
+    pub(super) authenticators: Authenticators,
     sessions: Arc<Sessions>,
 }
 
@@ -121,7 +121,11 @@ impl Ceremonies {
     pub(super) async fn key(&self, answer: &Answer<'_>, account: AccountId, now: Time) -> Result<RightAnswer, CeremonyError> {
         let state = self.take(answer, Some(account), now).await?;
         let keys = self.store.keys(account).await?;
-        self.judge(self.authenticators.authenticate(&state, answer.credential, account, &keys), now).await
+        let checked = match self.authenticators.authenticate(&state, answer.credential, account, &keys) {
+            Err(KeyError::UnknownKey) => Err(self.unknown_key(&state, answer.credential, Some(account)).await?),
+            checked => checked,
+        };
+        self.judge(checked, now).await
     }
 
     /// Asks for whatever key the browser finds.
@@ -133,7 +137,8 @@ impl Ceremonies {
     pub(super) async fn any_key(&self, answer: &Answer<'_>, now: Time) -> Result<RightAnswer, CeremonyError> {
         let state = self.take(answer, None, now).await?;
         let credential = Authenticators::claimed_credential(answer.credential)?;
-        let key: StoredKey = self.store.key_by_credential(&credential).await?.ok_or(KeyError::UnknownKey)?;
+        let key: Option<StoredKey> = self.store.key_by_credential(&credential).await?;
+        let Some(key) = key else { return Err(self.unknown_key(&state, answer.credential, None).await?.into()) };
         self.judge(self.authenticators.discover(&state, answer.credential, &key), now).await
     }
 

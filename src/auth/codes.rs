@@ -48,7 +48,7 @@ pub struct Found {
 /// Opens seeds and spends codes. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Codes {
-    store: Store,
+    pub(super) store: Store,
     sealing: SealingKey,
 }
 
@@ -171,6 +171,12 @@ impl Codes {
         let (seed, scheme, progress) = self.open(stored)?;
         let progress = progress.resynchronise(&seed, scheme, (&first, &second), unix_seconds(wall)).ok_or(CodeError::Wrong)?;
         Ok(found(stored, progress))
+    }
+
+    /// Whether the token shows this code now.
+    pub(super) fn shows(&self, stored: &StoredSeed, typed: &TypedCode, wall: Time) -> Result<bool, CodeError> {
+        let (seed, scheme, progress) = self.open(stored)?;
+        Ok(progress.take(&seed, scheme, typed, unix_seconds(wall)).is_some())
     }
 
     fn open(&self, stored: &StoredSeed) -> Result<(Seed, Scheme, Progress), CodeError> {

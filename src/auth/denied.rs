@@ -6,6 +6,7 @@ use std::fmt;
 use super::failures::Counted;
 use super::keys::KeyError;
 use super::session::Ended;
+use super::withdrawn::WithdrawnToken;
 use crate::model::{Account, Serial};
 
 /// For the log and for records only.
@@ -24,6 +25,8 @@ pub enum Why {
     NoChallenge,
     Key(KeyError),
     WrongCode,
+    /// A code of a token that was taken out of use: for the log alone.
+    WithdrawnCode(WithdrawnToken),
     /// A certificate that is another's, or worth nothing.
     WrongUsbKey,
     /// Staff sign in with a token that nobody can be talked out of; a code can be read out to a stranger.
@@ -119,6 +122,7 @@ impl Denied {
             | Why::NotEnrolled
             | Why::Key(_)
             | Why::WrongCode
+            | Why::WithdrawnCode(_)
             | Why::WrongUsbKey
             | Why::CodeForStaff => Told::Refused,
             Why::Busy => Told::Busy,
@@ -129,6 +133,14 @@ impl Denied {
 }
 
 impl Why {
+    /// The token that was shown, where it is one that was taken out of use.
+    pub fn withdrawn(&self) -> Option<&WithdrawnToken> {
+        match self {
+            Self::WithdrawnCode(token) | Self::Key(KeyError::Withdrawn(token)) => Some(token),
+            _ => None,
+        }
+    }
+
     /// A word for records.
     pub fn word(&self) -> &'static str {
         match self {
@@ -149,6 +161,7 @@ impl Why {
             Self::Key(KeyError::OtherMake) => "key-of-another-make",
             Self::Key(KeyError::Malformed(_) | KeyError::Wrong(_) | KeyError::Settings(_)) => "wrong-key",
             Self::WrongCode => "wrong-code",
+            Self::WithdrawnCode(token) | Self::Key(KeyError::Withdrawn(token)) => token.word(),
             Self::WrongUsbKey => "wrong-usb-key",
             Self::CodeForStaff => "code-for-staff",
             Self::Broken(_) => "unavailable",

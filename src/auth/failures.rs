@@ -47,6 +47,8 @@ fn kind(error: &KeyError) -> WrongAnswer {
         | KeyError::WrongOrigin
         | KeyError::WrongChallenge
         | KeyError::UnknownKey
+        // Whoever has one that was stolen and stopped must not be able to shut its owner out.
+        | KeyError::Withdrawn(_)
         | KeyError::Wrong(_)
         | KeyError::OtherMake
         | KeyError::Settings(_) => WrongAnswer::Unsigned,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::codes::CodeError;
 use super::failures::FailureLimit;
 use super::session::Sessions;
+use super::withdrawn::WithdrawnToken;
 use crate::model::{Account, Serial};
 use crate::store::{Store, StoreError};
 
@@ -27,6 +28,9 @@ pub enum CodeDenied {
         serials: Vec<Serial>,
         sessions_ended: usize,
     },
+    /// It is a code of a token that was taken out of use: for the log alone. It counts, and is told, as what is in `told`.
+    #[error("{}", token.word())]
+    Withdrawn { token: WithdrawnToken, told: Box<CodeDenied> },
     #[error(transparent)]
     Broken(CodeError),
     #[error(transparent)]
@@ -36,7 +40,23 @@ pub enum CodeDenied {
 impl CodeDenied {
     /// Whether it makes the next attempt wait; what could not be judged does not.
     pub fn is_wrong(&self) -> bool {
-        matches!(self, Self::Wrong | Self::Stopped { .. })
+        matches!(self.told(), Self::Wrong | Self::Stopped { .. })
+    }
+
+    /// What the person may be told of it.
+    pub fn told(&self) -> &Self {
+        match self {
+            Self::Withdrawn { told, .. } => told,
+            other => other,
+        }
+    }
+
+    /// The token that it was a code of, where that is one that was taken out of use.
+    pub fn withdrawn(&self) -> Option<&WithdrawnToken> {
+        match self {
+            Self::Withdrawn { token, .. } => Some(token),
+            _ => None,
+        }
     }
 }
 

@@ -262,6 +262,14 @@ impl Identity {
         })
     }
 
+    /// The sample of an account that there is.
+    pub fn sample_for(account: &crate::model::Account, signed_in: Time) -> Arc<Self> {
+        let mut sample = Self::sample(account.name.as_str(), account.unit.as_str(), account.role, signed_in);
+        let who = Who { account: account.id, ..(*sample.who).clone() };
+        Arc::get_mut(&mut sample).unwrap().who = Arc::new(who);
+        sample
+    }
+
     /// The sample on another host, which she enters at `now`.
     pub fn sample_on(&self, host: &Host, now: Time) -> Arc<Self> {
         let token = crate::crypto::Token::random().unwrap().hash();

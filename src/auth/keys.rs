@@ -14,6 +14,7 @@ use webauthn_rs::prelude::{
 };
 
 use super::makes::{Makes, attestation_of};
+use super::withdrawn::WithdrawnToken;
 use crate::clock::Time;
 use crate::crypto::sha256;
 use crate::model::{Account, AccountId, Attestation, Serial, TokenId, capped};
@@ -38,6 +39,9 @@ pub enum KeyError {
     WrongChallenge,
     #[error("the key is not registered with this account")]
     UnknownKey,
+    /// It was taken out of use, and gave this answer all the same: for the log alone.
+    #[error("the key is {}", .0.state)]
+    Withdrawn(WithdrawnToken),
     /// The signature counter did not go on: there may be two of this key.
     #[error("the key's signature counter went back: it may have been copied")]
     CounterWentBack(Copied),
@@ -182,6 +186,26 @@ impl Authenticators {
         }
         let result = self.webauthn.finish_passkey_authentication(&answer, &state).map_err(|error| wrong_with(key, &answer, error))?;
         right(key, self.makes_of(key)?, &result)
+    }
+
+    /// Whether this key gave this answer to what `state` had asked of any key: its signature, the challenge and the site are right. Nothing is
+    /// opened by that.
+    pub fn is_answer_of(&self, key: &StoredKey, state: &str, answer: &str) -> Result<bool, KeyError> {
+        let answer: PublicKeyCredential = parse(answer)?;
+        let is_hers = answer.get_user_unique_id().is_none_or(|handle| handle == key.account.0.as_bytes());
+        if !is_hers || key.credential != answer.get_credential_id() || !is_signed(key, &answer)? {
+            return Ok(false);
+        }
+        let mut state: Value = read_state(state)?;
+        let asked = state.pointer_mut("/ast/credentials").ok_or_else(|| KeyError::Settings("unreadable state".to_owned()))?;
+        *asked = json(&[Credential::from(read_state::<Passkey>(&key.passkey)?)])?;
+        let state: PasskeyAuthentication = serde_json::from_value(state).map_err(|error| KeyError::Settings(error.to_string()))?;
+        Ok(match self.webauthn.finish_passkey_authentication(&answer, &state) {
+            Ok(_) => true,
+            Err(error) => {
+                matches!(wrong_with(key, &answer, error), KeyError::UserNotVerified | KeyError::NotHardware | KeyError::CounterWentBack(_))
+            }
+        })
     }
 
     /// Options for `navigator.credentials.get()` where nobody has given a name yet, and the state to keep.

@@ -37,6 +37,7 @@ mod usb_key_proof;
 mod usb_key_sign_in;
 mod visits;
 mod weak;
+mod withdrawn;
 
 #[cfg(test)]
 mod fixture;
@@ -75,6 +76,7 @@ pub use step_up::{StepUpMeans, SteppedUp};
 pub use tally::{SignInCounts, SignInTally};
 pub use usb_key::{HeldUsbKey, NotHers, ShownFor, ShownUsbKey, UsbKeyError, UsbKeyRequest, UsbKeys};
 pub use usb_key_sign_in::{AfterUsbKey, WrongUsbKey};
+pub use withdrawn::{WithdrawnToken, withdrawn};
 
 use ceremony::Ceremonies;
 use failures::Failures;

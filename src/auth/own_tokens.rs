@@ -79,7 +79,8 @@ impl KeyChanges {
         }
         // An app on a phone can be copied: it proves nothing about tokens that cannot.
         let other = |stored: &StoredSeed| stored.kind == TokenKind::Oath && Some(&stored.serial) != about;
-        let found = self.guesses.look(&account, self.codes.find(account.id, TokenState::Active, other, typed, wall)).await?;
+        let look = self.codes.find(account.id, TokenState::Active, other, typed, wall);
+        let found = self.guesses.look_beyond(&account, (&self.codes, typed, wall), look).await?;
         if !self.store.spend_oath(&found.spending, now).await? {
             return Err(CodeDenied::Wrong.into());
         }

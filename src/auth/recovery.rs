@@ -191,7 +191,8 @@ impl Recovering {
         }
         // An app on a phone can be copied, and is no token in her hand.
         let is_hardware = |stored: &StoredSeed| stored.kind == TokenKind::Oath;
-        let found = self.guesses.look(&account, self.codes.find(account.id, TokenState::Active, is_hardware, typed, wall)).await?;
+        let look = self.codes.find(account.id, TokenState::Active, is_hardware, typed, wall);
+        let found = self.guesses.look_beyond(&account, (&self.codes, typed, wall), look).await?;
         match self.store.prove_recovery_by_code(browser.hash(), &found.spending, now).await? {
             true => Ok(()),
             false => Err(CodeDenied::Wrong.into()),

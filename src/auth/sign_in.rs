@@ -151,21 +151,32 @@ impl SignIn {
         if account.role != Role::Member {
             return Err(Denied::new(Why::CodeForStaff, Some(account)));
         }
-        let (token, kind) = match self.guesses.look(&account, self.codes.take(account.id, typed, wall)).await {
+        let looked = (&self.codes, typed, wall);
+        let (token, kind) = match self.guesses.look_beyond(&account, looked, self.codes.take(account.id, typed, wall)).await {
             Ok(shown) => shown,
-            Err(CodeDenied::Wrong | CodeDenied::NoToken) => return Err(Denied::new(Why::WrongCode, Some(account))),
-            Err(CodeDenied::Stopped { serials, .. }) => {
-                let counted = Counted::CodesSuspended(serials);
-                self.end_step_unless_may_try_again(&counted, pending, now).await;
-                return Err(Denied::new(Why::WrongCode, Some(account)).counted(counted));
-            }
-            Err(error) => return Err(Denied::broken(error)),
+            Err(denied) => return Err(self.wrong_code(account, denied, pending, now).await),
         };
         let spent = self.store.spend_step(pending.hash(), StepKind::PasswordWasRight, now).await.map_err(Denied::broken)?;
         if spent.is_none() {
             return Err(Denied::new(Why::NothingPending, Some(account)));
         }
         self.open(account.id, token, Factor::by_code_of(kind), browser, now).await
+    }
+
+    async fn wrong_code(&self, account: Account, denied: CodeDenied, pending: &Token, now: Time) -> Denied {
+        let (why, denied) = match denied {
+            CodeDenied::Withdrawn { token, told } => (Why::WithdrawnCode(token), *told),
+            denied => (Why::WrongCode, denied),
+        };
+        match denied {
+            CodeDenied::Wrong | CodeDenied::NoToken => Denied::new(why, Some(account)),
+            CodeDenied::Stopped { serials, .. } => {
+                let counted = Counted::CodesSuspended(serials);
+                self.end_step_unless_may_try_again(&counted, pending, now).await;
+                Denied::new(why, Some(account)).counted(counted)
+            }
+            error => Denied::broken(error),
+        }
     }
 
     /// Asks for whatever key the browser has; `browser` is the random token that its cookie holds.
@@ -189,6 +200,10 @@ impl SignIn {
                 // Whoever answered holds the key or a copy, and is no stranger.
                 let account = self.store.account(copied.account).await.map_err(Denied::broken)?;
                 return Err(Denied::new(Why::Key(KeyError::CounterWentBack(copied)), account).counted(Counted::KeySuspended));
+            }
+            Err(CeremonyError::Key(KeyError::Withdrawn(token))) => {
+                let account = self.store.account(token.account).await.map_err(Denied::broken)?;
+                return Err(Denied::new(Why::Key(KeyError::Withdrawn(token)), account));
             }
             Err(error) => return Err(refused(error, None)),
         };

@@ -12,7 +12,7 @@ use super::terminal;
 use crate::gateway::{Ask, ControlAnswer, MAX_MESSAGE_BYTES, Message};
 
 /// Where the running gateway is found: by its data directory, or by the config that names it.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[group(multiple = false)]
 pub struct Which {
     /// The gateway's data directory

@@ -16,8 +16,8 @@ What is open is cut within five seconds, also while the store is slow, and a res
 ends by itself after an hour at most.
 
 Nobody closes anything for longer than an hour alone, nor again within an hour after that. --extend asks for another hour, and somebody else who \
-gives it within 15 minutes confirms it; whoever owns the machine is one person. After `yumen login` it is done for the person who allowed the \
-terminal.")]
+gives it within 15 minutes confirms it; both are known by name, so root goes through `yumen login` first, after which it is done for the person \
+who allowed the terminal.")]
 pub struct Arguments {
     #[command(flatten)]
     what: What,

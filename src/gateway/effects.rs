@@ -3,15 +3,15 @@
 //! Invariant: nothing follows before all that is on record was read, so that a start neither opens what is closed nor tells what was told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::clock::Time;
 use crate::incident::notice::{DueReport, Facts};
 use crate::incident::{self, Book, Case, Plan, Step};
 use crate::model::{AccountId, Action, Event, Level, Stage};
+use crate::store::LevelTime;
 
 use super::emergency::{self, InForce};
 use super::house::House;
@@ -27,7 +27,8 @@ pub async fn follow(house: Arc<House>) {
     if read.wait_for(|at| *at >= before).await.is_err() {
         return;
     }
-    tokio::join!(hold(&house, read.clone()), act(&house, read));
+    let since = Since::default();
+    tokio::join!(hold(&house, read.clone(), &since), act(&house, read, &since));
 }
 
 /// Until something was read, or time may have run out.
@@ -35,11 +36,11 @@ async fn look(read: &mut watch::Receiver<u64>) -> bool {
     !matches!(tokio::time::timeout(LOOK_EVERY, read.changed()).await, Ok(Err(_)))
 }
 
-async fn hold(house: &House, mut read: watch::Receiver<u64>) {
+async fn hold(house: &House, mut read: watch::Receiver<u64>, since: &Since) {
     let (mut levels, mut told) = (Levels::default(), None);
     loop {
         let book = house.desk.incidents().book();
-        levels.hold(house, &book).await;
+        levels.hold(house, &book, since).await;
         let plan = house.map.load().plan.clone();
         let known: Vec<Facts> = book.cases().map(|case| facts(case, plan.as_deref())).collect();
         if told.as_ref() != Some(&known) {
@@ -52,10 +53,10 @@ async fn hold(house: &House, mut read: watch::Receiver<u64>) {
     }
 }
 
-async fn act(house: &House, mut read: watch::Receiver<u64>) {
+async fn act(house: &House, mut read: watch::Receiver<u64>, since: &Since) {
     let mut acts = Acts::default();
     loop {
-        acts.follow(house).await;
+        acts.follow(house, since).await;
         if !look(&mut read).await {
             return;
         }
@@ -67,11 +68,13 @@ async fn act(house: &House, mut read: watch::Receiver<u64>) {
 struct Levels {
     /// What was applied last.
     applied: Option<Option<InForce>>,
-    /// Since when levels hold, on the steady scale, by the records that confirmed them: no clock that is set has a say in how long they last.
-    since: BTreeMap<u64, Time>,
-    /// Whose time is over stays so, whatever a later plan says.
-    over: BTreeSet<u64>,
+    /// What the store has of [`Since`]; `None`: it was not asked yet.
+    kept: Option<BTreeMap<u64, LevelTime>>,
 }
+
+/// Since when levels hold, on the steady scale, by the records that confirmed them: no clock that is set has a say in how long they last.
+#[derive(Default)]
+struct Since(Mutex<BTreeMap<u64, LevelTime>>);
 
 /// What is done once.
 #[derive(Default)]
@@ -82,7 +85,19 @@ struct Acts {
 
 impl Levels {
     /// Puts the gravest level in force of those whose time is not over. Where all have run out, the gravest is what ran out.
-    async fn hold(&mut self, house: &House, book: &Book) {
+    async fn hold(&mut self, house: &House, book: &Book, since: &Since) {
+        if self.kept.is_none() {
+            match house.store.level_times().await {
+                Ok(kept) => {
+                    since.change(|times| times.clone_from(&kept));
+                    self.kept = Some(kept);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "since when emergency levels hold cannot be read; what is in force stays so until it can");
+                    return;
+                }
+            }
+        }
         let all = book.in_force();
         let (now, wall, last) = (house.clock.now(), house.clock.wall(), house.emergency.last());
         let plan = house.map.load().plan.clone();
@@ -90,18 +105,39 @@ impl Levels {
             let terms = plan.as_deref().and_then(|plan| plan.terms(level));
             terms.and_then(|terms| terms.policy.clone()).unwrap_or_default().lasts
         };
-        self.since.retain(|record, _| all.iter().any(|held| held.record == *record));
-        self.over.retain(|record| all.iter().any(|held| held.record == *record));
-        for held in &all {
-            let applied = last.as_ref().filter(|last| last.is_of(held.incident, held.level, held.since));
-            let since = *self.since.entry(held.record).or_insert_with(|| now.minus(wall.since(held.since)));
-            let holds = applied.map_or_else(|| now < since.plus(lasts(held.level)), |applied| applied.holds(now));
-            if !holds {
-                self.over.insert(held.record);
+        let (times, wanted) = since.change(|times| {
+            times.retain(|record, _| all.iter().any(|held| held.record == *record));
+            for held in &all {
+                let applied = last.as_ref().filter(|last| last.is_of(held.incident, held.level, held.since));
+                let time = times.entry(held.record).or_insert_with(|| {
+                    // A record from the future is one from now: nothing lasts longer because the clock was set back.
+                    let since = applied.map_or_else(|| now.minus(wall.since(held.since)), |applied| applied.since);
+                    LevelTime { since, is_over: false }
+                });
+                time.is_over |= match applied {
+                    Some(applied) => !applied.holds(now),
+                    None => now >= time.since.plus(lasts(held.level)),
+                };
+            }
+            let time = |held: &incident::InForce| times.get(&held.record).copied();
+            let holds = all.iter().find(|held| time(held).is_some_and(|time| !time.is_over));
+            let wanted = holds.or(all.first()).and_then(|held| {
+                let since = time(held)?.since;
+                Some(InForce { level: held.level, since_wall: held.since, since, incident: held.incident })
+            });
+            (times.clone(), wanted)
+        });
+        // What closes does not wait for what is written down.
+        self.put(house, wanted).await;
+        if self.kept.as_ref() != Some(&times) {
+            match house.store.keep_level_times(&times).await {
+                Ok(()) => self.kept = Some(times),
+                Err(error) => tracing::error!(%error, "since when emergency levels hold could not be written down; it is tried again"),
             }
         }
-        let holds = all.iter().find(|held| !self.over.contains(&held.record));
-        let wanted = holds.or(all.first()).map(|held| InForce { level: held.level, since_wall: held.since, incident: held.incident });
+    }
+
+    async fn put(&mut self, house: &House, wanted: Option<InForce>) {
         if self.applied == Some(wanted) {
             return;
         }
@@ -117,9 +153,15 @@ impl Levels {
     }
 }
 
+impl Since {
+    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<u64, LevelTime>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl Acts {
     /// Does what cannot be undone for each level that was raised, and puts on record what it came to.
-    async fn follow(&mut self, house: &House) {
+    async fn follow(&mut self, house: &House, since: &Since) {
         let due: Vec<u64> =
             house.desk.incidents().book().cases().filter(|case| case.to_be_acted().is_some()).map(|case| case.number).collect();
         for number in due {
@@ -130,7 +172,10 @@ impl Acts {
             let plan = house.map.load().plan.clone();
             let terms = plan.as_deref().and_then(|plan| plan.terms(confirmed.level)).map(|terms| terms.once).unwrap_or_default();
             let Some(accounts) = accounts(house, case).await else { continue };
-            let done = emergency::once(house, terms, &accounts, confirmed.at).await;
+            // Whoever was there before it was confirmed, however late this is done.
+            let known = since.change(|times| times.get(&confirmed.record).map(|time| time.since));
+            let begun = known.unwrap_or_else(|| house.clock.now().minus(house.clock.wall().since(confirmed.at)));
+            let done = emergency::once(house, terms, &accounts, begun).await;
             for session in &done.ended {
                 let event = Event::done(Action::SessionEnded).by(session.who.clone()).with("session", session.id);
                 house.journal.note(event.with("incident", case.number));
@@ -179,8 +224,10 @@ async fn accounts(house: &House, case: &Case) -> Option<Vec<AccountId>> {
 fn facts(case: &Case, plan: Option<&Plan>) -> Facts {
     let is_over = |stage| case.reached.get(&stage).copied().filter(|_| !case.stage.is_open());
     let reports = plan.map(|plan| incident::reports(case, plan)).unwrap_or_default();
-    let due =
-        |report: incident::DueReport<'_>| Some(DueReport { report: report.rule.report, due: report.due?, made: report.sent.is_some() });
+    let due = |report: incident::DueReport<'_>| {
+        let (rule, made) = (report.rule, report.sent.is_some());
+        Some(DueReport { report: rule.report, due: report.due?, made, to: rule.to.clone() })
+    };
     Facts {
         number: case.number,
         proposed: case.proposed(plan),

@@ -25,6 +25,8 @@ pub struct InForce {
     pub level: Level,
     /// When it was confirmed, by the wall clock, as the record says. A level that is confirmed again has another one.
     pub since_wall: Time,
+    /// The same by the steady clock, by which it lasts.
+    pub since: Time,
     pub incident: u64,
 }
 
@@ -56,18 +58,16 @@ pub struct EmergencyStatus {
 pub async fn apply(house: &House, in_force: Option<InForce>) -> Result<(), StoreError> {
     let _turn = house.emergency_turn.lock().await;
     let last = house.emergency.last();
-    let Some(InForce { level, since_wall, incident }) = in_force else {
+    let Some(InForce { level, since_wall, since, incident }) = in_force else {
         house.store.keep_level(None).await?;
         put(&house.auth.sessions, &house.emergency, None);
         return Ok(());
     };
-    let (now, wall) = (house.clock.now(), house.clock.wall());
+    let now = house.clock.now();
     let plan = house.map.load().plan.clone();
     let stance = match &last {
         Some(last) if last.is_of(incident, level, since_wall) => under(last, plan.as_deref(), now),
         _ => {
-            // A record from the future is one from now: nothing lasts longer because the clock was set back.
-            let since = now.minus(wall.since(since_wall));
             let first = Stance { level, incident, confirmed: since_wall, since, until: since, measures: Arc::default() };
             with_terms(&first, plan.as_deref())
         }
@@ -143,12 +143,11 @@ fn put(sessions: &Sessions, emergency: &Emergency, stance: Option<Stance>) {
     emergency.set(stance);
 }
 
-/// Does what cannot be undone: ends sessions that were begun before `since_wall` (by the wall clock), and suspends the tokens of the accounts that
+/// Does what cannot be undone: ends sessions that were begun before `begun`, and suspends the tokens of the accounts that
 /// the incident is about. The caller records it, and calls it once: who let a token work again meanwhile would find it stopped.
-pub async fn once(house: &House, terms: Once, concerned: &[AccountId], since_wall: Time) -> Done {
+pub async fn once(house: &House, terms: Once, concerned: &[AccountId], begun: Time) -> Done {
     let (now, wall) = (house.clock.now(), house.clock.wall());
     let sessions = &house.auth.sessions;
-    let begun = now.minus(wall.since(since_wall));
     let accounts: HashSet<AccountId> = concerned.iter().copied().collect();
     let mut done = Done::default();
     match terms.end_sessions {

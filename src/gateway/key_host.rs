@@ -8,13 +8,14 @@ use bytes::Bytes;
 use http::{Method, Response};
 use url::form_urlencoded;
 
-use crate::auth::{Denied, NotHers, UsbKeyRequest, Visitor, WrongUsbKey};
+use crate::auth::{Denied, NotHers, UsbKeyRequest, Visitor, WrongUsbKey, withdrawn};
 use crate::clock::Time;
 use crate::crypto::Token;
 use crate::lang::Language;
 use crate::limit::Attempt;
 use crate::model::{
     Action, CanonicalPath, CertificateTrouble, End, Event, Host, Inbound, Network, Outcome, Reference, Refusal, Shown, ShownChain,
+    TokenKind,
 };
 use crate::pki::{self, TrustedCertificate};
 use crate::web;
@@ -170,7 +171,19 @@ impl Worker {
             }
             Err(why) => {
                 let counted = self.house.auth.sign_in.wrong_usb_key(request, WrongUsbKey::NotHers(&why), now).await;
-                self.note_refused_certificate(tried, &why.to_string(), counted.unwrap_or_else(Some).as_ref()).await;
+                let denied = counted.unwrap_or_else(Some);
+                let mut word = why.to_string();
+                if let NotHers::Token { account, state } = &why
+                    && let Some(withdrawn) = withdrawn(*state)
+                {
+                    tried.event = tried.event.clone().with("kind", TokenKind::UsbKey).with("state", state);
+                    withdrawn.clone_into(&mut word);
+                    // Nobody had to name herself: the certificate, whose key was there, says whose it was.
+                    if let Some(account) = account {
+                        tried.event = tried.event.clone().with("account", account.id).with("name", &account.name);
+                    }
+                }
+                self.note_refused_certificate(tried, &word, denied.as_ref()).await;
                 Err(CertificateTrouble::NotHers)
             }
         }

@@ -158,7 +158,7 @@ pub async fn follow(house: Arc<House>, path: PathBuf, incidents: impl Fn() -> Op
 /// What came of one try.
 struct Tried {
     channel: Channel,
-    id: String,
+    letter: Letter,
     result: Result<(), NotSent>,
 }
 
@@ -213,29 +213,30 @@ impl Post {
             let (letter, host) = (waiting.letter.clone(), house.map.load().portal.host.to_string());
             self.busy.insert(channel.name.clone());
             trying.spawn(async move {
-                let id = letter.id.clone();
-                let way = channel.clone();
+                let (way, what) = (channel.clone(), letter.clone());
                 // On a task of its own: whatever becomes of it, the channel is free again.
-                let sent = tokio::spawn(async move { send(&way, &letter, &host, wall).await }).await;
-                Tried { channel, id, result: sent.unwrap_or(Err(NotSent::Stopped)) }
+                let sent = tokio::spawn(async move { send(&way, &what, &host, wall).await }).await;
+                Tried { channel, letter, result: sent.unwrap_or(Err(NotSent::Stopped)) }
             });
         }
     }
 
     async fn settle(&mut self, house: &House, tried: Tried) {
-        let Tried { channel, id, result } = tried;
+        let Tried { channel, letter, result } = tried;
         self.busy.remove(&channel.name);
         let is_new = house.notices.tried(&channel.name, &result);
         let event = match &result {
-            Ok(()) => self.queue.sent(&id).map(|one| {
-                let event = told(Event::done(Action::NoticeSent), &one.letter);
-                event.with("kind", channel.way.word()).with("attempt", one.tries.saturating_add(1))
-            }),
+            // Also one that was let go of while it was under way.
+            Ok(()) => {
+                let attempt = self.queue.sent(&letter.id).map_or(1, |one| one.tries.saturating_add(1));
+                let event = told(Event::done(Action::NoticeSent), &letter);
+                Some(event.with("kind", channel.way.word()).with("attempt", attempt))
+            }
             Err(error) => {
                 if is_new {
                     tracing::warn!(channel = %channel.name, "a notice cannot be sent: {error}; it is tried again");
                 }
-                self.queue.failed(&id, house.clock.wall()).and_then(|(one, is_last)| {
+                self.queue.failed(&letter.id, house.clock.wall()).and_then(|(one, is_last)| {
                     let event = told(Event::failed(Action::NoticeSent), &one.letter).with("why", error);
                     let event = event.with("kind", channel.way.word()).with("attempt", one.tries);
                     let event = if is_last { event.with("given-up", true) } else { event };

@@ -1,17 +1,20 @@
 //! Looks at the pages of public sites that the emergency plan names, and puts on record which have changed.
 //!
 //! Invariants: a change is on record before what is compared with next is kept, so that none is lost wherever the process is stopped; what is
-//! seen for the first time is no change; what keeps a page from being read is told once.
+//! seen for the first time is no change; what keeps a page from being read is told once, until it can be read again. No page waits for one that
+//! does not answer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use data_encoding::HEXLOWER;
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
@@ -28,6 +31,8 @@ use super::triggers::write;
 /// One of another version is not read.
 const VERSION: u32 = 1;
 const AT_ONCE: usize = 8;
+/// Of these so many at most that could not be read the last time: whatever hangs must leave room for what answers.
+const IN_TROUBLE_AT_ONCE: usize = 4;
 /// Of what a site says of itself.
 const LONGEST_TOLD: usize = 128;
 
@@ -51,7 +56,7 @@ struct Known {
     terms: String,
     /// `None`: nothing was ever read there.
     digest: Option<String>,
-    /// The reason for which it cannot be read, once it is on record.
+    /// The reason for which it could not be read first, once it is on record; `None`: it can be read.
     trouble: Option<String>,
 }
 
@@ -88,7 +93,15 @@ pub async fn follow(house: Arc<House>, path: PathBuf) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut book: Option<Book> = None;
     loop {
-        tick.tick().await;
+        if let Some(open) = book.as_mut()
+            && let Some((page, seen)) = open.next_before(tick.tick()).await
+        {
+            open.settle(&house, &page, seen).await;
+            continue;
+        }
+        if book.is_none() {
+            tick.tick().await;
+        }
         let Some(plan) = house.map.load().plan.clone().filter(|plan| !plan.pages.is_empty()) else {
             book = None;
             house.public_pages.troubles.store(Arc::default());
@@ -98,15 +111,20 @@ pub async fn follow(house: Arc<House>, path: PathBuf) {
             Some(book) => book,
             None => Book::open(path.clone()).await,
         };
-        open.look(&house, &plan.pages).await;
+        open.begin(&house, &plan.pages).await;
         book = Some(open);
     }
 }
+
+type Look = Pin<Box<dyn Future<Output = (Page, Result<Seen, NotFetched>)> + Send>>;
 
 struct Book {
     path: PathBuf,
     known: BTreeMap<String, Known>,
     due: HashMap<String, Time>,
+    looks: FuturesUnordered<Look>,
+    /// Those that are looked at now.
+    looked_at: Vec<String>,
     troubles: BTreeMap<String, String>,
 }
 
@@ -124,39 +142,73 @@ impl Book {
                 BTreeMap::new()
             }
         };
-        Self { path, known, due: HashMap::new(), troubles: BTreeMap::new() }
+        Self { path, known, due: HashMap::new(), looks: FuturesUnordered::new(), looked_at: Vec::new(), troubles: BTreeMap::new() }
     }
 
-    /// At those whose time has come.
-    async fn look(&mut self, house: &House, pages: &[Page]) {
+    /// What was seen of one of those that are looked at, if that is there before `tick`.
+    async fn next_before(&mut self, tick: impl Future) -> Option<(Page, Result<Seen, NotFetched>)> {
+        tokio::select! {
+            biased;
+            // First, so that no crowd of pages keeps another's time from coming.
+            _ = tick => None,
+            Some(seen) = self.looks.next() => Some(seen),
+        }
+    }
+
+    /// Begins to look at those whose time has come, those that have waited longest first.
+    async fn begin(&mut self, house: &House, pages: &[Page]) {
         let now = house.clock.now();
         let is_named = |url: &String| pages.iter().any(|page| page.url == *url);
         self.due.retain(|url, _| is_named(url));
         self.troubles.retain(|url, _| is_named(url));
-        let due: Vec<Page> = pages.iter().filter(|page| self.due.get(&page.url).is_none_or(|due| *due <= now)).cloned().collect();
-        if !due.is_empty() {
-            let before = self.known.len();
-            self.known.retain(|url, _| is_named(url));
-            if self.known.len() != before {
-                self.keep().await;
-            }
-            let mut looked = futures_util::stream::iter(due)
-                .map(|page| async move {
-                    let seen = see(&page).await;
-                    (page, seen)
-                })
-                .buffer_unordered(AT_ONCE);
-            while let Some((page, seen)) = looked.next().await {
-                self.due.insert(page.url.clone(), now.plus(page.every));
-                let known = self.known.get(&page.url).cloned();
-                self.take(house, &page, seen).await;
-                // At once, so that what is on record is not found again after a stop.
-                if self.known.get(&page.url) != known.as_ref() {
-                    self.keep().await;
-                }
-            }
+        let before = self.known.len();
+        self.known.retain(|url, _| is_named(url));
+        if self.known.len() != before {
+            self.keep().await;
         }
-        house.public_pages.troubles.store(Arc::new(self.troubles.clone()));
+        let due = |page: &&Page| self.due.get(&page.url).is_none_or(|due| *due <= now) && !self.looked_at.contains(&page.url);
+        let mut due: Vec<&Page> = pages.iter().filter(due).collect();
+        due.sort_by_key(|page| self.due.get(&page.url).copied());
+        for page in due {
+            let in_trouble = self.looked_at.iter().filter(|url| self.is_in_trouble(url)).count();
+            if self.looked_at.len() >= AT_ONCE || (in_trouble >= IN_TROUBLE_AT_ONCE && self.is_in_trouble(&page.url)) {
+                continue;
+            }
+            self.due.insert(page.url.clone(), now.plus(page.every));
+            self.looked_at.push(page.url.clone());
+            let page = page.clone();
+            self.looks.push(Box::pin(async move {
+                let seen = see(&page).await;
+                (page, seen)
+            }));
+        }
+        self.publish(house);
+    }
+
+    fn is_in_trouble(&self, url: &str) -> bool {
+        self.known.get(url).is_some_and(|known| known.trouble.is_some())
+    }
+
+    async fn settle(&mut self, house: &House, page: &Page, seen: Result<Seen, NotFetched>) {
+        self.looked_at.retain(|url| *url != page.url);
+        // The plan may have changed meanwhile.
+        if !house.map.load().plan.as_ref().is_some_and(|plan| plan.pages.contains(page)) {
+            self.due.remove(&page.url);
+            return;
+        }
+        let known = self.known.get(&page.url).cloned();
+        self.take(house, page, seen).await;
+        // At once, so that what is on record is not found again after a stop.
+        if self.known.get(&page.url) != known.as_ref() {
+            self.keep().await;
+        }
+        self.publish(house);
+    }
+
+    fn publish(&self, house: &House) {
+        if **house.public_pages.troubles.load() != self.troubles {
+            house.public_pages.troubles.store(Arc::new(self.troubles.clone()));
+        }
     }
 
     async fn take(&mut self, house: &House, page: &Page, seen: Result<Seen, NotFetched>) {
@@ -176,9 +228,9 @@ impl Book {
             }
             Finding::Trouble { reason, why } => {
                 self.troubles.insert(page.url.clone(), why.clone());
-                let is_told = known.trouble.as_ref() == Some(&reason);
-                let event = (!is_told).then(|| told(Event::failed(Action::PageChanged)).with("why", &why));
-                (event, Known { trouble: Some(reason), ..known })
+                // A site that fails now in this way and now in that is one that fails.
+                let event = known.trouble.is_none().then(|| told(Event::failed(Action::PageChanged)).with("why", &why));
+                (event, Known { trouble: known.trouble.or(Some(reason)), ..known })
             }
         };
         if known.trouble.is_none() {
@@ -193,7 +245,8 @@ impl Book {
         self.known.insert(page.url.clone(), known);
     }
 
-    async fn keep(&self) {
+    // Nobody else may hold the looks meanwhile.
+    async fn keep(&mut self) {
         let (path, kept) = (self.path.clone(), Kept { version: VERSION, pages: self.known.clone() });
         let written = spawn_blocking(move || write(&path, &serde_json::to_vec(&kept).map_err(io::Error::from)?)).await;
         if let Err(error) = written.map_err(io::Error::other).and_then(|written| written) {

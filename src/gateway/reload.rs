@@ -120,7 +120,7 @@ impl Reloader {
         house.trusting.replace(&trust, &left_out);
         house.ask_for_certificates(&map);
         if house.map.load().plan != map.plan {
-            house.triggers.begin_after(house.journal.counts().sequence);
+            house.triggers.begin_after(house.journal.counts().sequence, map.plan.clone());
         }
         house.map.store(Arc::new(map));
         emergency::adopt_plan(house).await;

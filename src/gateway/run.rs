@@ -90,7 +90,7 @@ impl Gateway {
         let start = Event::done(Action::Start).with("version", env!("CARGO_PKG_VERSION")).with("mended", repair);
         let start = kept.name_in(start);
         back.block_on(house.journal.event(configs::naming_left_out(start, &house.trusting.now().left_out())))?;
-        house.triggers.begin_after(house.journal.counts().sequence);
+        house.triggers.begin_after(house.journal.counts().sequence, house.map.load().plan.clone());
         // Before anybody comes.
         back.block_on(house.test_itself())?;
         house.look_at_space();

@@ -1,14 +1,16 @@
 //! Pumps the sealed log through the triggers of the emergency plan, and puts what they find on record.
 //!
-//! Invariants: what is found is on record once, wherever the process is stopped; nobody who asks for an access waits for it. A plan that comes
-//! later, or a state that is lost, raises no alarm of what was before.
+//! Invariants: what is found is on record once, wherever the process is stopped; nobody who asks for an access waits for it. Each record is judged
+//! by the plan that held when it was written, however often that changes meanwhile. A plan that comes later, or a state that is lost, raises no
+//! alarm of what was before.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -29,15 +31,26 @@ const BREATH: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_secs(10);
 /// So many records are read again at most when the process was ended.
 const KEEP_EVERY: u64 = 4_096;
+/// So many changes of the plan may wait for the triggers; of more, those in the middle are passed over.
+const MOST_PLANS: usize = 64;
 
 /// How the triggers stand.
 #[derive(Debug, Default)]
 pub struct Triggers {
     at: AtomicU64,
     fired: AtomicU64,
-    /// The last record from before the plan that holds.
-    since: AtomicU64,
+    plans: Mutex<Plans>,
     trouble: ArcSwapOption<String>,
+}
+
+/// Which plan holds for the next record that the triggers read, and which hold for later ones.
+#[derive(Debug, Default)]
+struct Plans {
+    held: Option<Arc<Plan>>,
+    /// The last record from before it.
+    since: u64,
+    /// What holds behind which record: the one that says so is still for the plan before.
+    next: VecDeque<(Option<Arc<Plan>>, u64)>,
 }
 
 /// The emergency plan in `yumen status`.
@@ -60,9 +73,45 @@ impl Triggers {
         self.at.load(Ordering::Relaxed)
     }
 
-    /// From the next record on another plan may hold, or one that did not in this process.
-    pub fn begin_after(&self, sequence: u64) {
-        self.since.store(sequence, Ordering::Relaxed);
+    /// From the next record on this plan holds, or none.
+    pub fn begin_after(&self, sequence: u64, plan: Option<Arc<Plan>>) {
+        let mut plans = self.plans();
+        if plans.next.len() >= MOST_PLANS {
+            plans.next.pop_back();
+        }
+        plans.next.push_back((plan, sequence));
+    }
+
+    /// The plan to begin with, and the last record from before it.
+    fn begin(&self) -> (Option<Arc<Plan>>, u64) {
+        let mut plans = self.plans();
+        while plans.held.is_none()
+            && let Some((plan, since)) = plans.next.pop_front()
+        {
+            (plans.held, plans.since) = (plan, since);
+        }
+        (plans.held.clone(), plans.since)
+    }
+
+    /// Up to which record the plan that holds goes on to; `None`: no other is known. That there is none any more waits until they are caught up:
+    /// what was found before is still to be put on record.
+    fn until(&self, caught_up: bool) -> Option<u64> {
+        let plans = self.plans();
+        plans.next.front().filter(|(plan, _)| caught_up || plan.is_some()).map(|(_, since)| *since)
+    }
+
+    /// The plan that holds from here on, where that is another one.
+    fn turn_at(&self, sequence: u64, caught_up: bool) -> Option<Option<Arc<Plan>>> {
+        self.until(caught_up).filter(|since| *since <= sequence)?;
+        let mut plans = self.plans();
+        let (plan, since) = plans.next.pop_front()?;
+        (plans.held, plans.since) = (plan.clone(), since);
+        Some(plan)
+    }
+
+    fn plans(&self) -> MutexGuard<'_, Plans> {
+        // They are whole between any two statements, so a panic elsewhere does not spoil them.
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn warnings(&self) -> Vec<String> {
@@ -110,13 +159,14 @@ pub async fn follow(house: Arc<House>, data: PathBuf) {
     let mut told = false;
     let mut watching: Option<Watching> = None;
     loop {
-        let (plan, since) = (house.map.load().plan.clone(), house.triggers.since.load(Ordering::Relaxed));
-        let begun = match (plan, watching.take()) {
-            // What was known counts no more when a plan comes back.
-            (None, None) => remove(path.clone()).await.map(|()| None),
-            // What is on record by now is sealed with at least this many, among it all that was found before.
-            (Some(plan), None) => Watching::begin(path.clone(), plan, since, house.journal.counts().sequence).await.map(Some),
-            (plan, Some(known)) => Ok(Some(known.with(plan, since))),
+        let begun = match watching.take() {
+            None => match house.triggers.begin() {
+                // What was known counts no more when a plan comes back.
+                (None, _) => remove(path.clone()).await.map(|()| None),
+                // What is on record by now is sealed with at least this many, among it all that was found before.
+                (Some(plan), since) => Watching::begin(path.clone(), plan, since, house.journal.counts().sequence).await.map(Some),
+            },
+            known => Ok(known),
         };
         let done = match begun {
             Ok(Some(watching)) => watching.catch_up(&house).await,
@@ -146,9 +196,6 @@ pub async fn follow(house: Arc<House>, data: PathBuf) {
 
 struct Watching {
     engine: Engine,
-    plan: Arc<Plan>,
-    /// What holds instead, or nothing, behind this record: the one that says so is still for the plan before.
-    next: Option<(Option<Arc<Plan>>, u64)>,
     path: PathBuf,
     kept_at: u64,
     /// Up to here, what was found may be on record already, further on.
@@ -182,24 +229,18 @@ impl Watching {
                 }
                 fits
             });
-            let engine = resumed.unwrap_or_else(|| Engine::new(plan.clone(), since));
-            Self { kept_at: engine.at(), engine, plan, next: None, path, before, caught_up: false }.keep()
+            let engine = resumed.unwrap_or_else(|| Engine::new(plan, since));
+            Self { kept_at: engine.at(), engine, path, before, caught_up: false }.keep()
         };
         tokio::task::spawn_blocking(begun).await?
     }
 
-    fn with(mut self, plan: Option<Arc<Plan>>, since: u64) -> Self {
-        if plan.as_ref() != Some(&self.plan) {
-            self.next = Some((plan, since));
-        }
-        self
-    }
-
     /// Reads what is sealed. What is found on the way is on record before what is known is kept. `None`: there is no plan any more.
-    async fn catch_up(mut self, house: &House) -> Result<Option<Self>, TriggerError> {
+    async fn catch_up(mut self, house: &Arc<House>) -> Result<Option<Self>, TriggerError> {
         loop {
             let sealed = house.sealer.sealed();
-            let (read, watching, signals) = tokio::task::spawn_blocking(move || self.read(&sealed)).await??;
+            let plans = Arc::clone(house);
+            let (read, watching, signals) = tokio::task::spawn_blocking(move || self.read(&sealed, &plans.triggers)).await??;
             self = watching;
             if self.caught_up {
                 record(house, signals).await?;
@@ -209,31 +250,28 @@ impl Watching {
                 self.caught_up = true;
             }
             house.triggers.at.store(self.engine.at(), Ordering::Relaxed);
-            let is_reached = |next: &mut (Option<Arc<Plan>>, u64)| self.caught_up && self.engine.at() >= next.1;
-            let is_due = match self.next.take_if(is_reached) {
-                Some((None, _)) => return remove(self.path).await.map(|()| None),
-                Some((Some(plan), _)) => {
-                    self.engine.adopt(plan.clone());
-                    self.plan = plan;
+            let turned = match house.triggers.turn_at(self.engine.at(), self.caught_up) {
+                Some(None) => return remove(self.path).await.map(|()| None),
+                Some(Some(plan)) => {
+                    self.engine.adopt(plan);
                     true
                 }
-                None => self.engine.at().saturating_sub(self.kept_at) >= KEEP_EVERY,
+                None => false,
             };
-            if is_due {
+            if turned || self.engine.at().saturating_sub(self.kept_at) >= KEEP_EVERY {
                 self = tokio::task::spawn_blocking(move || self.keep()).await??;
             }
-            if read == 0 {
+            if read == 0 && !turned {
                 return Ok(Some(self));
             }
         }
     }
 
-    fn read(mut self, sealed: &Sealed) -> Result<(usize, Self, Vec<Signal>), TriggerError> {
+    fn read(mut self, sealed: &Sealed, triggers: &Triggers) -> Result<(usize, Self, Vec<Signal>), TriggerError> {
         let mut leaves = sealed.read(self.engine.at().saturating_add(1), BATCH)?;
-        if let Some((_, since)) = &self.next
-            && self.engine.at() < *since
-        {
-            leaves.retain(|leaf| leaf.sequence <= *since);
+        // After they were read: what was written under another plan by then is known to be.
+        if let Some(since) = triggers.until(self.caught_up) {
+            leaves.retain(|leaf| leaf.sequence <= since);
         }
         let mut signals = Vec::new();
         for leaf in &leaves {
@@ -276,4 +314,67 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&fresh, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plans that are told apart by their names.
+    fn plan(name: &str) -> Option<Arc<Plan>> {
+        let example = crate::config::parse_plan(include_str!("../../config/plan.toml"), "plan.toml").ok()?;
+        let mut plan = Plan::clone(&example);
+        name.clone_into(&mut plan.names.en);
+        Some(Arc::new(plan))
+    }
+
+    fn name(plan: Option<&Arc<Plan>>) -> Option<&str> {
+        plan.map(|plan| plan.names.en.as_str())
+    }
+
+    #[test]
+    fn plans_that_change_faster_than_anybody_looks_hold_each_for_its_own_records() {
+        let triggers = Triggers::default();
+        triggers.begin_after(3, plan("a"));
+        let (held, since) = triggers.begin();
+        assert_eq!((name(held.as_ref()), since), (Some("a"), 3));
+        triggers.begin_after(10, plan("b"));
+        triggers.begin_after(12, plan("c"));
+        assert_eq!((triggers.until(false), triggers.until(true)), (Some(10), Some(10)));
+        assert!(triggers.turn_at(9, true).is_none());
+        assert_eq!(name(triggers.turn_at(10, false).unwrap().as_ref()), Some("b"));
+        assert_eq!(triggers.until(true), Some(12));
+        assert!(triggers.turn_at(11, true).is_none());
+        assert_eq!(name(triggers.turn_at(12, true).unwrap().as_ref()), Some("c"));
+        assert_eq!((triggers.until(true), triggers.turn_at(99, true).is_none()), (None, true));
+        let (held, since) = triggers.begin();
+        assert_eq!((name(held.as_ref()), since), (Some("c"), 12), "whoever begins anew after trouble");
+    }
+
+    #[test]
+    fn a_plan_that_is_taken_away_and_one_that_comes_back_are_both_known() {
+        let triggers = Triggers::default();
+        triggers.begin_after(1, None);
+        assert_eq!(name(triggers.begin().0.as_ref()), None);
+        triggers.begin_after(5, plan("a"));
+        assert_eq!(triggers.begin().1, 5);
+        triggers.begin_after(7, None);
+        triggers.begin_after(9, plan("b"));
+        assert_eq!((triggers.until(false), triggers.turn_at(20, false).is_none()), (None, true), "what was found is put on record first");
+        assert!(triggers.turn_at(8, true).unwrap().is_none());
+        let (held, since) = triggers.begin();
+        assert_eq!((name(held.as_ref()), since), (Some("b"), 9));
+    }
+
+    #[test]
+    fn of_changes_without_number_the_last_one_holds_in_the_end() {
+        let triggers = Triggers::default();
+        for sequence in 0..200 {
+            triggers.begin_after(sequence, None);
+        }
+        triggers.begin_after(200, plan("last"));
+        assert!(triggers.plans().next.len() <= MOST_PLANS);
+        let (held, since) = triggers.begin();
+        assert_eq!((name(held.as_ref()), since), (Some("last"), 200));
+    }
 }

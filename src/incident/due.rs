@@ -68,7 +68,7 @@ pub fn reports<'p>(case: &Case, plan: &'p Plan) -> Vec<DueReport<'p>> {
 }
 
 fn report<'p>(case: &Case, rule: &'p ReportRule) -> DueReport<'p> {
-    let fits = |sent: &&Sent| sent.report == rule.report && sent.to == rule.to.zh;
+    let fits = |sent: &&Sent| sent.report == rule.report && is_to(sent, rule);
     let after = |time: Option<Time>, within: Duration| time.map(|time| time.plus(within));
     match rule.report {
         // One that was sent in time stays so when it is sent again.
@@ -81,11 +81,16 @@ fn report<'p>(case: &Case, rule: &'p ReportRule) -> DueReport<'p> {
         }
         // One after the other, as long as it goes on.
         Report::Supplement | Report::Situation => {
-            let is_before = |sent: &&Sent| fits(sent) || (sent.report == Report::First && sent.to == rule.to.zh);
+            let is_before = |sent: &&Sent| fits(sent) || (sent.report == Report::First && is_to(sent, rule));
             let before = case.reports.iter().rev().find(is_before);
             DueReport { rule, due: after(before.map(|sent| sent.at).filter(|_| case.stage.is_open()), rule.within), sent: None }
         }
     }
+}
+
+/// Whether it went to whom the rule names, in either language.
+pub(super) fn is_to(sent: &Sent, rule: &ReportRule) -> bool {
+    [&rule.to.zh, &rule.to.en].contains(&&sent.to)
 }
 
 /// Who is on duty at `now`, in the order of the plan.

@@ -43,6 +43,7 @@ pub(super) enum What {
         typed: Option<String>,
         after_password: bool,
     },
+    /// So long after the last time; or, where it is the first, after she was invited or enrolled.
     SignedIn {
         away: Option<Duration>,
     },
@@ -92,6 +93,9 @@ struct Open {
 struct Person {
     unit: String,
     signed_in: Option<Time>,
+    /// When she was invited or enrolled last: as long as she never signed in, her account lies unused since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expected: Option<Time>,
 }
 
 impl Default for Memory {
@@ -156,6 +160,12 @@ impl Memory {
         let fact = Fact { address: event.address, ..fact };
         match (event.action, event.outcome) {
             (Action::SignIn, Outcome::Done) => self.signed_in(event, fact),
+            (Action::SignIn | Action::StepUp | Action::KeyProof | Action::RecoveryProof | Action::UsbKeyShown, Outcome::Failed)
+                if detail("why").is_some_and(|why| why == "revoked") =>
+            {
+                let name = detail("name").or_else(|| event.who.as_deref().map(|who| who.name.as_str().to_owned()));
+                Some(self.about(name, Fact { what: What::TokenMisused, ..fact }))
+            }
             (Action::SignIn, Outcome::Failed) => self.sign_in_failed(event, fact),
             (Action::FirstFactor, Outcome::Done) => {
                 let name = detail("name")?;
@@ -164,7 +174,12 @@ impl Memory {
             }
             (Action::AccountInvited, Outcome::Done) => {
                 let (name, unit) = (detail("name")?, detail("unit")?);
-                self.people.touch(name, Person::default)?.unit = unit;
+                let person = self.people.touch(name, Person::default)?;
+                (person.unit, person.expected) = (unit, Some(fact.time));
+                None
+            }
+            (Action::AccountEnrolled, Outcome::Done) => {
+                self.people.touch(detail("name")?, Person::default)?.expected = Some(fact.time);
                 None
             }
             (Action::KeyCounterWentBack | Action::KeyAnswersMadeUp, _) => {
@@ -180,9 +195,6 @@ impl Memory {
                 let config = detail("config");
                 let before = std::mem::replace(&mut self.config, config.clone())?;
                 (config.as_ref() != Some(&before)).then(|| Fact { what: What::Loosened { how: CHANGED_BY_RESTART.to_owned() }, ..fact })
-            }
-            (Action::UsbKeyShown, Outcome::Failed) if detail("why").is_some_and(|why| why == "revoked") => {
-                Some(self.about(detail("name"), Fact { what: What::TokenMisused, ..fact }))
             }
             // She was known before: by her password, or by her session.
             (Action::UsbKeyShown | Action::StepUp | Action::KeyProof, Outcome::Failed) => {
@@ -214,7 +226,8 @@ impl Memory {
         self.passwords.remove(&name);
         let person = self.people.touch(name.clone(), Person::default)?;
         person.unit.clone_from(&unit);
-        let away = person.signed_in.replace(fact.time).map(|before| fact.time.since(before));
+        let expected = person.expected.take();
+        let away = person.signed_in.replace(fact.time).or(expected).map(|before| fact.time.since(before));
         Some(Fact { name: Some(name), unit: Some(unit), role: Some(who.role), what: What::SignedIn { away }, ..fact })
     }
 

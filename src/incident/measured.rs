@@ -178,7 +178,7 @@ pub fn reports(case: &Case, plan: Option<&Plan>, now: Time) -> Vec<Measure> {
 
 /// Whether it is the report that the rule asks for, to whom it asks for it.
 fn is_by(sent: &Sent, rule: &ReportRule) -> bool {
-    sent.report == rule.report && (sent.to == rule.to.zh || sent.to == rule.to.en)
+    sent.report == rule.report && due::is_to(sent, rule)
 }
 
 fn is_same(one: &Sent, other: &Sent) -> bool {
@@ -192,8 +192,7 @@ fn since(case: &Case, rule: &ReportRule, sent: &[Sent]) -> Option<Time> {
         Report::Summary => reached(case, Stage::Closed),
         Report::Supplement | Report::Situation => {
             let follows = |sent: &&Sent| matches!(sent.report, Report::First) || sent.report == rule.report;
-            let is_theirs = |sent: &&Sent| sent.to == rule.to.zh || sent.to == rule.to.en;
-            sent.iter().rev().filter(follows).find(is_theirs).map(|sent| sent.at)
+            sent.iter().rev().filter(follows).find(|sent| due::is_to(sent, rule)).map(|sent| sent.at)
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Category, Duty, Plan, Report};
+use super::plan::{Category, Duty, Plan, Report, Texts};
 use crate::clock::Time;
 use crate::model::{AccountName, Level};
 
@@ -164,6 +164,8 @@ pub struct DueReport {
     pub report: Report,
     pub due: Time,
     pub made: bool,
+    /// Who gets it.
+    pub to: Texts,
 }
 
 /// What a notice tells.
@@ -177,6 +179,8 @@ pub enum What {
     ReportDue(ReportKind, Time),
     ReportMissed(ReportKind, Time),
     Closed,
+    /// It was over, and is not after all: for the first time, the second.
+    Reopened(u32),
     /// Somebody tries the channel.
     Test,
 }
@@ -212,6 +216,7 @@ impl What {
             Self::ReportDue(..) => "report-due",
             Self::ReportMissed(..) => "report-missed",
             Self::Closed => "closed",
+            Self::Reopened(_) => "reopened",
             Self::Test => "test",
         }
     }
@@ -272,7 +277,7 @@ impl Letter {
             What::ReportDue(report, due) | What::ReportMissed(report, due) => {
                 !fact.reports.iter().any(|known| !known.made && known.due == due && ReportKind::from(known.report) == report)
             }
-            What::Opened | What::Raised(_) => fact.closed.is_some(),
+            What::Opened | What::Raised(_) | What::Reopened(_) => fact.closed.is_some(),
             What::Closed | What::Test => false,
         }
     }

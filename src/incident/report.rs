@@ -59,6 +59,9 @@ pub struct TreeHead {
 #[serde(rename_all = "kebab-case")]
 pub struct Filled {
     pub incident: u64,
+    /// The drill that it is part of: it never was.
+    #[serde(default)]
+    pub drill: Option<u64>,
     pub report: Report,
     pub language: FormLanguage,
     pub title: String,
@@ -136,6 +139,7 @@ pub fn fill(case: &Case, report: Report, ground: &Ground<'_>) -> Filled {
     let name = ground.language.report(report);
     Filled {
         incident: number,
+        drill: case.drill,
         report,
         language: ground.language,
         title: match ground.language {

@@ -115,6 +115,20 @@ impl Extent {
         }
     }
 
+    /// What this says, and where it says nothing what was known before.
+    #[must_use]
+    pub fn or(self, before: &Self) -> Self {
+        Self {
+            accounts: self.accounts.or(before.accounts),
+            units: self.units.or(before.units),
+            apps: if self.apps.is_empty() { before.apps.clone() } else { self.apps },
+            people: self.people.or(before.people),
+            loss: self.loss.or(before.loss),
+            outage: self.outage.or(before.outage),
+            defaced: self.defaced.or(before.defaced),
+        }
+    }
+
     fn numbers(&self) -> [(&'static str, Option<u64>); 6] {
         [
             ("accounts", self.accounts),

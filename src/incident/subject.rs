@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// Written as `account:wang`, `address:203.0.113.7`, `unit:新闻办`, `app:sites` or `gateway`.
@@ -19,6 +20,20 @@ pub enum Subject {
         page: String,
     },
     Gateway,
+}
+
+impl Subject {
+    /// What the hand holds that holds this address.
+    pub fn holding(address: IpAddr) -> Self {
+        Self::Address(hand(address))
+    }
+}
+
+/// What one hand holds: an IPv4 address, or the /48 of a site in IPv6 (RFC 6177, section 2).
+fn hand(address: IpAddr) -> IpAddr {
+    let address = address.to_canonical();
+    let bits = if address.is_ipv4() { 32 } else { 48 };
+    IpNet::new(address, bits).map_or(address, |network| network.trunc().addr())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

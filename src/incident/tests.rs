@@ -1,6 +1,7 @@
 //! What each trigger finds and what it leaves alone; that reading again, and reading on, find the same.
 
 mod incidents;
+mod misuse;
 mod reports;
 
 use std::net::IpAddr;
@@ -176,21 +177,6 @@ fn a_second_factor_that_fails_after_a_right_password_is_told_and_a_wrong_passwor
 }
 
 #[test]
-fn a_copied_key_and_a_revoked_certificate_are_told_at_once() {
-    let shown = |why: &str| Event::failed(Action::UsbKeyShown).from(ip("203.0.113.7")).with("why", why).with("name", "wang");
-    let counter = Event::done(Action::KeyCounterWentBack).with("name", "li");
-    finds(&Kind::TokenMisused, &log().at(0, counter).at(1, shown("revoked")), &[("account:li", 0), ("account:wang", 1)]);
-    let elsewhere = shown("revoked").from(ip("198.51.100.1"));
-    finds(
-        &Kind::TokenMisused,
-        &log().at(0, shown("revoked")).at(1, shown("revoked")).at(2, elsewhere),
-        &[("account:wang", 0), ("account:wang", 2)],
-    );
-    finds(&Kind::TokenMisused, &log().at(0, Event::done(Action::KeyAnswersMadeUp).with("name", "li")), &[("account:li", 0)]);
-    finds(&Kind::TokenMisused, &log().at(0, shown("expired")).at(1, signed_in("wang", "10.0.0.1")), &[]);
-}
-
-#[test]
 fn one_account_in_two_places_is_told_and_one_place_with_many_addresses_is_not() {
     let office = vec!["10.0.0.0/8".parse().unwrap(), "192.0.2.0/24".parse().unwrap()];
     let kind = Kind::TwoPlaces { window: minutes(30), places: vec![office] };
@@ -218,14 +204,6 @@ fn much_that_one_account_takes_is_told_and_little_or_by_many_is_not() {
     finds(&kind, &log().access(0, wang(1, "sites"), 200, 600).access(10, wang(2, "ledger"), 200, 400), &[("account:wang", 11)]);
     finds(&kind, &log().access(0, wang(1, "sites"), 200, 600).access(10, opened(2, "li", "10.0.0.1", "sites", "GET"), 200, 600), &[]);
     finds(&kind, &log().access(0, wang(1, "sites"), 200, 600).access(3_601, wang(2, "sites"), 200, 600), &[]);
-}
-
-#[test]
-fn an_account_that_lay_unused_is_told_when_it_comes_back() {
-    let kind = Kind::Dormant { after: Duration::from_hours(24 * 60) };
-    finds(&kind, &log().at(0, signed_in("wang", "10.0.0.1")).at(60 * DAY, signed_in("wang", "10.0.0.1")), &[("account:wang", 60 * DAY)]);
-    finds(&kind, &log().at(0, signed_in("wang", "10.0.0.1")).at(59 * DAY, signed_in("wang", "10.0.0.1")), &[]);
-    finds(&kind, &log().at(60 * DAY, signed_in("wang", "10.0.0.1")), &[]);
 }
 
 #[test]

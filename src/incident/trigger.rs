@@ -67,7 +67,7 @@ pub enum Kind {
         count: usize,
         window: Duration,
     },
-    /// A key's counter went back, answers came that no key had made, or a certificate was shown that is revoked.
+    /// A key's counter went back, answers came that no key had made, or a token was used that is revoked, lost or suspended.
     TokenMisused,
     /// One account is used from two places: those that are named here, and wide networks elsewhere.
     TwoPlaces {
@@ -83,7 +83,7 @@ pub enum Kind {
         bytes: u64,
         window: Duration,
     },
-    /// An account signs in that had not for so long.
+    /// An account signs in that had not for so long, or never since it was made.
     Dormant {
         after: Duration,
     },
@@ -146,6 +146,23 @@ impl Kind {
             Self::SelfTestFailed => "self-test-failed",
             Self::UpstreamErrors { .. } => "upstream-errors",
             Self::PageChanged { .. } => "page-changed",
+        }
+    }
+
+    /// What a trigger of this kind can leave out, as plans name it: it looks at nothing else.
+    pub fn exceptions(&self) -> &'static [&'static str] {
+        match self {
+            Self::TwoPlaces { .. } | Self::OutsideHours { .. } | Self::BulkDownload { .. } | Self::UpstreamErrors { .. } => {
+                &["accounts", "units", "apps", "from"]
+            }
+            Self::Failures { .. }
+            | Self::ManyAccounts { .. }
+            | Self::SecondFactor { .. }
+            | Self::TokenMisused
+            | Self::Dormant { .. }
+            | Self::StaffAddress { .. } => &["accounts", "units", "from"],
+            Self::PageChanged { .. } => &["apps"],
+            Self::PolicyLoosened | Self::LogBroken | Self::SelfTestFailed => &[],
         }
     }
 

@@ -50,7 +50,7 @@ type Concern = (Subject, String, u64);
 fn concern(kind: &Kind, fact: &Fact) -> Option<Concern> {
     match (kind, &fact.what) {
         (Kind::Failures { per, .. }, What::SignInFailed { typed, .. }) => failed(*per, fact, typed.as_deref()),
-        (Kind::ManyAccounts { .. }, What::SignInFailed { typed, .. }) => Some((Subject::Address(hand(fact.address?)), typed.clone()?, 1)),
+        (Kind::ManyAccounts { .. }, What::SignInFailed { typed, .. }) => Some((Subject::holding(fact.address?), typed.clone()?, 1)),
         (Kind::SecondFactor { .. }, What::SignInFailed { after_password: true, .. }) => Some((person(fact)?, address(fact), 1)),
         (Kind::TokenMisused, What::TokenMisused) => Some((person(fact).unwrap_or(Subject::Gateway), address(fact), 1)),
         (Kind::TwoPlaces { places, .. }, What::SignedIn { .. } | What::Accessed) => Some((person(fact)?, place(fact.address?, places), 1)),
@@ -83,7 +83,7 @@ fn concern(kind: &Kind, fact: &Fact) -> Option<Concern> {
 fn failed(per: Per, fact: &Fact, typed: Option<&str>) -> Option<Concern> {
     match per {
         Per::Account => Some((person(fact)?, address(fact), 1)),
-        Per::Address => Some((Subject::Address(hand(fact.address?)), typed.unwrap_or_default().to_owned(), 1)),
+        Per::Address => Some((Subject::holding(fact.address?), typed.unwrap_or_default().to_owned(), 1)),
         Per::Unit => Some((Subject::Unit(fact.unit.clone()?), fact.name.clone()?, 1)),
     }
 }
@@ -94,13 +94,6 @@ fn person(fact: &Fact) -> Option<Subject> {
 
 fn address(fact: &Fact) -> String {
     fact.address.map(|address| address.to_string()).unwrap_or_default()
-}
-
-/// What one hand holds: an IPv4 address, or the /48 of a site in IPv6 (RFC 6177, section 2).
-fn hand(address: IpAddr) -> IpAddr {
-    let address = address.to_canonical();
-    let bits = if address.is_ipv4() { 32 } else { 48 };
-    IpNet::new(address, bits).map_or(address, |network| network.trunc().addr())
 }
 
 /// The first of the plan's places that has it, or its own wide network.

@@ -13,7 +13,7 @@ use crate::clock::{Reading, Time};
 const NOTHING_MS: i64 = 1_000;
 
 /// What is counted by the clock, and moves with it. When accounts and keys were made is only told to people.
-const COUNTED: [&str; 13] = [
+const COUNTED: [&str; 14] = [
     "UPDATE sessions SET signed_in = signed_in + $1, last_active = last_active + $1",
     "UPDATE proofs SET at = at + $1",
     "UPDATE host_tokens SET created = created + $1, last_active = last_active + $1",
@@ -25,6 +25,7 @@ const COUNTED: [&str; 13] = [
     "UPDATE familiar_places SET seen = seen + $1",
     "UPDATE accounts SET unused_since = unused_since + $1",
     "UPDATE emergency SET since = since + $1, until = until + $1",
+    "UPDATE level_times SET since = since + $1",
     "UPDATE closures SET since = since + $1, until = until + $1, lifted = lifted + $1",
     "UPDATE asked_extensions SET asked = asked + $1",
 ];

@@ -1,4 +1,6 @@
-//! The emergency level that was confirmed last.
+//! The emergency level that was confirmed last, and since when each of those holds that were confirmed.
+
+use std::collections::BTreeMap;
 
 use sqlx::Row;
 
@@ -18,7 +20,41 @@ pub struct StoredLevel {
     pub until: Time,
 }
 
+/// How long a confirmed level has held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelTime {
+    pub since: Time,
+    /// Its time has passed, and stays so whatever a later plan says.
+    pub is_over: bool,
+}
+
 impl Store {
+    /// In the place of all that were kept, by the records that confirmed them.
+    pub async fn keep_level_times(&self, times: &BTreeMap<u64, LevelTime>) -> Result<(), StoreError> {
+        let mut write = self.begin().await?;
+        sqlx::query("DELETE FROM level_times").execute(&mut *write).await?;
+        for (record, time) in times {
+            sqlx::query("INSERT INTO level_times (record, since, over) VALUES ($1, $2, $3)")
+                // The number of a record, of which there are no 2^63.
+                .bind(i64::try_from(*record).unwrap_or(i64::MAX))
+                .bind(time.since.millis())
+                .bind(time.is_over)
+                .execute(&mut *write)
+                .await?;
+        }
+        Ok(write.commit().await?)
+    }
+
+    pub async fn level_times(&self) -> Result<BTreeMap<u64, LevelTime>, StoreError> {
+        let rows = sqlx::query("SELECT record, since, over FROM level_times").fetch_all(&self.read).await?;
+        let kept = rows.iter().map(|row| {
+            let record: i64 = row.try_get("record")?;
+            let kept = LevelTime { since: time(row, "since")?, is_over: row.try_get("over")? };
+            Ok((u64::try_from(record).unwrap_or(0), kept))
+        });
+        kept.collect()
+    }
+
     /// In the place of what was; `None`: no level is in force.
     pub async fn keep_level(&self, level: Option<&StoredLevel>) -> Result<(), StoreError> {
         let mut write = self.begin().await?;

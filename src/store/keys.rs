@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use super::rows::{counter, optional_time, parsed, time, word};
 use super::{Store, StoreError, is_taken};
 use crate::clock::Time;
-use crate::model::{AccountId, Attestation, Serial, TokenId};
+use crate::model::{AccountId, Attestation, Serial, TokenId, TokenState};
 
 /// More keys than a person carries; each one makes the sign-in page longer.
 const KEYS_PER_ACCOUNT: i64 = 10;
@@ -83,6 +83,18 @@ impl Store {
     pub async fn key_by_credential(&self, credential: &[u8]) -> Result<Option<StoredKey>, StoreError> {
         let row = sqlx::query(active_keys!("AND keys.credential = $1")).bind(credential).fetch_optional(&self.read).await?;
         row.as_ref().map(key).transpose()
+    }
+
+    /// The key of this credential where it opened something once and does not any more, and what it is now.
+    pub async fn withdrawn_key(&self, credential: &[u8]) -> Result<Option<(StoredKey, TokenState)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT keys.*, tokens.serial, tokens.last_used, tokens.state FROM keys JOIN tokens ON tokens.id = keys.id
+             WHERE tokens.state IN ('suspended', 'lost', 'revoked', 'expired') AND keys.credential = $1",
+        )
+        .bind(credential)
+        .fetch_optional(&self.read)
+        .await?;
+        row.as_ref().map(|row| Ok((key(row)?, word(row, "state", TokenState::parse)?))).transpose()
     }
 
     /// Every key that opens something.

@@ -47,7 +47,7 @@ pub use administration::MachineRecovery;
 pub use certificates::{LastShown, NewCertificate, StoredCertificate};
 pub use challenges::{NewChallenge, OpenChallenge, Purpose, TakenChallenge};
 pub use codes::Code;
-pub use emergency::StoredLevel;
+pub use emergency::{LevelTime, StoredLevel};
 pub use enrolment_certificates::EnrolmentUsbKey;
 pub use enrolments::{Completion, Enrolment, EnrolmentKey};
 pub use issued::{CertificateChange, CertificateInForce, ListedCertificate, OwnCertificate, RevokedCertificate};

@@ -10,6 +10,9 @@ use super::{Store, StoreError, Write, is_taken};
 use crate::clock::Time;
 use crate::model::{AccountId, Serial, TokenId, TokenKind, TokenState};
 
+/// Each is compared with every code that is typed for the account.
+const MOST_WITHDRAWN: i64 = 16;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSeed {
     pub token: TokenId,
@@ -113,6 +116,24 @@ impl Store {
         .bind(account.to_string())
         .bind(state.word())
         .bind(now.millis())
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(seed).collect()
+    }
+
+    /// The seeds of the account's tokens that open nothing any more, as far as they were ever handed to her; the last ones of many.
+    pub async fn withdrawn_seeds_of(&self, account: AccountId, now: Time) -> Result<Vec<StoredSeed>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT tokens.serial, tokens.kind, oath_seeds.*,
+                    CASE tokens.state WHEN 'active' THEN 'expired' ELSE tokens.state END AS state
+             FROM tokens JOIN oath_seeds ON oath_seeds.token = tokens.id
+             WHERE tokens.account = $1 AND (tokens.state IN ('suspended', 'lost', 'revoked', 'expired')
+                                            OR (tokens.state = 'active' AND tokens.expires <= $2))
+             ORDER BY coalesce(tokens.ended, tokens.issued) DESC, tokens.id LIMIT $3",
+        )
+        .bind(account.to_string())
+        .bind(now.millis())
+        .bind(MOST_WITHDRAWN)
         .fetch_all(&self.read)
         .await?;
         rows.iter().map(seed).collect()

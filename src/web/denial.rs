@@ -6,8 +6,9 @@
 use data_encoding::HEXLOWER;
 
 use crate::auth::{Denied, KeyError, Why};
+use crate::crypto::MacKey;
 use crate::limit::Wait;
-use crate::model::{Account, Action, Event, Network, Outcome, StrangerName};
+use crate::model::{Account, AccountName, Action, Event, Network, NotAName, Outcome, StrangerName};
 
 use super::call::{Asked, Refused};
 use super::own::record;
@@ -28,6 +29,7 @@ pub async fn note(asked: &Asked, denied: &Denied, what: Event, typed: &str) -> R
         tracing::error!(%error, "sign-in failed");
     }
     let denial = Event { outcome: Outcome::Failed, ..what }.with("why", denied.why().word());
+    let denial = denied.why().withdrawn().map_or(denial.clone(), |token| token.on(denial));
     let denial = with_name(denial, stranger_name(asked, denied.account(), typed));
     match (within_quota(asked), denied.account()) {
         (true, _) => record(asked, denial).await?,
@@ -77,7 +79,7 @@ pub fn key_alert(why: &Why) -> Alert {
         Why::Key(KeyError::UserNotVerified) => Alert::KeyWithoutUserVerification,
         Why::Key(KeyError::NotHardware) => Alert::KeySynced,
         Why::Key(KeyError::CounterWentBack(_)) => Alert::KeySuspended,
-        Why::WrongCode => Alert::CodeWrong,
+        Why::WrongCode | Why::WithdrawnCode(_) => Alert::CodeWrong,
         Why::CodeForStaff => Alert::CodeForStaff,
         _ => Alert::KeyRefused,
     }
@@ -108,6 +110,38 @@ fn stranger_name(asked: &Asked, account: Option<&Account>, typed: &str) -> Optio
     if let Some(account) = account {
         return Some(StrangerName::Known(account.name.clone()));
     }
-    let hash = asked.portal.secret.tag("unknown name", typed.as_bytes());
-    (!typed.is_empty()).then(|| StrangerName::Unknown(HEXLOWER.encode(hash.get(..8).unwrap_or_default())))
+    unknown_name(&asked.portal.secret, typed).map(StrangerName::Unknown)
+}
+
+/// The hash of the name as an account's would be looked up, so that one name in many spellings is not taken for many names. What could be no
+/// name at all is hashed as it stands.
+fn unknown_name(secret: &MacKey, typed: &str) -> Option<String> {
+    let name = match AccountName::parse(typed) {
+        Ok(name) => name.as_str().to_owned(),
+        Err(NotAName::Empty) => return None,
+        Err(NotAName::TooLong | NotAName::Invisible) => typed.to_owned(),
+    };
+    let hash = secret.tag("unknown name", name.as_bytes());
+    Some(HEXLOWER.encode(hash.get(..8).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_in_many_spellings_is_one_name_and_its_hash_says_nothing_without_the_key() {
+        let of = |typed: &str| unknown_name(&MacKey::new(&[7; 32]), typed);
+        let name = of("zhang san").unwrap();
+        for spelling in ["Zhang San", " zhang san ", "ZHANG  SAN", "zhang\tsan", "\u{3000}zhang\u{a0}san", "ｚｈａｎｇ ｓａｎ"] {
+            assert_eq!(of(spelling).as_ref(), Some(&name), "{spelling:?}");
+        }
+        for other in ["zhangsan", "zhang san.", "zhang sa", "zhang\u{200b} san"] {
+            assert!(of(other).is_some_and(|hash| hash != name), "{other:?}");
+        }
+        assert_ne!(of(&"x".repeat(65)), of(&"y".repeat(65)), "what is too long for a name");
+        assert_eq!((of(""), of(" \u{3000} ")), (None, None));
+        assert_ne!(unknown_name(&MacKey::new(&[8; 32]), "zhang san"), Some(name.clone()));
+        assert_eq!(name.len(), 16);
+    }
 }

@@ -118,7 +118,7 @@ fn subject(form: &Fields, apps: &[Arc<App>]) -> Result<Option<Subject>, Alert> {
     let subject = match kind {
         "" if name.is_empty() => return Ok(None),
         "account" => AccountName::parse(name).ok().map(|name| Subject::Account(name.to_string())),
-        "address" => name.parse().ok().map(|address: IpAddr| Subject::Address(address.to_canonical())),
+        "address" => name.parse().ok().map(|address: IpAddr| Subject::holding(address)),
         "unit" => UnitName::parse(name).ok().map(|name| Subject::Unit(name.to_string())),
         "app" => app(name, apps).map(|id| Subject::App(id.to_string())),
         _ => None,

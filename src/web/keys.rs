@@ -182,7 +182,12 @@ pub async fn prove(Posted { asked, form }: Posted) -> Answer {
                 Err(answer) => answer,
             };
         }
-        Err(error) => return failed(&asked, error).await,
+        Err(error) => {
+            if error.withdrawn().is_some() {
+                refused(&asked, own_event(&asked, Action::KeyProof)?, &error).await?;
+            }
+            return failed(&asked, error).await;
+        }
     };
     go_on(asked, &identity, &proven, next).await
 }
@@ -256,7 +261,8 @@ async fn take_away(asked: &Asked, identity: &Identity, proof: &Token, key: Token
 
 /// A change that was not made, on record as such.
 pub(super) async fn refused(asked: &Asked, what: Event, error: &KeyChangeError) -> Result<(), Refused> {
-    record(asked, Event { outcome: Outcome::Failed, ..what }.with("why", error)).await
+    let what = Event { outcome: Outcome::Failed, ..what }.with("why", error);
+    record(asked, error.withdrawn().map_or(what.clone(), |token| token.on(what))).await
 }
 
 pub async fn register_page(asked: Asked) -> Answer {

@@ -236,7 +236,7 @@ pub(super) async fn told(asked: &Asked, identity: &Identity, error: &KeyChangeEr
         KeyChangeError::Code(denied) => {
             let account = own_event(asked, Action::TokenSuspended)?.with("account", identity.account()).with("name", &identity.who().name);
             note_stopped(asked, account, denied).await?;
-            match denied {
+            match denied.told() {
                 CodeDenied::Stopped { .. } if identity.is_revoked() => Err(over(asked, WhyOver::CodesStopped)),
                 CodeDenied::Stopped { .. } => Ok(Alert::CodesStopped),
                 _ => Ok(Alert::CodeWrong),
@@ -248,7 +248,7 @@ pub(super) async fn told(asked: &Asked, identity: &Identity, error: &KeyChangeEr
 
 /// Tokens that were suspended because of too many wrong codes, on record; `event` says whose they are.
 pub(super) async fn note_stopped(asked: &Asked, event: Event, denied: &CodeDenied) -> Result<(), Refused> {
-    let CodeDenied::Stopped { serials, sessions_ended } = denied else { return Ok(()) };
+    let CodeDenied::Stopped { serials, sessions_ended } = denied.told() else { return Ok(()) };
     for serial in serials {
         let event = event.clone().with("serial", serial).with("why", "too-many-wrong-codes");
         record(asked, event.with("sessions-ended", sessions_ended)).await?;

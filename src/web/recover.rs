@@ -277,14 +277,24 @@ pub async fn code(Posted { mut asked, form }: Posted) -> Answer {
             asked.redirect(PASSWORD)
         }
         Err(RecoveryError::Code(denied)) if denied.is_wrong() => {
-            record(&asked, Event { outcome: Outcome::Failed, ..what }.with("why", &denied)).await?;
+            record(&asked, wrong_code(what, &denied)).await?;
             note_stopped(&asked, about(&asked, Action::TokenSuspended, account), &denied).await?;
-            let stopped = matches!(denied, CodeDenied::Stopped { .. });
+            let stopped = matches!(denied.told(), CodeDenied::Stopped { .. });
             show_token(&asked, Some(if stopped { Alert::CodesStopped } else { Alert::CodeWrong })).await
         }
-        Err(RecoveryError::Code(CodeDenied::NoToken)) => show_token(&asked, Some(Alert::Gone)).await,
+        Err(RecoveryError::Code(denied)) if matches!(denied.told(), CodeDenied::NoToken) => {
+            if denied.withdrawn().is_some() {
+                record(&asked, wrong_code(what, &denied)).await?;
+            }
+            show_token(&asked, Some(Alert::Gone)).await
+        }
         Err(error) => failed(&asked, error).await,
     }
+}
+
+fn wrong_code(what: Event, denied: &CodeDenied) -> Event {
+    let what = Event { outcome: Outcome::Failed, ..what }.with("why", denied);
+    denied.withdrawn().map_or(what.clone(), |token| token.on(what))
 }
 
 async fn shown(asked: &Asked, browser: &Token, form: &Fields) -> Result<(), RecoveryError> {

@@ -161,7 +161,12 @@ async fn finish(asked: &mut Asked, return_to: ReturnTo, proven: Result<SteppedUp
                 Err(answer) => answer,
             }
         }
-        Err(error) => failed(asked, &return_to, error),
+        Err(error) => {
+            if error.withdrawn().is_some() {
+                refused(asked, own_event(asked, Action::StepUp)?, &error).await?;
+            }
+            failed(asked, &return_to, error)
+        }
     }
 }
 

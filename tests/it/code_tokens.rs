@@ -124,6 +124,43 @@ async fn a_lost_token_ends_what_it_opened_and_opens_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_lost_token_that_is_used_raises_an_alarm_and_whoever_uses_it_sees_a_wrong_code() {
+    const SECOND: &[u8] = b"serial,seed\nFT-2,3132333435363738393031323334353637383931\n";
+    let house = House::open_with(ANY).await;
+    crate::triggers::adopt(&house, crate::triggers::PLAN).await.unwrap();
+    let mut browser = holder(&house, "wang", Role::Member).await;
+    let inner = house.gateway().house();
+    inner.desk.import_seeds(&house.office().await, SECOND, None, false, inner.clock.now()).await.unwrap();
+    house.issued_past_the_desk("FT-2", "wang").await;
+    house.show_first_code(house.account_of("wang").await.id).await;
+    inner.desk.stop_token(&house.office().await, &serial(), TokenEnd::Lost, house.when()).await.unwrap();
+
+    let page = asked_for_code(&mut browser, &format!("https://{PORTAL}/"), "wang").await;
+    let wrong = with_code(&mut browser, &page, "000000").await;
+    let lost = with_code(&mut browser, &page, CODES[1]).await;
+    let told = |page: &Reply| forms::text_of(&page.text(), "alert").unwrap();
+    assert_eq!((lost.status, told(&lost)), (wrong.status, told(&wrong)));
+    let alarm = house.recorded(|record| match record {
+        Record::Event(event) if event.action == Action::TriggerFired => Some(event.details.clone()),
+        _ => None,
+    });
+    let alarm = alarm.await;
+    assert_eq!((alarm["trigger"].as_str(), alarm["subject"].as_str()), ("token-misused", "account:wang"));
+    let log = house.close().await;
+    let failures: Vec<_> = log
+        .iter()
+        .filter_map(|entry| match &entry.record {
+            Record::Event(event) if event.action == Action::SignIn && event.outcome == Outcome::Failed => Some(&event.details),
+            _ => None,
+        })
+        .collect();
+    let [wrong, lost] = failures.as_slice() else { panic!("{failures:?}") };
+    assert_eq!((wrong["why"].as_str(), wrong.get("serial")), ("wrong-code", None));
+    let said = ["why", "serial", "kind", "state", "name"].map(|detail| lost[detail].as_str());
+    assert_eq!(said, ["revoked", "FT-1", "oath", "lost", "wang"]);
+}
+
+#[tokio::test]
 async fn guessing_codes_suspends_the_token_on_record() {
     const TOP: &str = "[sign_in]\nfailures_until_suspended = 3\nper_address_per_minute = 1000\nper_account_per_minute = 1000\n";
     let house = House::open_with(Changes { top: TOP, ..ANY }).await;

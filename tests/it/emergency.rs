@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use yumen::gateway::emergency::{InForce, apply, once};
 use yumen::gateway::{Ask, ControlAnswer};
 use yumen::incident::{Category, Once, Opening, Step, Whose};
-use yumen::model::{Decision, Level, Record, Role, Stage, TokenState};
+use yumen::model::{Decision, Event, Level, Record, Role, Stage, TokenState};
 
 use crate::browser::{Browser, Reply};
 use crate::city::City;
@@ -38,13 +38,7 @@ async fn raise(house: &House, level: Level) -> InForce {
     let why = "because".to_owned();
     let step = match book().in_force().first().map(|held| held.incident) {
         Some(incident) => Step::Level { level, why }.event(incident),
-        None => {
-            let opening = Opening { title: "fire".to_owned(), level, category: Category::Attack, subject: None };
-            inside.journal.event(opening.event()).await.unwrap();
-            until("it is open", || book().cases().next().is_some_and(|case| case.stage == Stage::Detected)).await;
-            let incident = book().cases().next().unwrap().number;
-            Step::Assessed { level, category: Category::Attack, why }.event(incident)
-        }
+        None => assessed(house, level).await,
     };
     let before = inside.journal.counts().sequence;
     inside.journal.event(step).await.unwrap();
@@ -52,7 +46,18 @@ async fn raise(house: &House, level: Level) -> InForce {
     let in_force = || held().is_some_and(|held| inside.emergency.last().is_some_and(|last| last.is_of(held.incident, level, held.since)));
     until("the level is in force", in_force).await;
     let held = held().unwrap();
-    InForce { level, since_wall: held.since, incident: held.incident }
+    let since = inside.emergency.last().unwrap().since;
+    InForce { level, since_wall: held.since, since, incident: held.incident }
+}
+
+/// Of a new incident.
+async fn assessed(house: &House, level: Level) -> Event {
+    let inside = house.gateway().house();
+    let new = || inside.desk.incidents().book().cases().find(|case| case.stage == Stage::Detected).map(|case| case.number);
+    let opening = Opening { title: "fire".to_owned(), level, category: Category::Attack, subject: None };
+    inside.journal.event(opening.event()).await.unwrap();
+    until("it is open", || new().is_some()).await;
+    Step::Assessed { level, category: Category::Attack, why: "because".to_owned() }.event(new().unwrap())
 }
 
 async fn lift(house: &House) {
@@ -251,6 +256,28 @@ async fn a_restart_opens_nothing_and_makes_nothing_last_longer() {
 }
 
 #[tokio::test]
+async fn a_lesser_level_that_waits_behind_another_lasts_no_longer_for_a_clock_that_was_set_back() {
+    let mut house = House::open().await;
+    adopt(&house, &ten_minutes()).await.unwrap();
+    raise(&house, Level::III).await;
+    let another = assessed(&house, Level::II).await;
+    house.gateway().house().journal.event(another).await.unwrap();
+    let level = |house: &House| house.gateway().house().emergency.in_force(house.clock.now()).map(|stance| stance.level);
+    until("the graver one is in force", || level(&house) == Some(Level::II)).await;
+    house.clock.advance(3 * MINUTE);
+    house.clock.step_wall(-3_600_000);
+    house.restart().await;
+    assert_eq!((level(&house), left(&house)), (Some(Level::II), Some(7 * MINUTE)));
+    house.clock.advance(7 * MINUTE);
+    until("the lesser one is in force", || level(&house) == Some(Level::III)).await;
+    assert_eq!(left(&house), Some((24 * 60 - 10) * MINUTE));
+    house.clock.advance(24 * 60 * MINUTE);
+    house.restart().await;
+    assert_eq!(level(&house), None);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_level_follows_the_plan_that_is_in_force_and_a_lesser_one_takes_its_place() {
     let house = House::open().await;
     adopt(&house, PLAN).await.unwrap();
@@ -287,7 +314,7 @@ async fn what_is_done_once_meets_those_whom_it_is_about_and_sessions_from_before
     let (mut wang, mut li) = (house.in_the_app("wang").await, house.in_the_app("li").await);
     let account = house.account_of("wang").await.id;
     house.clock.advance(MINUTE);
-    let since = house.clock.wall();
+    let since = house.clock.now();
     house.clock.advance(MINUTE);
     let mut later = house.in_the_app("chen").await;
     let inside = house.gateway().house();

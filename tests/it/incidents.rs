@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use yumen::gateway::{Ask, ControlAnswer, IncidentFacts};
-use yumen::incident::{Book, Category, FormLanguage, Report, Step};
-use yumen::model::{Action, Event, Level, Record, Role, Stage};
+use yumen::incident::{Book, Category, Extent, FormLanguage, Opening, Report, Step, Subject};
+use yumen::model::{AccountName, Action, Event, Level, Record, Role, Stage};
 
 use crate::house::{House, PORTAL, first_factor};
 
@@ -121,6 +121,51 @@ async fn an_alarm_opens_an_incident_that_people_on_the_duty_list_handle_to_its_e
     let told: Event = told.await;
     assert_eq!((told.details["incident"].as_str(), told.details["why"].as_str()), (number.to_string().as_str(), "值班员已核实"));
     assert_eq!(told.who.map(|who| who.name.to_string()), Some("qian".to_owned()));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn whatever_the_page_can_do_the_terminal_can_and_says_what_there_is_not() {
+    let mut house = with_plan().await;
+    let mut qian = house.signed_in("qian", Role::Member).await;
+    let terminal = house.terminal(&mut qian).await;
+    let open = async |subject: Subject| {
+        let opening =
+            Opening { title: "勒索信".to_owned(), level: Level::III, category: Category::MaliciousCode, subject: Some(subject) };
+        match house.ask(Ask::OpenIncident { opening }, Some(&terminal)).await {
+            ControlAnswer::Done { message } => message,
+            ControlAnswer::Refused { why } => why,
+            answer => panic!("{answer:?}"),
+        }
+    };
+    assert_eq!(open(Subject::App("nowhere".to_owned())).await, "there is no app \"nowhere\"; there are: ledger, sites");
+    let said = open(Subject::Address("2001:db8:1:2::3".parse().unwrap())).await;
+    let number: u64 = said.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(said.contains(&format!("yumen incident assess {number}")), "{said}");
+    assert_eq!(shown(&house, number).await.line.about, ["address:2001:db8:1::"], "as triggers count");
+
+    let size = |accounts, people| Step::Extent(Extent { accounts, people, ..Extent::default() });
+    for step in [size(Some(3), None), size(None, Some(40))] {
+        take(&house, &terminal, number, step).await;
+    }
+    assert_eq!(shown(&house, number).await.extent, "accounts 3, people 40");
+    let hand = |name: &str| Step::HandedTo { account: AccountName::parse(name).unwrap() };
+    assert_eq!(take(&house, &terminal, number, hand("wang")).await, "wang is not on the duty list of the plan");
+    take(&house, &terminal, number, hand("zhao")).await;
+    let task = |task: String| Step::Task { task, done: true };
+    assert!(take(&house, &terminal, number, task("x".to_owned())).await.contains("`yumen incident show"));
+    let first = shown(&house, number).await.due.iter().find_map(|todo| todo.task.clone()).unwrap();
+    take(&house, &terminal, number, task(first.clone())).await;
+    let sent = |report, to: &str| Step::Reported { report, to: to.to_owned() };
+    assert_eq!(take(&house, &terminal, number, sent(Report::Situation, "")).await, "the plan asks for no situation report");
+    let wrong = take(&house, &terminal, number, sent(Report::First, "the mayor")).await;
+    assert_eq!(wrong, "say with --to to whom it was sent: \"The region's cyberspace administration\"");
+    take(&house, &terminal, number, sent(Report::First, "")).await;
+    let facts = shown(&house, number).await;
+    let done: Vec<&str> = facts.due.iter().filter(|todo| todo.done.is_some()).map(|todo| todo.what.as_str()).collect();
+    assert!(facts.due.iter().any(|todo| todo.task.as_ref() == Some(&first) && todo.done.is_some()), "{done:?}");
+    assert!(done.contains(&"first report"), "{done:?}");
+    assert_eq!(facts.line.handler.as_deref(), Some("zhao"));
     house.stop().await;
 }
 

@@ -15,6 +15,7 @@ use crate::house::{House, SITES, authority, issue};
 
 const PLAN: &str = include_str!("../../config/plan.toml");
 const EVERY: Duration = Duration::from_mins(5);
+const HANGS: &str = "hangs";
 
 /// A public site: what it answers is set by the test.
 #[derive(Clone)]
@@ -60,8 +61,16 @@ impl Site {
         }
         let answer = self.answer.lock().unwrap().clone();
         self.requests.lock().unwrap().push(String::from_utf8(request).unwrap());
+        if answer == HANGS {
+            std::future::pending::<()>().await;
+        }
         let _ = stream.write_all(answer.as_bytes()).await;
         let _ = stream.shutdown().await;
+    }
+
+    /// From now on it takes requests and says nothing.
+    fn hangs(&self) {
+        self.answers(HANGS);
     }
 
     fn shows(&self, body: &str) {
@@ -233,19 +242,44 @@ async fn a_site_that_fails_is_told_once_until_it_works_again_and_is_no_change() 
     until("a look after the restart", || site.requests().len() >= 4).await;
     until("the warning", || warnings(&house) == 1).await;
     assert_eq!(whys(&house).len(), 1, "{:?}", whys(&house));
-    site.answers("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy");
-    next_look(&house, &site, "status 503").await;
-    assert_eq!(whys(&house)[1..], ["the site answers with the status 503"]);
+    // Now in this way, now in that: it fails all the time.
+    for answer in
+        ["HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy", "", "HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n"]
+    {
+        site.answers(answer);
+        let before = site.requests().len();
+        house.clock.advance(EVERY);
+        until("a look that fails in another way", || site.requests().len() > before).await;
+    }
+    let latest = |house: &House| house.gateway().house().warnings().into_iter().any(|why| why.contains("the status 500"));
+    until("the warning that says how it fails now", || latest(&house)).await;
+    assert_eq!(whys(&house).len(), 1, "{:?}", whys(&house));
 
     site.shows("welcome");
     next_look(&house, &site, "\"trouble\":null").await;
     until("no warning", || warnings(&house) == 0).await;
     site.answers("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
     next_look(&house, &site, "status 503").await;
-    assert_eq!(whys(&house).len(), 3, "it worked in between: {:?}", whys(&house));
+    assert_eq!(whys(&house)[1..], ["the site answers with the status 503"], "it worked in between");
     seen(&house).await;
     assert!(alarms(&house).is_empty() && told(&house).iter().all(|event| event.outcome == Outcome::Failed));
     house.stop().await;
+}
+
+#[tokio::test]
+async fn a_site_that_hangs_keeps_no_other_from_being_looked_at() {
+    let house = House::open().await;
+    let (site, hanging) = (Site::open("welcome").await, [Site::open("").await, Site::open("").await, Site::open("").await]);
+    hanging.iter().for_each(Site::hangs);
+    let others = hanging.iter().map(|site| format!("[[pages]]\napp = \"sites\"\nurl = \"{}\"\nevery = \"5m\"\n", site.url()));
+    watch(&house, &site.url(), &others.collect::<String>()).await;
+    kept(&house, &digest("welcome")).await;
+    until("all are asked", || hanging.iter().all(|site| site.requests().len() == 1)).await;
+    site.shows("hacked");
+    next_look(&house, &site, &digest("hacked")).await;
+    until("the alarm", || alarms(&house) == [format!("page:sites:{}", site.url())]).await;
+    assert!(hanging.iter().all(|site| site.requests().len() == 1), "they are still waited for");
+    house.close().await;
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use http::StatusCode;
 use yumen::admin::Capacity;
 use yumen::gateway::{Ask, ControlAnswer, TokenVerb};
-use yumen::incident::{FormLanguage, Report, Scenario, Step};
-use yumen::model::{Action, LockdownScope, Outcome, Record, Role};
+use yumen::incident::{Category, FormLanguage, Opening, Report, Scenario, Step};
+use yumen::model::{Action, Level, LockdownScope, Outcome, Record, Role};
 
 use crate::browser::Browser;
 use crate::house::{House, PORTAL, SITES};
@@ -61,6 +61,7 @@ fn asks() -> Vec<Ask> {
         Ask::ExtendLockdown { scope: LockdownScope::All },
         Ask::IncidentReport { number: 1, report: Report::First, language: FormLanguage::Chinese },
         Ask::IncidentReview { number: 1, language: FormLanguage::English },
+        Ask::OpenIncident { opening: Opening { title: "fire".to_owned(), level: Level::IV, category: Category::Equipment, subject: None } },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -108,6 +109,7 @@ fn kind(ask: &Ask) -> usize {
         Ask::ExtendLockdown { .. } => 36,
         Ask::IncidentReport { .. } => 37,
         Ask::IncidentReview { .. } => 38,
+        Ask::OpenIncident { .. } => 39,
     }
 }
 

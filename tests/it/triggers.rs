@@ -115,6 +115,24 @@ async fn a_plan_that_comes_later_raises_no_alarm_of_what_was_before() {
 }
 
 #[tokio::test]
+async fn a_plan_that_held_for_a_moment_only_judges_what_happened_meanwhile() {
+    let mut house = House::open().await;
+    let (calm, strict) = (PLAN.replace("count = 8", "count = 200"), PLAN.replace("count = 8", "count = 3"));
+    adopt(&house, &calm).await.unwrap();
+    adopt(&house, &strict).await.unwrap();
+    spray(&house, &["a", "b", "c"]).await;
+    adopt(&house, &calm).await.unwrap();
+    adopt(&house, &strict).await.unwrap();
+    adopt(&house, &calm).await.unwrap();
+    spray(&house, &["d", "e", "f"]).await;
+    seen(&house).await;
+    let sprayed = |event: &Event| of(event, "trigger") == "password-spraying";
+    house.recorded(|record| matches!(record, Record::Event(event) if sprayed(event)).then_some(())).await;
+    assert_eq!(fired(&house).iter().filter(|event| sprayed(event)).count(), 1, "{:?}", fired(&house));
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn a_config_that_lets_more_through_says_so_on_record_and_raises_an_alarm() {
     let mut house = House::open().await;
     adopt(&house, PLAN).await.unwrap();

@@ -327,5 +327,6 @@ async fn a_usb_key_that_was_reported_lost_opens_nothing_any_more() {
     assert!(forms::form(&page.text(), "sign-in").is_some(), "her session has ended");
     let refused = show_card(&mut browser, &page).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    assert!(why_refused(&house).await["why"].contains("lost"));
+    let refused = why_refused(&house).await;
+    assert_eq!(["why", "kind", "state", "name"].map(|detail| refused[detail].as_str()), ["revoked", "usb-key", "lost", "wang"]);
 }

@@ -167,7 +167,10 @@ impl Office {
                 let (all, minute) = (LockdownScope::All, std::time::Duration::from_secs(60));
                 desk.lock_down(actor, &all, (minute, ""), NOW).await?;
                 desk.lockdowns(actor, NOW)?;
-                desk.extend_lockdown(actor, &all, NOW).await?;
+                match desk.extend_lockdown(actor, &all, NOW).await {
+                    Err(AdminError::NamelessExtension(_)) if actor.person().is_none() => {}
+                    other => drop(other?),
+                }
                 desk.lift_lockdown(actor, &all, NOW).await.map(drop)
             }
             Change::Recover => match desk.recover(actor, &AccountName::parse("li").unwrap(), at(NOW)).await {

@@ -101,6 +101,31 @@ async fn it_takes_a_second_person_to_extend_and_both_are_on_record() {
 }
 
 #[tokio::test]
+async fn root_extends_nothing_without_a_name_and_whoever_may_not_any_more_is_not_one_of_two() {
+    let directory = tempfile::tempdir().unwrap();
+    let (desk, doors) = with_doors(directory.path()).await;
+    let [li, other, chen] = officer(&desk, &["li", "other", "chen"]).try_into().unwrap();
+    close(&desk, &li, "all", NOW).await.unwrap();
+    let nameless = desk.extend_lockdown(&Actor::Machine { uid: 0 }, &scope("all"), minute(49)).await.unwrap_err();
+    assert!(matches!(nameless, AdminError::NamelessExtension(_)) && nameless.to_string().contains("`yumen login`"), "{nameless}");
+
+    let account = desk.invite(&OFFICE, wang(), NOW).await.unwrap().account;
+    let wang = Actor::Staff { identity: Identity::sample_for(&account, NOW), address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    officer(&desk, &["li", "other", "chen", "wang"]);
+    for (is_listed, at) in [(true, 50), (false, 52)] {
+        officer(&desk, &["li", "other", "chen", "wang"]);
+        desk.extend_lockdown(&wang, &scope("all"), minute(at)).await.unwrap();
+        if !is_listed {
+            officer(&desk, &["li", "other", "chen"]);
+        }
+        let second = desk.extend_lockdown(&other, &scope("all"), minute(at + 1)).await.unwrap();
+        assert_eq!(matches!(second, Extension::Confirmed { .. }), is_listed, "she who is off the list is none of the two: {second:?}");
+    }
+    assert!(is_closed(&doors, "sites", "x", minute(110)) && !is_closed(&doors, "sites", "x", minute(111)));
+    assert!(matches!(desk.extend_lockdown(&chen, &scope("all"), minute(54)).await, Ok(Extension::Confirmed { .. })));
+}
+
+#[tokio::test]
 async fn a_restart_forgets_neither_who_closed_what_nor_who_asked_for_more() {
     let directory = tempfile::tempdir().unwrap();
     let (first, _) = with_doors(directory.path()).await;

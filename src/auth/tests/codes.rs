@@ -9,16 +9,16 @@ use crate::oath::Delivered;
 use crate::store::TokenChange;
 
 /// Somebody who enrolled with a key and holds an active code token.
-struct Holder {
-    world: World,
-    device: Device,
-    account: Account,
-    token: Delivered,
+pub(super) struct Holder {
+    pub(super) world: World,
+    pub(super) device: Device,
+    pub(super) account: Account,
+    pub(super) token: Delivered,
     next: u64,
 }
 
 impl Holder {
-    async fn new(role: Role) -> Self {
+    pub(super) async fn new(role: Role) -> Self {
         let world = World::new().await;
         let mut device = Device::new();
         let account = world.enrol_as("wang li", role, &mut device).await;
@@ -33,20 +33,20 @@ impl Holder {
         holder
     }
 
-    fn wall(&self) -> Time {
+    pub(super) fn wall(&self) -> Time {
         self.world.clock.wall()
     }
 
-    fn next_code(&mut self) -> String {
+    pub(super) fn next_code(&mut self) -> String {
         self.next += 1;
         self.token.seed.code(self.token.scheme, self.next - 1)
     }
 
-    async fn try_code(&self, pending: &Token, code: &str) -> Result<SignedIn, Denied> {
+    pub(super) async fn try_code(&self, pending: &Token, code: &str) -> Result<SignedIn, Denied> {
         self.world.auth.sign_in.code(pending, code, browser(), (self.world.now(), self.wall())).await
     }
 
-    async fn state(&self) -> TokenState {
+    pub(super) async fn state(&self) -> TokenState {
         self.world.store.token(&Serial::parse("FT-1").unwrap()).await.unwrap().unwrap().state
     }
 }
@@ -77,7 +77,7 @@ async fn a_code_opens_nothing_without_the_password_and_in_no_state_but_active() 
     let pending = holder.world.password("wang li").await;
     let asked = holder.world.auth.sign_in.second_factors(&pending, false, holder.world.now(), holder.wall()).await.unwrap();
     assert!(asked.key.is_some() && !asked.code);
-    assert_eq!(holder.try_code(&pending, &code).await.unwrap_err().why().word(), "wrong-code");
+    assert_eq!(holder.try_code(&pending, &code).await.unwrap_err().why().word(), "revoked");
     holder.world.store.change_token(&serial, TokenState::Active, holder.world.now()).await.unwrap();
     assert!(holder.try_code(&pending, &code).await.is_ok(), "what was refused was not spent");
 }
@@ -114,7 +114,7 @@ async fn guessing_codes_stops_the_tokens_and_leaves_the_key() {
     assert!(by_code.identity.is_revoked() && !by_key.identity.is_revoked());
     let right = holder.next_code();
     let pending = holder.world.password("wang li").await;
-    assert_eq!(holder.try_code(&pending, &right).await.unwrap_err().why().word(), "wrong-code");
+    assert_eq!(holder.try_code(&pending, &right).await.unwrap_err().why().word(), "revoked");
     assert!(holder.world.second(&pending, &mut holder.device).await.is_ok(), "her key works as before");
 }
 

@@ -14,3 +14,4 @@ mod recovery;
 mod sessions;
 mod sign_in;
 mod usb_key_enrolment;
+mod withdrawn;

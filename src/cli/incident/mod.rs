@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::gateway::{Ask, ControlAnswer};
-use crate::incident::{Category, FormLanguage, MOST_WORDS, Report, Step};
-use crate::model::{Level, Stage};
+use crate::incident::{Category, Extent, FormLanguage, MOST_WORDS, Opening, Report, Step, Subject};
+use crate::model::{AccountName, AppId, Level, Stage};
 
 use super::control::Which;
 use super::paint::Paint;
@@ -46,6 +46,8 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
+    /// Open an incident that you found yourself
+    Open(Open),
     /// Say that you have seen an incident and see to it (on the duty list; `yumen login` first, as for all that follows)
     Acknowledge {
         number: u64,
@@ -85,6 +87,39 @@ enum Verb {
         /// Why, on record
         #[arg(long, value_parser = words)]
         why: String,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Hand it over to somebody else on the duty list
+    HandOver {
+        number: u64,
+        #[arg(value_parser = account)]
+        account: AccountName,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Say how much is concerned, as far as you know; what you leave out stays as it is
+    Extent(Size),
+    /// Tick a task of the checklist off
+    Task {
+        number: u64,
+        /// As `yumen incident show` calls it
+        #[arg(value_parser = words)]
+        task: String,
+        /// It is not done after all
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Say that a report was sent
+    Sent {
+        number: u64,
+        #[arg(value_parser = report, help = "first, supplement, situation or summary")]
+        kind: Report,
+        /// To whom, as the plan calls her; where it names one only, that one
+        #[arg(long, value_parser = words, default_value = "", hide_default_value = true)]
+        to: String,
         #[command(flatten)]
         which: Which,
     },
@@ -142,6 +177,70 @@ enum Verb {
     Replay(Replay),
 }
 
+#[derive(clap::Args)]
+struct Open {
+    /// What happened, in a line
+    #[arg(value_parser = words)]
+    title: String,
+    #[arg(long, value_parser = level, help = "IV, III, II or I, as you think it is")]
+    level: Level,
+    /// What kind it is (GB/T 20986), such as attack or data
+    #[arg(long, value_parser = category)]
+    category: Category,
+    /// Whom or what it is about, such as account:wang, address:203.0.113.7, unit:新闻办 or app:sites
+    #[arg(long, value_parser = subject)]
+    about: Option<Subject>,
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(clap::Args)]
+struct Size {
+    number: u64,
+    /// How many accounts
+    #[arg(long)]
+    accounts: Option<u64>,
+    /// How many units
+    #[arg(long)]
+    units: Option<u64>,
+    /// An app, by its id in the config; may be repeated
+    #[arg(long = "app", value_name = "APP", value_parser = app)]
+    apps: Vec<AppId>,
+    /// Of how many people personal information was leaked
+    #[arg(long)]
+    people: Option<u64>,
+    /// The direct loss, in yuan
+    #[arg(long)]
+    loss: Option<u64>,
+    /// For how many minutes nobody could work
+    #[arg(long)]
+    outage: Option<u64>,
+    /// For how many minutes something else stood on a public page
+    #[arg(long)]
+    defaced: Option<u64>,
+    #[command(flatten)]
+    which: Which,
+}
+
+impl Size {
+    fn extent(self) -> Extent {
+        let Self { accounts, units, apps, people, loss, outage, defaced, .. } = self;
+        Extent { accounts, units, apps, people, loss, outage, defaced }
+    }
+}
+
+fn subject(text: &str) -> Result<Subject, &'static str> {
+    Subject::try_from(text.to_owned()).map_err(|_| "is written as account:NAME, address:ADDRESS, unit:NAME, app:ID or gateway")
+}
+
+fn account(name: &str) -> Result<AccountName, String> {
+    AccountName::parse(name).map_err(|why| why.to_string())
+}
+
+fn app(id: &str) -> Result<AppId, &'static str> {
+    AppId::parse(id).ok_or("ids of apps are in small letters, digits and hyphens")
+}
+
 fn level(word: &str) -> Result<Level, &'static str> {
     Level::parse(word).ok_or("a level is one of IV, III, II, I")
 }
@@ -191,6 +290,17 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Verb::Review { number, language, json, which } => {
             return papers::review(&which.ask(Ask::IncidentReview { number, language })?, json);
         }
+        Verb::Open(Open { title, level, category, about, which }) => {
+            let opening = Opening { title, level, category, subject: about };
+            return done(&which.ask(Ask::OpenIncident { opening })?);
+        }
+        Verb::HandOver { number, account, which } => (number, Step::HandedTo { account }, which),
+        Verb::Extent(size) => {
+            let (number, which) = (size.number, size.which.clone());
+            (number, Step::Extent(size.extent()), which)
+        }
+        Verb::Task { number, task, undo, which } => (number, Step::Task { task, done: !undo }, which),
+        Verb::Sent { number, kind, to, which } => (number, Step::Reported { report: kind, to }, which),
         Verb::Acknowledge { number, which } => (number, Step::Acknowledged, which),
         Verb::Assess { number, level, category, why, which } => (number, Step::Assessed { level, category, why }, which),
         Verb::Level { number, level, why, which } => (number, Step::Level { level, why }, which),

@@ -38,6 +38,7 @@ pub fn incident(facts: &IncidentFacts, paint: Paint) -> String {
             fact("who", line.handler.as_deref().map_or("nobody has said that she sees to it".to_owned(), visible)),
             fact("about", about(line)),
             fact("kind", line.category.to_string()),
+            fact("extent", if facts.extent.is_empty() { "not said yet".to_owned() } else { visible(&facts.extent) }),
             fact("records", format!("{} to {}", facts.first, facts.last)),
         ],
         paint,
@@ -52,7 +53,13 @@ pub fn incident(facts: &IncidentFacts, paint: Paint) -> String {
             }
             (None, None, _) => (Tint::Faint, "no time set yet".to_owned()),
         };
-        vec![Cell::new(tint, when), Cell::plain(visible(&todo.what)), Cell::new(Tint::Faint, visible(&todo.whose))]
+        let task = todo.task.as_deref().map(visible).unwrap_or_default();
+        vec![
+            Cell::new(tint, when),
+            Cell::plain(visible(&todo.what)),
+            Cell::new(Tint::Faint, visible(&todo.whose)),
+            Cell::new(Tint::Faint, task),
+        ]
     });
     section(&mut text, paint, "To do", due.collect());
     let story = facts.story.iter().map(|line| {

@@ -45,18 +45,28 @@ pub enum SecretKind {
     Key,
 }
 
-pub fn read(root: &Section<'_>, shifts: &[Shift], around: &mut Around<'_>) -> (Vec<Channel>, Option<Escalation>) {
+pub fn read(root: &Section<'_>, shifts: &[Shift], has_reports: bool, around: &mut Around<'_>) -> (Vec<Channel>, Option<Escalation>) {
     let tables = root.sections("channels");
     if let Some(table) = tables.get(MOST) {
         root.reader().report(&table.span, format!("there are more than {MOST} channels"), String::new(), "name fewer of them".to_owned());
     }
     let mut channels: Vec<Channel> = Vec::new();
+    let mut mail = None;
     for table in &tables {
         if let Some(channel) = channel(table, &channels, shifts, around) {
+            if matches!(channel.way, Way::Mail(_)) {
+                mail = mail.or_else(|| table.get("kind"));
+            }
             channels.push(channel);
         }
     }
-    let writes_mail = channels.iter().any(|channel| matches!(channel.way, Way::Mail(_)));
+    let writes_mail = mail.is_some();
+    // Who is reminded of reports is not said in the plan.
+    if let Some(place) = mail.filter(|_| has_reports) {
+        for duty in [Duty::Liaison, Duty::Commander].into_iter().filter(|duty| shifts.iter().any(|shift| shift.duty == *duty)) {
+            addressed(&place, duty, shifts);
+        }
+    }
     let table = root.section("escalation");
     if table.is_there() && tables.is_empty() {
         let help = "add `[[channels]]`: nobody is reminded of anything without".to_owned();

@@ -106,7 +106,7 @@ fn read(root: &Section<'_>, around: &mut Around<'_>) -> Option<Plan> {
     let reports = reports(root, operator);
     let triggers = triggers::read(root);
     let pages = pages::read(root, &triggers, around);
-    let (channels, escalation) = channels::read(root, &shifts, around);
+    let (channels, escalation) = channels::read(root, &shifts, !reports.is_empty(), around);
     Some(Plan { names: names?, operator: operator?, zone: zone?, levels, shifts, triggers, reports, pages, channels, escalation })
 }
 

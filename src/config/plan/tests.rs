@@ -43,6 +43,37 @@ fn a_mistake_is_told_at_its_place_with_what_to_do() {
 }
 
 #[test]
+fn an_exception_that_a_kind_cannot_use_is_refused_at_its_place() {
+    let names = [("accounts", r#"["sun"]"#), ("units", r#"["Press"]"#), ("apps", r#"["sites"]"#), ("from", r#"["10.0.0.0/8"]"#)];
+    let plan = parse_plan(EXAMPLE, "plan.toml").unwrap_or_else(|problems| panic!("{problems}"));
+    let mut kinds = std::collections::BTreeSet::new();
+    for trigger in plan.triggers.iter().filter(|trigger| trigger.except == crate::incident::Exceptions::default()) {
+        kinds.insert(trigger.kind.word());
+        for (key, value) in names {
+            let line = format!("name = \"{}\"\n", trigger.name);
+            let text = EXAMPLE.replacen(&line, &format!("{line}except = {{ {key} = {value} }}\n"), 1);
+            let found = problems(&text);
+            if trigger.kind.exceptions().contains(&key) {
+                assert_eq!(found, [], "{} {key}", trigger.name);
+            } else {
+                let [(what, help)] = found.as_slice() else { panic!("{} {key}: {found:?}", trigger.name) };
+                assert!(what.starts_with(&format!("`triggers.except.{key}` leaves nothing out")), "{what}");
+                assert!(what.contains(trigger.kind.word()) && help.contains("take"), "{what} {help}");
+            }
+        }
+    }
+    assert!(kinds.len() >= 12, "{kinds:?}");
+    let page = Kind::PageChanged { after: Duration::from_mins(10) };
+    assert_eq!((page.exceptions(), Kind::LogBroken.exceptions().len()), (["apps"].as_slice(), 0));
+    tells(
+        "except = { accounts = [\"sun\"] }",
+        "except = { acounts = [\"sun\"] }",
+        "nobody knows the key `triggers.except.acounts`",
+        "did you mean `accounts`?",
+    );
+}
+
+#[test]
 fn what_is_missing_is_told() {
     let without = |begin: &str, end: &str| {
         let from = EXAMPLE.find(begin).unwrap();

@@ -26,8 +26,8 @@ fn trigger(table: &Section<'_>, names: &mut BTreeSet<String>) -> Option<Trigger>
     let level = table.need("level", "the level that it proposes").and_then(|value| level(&value));
     let category = table.need("category", "what kind of incident it would be (GB/T 20986-2023)");
     let category = category.and_then(|value| value.word(&Category::WORDS));
-    let except = exceptions(&table.section("except"));
     let kind = table.need("kind", EXPECTED).and_then(|value| kind(&value, table));
+    let except = exceptions(&table.section("except"), kind.as_ref());
     Some(Trigger { name: name?, level: level?, category: category?, except, kind: kind? })
 }
 
@@ -44,16 +44,27 @@ fn name(value: &Value<'_>, names: &mut BTreeSet<String>) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn exceptions(table: &Section<'_>) -> Exceptions {
+fn exceptions(table: &Section<'_>, kind: Option<&Kind>) -> Exceptions {
     Exceptions {
-        accounts: table
-            .or("accounts", Vec::new(), |value| Some(value.list(|item| item.meaning("write the name of an account", AccountName::parse)))),
-        units: table.or("units", Vec::new(), |value| Some(value.list(|item| item.meaning("write the name of a unit", UnitName::parse)))),
-        apps: table.or("apps", Vec::new(), |value| {
-            Some(value.list(|item| item.meaning("write the `id` of an app", |text| AppId::parse(text).ok_or("is not an id"))))
+        accounts: exception(table, "accounts", kind, |item| item.meaning("write the name of an account", AccountName::parse)),
+        units: exception(table, "units", kind, |item| item.meaning("write the name of a unit", UnitName::parse)),
+        apps: exception(table, "apps", kind, |item| {
+            item.meaning("write the `id` of an app", |text| AppId::parse(text).ok_or("is not an id"))
         }),
-        from: table.or("from", Vec::new(), |value| Some(value.list(network))),
+        from: exception(table, "from", kind, network),
     }
+}
+
+/// What a kind of trigger never looks at, it could not leave out either; whoever wrote it would rely on it.
+fn exception<T: PartialEq>(table: &Section<'_>, key: &'static str, kind: Option<&Kind>, read: impl Fn(&Value<'_>) -> Option<T>) -> Vec<T> {
+    let Some(value) = table.get(key) else { return Vec::new() };
+    let Some(kind) = kind.filter(|kind| !kind.exceptions().contains(&key)) else { return value.list(read) };
+    let help = match kind.exceptions() {
+        [] => "take `except` out: what it watches for is the gateway's own".to_owned(),
+        some => format!("take it out; what it can leave out: {}", some.join(", ")),
+    };
+    value.wrong::<()>(format!("leaves nothing out of a trigger of the kind {:?}", kind.word()), &help);
+    Vec::new()
 }
 
 fn kind(value: &Value<'_>, table: &Section<'_>) -> Option<Kind> {

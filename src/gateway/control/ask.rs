@@ -8,7 +8,7 @@ use super::people::{DueLine, LetterLine, ProblemLine};
 use super::tokens::TokenVerb;
 use crate::admin::{CertificateLine, Change, TokenLine};
 use crate::gateway::status::Status;
-use crate::incident::{Filled, FormLanguage, Report, Review, Scenario, Step};
+use crate::incident::{Filled, FormLanguage, Opening, Report, Review, Scenario, Step};
 use crate::model::{LockdownScope, Role, TokenKind, TokenState};
 
 /// What is sent: what is asked, and for whom.
@@ -139,6 +139,9 @@ pub enum Ask {
         number: u64,
         language: FormLanguage,
     },
+    OpenIncident {
+        opening: Opening,
+    },
     TakeStep {
         number: u64,
         step: Step,
@@ -192,7 +195,7 @@ impl Ask {
                 Change::ReadIncidents
             }
             Self::RunDrill { .. } | Self::Tabletop { .. } => Change::RunDrill,
-            Self::TakeStep { .. } => Change::HandleIncident,
+            Self::OpenIncident { .. } | Self::TakeStep { .. } => Change::HandleIncident,
             Self::LogRead { .. } | Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
         })
     }

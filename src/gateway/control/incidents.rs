@@ -6,8 +6,8 @@ use super::{ControlAnswer, done, told};
 use crate::admin::Actor;
 use crate::clock::Time;
 use crate::gateway::house::House;
-use crate::incident::{self, Case, Category, Line, Plan, Step, What};
-use crate::model::{Level, Stage};
+use crate::incident::{self, Case, Category, Line, Opening, Plan, Step, Subject, Texts, What};
+use crate::model::{AppId, Level, Stage};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct IncidentLine {
@@ -41,6 +41,9 @@ pub struct IncidentFacts {
     pub line: IncidentLine,
     /// What the gateway proposes.
     pub proposed: Level,
+    /// How much is concerned, as far as people know.
+    #[serde(default)]
+    pub extent: String,
     /// The records from which to which it happened.
     pub first: u64,
     pub last: u64,
@@ -55,6 +58,9 @@ pub struct IncidentFacts {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TodoLine {
+    /// By which a task of the checklist is called; `None`: it is a report.
+    #[serde(default)]
+    pub task: Option<String>,
     pub what: String,
     /// Whose it is, or who gets it.
     pub whose: String,
@@ -89,6 +95,7 @@ pub(super) fn show(house: &House, actor: &Actor, number: u64) -> Result<ControlA
     let facts = IncidentFacts {
         line: line(case, plan.as_deref(), now),
         proposed: case.proposed(plan.as_deref()),
+        extent: case.extent.to_string(),
         first: case.first,
         last: case.last,
         found_last: case.found_last,
@@ -99,14 +106,70 @@ pub(super) fn show(house: &House, actor: &Actor, number: u64) -> Result<ControlA
     Ok(ControlAnswer::Incident { incident: Box::new(facts) })
 }
 
-pub(super) async fn take(house: &House, actor: &Actor, number: u64, step: &Step) -> Result<ControlAnswer, String> {
-    house.desk.take_step(actor, number, step).await.map_err(|error| told(&error))?;
+pub(super) async fn open(house: &House, actor: &Actor, opening: Opening) -> Result<ControlAnswer, String> {
+    let subject = match opening.subject {
+        Some(Subject::Address(address)) => Some(Subject::holding(address)),
+        Some(Subject::App(id)) => {
+            let app = AppId::parse(&id).ok_or_else(|| format!("{id:?} is no id of an app"))?;
+            super::lockdown::known_app(house, &app)?;
+            Some(Subject::App(id))
+        }
+        other => other,
+    };
+    let number = house.desk.open_incident(actor, &Opening { subject, ..opening }).await.map_err(|error| told(&error))?;
+    Ok(done(format!("incident {number} is open; its level is confirmed with `yumen incident assess {number}`")))
+}
+
+pub(super) async fn take(house: &House, actor: &Actor, number: u64, step: Step) -> Result<ControlAnswer, String> {
+    let book = house.desk.read_incidents(actor).map_err(|error| told(&error))?;
+    let plan = house.desk.incidents().plan();
+    let step = match book.case(number) {
+        Some(case) => meant(case, plan.as_deref(), step)?,
+        None => step,
+    };
+    house.desk.take_step(actor, number, &step).await.map_err(|error| told(&error))?;
     let book = house.desk.incidents().book();
     let case = book.case(number).ok_or_else(|| format!("there is no incident {number}"))?;
     let level = case.level(house.desk.incidents().plan().as_deref());
     let confirmed = if case.confirmed.is_some() { "confirmed" } else { "proposed" };
     let drill = if case.drill.is_some() { "DRILL 演练: " } else { "" };
     Ok(done(format!("{drill}incident {number} is {}, level {level} ({confirmed})", case.stage)))
+}
+
+/// The step as it goes on record: what is typed at a terminal may name what there is not, and leaves out what is known.
+fn meant(case: &Case, plan: Option<&Plan>, step: Step) -> Result<Step, String> {
+    let number = case.number;
+    match step {
+        Step::Task { task, done } => {
+            let known = plan.is_some_and(|plan| incident::tasks(case, plan).iter().any(|known| known.id == task));
+            if known || case.tasks.contains_key(&task) {
+                Ok(Step::Task { task, done })
+            } else {
+                Err(format!("there is no task {task}; `yumen incident show {number}` lists them"))
+            }
+        }
+        Step::HandedTo { account } if !plan.is_some_and(|plan| plan.duty_list().contains(&account)) => {
+            Err(format!("{account} is not on the duty list of the plan"))
+        }
+        Step::Reported { report, to } => {
+            let rules: Vec<&Texts> = plan
+                .map(|plan| plan.reports.iter().filter(|rule| rule.report == report))
+                .into_iter()
+                .flatten()
+                .map(|rule| &rule.to)
+                .collect();
+            let meant = rules.iter().find(|rule| rule.zh == to || rule.en == to || (to.is_empty() && rules.len() == 1));
+            meant.map(|rule| Step::Reported { report, to: rule.zh.clone() }).ok_or_else(|| {
+                let all: Vec<String> = rules.iter().map(|rule| format!("\"{}\"", rule.en)).collect();
+                match all.as_slice() {
+                    [] => format!("the plan asks for no {} report", report.word()),
+                    all => format!("say with --to to whom it was sent: {}", all.join(" or ")),
+                }
+            })
+        }
+        Step::Extent(extent) => Ok(Step::Extent(extent.or(&case.extent))),
+        step => Ok(step),
+    }
 }
 
 fn line(case: &Case, plan: Option<&Plan>, now: Time) -> IncidentLine {
@@ -131,6 +194,7 @@ fn line(case: &Case, plan: Option<&Plan>, now: Time) -> IncidentLine {
 
 fn due(case: &Case, plan: &Plan, now: Time) -> Vec<TodoLine> {
     let tasks = incident::tasks(case, plan).into_iter().map(|task| TodoLine {
+        task: Some(task.id.clone()),
         what: task.task.what.en.clone(),
         whose: task.task.duty.word().to_owned(),
         due: task.due.map(|due| due.to_string()),
@@ -138,6 +202,7 @@ fn due(case: &Case, plan: &Plan, now: Time) -> Vec<TodoLine> {
         late: task.is_late(now),
     });
     let reports = incident::reports(case, plan).into_iter().map(|report| TodoLine {
+        task: None,
         what: format!("{} report", report.rule.report.word()),
         whose: report.rule.to.en.clone(),
         due: report.due.map(|due| due.to_string()),

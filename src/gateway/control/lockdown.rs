@@ -72,6 +72,10 @@ pub(in crate::gateway) fn name_of(closer: &Closer) -> &str {
 
 fn known(house: &House, scope: &LockdownScope) -> Result<(), String> {
     let LockdownScope::App(app) = scope else { return Ok(()) };
+    known_app(house, app)
+}
+
+pub(super) fn known_app(house: &House, app: &AppId) -> Result<(), String> {
     if house.map.load().site_of(app).is_some() { Ok(()) } else { Err(no_such(house, app)) }
 }
 

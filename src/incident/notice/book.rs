@@ -35,6 +35,9 @@ struct Past {
     told: BTreeMap<String, Level>,
     /// Those that have told its end.
     ended: BTreeSet<String>,
+    /// How often it was taken up again.
+    #[serde(default)]
+    reopened: u32,
     reminders: Option<Reminders>,
     /// With whether it was missed.
     reports: BTreeSet<(ReportKind, Time, bool)>,
@@ -81,7 +84,19 @@ impl Past {
         }
         let mut letters = Vec::new();
         if fact.closed.is_none() {
+            if !self.ended.is_empty() {
+                self.reopened = self.reopened.saturating_add(1);
+                let knew = std::mem::take(&mut self.ended);
+                let channels = around.plan.channels.iter().filter(|channel| knew.contains(&channel.name));
+                letters.extend(channels.flat_map(|channel| around.letters(Some(fact), What::Reopened(self.reopened), channel, &[])));
+            }
+            // What somebody has, and what was told at this level, is no news for a channel that is new.
+            let highest = self.told.values().max().copied().filter(|_| fact.acknowledged.is_some());
             for channel in &channels {
+                if highest >= Some(level) && !self.told.contains_key(&channel.name) {
+                    self.told.insert(channel.name.clone(), level);
+                    continue;
+                }
                 let what = match self.told.get(&channel.name) {
                     None => What::Opened,
                     Some(told) if level > *told => What::Raised(level),

@@ -170,7 +170,14 @@ fn a_clock_that_is_set_back_keeps_nobody_from_being_reminded() {
 #[test]
 fn a_report_is_told_of_an_hour_before_and_when_it_was_missed_until_it_is_made() {
     let plan = plan(vec![hook(Level::IV)]);
-    let report = |minute: u32, made| DueReport { report: Report::First, due: MORNING.plus(MINUTE * minute), made };
+    let to = |zh: &str, en: &str| Texts { zh: zh.to_owned(), en: en.to_owned() };
+    let report = |minute: u32, made| DueReport {
+        report: Report::First,
+        due: MORNING.plus(MINUTE * minute),
+        made,
+        to: to("市网信办", "The city's cyberspace office"),
+    };
+    let police = |made| DueReport { to: to("公安机关", "The police"), ..report(240, made) };
     let of = |reports: Vec<DueReport>| Facts {
         reports,
         acknowledged: Some((MORNING, AccountName::parse("qian").unwrap())),
@@ -187,6 +194,14 @@ fn a_report_is_told_of_an_hour_before_and_when_it_was_missed_until_it_is_made() 
     assert_eq!(take(&mut book, &[of(vec![report(240, true)])], &plan, 300).len(), 1, "only that there is an incident");
     let late = take(&mut Book::default(), &[of(vec![report(240, false)])], &plan, 300);
     assert_eq!(late.iter().map(|letter| letter.what.word()).collect::<Vec<_>>(), ["opened", "report-missed"]);
+    let two = take(&mut Book::default(), &[of(vec![report(240, false), police(false)])], &plan, 200).remove(1);
+    assert!(
+        two.text.contains("报送：市网信办、公安机关") && two.text.contains("to The city's cyberspace office, The police"),
+        "{}",
+        two.text
+    );
+    let other = take(&mut Book::default(), &[of(vec![report(240, true), police(false)])], &plan, 200).remove(1);
+    assert!(other.text.contains("报送：公安机关\n") && !other.is_pointless(&[of(vec![police(false)])]), "{}", other.text);
     assert!(!late[1].is_pointless(&[of(vec![report(240, false)])]) && late[1].is_pointless(&[of(vec![report(240, true)])]));
 }
 
@@ -196,7 +211,30 @@ fn what_ended_before_anybody_was_told_is_not_told_and_a_new_channel_tells_what_i
     let mut book = Book::default();
     let over = Facts { closed: Some(MORNING), ..fact(6, Level::I) };
     assert_eq!(told(&take(&mut book, &[over.clone(), fact(7, Level::IV)], &old, 0)), ["desk opened "]);
-    assert_eq!(take(&mut book, &[over, fact(7, Level::IV)], &new, 1).len(), 2, "by mail, to two");
+    let taken = Facts { acknowledged: Some((MORNING, AccountName::parse("qian").unwrap())), ..fact(7, Level::IV) };
+    let mut later = book.clone();
+    assert_eq!(take(&mut book, &[over.clone(), fact(7, Level::IV)], &new, 1).len(), 2, "by mail, to two");
+    assert!(take(&mut later, &[over.clone(), taken.clone()], &new, 1).is_empty(), "somebody has it already");
+    let raised = Facts { confirmed: Some(Level::II), ..taken };
+    assert_eq!(take(&mut later, &[over, raised], &new, 2).len(), 3, "what is graver than anybody was told");
+}
+
+#[test]
+fn what_is_taken_up_again_is_told_to_those_who_think_that_it_is_over_and_so_is_its_second_end() {
+    let plan = plan(vec![hook(Level::IV)]);
+    let mut book = Book::default();
+    let (open, over) = (fact(7, Level::IV), |minute| Facts { closed: Some(MORNING.plus(MINUTE * minute)), ..fact(7, Level::IV) });
+    let first = take(&mut book, from_ref(&open), &plan, 0);
+    let mut all: Vec<Letter> = first;
+    for (minute, facts, said) in
+        [(1, over(1), "closed"), (2, open.clone(), "reopened"), (3, over(3), "closed"), (4, open, "reopened"), (5, over(5), "closed")]
+    {
+        let letters = take(&mut book, from_ref(&facts), &plan, minute);
+        assert_eq!(told(&letters), [format!("desk {said} ")], "{minute}");
+        all.extend(letters);
+    }
+    let ids: std::collections::BTreeSet<&String> = all.iter().map(|letter| &letter.id).collect();
+    assert_eq!(ids.len(), 6, "no receiver takes one for another");
 }
 
 #[test]

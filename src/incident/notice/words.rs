@@ -5,8 +5,8 @@
 use data_encoding::HEXLOWER;
 use serde_json::json;
 
-use super::super::plan::{Category, Duty, Shift};
-use super::{Addressee, Around, Channel, Facts, Letter, ReportKind, To, Way, What};
+use super::super::plan::{Category, Duty, Shift, Texts};
+use super::{Addressee, Around, Channel, DueReport, Facts, Letter, ReportKind, To, Way, What};
 use crate::clock::Time;
 use crate::crypto;
 use crate::model::{Level, capped, visible};
@@ -62,7 +62,12 @@ impl Around<'_> {
         let about = fact.map(|fact| (fact.number, fact.opened.millis()));
         let whom: Vec<&String> = to.iter().filter_map(|one| one.address.as_ref()).collect();
         // A test is another one each time.
-        let since = if what == What::Test { self.now } else { Time::default() };
+        let since = match what {
+            What::Test => self.now,
+            // It may be over more than once.
+            What::Closed => fact.and_then(|fact| fact.closed).unwrap_or_default(),
+            _ => Time::default(),
+        };
         let names = format!("{about:?} {what:?} {} {whom:?} {since:?}", channel.name);
         Letter {
             id: format!("notice-{}", HEXLOWER.encode(&crypto::sha256(names.as_bytes())).chars().take(32).collect::<String>()),
@@ -125,9 +130,13 @@ impl Around<'_> {
     /// What this notice alone has to say, with the end of its line.
     fn more(&self, fact: &Facts, what: What) -> (String, String) {
         match (what, fact.closed) {
-            (What::ReportDue(_, due) | What::ReportMissed(_, due), _) => {
+            (What::ReportDue(kind, due) | What::ReportMissed(kind, due), _) => {
+                let waits = |report: &&DueReport| !report.made && report.due == due && ReportKind::from(report.report) == kind;
+                let to: Vec<&Texts> = fact.reports.iter().filter(waits).map(|report| &report.to).collect();
+                let zh: Vec<String> = to.iter().map(|to| short(&to.zh)).collect();
+                let en: Vec<String> = to.iter().map(|to| short(&to.en)).collect();
                 let due = self.shown(due);
-                (format!("报告时限：{due}\n"), format!("Report due: {due}\n"))
+                (format!("报告时限：{due}，报送：{}\n", zh.join("、")), format!("Report due: {due}, to {}\n", en.join(", ")))
             }
             (What::Closed, Some(closed)) => {
                 let closed = self.shown(closed);
@@ -213,6 +222,7 @@ fn told(what: What) -> (String, String) {
             (format!("{zh}已超过时限"), format!("the {en} is overdue"))
         }
         What::Closed => fixed("已结束", "closed"),
+        What::Reopened(_) => fixed("重新处置", "taken up again"),
         What::Test => fixed("测试通知", "test notice"),
     }
 }

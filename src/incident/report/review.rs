@@ -12,6 +12,9 @@ use crate::model::Stage;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     pub incident: u64,
+    /// The drill that it is part of: it never was.
+    #[serde(default)]
+    pub drill: Option<u64>,
     pub language: FormLanguage,
     pub title: String,
     /// What it was, in a line each.
@@ -71,6 +74,7 @@ pub fn review(case: &Case, ground: &Ground<'_>) -> Review {
     let measures = measured(case, ground.plan, ground.log.first, ground.now);
     Review {
         incident: number,
+        drill: case.drill,
         language,
         title: match language {
             FormLanguage::Chinese => format!("{}网络安全事件复盘（事件 {number}）", super::drill(case, language)),

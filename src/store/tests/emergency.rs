@@ -1,5 +1,7 @@
 //! The emergency level over restarts.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::clock::Clock;
 use crate::model::Level;
@@ -27,6 +29,9 @@ async fn a_wall_clock_that_was_stepped_makes_no_level_last_longer_or_less_long()
         let clock = Clock::manual(NOW);
         store.adopt_clock(&clock.reading()).await.unwrap();
         store.keep_level(Some(&level(NOW))).await.unwrap();
+        let running = LevelTime { since: NOW, is_over: false };
+        let times = BTreeMap::from([(7, running), (9, LevelTime { is_over: true, ..running })]);
+        store.keep_level_times(&times).await.unwrap();
         clock.step_wall(step);
         clock.advance(Duration::from_secs(60));
         let next = clock.restarted();
@@ -34,5 +39,9 @@ async fn a_wall_clock_that_was_stepped_makes_no_level_last_longer_or_less_long()
         let kept = store.level().await.unwrap().unwrap();
         assert_eq!((kept.since, kept.confirmed), (next.now().minus(Duration::from_secs(60)), NOW));
         assert_eq!(kept.until, next.now().plus(Duration::from_secs(3_540)));
+        let moved = times.into_iter().map(|(record, time)| (record, LevelTime { since: kept.since, ..time }));
+        assert_eq!(store.level_times().await.unwrap(), moved.collect());
+        store.keep_level_times(&BTreeMap::new()).await.unwrap();
+        assert!(store.level_times().await.unwrap().is_empty());
     }
 }

@@ -1090,6 +1090,8 @@ log-detail-name = Account name
 log-detail-account = Account id
 log-detail-serial = Serial number
 log-detail-token = Token
+log-detail-kind = Kind
+log-detail-state = State
 log-detail-key = Key
 log-detail-why = Why
 log-detail-unit = Unit
@@ -1483,7 +1485,7 @@ happened-second-factor = { $count ->
     [one] The password was right, but the second factor failed: somebody may know the password
    *[other] The password was right, but the second factor failed { $count } times: somebody may know the password
 }
-happened-token-misused = A key was copied or made up, or a revoked certificate was shown
+happened-token-misused = A key was copied or made up, or a revoked token was used
 happened-two-places = Used from two places at almost the same time
 happened-outside-hours = Worked at an hour when nobody should
 happened-bulk-download = Downloaded { $megabytes } MB

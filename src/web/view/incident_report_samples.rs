@@ -15,6 +15,7 @@ fn filled(typed: Typed, form: FormLanguage) -> Filled {
     let field = |field, answers| Field { field, name: form.of("涉事系统", "Systems").to_owned(), answers };
     Filled {
         incident: 41,
+        drill: None,
         report: Report::First,
         language: form,
         title: form.report(Report::First).to_owned(),
@@ -49,6 +50,7 @@ fn review(typed: Typed, form: FormLanguage) -> Review {
     let line = |by: Option<&str>| StoryTold { record: 41, at: AT.into(), by: by.map(str::to_owned), what: typed.key.into() };
     Review {
         incident: 41,
+        drill: Some(40),
         language: form,
         title: typed.app.into(),
         summary: vec![typed.app.into()],

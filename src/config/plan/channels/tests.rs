@@ -128,6 +128,17 @@ fn a_mistake_in_a_channel_is_told_at_its_place_with_what_to_do() {
 }
 
 #[test]
+fn whoever_is_reminded_of_reports_by_mail_has_an_address() {
+    let without = |text: &str| {
+        let example = EXAMPLE.replace("email = \"zhou@city.example\"\n", "");
+        parse_plan(&format!("{example}\n{text}"), "plan.toml").err().map(|problems| problems.iter().next().unwrap().what.clone())
+    };
+    let what = without(&format!("{HOOK}{MAIL}")).unwrap();
+    assert!(what.contains("liaison") && what.contains("zhou has no address"), "{what}");
+    assert_eq!(without(HOOK), None, "who is called by other ways needs none");
+}
+
+#[test]
 fn a_mistake_in_the_escalation_is_told_at_its_place_with_what_to_do() {
     let both = format!("{MAIL}{ESCALATION}");
     assert_eq!(plan(&both).escalation.as_ref().map(|known| (known.repeat, known.at_most)), Some((Duration::from_mins(15), 8)));
@@ -142,7 +153,7 @@ fn a_mistake_in_the_escalation_is_told_at_its_place_with_what_to_do() {
         "graver incidents wait no longer",
     );
     changed(&both, "\"15m\"", "{}", "says nothing", "15m");
-    changed(&both, "then = [\"commander\"]", "then = [\"liaison\"]", "zhou has no address", "`email");
+    changed(&both, "then = [\"commander\"]", "then = [\"handler\"]", "qian has no address", "`email");
     changed(&both, "then = [\"commander\"]", "at_most = 0", "`escalation.at_most` is out of range", "from 1 to 100");
     let levels = plan(&both.replace("\"15m\"", "{ III = \"15m\", I = \"5m\" }")).escalation.clone().unwrap();
     assert_eq!([Level::IV, Level::III, Level::II, Level::I].map(|level| levels.within(level).unwrap().as_secs() / 60), [15, 15, 15, 5]);

@@ -90,15 +90,17 @@ impl Desk {
 
     /// Whether she may ask for one, and there is something that makes them.
     pub fn may_have_packs(&self, actor: &Actor) -> Result<(), AdminError> {
+        self.packs_for(actor).map(drop)
+    }
+
+    fn packs_for(&self, actor: &Actor) -> Result<&Packs, AdminError> {
         self.permit(actor, Change::ExportLog)?;
         self.permit(actor, Change::ReadIncidents)?;
-        self.packs.as_ref().map(drop).ok_or(AdminError::NoPacks)
+        self.packs.as_ref().ok_or(AdminError::NoPacks)
     }
 
     pub async fn make_pack(&self, actor: &Actor, asked: &Reference, wanted: PackWanted) -> Result<PackOut, AdminError> {
-        self.permit(actor, Change::ExportLog)?;
-        self.permit(actor, Change::ReadIncidents)?;
-        let packs = self.packs.clone().ok_or(AdminError::NoPacks)?;
+        let packs = self.packs_for(actor)?.clone();
         let turn = Arc::clone(&packs.turn).try_acquire_owned().map_err(|_| AdminError::PackUnderWay)?;
         let (journal, number, asked) = (self.journal.clone(), wanted.incident, asked.clone());
         let signed = |event: Event, what: &str| {

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::time::Duration;
 
 use axum::extract::Path;
 use bytes::Bytes;
@@ -18,6 +19,8 @@ use super::console::person;
 use super::incident_reports::{not_shown, parsed};
 
 const PIECE: u64 = 256 * 1024;
+/// So long one may take to be handed out, since nobody else gets one meanwhile.
+const LONGEST: Duration = Duration::from_mins(15);
 
 pub async fn pack(Path(number): Path<String>, asked: Asked) -> Answer {
     let (actor, number) = (person(&asked)?, parsed(&number)?);
@@ -33,14 +36,19 @@ pub async fn pack(Path(number): Path<String>, asked: Asked) -> Answer {
     let identity = asked.identity()?.clone();
     let wanted = PackWanted::of(&case, all, identity.who().name.to_string(), asked.portal.clock.wall());
     let out = desk.make_pack(&actor, &asked.visit.reference, wanted).await.map_err(not_shown)?;
-    let (sender, pieces) = mpsc::channel(2);
+    let (sender, pieces) = mpsc::channel(3);
+    // One place is kept, so that also a browser that has stopped reading is told that it has not the whole.
+    let cut = sender.clone().try_reserve_owned().map_err(|_| Refusal::Broken { what: "a pack of evidence" })?;
     let response = asked.stream("application/zstd", Some(&format!("incident-{number}.tar.zst")), pieces)?;
     let file = out.made.file.try_clone().map_err(|_| Refusal::Broken { what: "a pack of evidence" })?;
     tokio::spawn(async move {
-        tokio::select! {
-            () = hand_out(file, &sender) => {}
-            // The browser must not take what it has for the whole.
-            () = identity.until_revoked() => drop(sender.send(Err(std::io::Error::other("whoever asked may have it no more"))).await),
+        let why = tokio::select! {
+            () = hand_out(file, &sender) => None,
+            () = tokio::time::sleep(LONGEST) => Some("it was not taken in time, and others wait for theirs"),
+            () = identity.until_revoked() => Some("whoever asked may have it no more"),
+        };
+        if let Some(why) = why {
+            cut.send(Err(std::io::Error::other(why)));
         }
         drop((out, room));
     });

@@ -58,6 +58,11 @@ pub fn tasks<'p>(case: &Case, plan: &'p Plan) -> Vec<DueTask<'p>> {
     terms.into_iter().flat_map(|terms| terms.checklist.iter().map(move |task| of(task, terms.level))).collect()
 }
 
+/// Whether there is such a task: in a checklist of the plan, or, where the plan has it no more, among what was done.
+pub fn has_task(case: &Case, plan: Option<&Plan>, id: &str) -> bool {
+    plan.is_some_and(|plan| tasks(case, plan).iter().any(|task| task.id == id)) || case.tasks.contains_key(id)
+}
+
 /// The reports that are due of its level, in the order of the plan.
 pub fn reports<'p>(case: &Case, plan: &'p Plan) -> Vec<DueReport<'p>> {
     // A false alarm, or what is part of another incident, is not reported.

@@ -29,7 +29,7 @@ mod tests;
 pub use book::{Book, Drill, InForce};
 pub use case::{Case, Confirmed, Line, NotAllowed, Sent, Ticked, What};
 pub use drill::{Scenario, found as found_in_drill};
-pub use due::{DueReport, DueTask, on_duty, reports, tasks};
+pub use due::{DueReport, DueTask, has_task, on_duty, reports, tasks};
 pub use engine::{Engine, NotKept, Signal};
 pub use measured::{Measure, Measured, Verdict, measured};
 pub use page::{Ignored, Page};

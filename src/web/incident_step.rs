@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::access::App;
-use crate::incident::{Case, Category, Extent, MOST_WORDS, NotAllowed, Opening, Plan, Report, Step, Subject, tasks};
+use crate::incident::{Case, Category, Extent, MOST_WORDS, NotAllowed, Opening, Plan, Report, Step, Subject, has_task};
 use crate::model::{AccountName, AppId, Level, Stage, UnitName};
 
 use super::call::Fields;
@@ -61,10 +61,7 @@ impl Context<'_> {
     }
 
     fn task(&self, id: &str) -> Result<String, Alert> {
-        let known = self.plan.is_some_and(|plan| tasks(self.case, plan).iter().any(|task| task.id == id));
-        // One that the plan has no more can still be what was done before.
-        let is_known = known || self.case.tasks.contains_key(id);
-        is_known.then(|| id.to_owned()).ok_or(Alert::IncidentTaskUnknown)
+        has_task(self.case, self.plan, id).then(|| id.to_owned()).ok_or(Alert::IncidentTaskUnknown)
     }
 
     fn on_the_list(&self, name: &str) -> Result<AccountName, Alert> {

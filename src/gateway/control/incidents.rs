@@ -140,13 +140,8 @@ pub(super) async fn take(house: &House, actor: &Actor, number: u64, step: Step) 
 fn meant(case: &Case, plan: Option<&Plan>, step: Step) -> Result<Step, String> {
     let number = case.number;
     match step {
-        Step::Task { task, done } => {
-            let known = plan.is_some_and(|plan| incident::tasks(case, plan).iter().any(|known| known.id == task));
-            if known || case.tasks.contains_key(&task) {
-                Ok(Step::Task { task, done })
-            } else {
-                Err(format!("there is no task {task}; `yumen incident show {number}` lists them"))
-            }
+        Step::Task { task, .. } if !incident::has_task(case, plan, &task) => {
+            Err(format!("there is no task {task}; `yumen incident show {number}` lists them"))
         }
         Step::HandedTo { account } if !plan.is_some_and(|plan| plan.duty_list().contains(&account)) => {
             Err(format!("{account} is not on the duty list of the plan"))

@@ -53,21 +53,8 @@ impl House {
 
     async fn pack_of(&self, incident: &Incident) -> anyhow::Result<Vec<u8>> {
         let signer = self.signer();
-        let wanted = Wanted::Incident(incident);
-        let maker = Maker { uid: 1000, user: None, account: None };
-        let (data, patience) = (self.data.path(), Duration::from_secs(60));
         let out = self.out(&hash_of(&format!("{:?}", incident.about)));
-        let making = Making {
-            data,
-            wanted,
-            filter: Filter::default(),
-            signer: Some(&signer),
-            now: at(9_000),
-            maker,
-            patience,
-            watched: Watched::InTheGateway,
-        };
-        making.make(&out).await?;
+        making(self.data.path(), Wanted::Incident(incident), Some(&signer)).make(&out).await?;
         Ok(std::fs::read(out).unwrap())
     }
 }

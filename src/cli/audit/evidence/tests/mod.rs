@@ -8,7 +8,7 @@ mod packs;
 mod tampered;
 mod whole;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -140,12 +140,8 @@ impl House {
     }
 
     async fn try_pack(&self, name: &str, (from, to): (u64, u64), filter: Filter, signer: Option<&Signer>) -> anyhow::Result<Vec<u8>> {
-        let maker = Maker { uid: 1000, user: Some("yumen".to_owned()), account: None };
-        let span = Span { from: at(from), to: at(to) };
-        let (data, patience) = (self.data.path(), Duration::from_secs(60));
-        let making =
-            Making { data, wanted: Wanted::Span(span), filter, signer, now: at(9_000), maker, patience, watched: Watched::InTheGateway };
-        making.make(&self.out(name)).await?;
+        let wanted = Wanted::Span(Span { from: at(from), to: at(to) });
+        Making { filter, ..making(self.data.path(), wanted, signer) }.make(&self.out(name)).await?;
         Ok(std::fs::read(self.out(name)).unwrap())
     }
 
@@ -153,6 +149,13 @@ impl House {
         let name = format!("{}.tar.zst", hash_of(&format!("{span:?} {filter:?}")));
         self.try_pack(&name, span, filter, Some(&self.signer())).await.unwrap()
     }
+}
+
+/// What everybody asks for who asks for nothing else.
+fn making<'a>(data: &'a Path, wanted: Wanted<'a>, signer: Option<&'a Signer>) -> Making<'a> {
+    let maker = Maker { uid: 1000, user: Some("yumen".to_owned()), account: None };
+    let (filter, patience) = (Filter::default(), Duration::from_secs(60));
+    Making { data, wanted, filter, signer, now: at(9_000), maker, patience, watched: Watched::InTheGateway }
 }
 
 fn checked(pack: &[u8], key: &Verifier) -> Result<Checked, EvidenceError> {

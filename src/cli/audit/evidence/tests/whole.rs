@@ -41,17 +41,8 @@ async fn where_nothing_seals_any_more_the_pack_says_how_much_it_does_not_have_an
         house.event(Event::done(Action::SignOut)).await;
     }
     copy(&early.join("journal"), &data.join("audit/journal"));
-    let (signer, maker, span) = (house.signer(), Maker { uid: 1, user: None, account: None }, Span { from: at(0), to: at(10) });
-    let making = Making {
-        data: &data,
-        wanted: Wanted::Span(span),
-        filter: Filter::default(),
-        signer: Some(&signer),
-        now: at(20),
-        maker,
-        patience: Duration::ZERO,
-        watched: Watched::InTheGateway,
-    };
+    let (signer, wanted) = (house.signer(), Wanted::Span(Span { from: at(0), to: at(10) }));
+    let making = Making { patience: Duration::ZERO, ..making(&data, wanted, Some(&signer)) };
     making.make(&house.out("pack")).await.unwrap();
     let pack = fs::read(house.out("pack")).unwrap();
     let found = checked(&pack, &house.key()).unwrap();
@@ -101,20 +92,8 @@ async fn a_span_that_was_dropped_is_said_to_be_gone_and_not_empty() {
 async fn a_span_before_the_log_is_said_to_be_that() {
     let mut house = House::open().await;
     house.event(Event::done(Action::SignOut)).await;
-    let (signer, maker, span) =
-        (house.signer(), Maker { uid: 1, user: None, account: None }, Span { from: Time::from_millis(0), to: BEGIN });
-    let (data, patience) = (house.data.path(), Duration::from_secs(60));
-    let making = Making {
-        data,
-        wanted: Wanted::Span(span),
-        filter: Filter::default(),
-        signer: Some(&signer),
-        now: at(20),
-        maker,
-        patience,
-        watched: Watched::InTheGateway,
-    };
-    making.make(&house.out("pack")).await.unwrap();
+    let (signer, wanted) = (house.signer(), Wanted::Span(Span { from: Time::from_millis(0), to: BEGIN }));
+    making(house.data.path(), wanted, Some(&signer)).make(&house.out("pack")).await.unwrap();
     let found = checked(&fs::read(house.out("pack")).unwrap(), &house.key()).unwrap();
     assert!(found.facts.empty() == Some(Empty::BeforeTheLog) && told(&found).contains("the log began after the span"));
 }
@@ -125,17 +104,8 @@ async fn a_log_without_records_gives_a_pack_that_says_so() {
     let (journal, _) = Journal::open(Settings::new(data.path().join("audit/journal")), Clock::manual(BEGIN)).unwrap();
     let _sealer = Sealer::start(&SealSettings::within(data.path(), "gate.city.test"), &journal).unwrap();
     let signer = read_log_key(&data.path().join("log.key")).unwrap();
-    let (maker, span, patience) = (Maker { uid: 1, user: None, account: None }, Span { from: at(0), to: at(10) }, Duration::ZERO);
-    let making = Making {
-        data: data.path(),
-        wanted: Wanted::Span(span),
-        filter: Filter::default(),
-        signer: Some(&signer),
-        now: at(20),
-        maker,
-        patience,
-        watched: Watched::InTheGateway,
-    };
+    let wanted = Wanted::Span(Span { from: at(0), to: at(10) });
+    let making = Making { patience: Duration::ZERO, ..making(data.path(), wanted, Some(&signer)) };
     making.make(&data.path().join("pack")).await.unwrap();
     let found = checked(&fs::read(data.path().join("pack")).unwrap(), signer.verifier()).unwrap();
     assert!(told(&found).contains("nothing was written in the span: the log has no records"), "{}", told(&found));

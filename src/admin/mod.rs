@@ -41,7 +41,7 @@ pub use letters::{Letter, LetterSettings};
 pub use lockdown::{ClosedNow, Extension, LONGEST_LOCKDOWN, Lockdowns, LockedDown};
 pub use log::{FoundRecord, LogBooks, LogFigures, LogFound, LogReach, LogReading, ProvenRecord};
 pub use log_export::LogExport;
-pub use packs::{PackMade, PackMaker, PackOut, PackPaper, PackWanted, Packs};
+pub use packs::{PackMade, PackMaker, PackOut, PackWanted, Packs};
 pub use people::{PeopleFound, PeopleImported};
 pub use permission::{Actor, Capacity, Change};
 pub use petitions::{Carried, Petition, Proposed, Proposing};

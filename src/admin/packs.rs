@@ -3,7 +3,6 @@
 //! Invariant: one is made and handed out at a time. What is asked for, and by whom, is on record before it is begun, and what came of it once it is
 //! made, also where nobody waits for it any more.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,30 +13,16 @@ use super::desk::Desk;
 use super::error::AdminError;
 use super::permission::{Actor, Change};
 use crate::clock::Time;
-use crate::incident::{Case, FormLanguage, Report};
+use crate::incident::Papers;
 use crate::model::{Action, Event, Reference};
 
 /// A pack as it is asked for.
 #[derive(Clone, Debug)]
 pub struct PackWanted {
-    pub incident: u64,
-    pub drill: Option<u64>,
-    /// The records by which it was found, and those of what was done about it behind them.
-    pub first: u64,
-    pub found_last: u64,
-    pub story: BTreeSet<u64>,
-    pub papers: Vec<PackPaper>,
+    pub papers: Papers,
     /// For whom.
     pub account: String,
     pub now: Time,
-}
-
-#[derive(Clone, Debug)]
-pub struct PackPaper {
-    /// `None`: the review.
-    pub report: Option<Report>,
-    pub language: FormLanguage,
-    pub json: Vec<u8>,
 }
 
 /// A pack in a file that has no name.
@@ -74,13 +59,6 @@ impl Packs {
     }
 }
 
-impl PackWanted {
-    pub fn of(case: &Case, papers: Vec<PackPaper>, account: String, now: Time) -> Self {
-        let story = case.story.iter().map(|line| line.record).filter(|record| *record > case.found_last).collect();
-        Self { incident: case.number, drill: case.drill, first: case.first, found_last: case.found_last, story, papers, account, now }
-    }
-}
-
 impl Desk {
     /// Lets packs be made here.
     #[must_use]
@@ -102,7 +80,7 @@ impl Desk {
     pub async fn make_pack(&self, actor: &Actor, asked: &Reference, wanted: PackWanted) -> Result<PackOut, AdminError> {
         let packs = self.packs_for(actor)?.clone();
         let turn = Arc::clone(&packs.turn).try_acquire_owned().map_err(|_| AdminError::PackUnderWay)?;
-        let (journal, number, asked) = (self.journal.clone(), wanted.incident, asked.clone());
+        let (journal, number, asked) = (self.journal.clone(), wanted.papers.incident, asked.clone());
         let signed = |event: Event, what: &str| {
             let event = event.with("what", what).with("incident", number);
             actor.sign(Event { reference: Some(asked.clone()), ..event })

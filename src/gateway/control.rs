@@ -160,6 +160,10 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
             let review = house.pages.incident_review(actor, number, language).await.map_err(|error| told(&error))?;
             Ok(ControlAnswer::IncidentReview { review: Box::new(review) })
         }
+        Ask::IncidentPapers { number } => {
+            let papers = house.pages.incident_papers(actor, number).await.map_err(|error| told(&error))?;
+            Ok(ControlAnswer::IncidentPapers { papers: Box::new(papers) })
+        }
         Ask::OpenIncident { opening } => incidents::open(house, actor, opening).await,
         Ask::TakeStep { number, step } => incidents::take(house, actor, number, step).await,
         Ask::RunDrill { scenario } => drills::run(house, actor, scenario).await,

@@ -15,6 +15,7 @@ mod marks;
 mod measured;
 pub mod notice;
 mod page;
+mod papers;
 mod plan;
 mod policy;
 mod report;
@@ -33,6 +34,7 @@ pub use due::{DueReport, DueTask, has_task, on_duty, reports, tasks};
 pub use engine::{Engine, NotKept, Signal};
 pub use measured::{Measure, Measured, Verdict, measured};
 pub use page::{Ignored, Page};
+pub use papers::{Paper, Papers};
 pub use plan::{Category, Colour, Duty, LevelTerms, Operator, Plan, Report, ReportRule, Shift, Task, Texts, Thresholds};
 pub use policy::{Apps, Measures, Narrowed, Once, Whose};
 pub use report::{

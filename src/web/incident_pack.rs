@@ -10,13 +10,15 @@ use axum::extract::Path;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use crate::admin::{PackPaper, PackWanted};
-use crate::incident::{self, Case, FormLanguage, Ground, Report};
+use crate::admin::{AdminError, PackWanted};
 use crate::model::Refusal;
 
-use super::call::{Answer, Asked};
+use super::call::{Answer, Asked, Refused};
 use super::console::person;
 use super::incident_reports::{not_shown, parsed};
+
+/// What the review is asked with, where it says that none could be made.
+pub(super) const FAILED: &str = "pack";
 
 const PIECE: u64 = 256 * 1024;
 /// So long one may take to be handed out, since nobody else gets one meanwhile.
@@ -27,15 +29,16 @@ pub async fn pack(Path(number): Path<String>, asked: Asked) -> Answer {
     let desk = &asked.portal.desk;
     desk.may_have_packs(&actor).map_err(not_shown)?;
     let room = desk.open_log_stream(&actor).map_err(not_shown)?;
-    let case = desk.read_incidents(&actor).map_err(not_shown)?.case(number).cloned().ok_or(Refusal::NotFound)?;
-    let mut all = Vec::new();
-    for (_, language) in FormLanguage::WORDS {
-        let drawn = asked.portal.draw_up(&actor, number, language, |case, ground| papers(case, language, ground)).await;
-        all.extend(drawn.map_err(not_shown)?.map_err(|_| Refusal::Broken { what: "a report could not be written" })?);
-    }
     let identity = asked.identity()?.clone();
-    let wanted = PackWanted::of(&case, all, identity.who().name.to_string(), asked.portal.clock.wall());
-    let out = desk.make_pack(&actor, &asked.visit.reference, wanted).await.map_err(not_shown)?;
+    let papers = asked.portal.papers(&actor, number).await.map_err(not_shown)?;
+    let wanted = PackWanted { papers, account: identity.who().name.to_string(), now: asked.portal.clock.wall() };
+    let out = match desk.make_pack(&actor, &asked.visit.reference, wanted).await {
+        Err(AdminError::PackFailed(why)) => {
+            tracing::error!(incident = number, why, "a pack of evidence could not be made");
+            return Err(Refused::Elsewhere(format!("/console/incidents/{number}/review?{FAILED}=failed")));
+        }
+        made => made.map_err(not_shown)?,
+    };
     let (sender, pieces) = mpsc::channel(3);
     // One place is kept, so that also a browser that has stopped reading is told that it has not the whole.
     let cut = sender.clone().try_reserve_owned().map_err(|_| Refusal::Broken { what: "a pack of evidence" })?;
@@ -53,16 +56,6 @@ pub async fn pack(Path(number): Path<String>, asked: Asked) -> Answer {
         drop((out, room));
     });
     Ok(response)
-}
-
-fn papers(case: &Case, language: FormLanguage, ground: &Ground<'_>) -> Result<Vec<PackPaper>, serde_json::Error> {
-    let mut papers = Vec::new();
-    for (_, report) in Report::WORDS {
-        let json = serde_json::to_vec_pretty(&incident::fill(case, report, ground))?;
-        papers.push(PackPaper { report: Some(report), language, json });
-    }
-    papers.push(PackPaper { report: None, language, json: serde_json::to_vec_pretty(&incident::review(case, ground))? });
-    Ok(papers)
 }
 
 async fn hand_out(mut file: File, sender: &mpsc::Sender<Result<Bytes, std::io::Error>>) {

@@ -3,43 +3,75 @@
 //! Invariant: nothing is changed here; a report counts as sent when somebody says so on the page of the incident.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::Path;
 use jiff::tz::TimeZone;
 
 use crate::admin::{Actor, AdminError};
-use crate::incident::{self, Case, Filled, FormLanguage, Ground, Report, Review};
+use crate::clock::Time;
+use crate::incident::{self, Case, Filled, FormLanguage, Ground, KeptLog, Papers, Plan, Report, Review};
 use crate::lang::Language;
 use crate::model::Refusal;
 
 use super::call::{Answer, Asked, Refused};
 use super::console::{person, refused, with_query};
-use super::view::{IncidentReportView, IncidentReviewView, name_in};
+use super::incident_pack::FAILED;
+use super::view::{Alert, IncidentReportView, IncidentReviewView, name_in};
 use super::{Pages, Portal};
 
 const JSON: &str = "application/json";
 
+/// What is drawn up is drawn up from: an incident as it is at one moment.
+struct Drawing<'p> {
+    portal: &'p Portal,
+    case: Case,
+    log: KeptLog,
+    plan: Option<Arc<Plan>>,
+    now: Time,
+}
+
+impl Drawing<'_> {
+    fn draw<T>(&self, language: FormLanguage, draw: impl FnOnce(&Case, &Ground<'_>) -> T) -> T {
+        let Self { portal, case, log, plan, now } = self;
+        let reads = match language {
+            FormLanguage::Chinese => Language::Chinese,
+            FormLanguage::English => Language::English,
+        };
+        let apps: BTreeMap<_, _> = portal.apps.load().iter().map(|app| (app.id.clone(), name_in(&app.names, reads).to_owned())).collect();
+        // A plan has its own place, where the deadlines of its city are read.
+        let zone: TimeZone = plan.as_ref().map_or_else(|| portal.zone.clone(), |plan| plan.zone.clone());
+        let system = name_in(&portal.names, reads);
+        draw(case, &Ground { language, plan: plan.as_deref(), now: *now, zone: &zone, system, apps: &apps, log })
+    }
+}
+
 impl Portal {
+    async fn drawing(&self, actor: &Actor, number: u64) -> Result<Drawing<'_>, AdminError> {
+        let (case, log) = self.desk.read_incident(actor, number).await?;
+        Ok(Drawing { portal: self, case, log, plan: self.desk.incidents().plan(), now: self.clock.wall() })
+    }
+
     /// Draws something up from an incident, for whoever may see it.
-    pub(super) async fn draw_up<T>(
+    async fn draw_up<T>(
         &self,
         actor: &Actor,
         number: u64,
         language: FormLanguage,
         draw: impl FnOnce(&Case, &Ground<'_>) -> T,
     ) -> Result<T, AdminError> {
-        let (case, log) = self.desk.read_incident(actor, number).await?;
-        let plan = self.desk.incidents().plan();
-        let reads = match language {
-            FormLanguage::Chinese => Language::Chinese,
-            FormLanguage::English => Language::English,
-        };
-        let apps: BTreeMap<_, _> = self.apps.load().iter().map(|app| (app.id.clone(), name_in(&app.names, reads).to_owned())).collect();
-        // A plan has its own place, where the deadlines of its city are read.
-        let zone: TimeZone = plan.as_ref().map_or_else(|| self.zone.clone(), |plan| plan.zone.clone());
-        let system = name_in(&self.names, reads);
-        let ground = Ground { language, plan: plan.as_deref(), now: self.clock.wall(), zone: &zone, system, apps: &apps, log: &log };
-        Ok(draw(&case, &ground))
+        Ok(self.drawing(actor, number).await?.draw(language, draw))
+    }
+
+    /// Everything that is written about it, in every language.
+    pub(super) async fn papers(&self, actor: &Actor, number: u64) -> Result<Papers, AdminError> {
+        let drawing = self.drawing(actor, number).await?;
+        let mut papers = Papers::of(&drawing.case);
+        for (_, language) in FormLanguage::WORDS {
+            let drawn = drawing.draw(language, |case, ground| papers.draw(case, ground));
+            drawn.map_err(|error| AdminError::PackFailed(error.to_string()))?;
+        }
+        Ok(papers)
     }
 }
 
@@ -52,6 +84,10 @@ impl Pages {
     /// What is to be learned of an incident.
     pub async fn incident_review(&self, actor: &Actor, number: u64, language: FormLanguage) -> Result<Review, AdminError> {
         self.portal.draw_up(actor, number, language, incident::review).await
+    }
+
+    pub async fn incident_papers(&self, actor: &Actor, number: u64) -> Result<Papers, AdminError> {
+        self.portal.papers(actor, number).await
     }
 }
 
@@ -75,7 +111,8 @@ pub async fn review(Path(number): Path<String>, asked: Asked) -> Answer {
     let review = asked.portal.draw_up(&actor, number, language(&asked), incident::review).await.map_err(not_shown)?;
     let here = with_query(&asked, &format!("/console/incidents/{number}/review"), &["language"]);
     let may_pack = asked.portal.desk.may_have_packs(&actor).is_ok();
-    asked.show(&IncidentReviewView { frame: asked.frame_at(&here, None), review, may_pack })
+    let alert = asked.query.text(FAILED).eq("failed").then_some(Alert::IncidentPackFailed { incident: number });
+    asked.show(&IncidentReviewView { frame: asked.frame_at(&here, alert), review, may_pack })
 }
 
 pub(super) fn parsed(number: &str) -> Result<u64, Refused> {

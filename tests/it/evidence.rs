@@ -253,6 +253,14 @@ async fn an_auditor_downloads_the_pack_of_an_incident_from_its_review_and_nobody
     assert_eq!(details(&house, &[Action::LogRead], "sha256").len(), 1);
     // One after the other, as often as somebody asks.
     assert_eq!(wei.open(&address).await.status, http::StatusCode::OK);
+    // One that cannot be made is told where it was asked for.
+    let log_key = house.data.path().join("log.key");
+    std::fs::rename(&log_key, house.data.path().join("elsewhere")).unwrap();
+    let told = wei.open(&address).await;
+    assert_eq!((told.status, told.url.query()), (http::StatusCode::OK, Some("pack=failed")));
+    assert!(told.text().contains("id=\"alert\"") && told.text().contains(&format!("yumen audit evidence --incident {number}")));
+    std::fs::rename(house.data.path().join("elsewhere"), &log_key).unwrap();
+    assert_eq!(wei.open(&address).await.status, http::StatusCode::OK);
     house.stop().await;
 }
 

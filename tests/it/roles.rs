@@ -62,6 +62,7 @@ fn asks() -> Vec<Ask> {
         Ask::IncidentReport { number: 1, report: Report::First, language: FormLanguage::Chinese },
         Ask::IncidentReview { number: 1, language: FormLanguage::English },
         Ask::OpenIncident { opening: Opening { title: "fire".to_owned(), level: Level::IV, category: Category::Equipment, subject: None } },
+        Ask::IncidentPapers { number: 1 },
     ];
     let kinds: Vec<usize> = asks.iter().map(kind).collect();
     assert_eq!(kinds, (0..asks.len()).collect::<Vec<_>>());
@@ -110,6 +111,7 @@ fn kind(ask: &Ask) -> usize {
         Ask::IncidentReport { .. } => 37,
         Ask::IncidentReview { .. } => 38,
         Ask::OpenIncident { .. } => 39,
+        Ask::IncidentPapers { .. } => 40,
     }
 }
 

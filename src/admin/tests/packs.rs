@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::*;
 use crate::admin::{PackMade, PackMaker, PackWanted, Packs};
+use crate::incident::Papers;
 use crate::model::Reference;
 
 /// Makes one when it is told to, and says that it has begun.
@@ -17,7 +18,7 @@ struct Slow {
 
 impl PackMaker for Slow {
     fn make(&self, data: &Path, wanted: &PackWanted) -> Result<PackMade, String> {
-        assert!(data == Path::new("data") && wanted.incident == 6);
+        assert!(data == Path::new("data") && wanted.papers.incident == 6);
         self.begun.send(()).unwrap();
         self.go.lock().unwrap_or_else(PoisonError::into_inner).recv().unwrap()?;
         Ok(PackMade { file: tempfile::tempfile().unwrap(), sha256: "5a".to_owned(), records: 9 })
@@ -30,12 +31,7 @@ fn asked() -> Reference {
 
 fn wanted() -> PackWanted {
     PackWanted {
-        incident: 6,
-        drill: None,
-        first: 2,
-        found_last: 7,
-        story: BTreeSet::new(),
-        papers: Vec::new(),
+        papers: Papers { incident: 6, drill: None, first: 2, found_last: 7, story: BTreeSet::new(), drawn: Vec::new() },
         account: "staff".to_owned(),
         now: NOW,
     }

@@ -8,7 +8,7 @@ use super::people::{DueLine, LetterLine, ProblemLine};
 use super::tokens::TokenVerb;
 use crate::admin::{CertificateLine, Change, TokenLine};
 use crate::gateway::status::Status;
-use crate::incident::{Filled, FormLanguage, Opening, Report, Review, Scenario, Step};
+use crate::incident::{Filled, FormLanguage, Opening, Papers, Report, Review, Scenario, Step};
 use crate::model::{LockdownScope, Role, TokenKind, TokenState};
 
 /// What is sent: what is asked, and for whom.
@@ -139,6 +139,9 @@ pub enum Ask {
         number: u64,
         language: FormLanguage,
     },
+    IncidentPapers {
+        number: u64,
+    },
     OpenIncident {
         opening: Opening,
     },
@@ -191,9 +194,8 @@ impl Ask {
             Self::RotateLogKey => Change::RotateLogKey,
             Self::Reload => Change::Reload,
             Self::Status => Change::ReadStatus,
-            Self::Incidents { .. } | Self::Incident { .. } | Self::Drills | Self::IncidentReport { .. } | Self::IncidentReview { .. } => {
-                Change::ReadIncidents
-            }
+            Self::Incidents { .. } | Self::Incident { .. } | Self::Drills => Change::ReadIncidents,
+            Self::IncidentReport { .. } | Self::IncidentReview { .. } | Self::IncidentPapers { .. } => Change::ReadIncidents,
             Self::RunDrill { .. } | Self::Tabletop { .. } => Change::RunDrill,
             Self::OpenIncident { .. } | Self::TakeStep { .. } => Change::HandleIncident,
             Self::LogRead { .. } | Self::Login | Self::LoginState { .. } | Self::Logout { .. } => return None,
@@ -292,6 +294,9 @@ pub enum ControlAnswer {
     },
     IncidentReview {
         review: Box<Review>,
+    },
+    IncidentPapers {
+        papers: Box<Papers>,
     },
     Refused {
         why: String,

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::choice::Filter;
 use super::facts::Maker;
-use super::incident::{About, Incident, report_path, review_path};
+use super::incident::Incident;
 use super::make::Making;
 use super::plan::Wanted;
 use super::watched::Watched;
 use super::{PATIENCE, maker};
-use crate::admin::{PackMade, PackMaker, PackPaper, PackWanted};
+use crate::admin::{PackMade, PackMaker, PackWanted};
 use crate::audit::read_log_key;
 
 /// Larger ones are made at the machine.
@@ -25,20 +25,14 @@ impl PackMaker for ForTheConsole {
 
 fn made(data: &Path, wanted: &PackWanted) -> anyhow::Result<PackMade> {
     let signer = read_log_key(&data.join("log.key"))?;
-    let PackWanted { incident: number, drill, first, found_last: last, story, papers, account, now } = wanted;
-    let about = About { number: *number, drill: *drill, first: *first, last: *last, story: story.clone() };
-    let placed = |PackPaper { report, language, json }: &PackPaper| {
-        let place = report.map_or_else(|| review_path(*language), |report| report_path(report, *language));
-        (place, json.clone())
-    };
-    let incident = Incident { about, papers: papers.iter().map(placed).collect() };
+    let incident = Incident::from(wanted.papers.clone());
     let making = Making {
         data,
         wanted: Wanted::Incident(&incident),
         filter: Filter::default(),
         signer: Some(&signer),
-        now: *now,
-        maker: Maker { account: Some(account.clone()), ..maker() },
+        now: wanted.now,
+        maker: Maker { account: Some(wanted.account.clone()), ..maker() },
         patience: PATIENCE,
         watched: Watched::InTheGateway,
     };

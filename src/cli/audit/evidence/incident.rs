@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::check::EvidenceError;
-use crate::incident::{FormLanguage, Report, Step};
+use crate::incident::{FormLanguage, Paper, Papers, Report, Step};
 use crate::model::{Action, Entry, Event, Record};
 use crate::tlog::Manifest;
 
@@ -33,6 +33,17 @@ pub struct About {
 pub struct Incident {
     pub about: About,
     pub papers: BTreeMap<String, Vec<u8>>,
+}
+
+impl From<Papers> for Incident {
+    fn from(papers: Papers) -> Self {
+        let Papers { incident: number, drill, first, found_last: last, story, drawn } = papers;
+        let placed = |Paper { report, language, json }| {
+            let place = report.map_or_else(|| review_path(language), |report| report_path(report, language));
+            (place, String::into_bytes(json))
+        };
+        Self { about: About { number, drill, first, last, story }, papers: drawn.into_iter().map(placed).collect() }
+    }
 }
 
 /// Where the review in a language lies.

@@ -6,7 +6,7 @@ import urllib.parse
 import pytest
 from house.browser import Browser
 from house.client import AS_PAGE, Client
-from house.gateway import run
+from house.gateway import run, succeeded
 from house.people import Hands, Person
 from house.processes import free_port
 from test_demo import SAMPLES, Demo
@@ -23,10 +23,22 @@ def demo(tmp_path):
 
 
 @pytest.fixture
-def hands(demo, tmp_path):
-    browser = Browser(tmp_path / "browser", demo.data / "certs" / "ca.pem")
-    yield Hands(browser, demo.url("gate"))
-    browser.close()
+def seat(demo, tmp_path):
+    """Gives hands at one more browser."""
+    browsers = []
+
+    def one(name):
+        browsers.append(Browser(tmp_path / name, demo.data / "certs" / "ca.pem"))
+        return Hands(browsers[-1], demo.url("gate"))
+
+    yield one
+    for browser in browsers:
+        browser.close()
+
+
+@pytest.fixture
+def hands(seat):
+    return seat("desk")
 
 
 def spray(demo):
@@ -134,3 +146,23 @@ def test_a_drill_is_told_to_be_one_and_keeps_nobody_from_work(demo, hands):
     assert not browser.has("#emergency")
     listed = run("drill", "list", "--data", demo.data)
     assert "lost-administrator-token" in listed.stdout and number in listed.stdout
+
+
+def test_an_auditor_takes_the_pack_of_an_incident_away_which_a_stranger_can_check(demo, seat, tmp_path):
+    wei = Person(role="auditor", unit="审计局")
+    # While there is no administrator, the machine alone invites.
+    invited = succeeded(run("account", "invite", wei.name, "--unit", wei.unit, "--role", wei.role, "--data", demo.data))
+    desk = seat("audit")
+    desk.enrol(wei, invited.strip().splitlines()[-1])
+    ran = succeeded(run("drill", "run", "defaced-page", "--data", demo.data))
+    number = re.search(r"incident (\d+):", ran)[1]
+    desk.sign_in(wei, demo.url("gate", "/console/incidents"))
+    browser = desk.browser
+    browser.click(f"main a[href='/console/incidents/{number}']")
+    browser.click("#to-papers")
+    pack = browser.downloads(tmp_path / "downloads", "#pack")
+    assert pack.name == f"incident-{number}.tar.zst"
+    browser.open(demo.url("gate", f"/console/log/{number}"))
+    key = browser.text("#key")
+    checked = succeeded(run("audit", "verify-evidence", pack, "--key", key))
+    assert f"incident   {number}, which is a DRILL" in checked and f"for {wei.name} in the console" in checked, checked

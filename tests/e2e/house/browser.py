@@ -219,6 +219,20 @@ class Browser:
         self.driver.close()
         self.driver.switch_to.window(back_to)
 
+    # Files.
+
+    def downloads(self, folder, click):
+        """Clicks on what gives a file; the file in `folder`, once it is whole."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+        self.click(click)
+
+        def whole():
+            files = list(folder.iterdir())
+            return len(files) == 1 and files[0].suffix != ".crdownload" and files[0]
+
+        return self.until(whole, what="the file is downloaded")
+
     # Reports.
 
     def shoot(self, path):

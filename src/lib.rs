@@ -22,6 +22,7 @@
 // Floor 0
 pub mod clock;
 pub mod crypto;
+pub mod files;
 // Floor 1
 pub mod lang;
 pub mod model;

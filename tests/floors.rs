@@ -45,6 +45,7 @@ pub const FLOORS: &[(&str, u8)] = &[
     ("tlog", 1),
     ("crypto", 0),
     ("clock", 0),
+    ("files", 0),
 ];
 
 /// Crates that have one home; nobody else names them.

@@ -4,7 +4,7 @@
 //! begins with the other, nor a smaller one after a larger one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use super::prove::Grown;
 use super::sealed::{Sealed, SealedError};
 use super::verify::may_sign;
 use crate::clock::Time;
+use crate::files;
 use crate::tlog::{self, Checkpoint, Cosigner, ProofError, Signature, SignedNote, Verifier, check_consistency};
 
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +79,7 @@ pub fn cosign(sealed: &Sealed, key: &Verifier, state: &Path, cosigner: &Cosigner
     if let Some(seen) = &seen {
         has_only_grown(sealed, seen, &head)?;
     }
-    replace(state, note.to_string().as_bytes()).map_err(failed)?;
+    files::replace(state, note.to_string().as_bytes(), 0o600).map_err(failed)?;
     let time_s = u64::try_from(now.millis()).unwrap_or(0) / 1000;
     note.signatures.push(cosigner.cosign(&note.text, time_s));
     Ok(Cosigned { note, size: head.size, seen: seen.map(|seen| seen.size) })
@@ -112,16 +113,4 @@ fn lock(state: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
     flock(&file, FlockOperation::LockExclusive)?;
     Ok(file)
-}
-
-/// Replaces a file in one step, durably.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
 }

@@ -1,13 +1,15 @@
 //! The key that signs the log's heads: made at the first start, in a file of mode 0600 outside the directory that may be served.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE32_NOPAD;
+use zeroize::Zeroizing;
 
 use crate::crypto;
+use crate::files;
 use crate::tlog::{KeyError, Signer};
 
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +38,7 @@ pub(super) fn open(path: &Path, host: &str, has_signed: bool) -> Result<Signer, 
             "there is a key of a log and no log: it was put aside as {}, and a new log begins with a key of its own",
             aside.display()
         );
-        replace(path, &aside).map_err(failed)?;
+        files::put(path, &aside).map_err(failed)?;
     }
     match fs::read_to_string(path) {
         Ok(text) => {
@@ -68,16 +70,10 @@ pub fn read(path: &Path) -> Result<Signer, LogKeyError> {
 
 /// Writes a key, durably and in one step.
 pub(super) fn write(path: &Path, signer: &Signer) -> io::Result<()> {
-    let fresh = path.with_extension("key.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(signer.reveal().as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    replace(&fresh, path)
-}
-
-/// Puts one file in the place of another, durably.
-pub(super) fn replace(fresh: &Path, path: &Path) -> io::Result<()> {
-    fs::rename(fresh, path)?;
-    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    let key = signer.reveal();
+    // Of its length from the beginning: what grows leaves pieces of itself in memory.
+    let mut line = Zeroizing::new(String::with_capacity(key.len().saturating_add(1)));
+    line.push_str(&key);
+    line.push('\n');
+    files::replace(path, line.as_bytes(), 0o600)
 }

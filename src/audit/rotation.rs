@@ -15,6 +15,7 @@ use super::log_key;
 use super::seal::{self, SealFailure};
 use super::sealed::{Sealed, SealedError};
 use super::shelf::Shelf;
+use crate::files;
 use crate::tlog::{KeyError, SignedNote, Signer, Verifier};
 
 /// The notes, the oldest first, an empty line after each.
@@ -124,7 +125,7 @@ impl Keys {
 
     pub(super) fn take_next(&mut self) -> Result<(), RotationError> {
         let next = Signer::parse(&fs::read_to_string(next_to(&self.path))?)?;
-        log_key::replace(&next_to(&self.path), &self.path)?;
+        files::put(&next_to(&self.path), &self.path)?;
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = next.verifier().to_string();
         self.former.push(self.signer.verifier().clone());
         self.signer = next;

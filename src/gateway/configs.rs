@@ -4,14 +4,15 @@
 //! before the record that names it. That none can be kept stops no gateway: the record has the hash in any case.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 
 use crate::config::Settings;
 use crate::crypto;
+use crate::files;
 use crate::model::Event;
 
 /// As many as a detail has room for.
@@ -83,13 +84,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     }
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    // What a process that was ended left half-way is written over.
-    let fresh = path.with_extension("new");
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    File::open(directory)?.sync_all()?;
+    files::replace(path, text.as_bytes(), 0o600)?;
     directory.parent().map_or(Ok(()), |data| File::open(data)?.sync_all())
 }
 

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::{Leaf, Sealed, SealedError};
 use crate::clock::Time;
+use crate::files;
 use crate::incident::Book;
 
 use super::exposition::{gauge, one};
 use super::house::House;
-use super::triggers::write;
 
 /// So many records at once, each a few hundred bytes.
 const BATCH: usize = 2_048;
@@ -164,7 +164,7 @@ impl Reading {
     fn keep(mut self, now: Time) -> Result<Self, ReadError> {
         let hash = self.sealed.leaf_hash(self.book.at())?.map(|hash| HEXLOWER.encode(&hash.0)).unwrap_or_default();
         let book = self.book.kept().map_err(io::Error::from)?;
-        write(&self.path, &serde_json::to_vec(&Kept { hash, book }).map_err(io::Error::from)?)?;
+        files::replace(&self.path, &serde_json::to_vec(&Kept { hash, book }).map_err(io::Error::from)?, 0o600)?;
         (self.kept_at, self.kept, self.is_changed) = (self.book.at(), now, false);
         Ok(self)
     }

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::files;
 use crate::incident::Plan;
 use crate::incident::notice::{Around, Book, Channel, Facts, Letter};
 use crate::model::{Action, Event};
@@ -23,7 +24,6 @@ use crate::outbound::{NotSent, Queue, send};
 
 use super::exposition::{counter, gauge, sample};
 use super::house::House;
-use super::triggers::write;
 
 /// One of another version is not read.
 const VERSION: u32 = 1;
@@ -254,7 +254,7 @@ impl Post {
 
     async fn keep(&self, house: &House) {
         let (path, kept) = (self.path.clone(), Kept { version: VERSION, book: self.book.clone(), queue: self.queue.clone() });
-        let written = spawn_blocking(move || write(&path, &serde_json::to_vec(&kept).map_err(io::Error::from)?)).await;
+        let written = spawn_blocking(move || files::replace(&path, &serde_json::to_vec(&kept).map_err(io::Error::from)?, 0o600)).await;
         let unkept = written.map_err(io::Error::other).and_then(|written| written).err().map(|error| {
             format!("{} cannot be written ({error}): after a restart people may be told again, or not of what waits", self.path.display())
         });

@@ -21,12 +21,12 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::clock::Time;
 use crate::crypto;
+use crate::files;
 use crate::incident::Page;
 use crate::model::{Action, Event, capped, visible};
 use crate::outbound::{Answer, NotFetched, fetch};
 
 use super::house::House;
-use super::triggers::write;
 
 /// One of another version is not read.
 const VERSION: u32 = 1;
@@ -248,7 +248,7 @@ impl Book {
     // Nobody else may hold the looks meanwhile.
     async fn keep(&mut self) {
         let (path, kept) = (self.path.clone(), Kept { version: VERSION, pages: self.known.clone() });
-        let written = spawn_blocking(move || write(&path, &serde_json::to_vec(&kept).map_err(io::Error::from)?)).await;
+        let written = spawn_blocking(move || files::replace(&path, &serde_json::to_vec(&kept).map_err(io::Error::from)?, 0o600)).await;
         if let Err(error) = written.map_err(io::Error::other).and_then(|written| written) {
             tracing::warn!(%error, "{} cannot be written; a change may be told again, or missed during a stop", self.path.display());
         }

@@ -5,10 +5,9 @@
 //! alarm of what was before.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use prometheus::proto::MetricFamily;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{NoRecord, Sealed, SealedError};
+use crate::files;
 use crate::incident::{Engine, Plan, Signal};
 
 use super::exposition::{counter, gauge, one};
@@ -285,7 +285,7 @@ impl Watching {
     }
 
     fn keep(mut self) -> Result<Self, TriggerError> {
-        write(&self.path, &self.engine.kept().map_err(io::Error::from)?)?;
+        files::replace(&self.path, &self.engine.kept().map_err(io::Error::from)?, 0o600)?;
         self.kept_at = self.engine.at();
         Ok(self)
     }
@@ -305,15 +305,6 @@ async fn record(house: &House, signals: Vec<Signal>) -> Result<(), TriggerError>
         tracing::warn!(trigger = %signal.trigger, subject = %signal.subject, level = %signal.level, "a trigger of the emergency plan has fired");
     }
     Ok(())
-}
-
-/// For its owner alone, whole or not at all.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let fresh = path.with_extension("json.new");
-    let mut file = File::options().create(true).write(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)
 }
 
 #[cfg(test)]

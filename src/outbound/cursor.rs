@@ -3,13 +3,15 @@
 //! Invariant: after a crash the file says what it said before or after the last save; which record stands there is known by its hash, so that
 //! a log that was cut or changed beneath the cursor is found.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+
+use crate::files;
 
 /// A record of the log; the sequence 0 stands before the first one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,13 +79,8 @@ impl Cursor {
     fn write(&self, place: Place, missed: u64) -> io::Result<()> {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let fresh = self.path.with_extension("new");
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&fresh)?;
-        serde_json::to_writer(&mut file, &Written { sequence: place.sequence, leaf: HEXLOWER.encode(&place.leaf), missed })?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.path)?;
-        File::open(directory)?.sync_all()
+        let written = serde_json::to_string(&Written { sequence: place.sequence, leaf: HEXLOWER.encode(&place.leaf), missed })?;
+        files::replace(&self.path, format!("{written}\n").as_bytes(), 0o600)
     }
 }
 

@@ -3,8 +3,6 @@
 //! Invariant: `ca.key` is readable by its owner alone, and is there before `ca.pem` is.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +16,7 @@ use super::load::parse;
 use super::{PkiError, dns_names, load_chain, load_pair, not_after};
 use crate::clock::Time;
 use crate::crypto::random;
+use crate::files;
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 const AUTHORITY_DAYS: u32 = 730;
@@ -158,12 +157,6 @@ fn name(common: &str) -> DistinguishedName {
     name
 }
 
-/// Replaces a file in one step, so that a crash leaves the old one or the new one.
 pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PkiError> {
-    let failed = |source| PkiError::Write { path: path.to_owned(), source };
-    let new = path.with_extension("new");
-    let _ = fs::remove_file(&new);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&new, path).map_err(failed)
+    files::replace(path, bytes, mode).map_err(|source| PkiError::Write { path: path.to_owned(), source })
 }

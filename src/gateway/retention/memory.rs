@@ -1,7 +1,6 @@
 //! What the next process has to know: what time it is, how many records there were when, and what was archived last.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::marks::Marks;
 use super::reckoning::Reckoning;
 use crate::clock::{Reading, Time};
+use crate::files;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
@@ -62,10 +62,5 @@ pub fn read(path: &Path) -> Option<Kept> {
 }
 
 pub fn write(path: &Path, kept: &Kept) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let new = path.with_extension("json.new");
-    let mut file = File::options().create(true).write(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(&serde_json::to_vec(kept)?)?;
-    file.sync_all()?;
-    std::fs::rename(&new, path)
+    files::replace(path, &serde_json::to_vec(kept)?, 0o600)
 }

@@ -16,10 +16,11 @@ use tokio::sync::Notify;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::admin::Lockdowns;
 use crate::files;
 use crate::incident::Plan;
-use crate::incident::notice::{Around, Book, Channel, Facts, Letter};
-use crate::model::{Action, Event};
+use crate::incident::notice::{Around, Book, Channel, Closed, ClosureBook, Closures, Facts, Letter};
+use crate::model::{Action, Closer, Event};
 use crate::outbound::{NotSent, Queue, send};
 
 use super::exposition::{counter, gauge, sample};
@@ -124,6 +125,8 @@ impl Notices {
 struct Kept {
     version: u32,
     book: Book,
+    #[serde(default)]
+    closures: ClosureBook,
     queue: Queue,
 }
 
@@ -165,6 +168,7 @@ struct Tried {
 struct Post {
     path: PathBuf,
     book: Book,
+    closures: ClosureBook,
     queue: Queue,
     /// Channels over which something is under way.
     busy: BTreeSet<String>,
@@ -179,21 +183,23 @@ impl Post {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kept::default()),
             Err(error) => Err(error.to_string()),
         };
-        let Kept { book, queue, .. } = kept.unwrap_or_else(|why| {
+        let Kept { book, closures, queue, .. } = kept.unwrap_or_else(|why| {
             tracing::warn!("{} cannot be used ({why}): people may be told again of incidents that are open", path.display());
             Kept::default()
         });
-        Self { path, book, queue, busy: BTreeSet::new() }
+        Self { path, book, closures, queue, busy: BTreeSet::new() }
     }
 
     /// Takes up what is due, and lets go of what is not any more.
     async fn look(&mut self, house: &House, plan: &Plan, incidents: &[Facts]) {
         let map = house.map.load();
         let now = house.clock.wall();
-        let letters = self.book.take(incidents, &Around { plan, portal: &map.portal.origin, now });
+        let (around, closures) = (Around { plan, portal: &map.portal.origin, now }, closures(house));
+        let mut letters = self.book.take(incidents, &around);
+        letters.extend(self.closures.take(&closures, &around));
         let is_new = !letters.is_empty();
         let over = self.queue.add(letters, now);
-        let pointless = self.queue.retain(|letter| !letter.is_pointless(incidents));
+        let pointless = self.queue.retain(|letter| !letter.is_pointless(incidents) && !closures.is_past(letter));
         let homeless = self.queue.retain(|letter| plan.channels.iter().any(|channel| channel.name == letter.channel));
         if is_new || !pointless.is_empty() || !homeless.is_empty() {
             self.keep(house).await;
@@ -252,8 +258,12 @@ impl Post {
         self.keep(house).await;
     }
 
+    fn kept(&self) -> Kept {
+        Kept { version: VERSION, book: self.book.clone(), closures: self.closures.clone(), queue: self.queue.clone() }
+    }
+
     async fn keep(&self, house: &House) {
-        let (path, kept) = (self.path.clone(), Kept { version: VERSION, book: self.book.clone(), queue: self.queue.clone() });
+        let (path, kept) = (self.path.clone(), self.kept());
         let written = spawn_blocking(move || files::replace(&path, &serde_json::to_vec(&kept).map_err(io::Error::from)?, 0o600)).await;
         let unkept = written.map_err(io::Error::other).and_then(|written| written).err().map(|error| {
             format!("{} cannot be written ({error}): after a restart people may be told again, or not of what waits", self.path.display())
@@ -266,6 +276,22 @@ impl Post {
     }
 }
 
+/// What is closed, as people are told of it.
+fn closures(house: &House) -> Closures {
+    let now = house.clock.now();
+    let Lockdowns { closed, asked } = house.desk.closed_now(now);
+    let name = |by: &Closer| by.name().cloned();
+    let closed = closed.into_iter().map(|one| {
+        let by = one.closures.iter().flat_map(|closure| match &closure.extended {
+            Some(two) => vec![name(&two.asked), name(&two.confirmed)],
+            None => vec![name(&closure.by)],
+        });
+        Closed { scope: one.scope.clone(), until: one.until, by: by.flatten().collect::<BTreeSet<_>>().into_iter().collect() }
+    });
+    let asked = asked.into_iter().map(|(asked, until)| Closed { by: name(&asked.by).into_iter().collect(), scope: asked.scope, until });
+    Closures { now, closed: closed.collect(), asked: asked.collect() }
+}
+
 fn read_kept(bytes: &[u8]) -> Result<Kept, String> {
     let kept: Kept = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if kept.version == VERSION { Ok(kept) } else { Err(format!("it is of version {}", kept.version)) }
@@ -275,9 +301,10 @@ fn read_kept(bytes: &[u8]) -> Result<Kept, String> {
 pub fn told(event: Event, letter: &Letter) -> Event {
     let event = event.with("notice", letter.what.word()).with("channel", &letter.channel).with("to", letter.whom()).with("id", &letter.id);
     let event = if letter.drill { event.with("drill", true) } else { event };
-    match letter.incident {
-        Some(number) => event.with("incident", number),
-        None => event,
+    match (letter.incident, &letter.scope) {
+        (Some(number), _) => event.with("incident", number),
+        (None, Some(scope)) => event.with("scope", scope),
+        (None, None) => event,
     }
 }
 

@@ -4,6 +4,7 @@
 //! nothing that a stranger typed.
 
 mod book;
+mod closures;
 mod words;
 
 #[cfg(test)]
@@ -16,9 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{Category, Duty, Plan, Report, Texts};
 use crate::clock::Time;
-use crate::model::{AccountName, Level};
+use crate::model::{AccountName, Level, LockdownScope};
 
 pub use book::Book;
+pub use closures::{Closed, ClosureBook, Closures};
 
 /// A way by which people are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,6 +183,12 @@ pub enum What {
     Closed,
     /// It was over, and is not after all: for the first time, the second.
     Reopened(u32),
+    /// An app, a unit or everything is closed until then, by the steady clock.
+    LockedDown(Time),
+    /// Somebody wants it closed for longer, and until then somebody else may confirm that.
+    ExtensionAsked(Time),
+    /// It was opened before then.
+    Lifted(Time),
     /// Somebody tries the channel.
     Test,
 }
@@ -217,13 +225,24 @@ impl What {
             Self::ReportMissed(..) => "report-missed",
             Self::Closed => "closed",
             Self::Reopened(_) => "reopened",
+            Self::LockedDown(_) => "locked-down",
+            Self::ExtensionAsked(_) => "extension-asked",
+            Self::Lifted(_) => "lifted",
             Self::Test => "test",
+        }
+    }
+
+    /// As a machine is told what it is about, before [`Self::word`].
+    pub fn topic(self) -> &'static str {
+        match self {
+            Self::LockedDown(_) | Self::ExtensionAsked(_) | Self::Lifted(_) => "lockdown",
+            _ => "incident",
         }
     }
 
     /// Whether somebody has to do something now.
     pub fn is_urgent(self) -> bool {
-        !matches!(self, Self::Closed | Self::Test)
+        !matches!(self, Self::Closed | Self::Lifted(_) | Self::Test)
     }
 }
 
@@ -233,8 +252,11 @@ pub struct Letter {
     /// The same however often it is tried, also where it was forgotten that it was sent.
     pub id: String,
     pub channel: String,
-    /// `None`: of a test.
+    /// `None`: of a closure, or of a test.
     pub incident: Option<u64>,
+    /// Of a closure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<LockdownScope>,
     pub what: What,
     pub drill: bool,
     /// Since when it is due.
@@ -278,9 +300,19 @@ impl Letter {
                 !fact.reports.iter().any(|known| !known.made && known.due == due && ReportKind::from(known.report) == report)
             }
             What::Opened | What::Raised(_) | What::Reopened(_) => fact.closed.is_some(),
-            What::Closed | What::Test => false,
+            What::Closed | What::LockedDown(_) | What::ExtensionAsked(_) | What::Lifted(_) | What::Test => false,
         }
     }
+}
+
+/// What a letter is about.
+#[derive(Clone, Copy)]
+enum About<'a> {
+    /// It is a test.
+    Nothing,
+    Incident(&'a Facts),
+    /// With how long its end is away.
+    Closure(&'a Closed, Duration),
 }
 
 /// What letters are written by.
@@ -296,6 +328,6 @@ pub struct Around<'a> {
 impl Around<'_> {
     /// To whom this channel brings a test.
     pub fn test(&self, channel: &Channel) -> Vec<Letter> {
-        self.letters(None, What::Test, channel, &[])
+        self.letters(About::Nothing, What::Test, channel, &[])
     }
 }

@@ -17,6 +17,7 @@ fn letter(text: &str, to: &str) -> Letter {
         id: "notice-1".to_owned(),
         channel: "mail".to_owned(),
         incident: Some(12),
+        scope: None,
         what: What::Opened,
         drill: false,
         time: Time::from_millis(1_795_316_645_678),

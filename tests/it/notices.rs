@@ -5,12 +5,14 @@ use std::process::Command;
 use std::slice::from_ref;
 use std::time::Duration;
 
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
+use yumen::gateway::{Ask, ControlAnswer};
 use yumen::incident::Category;
 use yumen::incident::notice::Facts;
-use yumen::model::{AccountName, Action, Event, Level, Outcome, Record};
+use yumen::model::{AccountName, Action, Event, Level, LockdownScope, Outcome, Record, Role};
 
 use crate::house::{House, authority, issue};
 use crate::receivers::{Hook, MailServer, Manner, acceptor};
@@ -293,4 +295,38 @@ async fn an_operator_tries_a_channel_and_sees_what_is_wrong_with_it() {
     );
     assert!(records.iter().all(|event| !of(event, "uid").is_empty() && of(event, "incident").is_empty()));
     house.stop().await;
+}
+
+#[tokio::test]
+async fn people_are_told_what_was_closed_that_a_second_person_is_wanted_and_that_it_was_opened() {
+    let receiver = Hook::open(&[]).await;
+    let house = House::open().await;
+    write_files(house.data.path());
+    // Whatever the level of which a channel tells: a closure has none.
+    adopt(&house, &format!("{}from_level = \"I\"\n", hook("desk", receiver.address))).await;
+    let (mut qian, mut zhou) = (house.signed_in("qian", Role::Member).await, house.signed_in("zhou", Role::Member).await);
+    let (first, second) = (house.terminal(&mut qian).await, house.terminal(&mut zhou).await);
+    let scope = LockdownScope::parse("app:sites").unwrap();
+    let asks = [
+        (Ask::LockDown { scope: scope.clone(), minutes: 60, why: "no secret of hers".to_owned() }, &first, 1),
+        (Ask::ExtendLockdown { scope: scope.clone() }, &first, 2),
+        (Ask::ExtendLockdown { scope: scope.clone() }, &second, 3),
+        (Ask::LiftLockdown { scope }, &second, 4),
+    ];
+    for (ask, terminal, posted) in asks {
+        // Each lasts for longer than the one before.
+        house.clock.advance(Duration::from_secs(5));
+        let answer = house.ask(ask, Some(terminal)).await;
+        assert!(matches!(answer, ControlAnswer::Done { .. }), "{answer:?}");
+        until("the notice", || receiver.posted().len() == posted).await;
+    }
+    let said = receiver.posted();
+    let types: Vec<_> = said.iter().map(|one| one.json()["type"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(types, ["lockdown.locked-down", "lockdown.extension-asked", "lockdown.locked-down", "lockdown.lifted"]);
+    assert!(said.iter().all(|one| one.is_signed_by(&KEY) && one.json()["data"]["scope"] == "app:sites"));
+    assert_eq!((said[0].json()["data"]["by"].clone(), said[2].json()["data"]["by"].clone()), (json!(["qian"]), json!(["qian", "zhou"])));
+    assert!(!said[0].body.contains("no secret of hers"));
+    until("the last record", || told(&house).len() == 4).await;
+    assert!(told(&house).iter().all(|event| of(event, "scope") == "app:sites"), "{:?}", told(&house));
+    house.close().await;
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::plan::Duty;
-use super::{Around, Channel, Facts, Letter, ReportKind, What};
+use super::{About, Around, Channel, Facts, Letter, ReportKind, What};
 use crate::clock::Time;
 use crate::model::Level;
 
@@ -88,7 +88,9 @@ impl Past {
                 self.reopened = self.reopened.saturating_add(1);
                 let knew = std::mem::take(&mut self.ended);
                 let channels = around.plan.channels.iter().filter(|channel| knew.contains(&channel.name));
-                letters.extend(channels.flat_map(|channel| around.letters(Some(fact), What::Reopened(self.reopened), channel, &[])));
+                letters.extend(
+                    channels.flat_map(|channel| around.letters(About::Incident(fact), What::Reopened(self.reopened), channel, &[])),
+                );
             }
             // What somebody has, and what was told at this level, is no news for a channel that is new.
             let highest = self.told.values().max().copied().filter(|_| fact.acknowledged.is_some());
@@ -103,7 +105,7 @@ impl Past {
                     Some(_) => continue,
                 };
                 self.told.insert(channel.name.clone(), level);
-                letters.extend(around.letters(Some(fact), what, channel, &[]));
+                letters.extend(around.letters(About::Incident(fact), what, channel, &[]));
             }
         }
         letters.extend(self.remind(fact, &channels, around));
@@ -111,7 +113,7 @@ impl Past {
         if fact.closed.is_some() {
             for channel in &around.plan.channels {
                 if self.told.contains_key(&channel.name) && self.ended.insert(channel.name.clone()) {
-                    letters.extend(around.letters(Some(fact), What::Closed, channel, &[]));
+                    letters.extend(around.letters(About::Incident(fact), What::Closed, channel, &[]));
                 }
             }
         }
@@ -138,7 +140,7 @@ impl Past {
         let number = number.saturating_add(1);
         self.reminders = Some(Reminders { level: highest, number, since: around.now });
         let what = What::Unacknowledged(highest, number);
-        channels.iter().flat_map(|channel| around.letters(Some(fact), what, channel, escalation.reached(number))).collect()
+        channels.iter().flat_map(|channel| around.letters(About::Incident(fact), what, channel, escalation.reached(number))).collect()
     }
 
     fn report(&mut self, fact: &Facts, channels: &[&Channel], around: &Around<'_>) -> Vec<Letter> {
@@ -161,7 +163,7 @@ impl Past {
                 }
                 false => (What::ReportDue(kind, report.due), &[Duty::Liaison]),
             };
-            letters.extend(channels.iter().flat_map(|channel| around.letters(Some(fact), what, channel, duties)));
+            letters.extend(channels.iter().flat_map(|channel| around.letters(About::Incident(fact), what, channel, duties)));
         }
         letters
     }

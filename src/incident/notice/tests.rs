@@ -1,5 +1,7 @@
 //! Nothing is told twice, after an acknowledgement, or without end; and nothing that was due is lost.
 
+mod closures;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice::from_ref;
 

@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use serde_json::json;
 
 use super::super::plan::{Category, Duty, Shift, Texts};
-use super::{Addressee, Around, Channel, DueReport, Facts, Letter, ReportKind, To, Way, What};
+use super::{About, Addressee, Around, Channel, DueReport, Facts, Letter, ReportKind, To, Way, What};
 use crate::clock::Time;
 use crate::crypto;
 use crate::model::{Level, capped, visible};
@@ -20,7 +20,7 @@ type Both = (&'static str, &'static str);
 
 impl Around<'_> {
     /// To each whom the channel tells, and to these besides. Mail goes to one each, so that no server's word about one keeps it from another.
-    pub(super) fn letters(&self, fact: Option<&Facts>, what: What, channel: &Channel, besides: &[Duty]) -> Vec<Letter> {
+    pub(super) fn letters(&self, about: About<'_>, what: What, channel: &Channel, besides: &[Duty]) -> Vec<Letter> {
         let (mut to, mut fixed) = (Vec::new(), Vec::new());
         for one in &channel.to {
             match one {
@@ -35,7 +35,7 @@ impl Around<'_> {
             let mut to: Vec<Addressee> = to.into_iter().map(named).collect();
             to.sort();
             to.dedup();
-            return vec![self.letter(fact, what, channel, to)];
+            return vec![self.letter(about, what, channel, to)];
         }
         let mut all: Vec<Addressee> = Vec::new();
         let people = to.into_iter().filter_map(|shift| Some(Addressee { address: Some(shift.email.clone()?), ..named(shift) }));
@@ -44,7 +44,7 @@ impl Around<'_> {
                 all.push(one);
             }
         }
-        all.into_iter().map(|one| self.letter(fact, what, channel, vec![one])).collect()
+        all.into_iter().map(|one| self.letter(about, what, channel, vec![one])).collect()
     }
 
     /// Who has this duty now; where nobody has, all who ever do.
@@ -58,8 +58,13 @@ impl Around<'_> {
         shift.hours.as_ref().is_none_or(|hours| hours.open_until(self.now).is_some())
     }
 
-    fn letter(&self, fact: Option<&Facts>, what: What, channel: &Channel, to: Vec<Addressee>) -> Letter {
-        let about = fact.map(|fact| (fact.number, fact.opened.millis()));
+    fn letter(&self, about: About<'_>, what: What, channel: &Channel, to: Vec<Addressee>) -> Letter {
+        let (fact, closed) = match about {
+            About::Incident(fact) => (Some(fact), None),
+            About::Closure(closed, left) => (None, Some((closed, left))),
+            About::Nothing => (None, None),
+        };
+        let which = fact.map(|fact| (fact.number, fact.opened.millis()));
         let whom: Vec<&String> = to.iter().filter_map(|one| one.address.as_ref()).collect();
         // A test is another one each time.
         let since = match what {
@@ -68,18 +73,28 @@ impl Around<'_> {
             What::Closed => fact.and_then(|fact| fact.closed).unwrap_or_default(),
             _ => Time::default(),
         };
-        let names = format!("{about:?} {what:?} {} {whom:?} {since:?}", channel.name);
+        let mut names = format!("{which:?} {what:?} {} {whom:?} {since:?}", channel.name);
+        if let Some((closed, _)) = closed {
+            names = format!("{names} {}", closed.scope);
+        }
+        let (subject, text, data) = match closed {
+            Some((closed, left)) => {
+                (self.closure_subject(closed, what), self.closure_text(closed, left, what), self.closure_data(closed, left))
+            }
+            None => (self.subject(fact, what), self.text(fact, what, channel), self.data(fact)),
+        };
         Letter {
             id: format!("notice-{}", HEXLOWER.encode(&crypto::sha256(names.as_bytes())).chars().take(32).collect::<String>()),
             channel: channel.name.clone(),
             incident: fact.map(|fact| fact.number),
+            scope: closed.map(|(closed, _)| closed.scope.clone()),
             what,
             drill: fact.is_some_and(|fact| fact.drill),
             time: self.now,
             to,
-            subject: self.subject(fact, what),
-            text: self.text(fact, what, channel),
-            data: self.data(fact),
+            subject,
+            text,
+            data,
         }
     }
 
@@ -147,7 +162,7 @@ impl Around<'_> {
         }
     }
 
-    fn duty(&self, in_chinese: bool) -> String {
+    pub(super) fn duty(&self, in_chinese: bool) -> String {
         let on_duty = self.plan.shifts.iter().filter(|shift| self.is_on_duty(shift)).take(MOST_NAMED);
         let named = |shift: &Shift| {
             let (zh, en) = duty(shift.duty);
@@ -157,10 +172,14 @@ impl Around<'_> {
         if in_chinese { format!("值班：{}", all.join("、")) } else { format!("On duty: {}", all.join(", ")) }
     }
 
+    pub(super) fn on_duty(&self) -> Vec<serde_json::Value> {
+        let on_duty = self.plan.shifts.iter().filter(|shift| self.is_on_duty(shift)).take(MOST_NAMED);
+        on_duty.map(|shift| json!({ "duty": shift.duty.word(), "account": shift.account.as_str() })).collect()
+    }
+
     /// The same for machines.
     fn data(&self, fact: Option<&Facts>) -> serde_json::Value {
-        let on_duty = self.plan.shifts.iter().filter(|shift| self.is_on_duty(shift)).take(MOST_NAMED);
-        let on_duty: Vec<_> = on_duty.map(|shift| json!({ "duty": shift.duty.word(), "account": shift.account.as_str() })).collect();
+        let on_duty = self.on_duty();
         let Some(fact) = fact else { return json!({ "on_duty": on_duty }) };
         json!({
             "incident": fact.number,
@@ -186,13 +205,13 @@ impl Around<'_> {
     }
 
     /// By the plan's own clock.
-    fn shown(&self, time: Time) -> String {
+    pub(super) fn shown(&self, time: Time) -> String {
         time.timestamp().to_zoned(self.plan.zone.clone()).strftime("%Y-%m-%d %H:%M %:z").to_string()
     }
 }
 
 /// A text of the plan on one line.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     visible(&capped(text, LONGEST_NAME))
 }
 
@@ -223,6 +242,8 @@ fn told(what: What) -> (String, String) {
         }
         What::Closed => fixed("已结束", "closed"),
         What::Reopened(_) => fixed("重新处置", "taken up again"),
+        // They have words of their own.
+        What::LockedDown(_) | What::ExtensionAsked(_) | What::Lifted(_) => fixed("", ""),
         What::Test => fixed("测试通知", "test notice"),
     }
 }

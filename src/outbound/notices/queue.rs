@@ -118,6 +118,7 @@ mod tests {
             id: id.to_owned(),
             channel: channel.to_owned(),
             incident: Some(1),
+            scope: None,
             what: What::Opened,
             drill: false,
             time: Time::default(),

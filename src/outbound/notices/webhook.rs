@@ -61,7 +61,8 @@ fn body(letter: &Letter) -> String {
         data.insert("to".to_owned(), to.into());
         data.insert("detail".to_owned(), serde_json::to_value(letter.what).unwrap_or_default());
     }
-    json!({ "type": format!("incident.{}", letter.what.word()), "timestamp": letter.time.to_string(), "data": data }).to_string()
+    json!({ "type": format!("{}.{}", letter.what.topic(), letter.what.word()), "timestamp": letter.time.to_string(), "data": data })
+        .to_string()
 }
 
 /// HMAC-SHA-256 of id, time and body, with a dot between each.

@@ -238,6 +238,7 @@ fn facts(case: &Case, plan: Option<&Plan>) -> Facts {
         subjects: (case.subjects.len() as u64).saturating_add(case.more_subjects),
         opened: case.found,
         changed: case.changed,
+        again: case.again,
         acknowledged: case.acknowledged.clone(),
         closed: [Stage::Closed, Stage::Dismissed, Stage::Merged].into_iter().filter_map(is_over).max(),
         reports: reports.into_iter().filter_map(due).collect(),

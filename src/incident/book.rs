@@ -189,10 +189,12 @@ impl Book {
         self.case(into).is_some_and(|case| case.stage.is_open()) && drill(into) == drill(part)
     }
 
-    /// Whether a level would be out of force if the part went into the whole.
+    /// Whether a level would be out of force if the part went into the whole, or be so sooner: what was confirmed before may run out before,
+    /// or has.
     fn is_graver(&self, part: u64, whole: u64) -> bool {
-        let level = |number| self.case(number).and_then(Case::in_force).map(|confirmed| confirmed.level);
-        part != whole && level(part) > level(whole)
+        let held = |number| self.case(number).and_then(Case::in_force).map(|confirmed| (confirmed.level, confirmed.record));
+        let (part, whole) = (held(part), held(whole));
+        part.is_some_and(|(level, record)| whole.is_none_or(|(other, since)| level > other || record > since))
     }
 
     /// Whether a step may be taken now.

@@ -18,6 +18,8 @@ use crate::model::{AccountName, AppId, Level, Reference, Stage};
 /// So many signals and so many things are kept one by one; of others there is a count.
 const MOST_SIGNALS: usize = 64;
 const MOST_SUBJECTS: usize = 256;
+/// What is found after so long without anything is news.
+const QUIET: Duration = Duration::from_hours(1);
 /// So many lines has a story at most.
 const MOST_LINES: usize = 1_000;
 
@@ -60,6 +62,11 @@ pub struct Case {
     /// When it was contained, closed and so on, for the last time.
     pub reached: BTreeMap<Stage, Time>,
     pub merged_into: Option<u64>,
+    /// When a trigger found it last, and how often one did after it had been quiet, or was thought to be over.
+    #[serde(default)]
+    pub(super) seen: Time,
+    #[serde(default)]
+    pub again: u32,
     /// Records of levels for which the gateway has done what cannot be undone.
     acted: BTreeSet<u64>,
     pub story: Vec<Line>,
@@ -179,6 +186,8 @@ impl Case {
             reports: Vec::new(),
             reached: BTreeMap::new(),
             merged_into: None,
+            seen: at,
+            again: 0,
             acted: BTreeSet::new(),
             story: Vec::new(),
             untold: 0,
@@ -189,6 +198,10 @@ impl Case {
     pub(super) fn found_again(&mut self, record: u64, at: Time, signal: Signal) {
         let count = self.triggers.entry(signal.trigger.clone()).or_default();
         *count = count.saturating_add(1);
+        let was_over =
+            [Stage::Contained, Stage::Recovering].iter().filter_map(|stage| self.reached.get(stage)).any(|over| *over > self.seen);
+        self.again = self.again.saturating_add((was_over || at >= self.seen.plus(QUIET)).into());
+        self.seen = self.seen.max(at);
         self.claimed = self.claimed.max(signal.level);
         self.concerns(signal.subject.clone());
         (self.first, self.last, self.changed) = (self.first.min(signal.first), self.last.max(record), at);

@@ -143,6 +143,8 @@ pub struct Facts {
     /// By the time of records.
     pub opened: Time,
     pub changed: Time,
+    /// How often it was found again.
+    pub again: u32,
     pub acknowledged: Option<(Time, AccountName)>,
     pub closed: Option<Time>,
     pub reports: Vec<DueReport>,
@@ -176,6 +178,8 @@ pub struct DueReport {
 pub enum What {
     Opened,
     Raised(Level),
+    /// A trigger found more of it after it had been quiet, or was thought to be over: for the first time, the second.
+    Again(u32),
     /// How often it was told at this level.
     Unacknowledged(Level, u32),
     ReportDue(ReportKind, Time),
@@ -220,6 +224,7 @@ impl What {
         match self {
             Self::Opened => "opened",
             Self::Raised(_) => "raised",
+            Self::Again(_) => "again",
             Self::Unacknowledged(..) => "unacknowledged",
             Self::ReportDue(..) => "report-due",
             Self::ReportMissed(..) => "report-missed",
@@ -299,7 +304,7 @@ impl Letter {
             What::ReportDue(report, due) | What::ReportMissed(report, due) => {
                 !fact.reports.iter().any(|known| !known.made && known.due == due && ReportKind::from(known.report) == report)
             }
-            What::Opened | What::Raised(_) | What::Reopened(_) => fact.closed.is_some(),
+            What::Opened | What::Raised(_) | What::Again(_) | What::Reopened(_) => fact.closed.is_some(),
             What::Closed | What::LockedDown(_) | What::ExtensionAsked(_) | What::Lifted(_) | What::Test => false,
         }
     }

@@ -94,6 +94,7 @@ fn incident(house: &House, number: u64) -> Facts {
         subjects: 3,
         opened: now,
         changed: now,
+        again: 0,
         acknowledged: None,
         closed: None,
         reports: Vec::new(),

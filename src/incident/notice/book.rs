@@ -38,6 +38,9 @@ struct Past {
     /// How often it was taken up again.
     #[serde(default)]
     reopened: u32,
+    /// How often it was found again.
+    #[serde(default)]
+    again: u32,
     reminders: Option<Reminders>,
     /// With whether it was missed.
     reports: BTreeSet<(ReportKind, Time, bool)>,
@@ -94,6 +97,8 @@ impl Past {
             }
             // What somebody has, and what was told at this level, is no news for a channel that is new.
             let highest = self.told.values().max().copied().filter(|_| fact.acknowledged.is_some());
+            let is_again = fact.again > self.again;
+            self.again = self.again.max(fact.again);
             for channel in &channels {
                 if highest >= Some(level) && !self.told.contains_key(&channel.name) {
                     self.told.insert(channel.name.clone(), level);
@@ -102,6 +107,7 @@ impl Past {
                 let what = match self.told.get(&channel.name) {
                     None => What::Opened,
                     Some(told) if level > *told => What::Raised(level),
+                    Some(_) if is_again => What::Again(fact.again),
                     Some(_) => continue,
                 };
                 self.told.insert(channel.name.clone(), level);

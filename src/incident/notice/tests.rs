@@ -94,6 +94,7 @@ fn fact(number: u64, level: Level) -> Facts {
         subjects: 3,
         opened: MORNING,
         changed: MORNING,
+        again: 0,
         acknowledged: None,
         closed: None,
         reports: Vec::new(),
@@ -126,6 +127,11 @@ fn an_incident_is_told_once_over_each_channel_that_tells_its_level_and_again_whe
     assert_eq!(raised[0].what, What::Raised(Level::III));
     one.confirmed = Some(Level::IV);
     assert!(take(&mut book, from_ref(&one), &plan, 3).is_empty(), "less grave is nobody's hurry");
+    one.again = 1;
+    one.acknowledged = Some((MORNING, AccountName::parse("qian").unwrap()));
+    let again = take(&mut book, from_ref(&one), &plan, 3);
+    assert_eq!(told(&again), ["mail again handler:qian", "mail again list@city.example"], "also to whoever has acknowledged it");
+    assert!(take(&mut book, from_ref(&one), &plan, 4).is_empty());
     one.closed = Some(MORNING);
     let closed = take(&mut book, from_ref(&one), &plan, 4);
     assert_eq!(told(&closed), ["mail closed handler:qian", "mail closed list@city.example", "desk closed "]);

@@ -229,6 +229,7 @@ fn told(what: What) -> (String, String) {
     match what {
         What::Opened => fixed("新事件", "new"),
         What::Raised(level) => (format!("级别升为 {level} 级"), format!("raised to level {level}")),
+        What::Again(_) => fixed("再次触发", "found again"),
         What::Unacknowledged(_, number) => {
             (format!("无人确认，第 {number} 次提醒"), format!("nobody has acknowledged it, reminder {number}"))
         }

@@ -54,6 +54,42 @@ fn no_level_goes_out_of_force_by_a_merge_and_what_is_known_of_the_part_is_known_
 }
 
 #[test]
+fn a_level_that_was_confirmed_later_does_not_end_with_one_that_was_confirmed_before() {
+    let mut desk = Desk::default();
+    let (whole, part) = (desk.read(spraying("203.0.113.7", 1)), desk.read(spraying("203.0.113.8", 2)));
+    let merge = Step::Merged { into: whole, why: why() };
+    for first in [Level::III, Level::II] {
+        desk.take(whole, &if first == Level::III { assessed(first) } else { Step::Level { level: first, why: why() } });
+        desk.take(part, &if first == Level::III { assessed(first) } else { Step::Level { level: Level::III, why: why() } });
+        // Also a graver one may have run out.
+        assert_eq!(desk.book.allows(part, &merge), Err(NotAllowed::Graver), "{first}");
+    }
+    desk.take(whole, &Step::Level { level: Level::III, why: why() });
+    assert_eq!(desk.book.allows(part, &merge), Ok(()));
+    desk.take(part, &merge);
+    assert_eq!((desk.case(part).stage, desk.book.in_force()[0].incident), (Stage::Merged, whole));
+}
+
+#[test]
+fn what_is_found_after_it_was_quiet_or_thought_to_be_over_is_news_and_what_goes_on_is_none() {
+    let mut desk = Desk::default();
+    let number = desk.read(spraying("203.0.113.7", 1));
+    desk.read(spraying("203.0.113.7", 30));
+    assert_eq!(desk.case(number).again, 0, "it goes on");
+    let moved = |to| Step::Moved { to, why: why() };
+    for (step, again) in [(assessed(Level::IV), 0), (moved(Stage::Responding), 0), (moved(Stage::Contained), 1)] {
+        desk.take(number, &step);
+        desk.read(spraying("203.0.113.7", 31));
+        assert_eq!(desk.case(number).again, again, "{step:?}");
+    }
+    desk.read(spraying("203.0.113.7", 32));
+    assert_eq!(desk.case(number).again, 1, "it was told");
+    desk.next += 10_000;
+    desk.read(spraying("203.0.113.7", 33));
+    assert_eq!(desk.case(number).again, 2);
+}
+
+#[test]
 fn what_holds_a_level_is_never_forgotten_and_drills_are_forgotten_first() {
     let mut desk = Desk::default();
     let held = desk.read(spraying("203.0.113.7", 1));

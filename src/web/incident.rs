@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use crate::admin::{AdminError, Change};
 use crate::clock::Time;
-use crate::incident::{Case, Subject, What};
+use crate::incident::{Case, Step, Subject, What};
 use crate::model::{AccountName, Refusal, Stage};
 
 use super::call::{Answer, Asked, Posted};
@@ -13,7 +13,7 @@ use super::console::{person, refused};
 use super::incident_rows::Reader;
 use super::incident_step::{Context, Wrong, asks_why, told};
 use super::incidents::LIST;
-use super::view::{Alert, ConfirmedLevel, IncidentView, MoveTo, Paging, ToClose, TypedStep};
+use super::view::{Alert, ConfirmedLevel, IncidentView, LevelEffects, MoveTo, Paging, ToClose, TypedStep};
 
 /// So many lines of a story are on one page.
 const LINES: usize = 20;
@@ -42,7 +42,11 @@ pub async fn step(Path((number, word)): Path<(String, String)>, Posted { asked, 
         Err(Wrong::Told(alert)) => return show(&asked, &number, typed, Some(alert)),
     };
     match desk.take_step(&actor, case.number, &step).await {
-        Ok(()) => asked.redirect(&format!("{LIST}/{number}?done={word}")),
+        // Whoever ticks one task after the other stays where she is.
+        Ok(()) => match &step {
+            Step::Task { task, .. } => asked.redirect(&format!("{LIST}/{number}?done={word}#task-{task}")),
+            _ => asked.redirect(&format!("{LIST}/{number}?done={word}")),
+        },
         Err(AdminError::Incident(not_allowed)) => show(&asked, &number, typed, Some(told(not_allowed))),
         // It is on record: sent again, it would be there twice.
         Err(AdminError::StepUnread) => show(&asked, &number, TypedStep::default(), Some(Alert::IncidentUnread)),
@@ -81,6 +85,7 @@ fn show(asked: &Asked, number: &str, typed: TypedStep, alert: Option<Alert>) -> 
             .as_ref()
             .map(|confirmed| ConfirmedLevel { level: confirmed.level, done: reader.done_by(confirmed.by.as_ref(), confirmed.at) }),
         proposed: reader.proposed(case),
+        levels: plan.iter().flat_map(|plan| plan.levels.iter().map(LevelEffects::of)).collect(),
         triggers: case.triggers.iter().map(|(name, count)| (name.clone(), *count)).collect(),
         latest: reader.moment(latest(case)),
         seen: case.acknowledged.as_ref().map(|(at, by)| reader.done_by(Some(by), *at)),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use askama::Template;
 
 use super::incidents::lockdown;
-use super::{About, Deadline, Frame, IncidentRow, Moment, Paging, TypedStep};
+use super::{About, Deadline, Frame, IncidentRow, LevelEffects, Moment, Paging, TypedStep};
 use crate::incident::{Category, Duty, MOST_WORDS, Report, Step, Texts, What};
 use crate::lang::{self, Value};
 use crate::model::{Level, Stage};
@@ -147,6 +147,8 @@ pub struct IncidentView {
     pub category: Category,
     pub confirmed: Option<ConfirmedLevel>,
     pub proposed: ProposedLevel,
+    /// What confirming each level does, by the plan.
+    pub levels: Vec<LevelEffects>,
     /// The triggers that found it, with how often each did.
     pub triggers: Vec<(String, u64)>,
     pub latest: Moment,

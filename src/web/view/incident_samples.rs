@@ -138,6 +138,14 @@ pub(super) fn incident(frame: Frame, typed: Typed, stage: Stage) -> IncidentView
         category: Category::Attack,
         confirmed: is_confirmed.then(|| ConfirmedLevel { level: Level::III, done: done() }),
         proposed: ProposedLevel { level: Level::II, claimed: Level::III, accounts: 120, units: 20, apps: 2 },
+        levels: vec![
+            LevelEffects {
+                level: Level::III,
+                lasts: Some(Duration::from_hours(24)),
+                terms: vec!["emergency-read-only-some", "emergency-sessions"],
+            },
+            LevelEffects { level: Level::I, lasts: Some(Duration::from_hours(4)), terms: vec!["level-once-sessions", "emergency-closed"] },
+        ],
         triggers: vec![(typed.key.into(), 3), ("at-night".into(), 1)],
         latest: moment(),
         seen: is_confirmed.then(done),

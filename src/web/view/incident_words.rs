@@ -165,6 +165,10 @@ impl Frame {
         lang::text_with(self.language, name, &parts.map(|(name, count)| (name, Value::Count(count))))
     }
 
+    pub(super) fn level_lasts(&self, time: &Duration) -> Cow<'static, str> {
+        lang::text_with(self.language, "level-lasts", &[("time", Value::Text(&self.lasts(*time)))])
+    }
+
     pub(super) fn left(&self, deadline: &Deadline) -> Cow<'static, str> {
         let key = if deadline.is_late { "time-late" } else { "time-left" };
         lang::text_with(self.language, key, &[("time", Value::Text(&self.lasts(deadline.by)))])

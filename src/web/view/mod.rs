@@ -58,7 +58,7 @@ pub use console::{
     AccountActions, AccountRow, AccountView, AccountsFilter, AccountsView, AllSessionsView, ConfirmView, ConfirmedAct, InvitationView,
     InviteForm, ManagesUnit, SessionsFilter, UnitRow, UnitsView,
 };
-pub use emergency::EmergencyView;
+pub use emergency::{EmergencyView, LevelEffects};
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, SignsInBy, UsbKeyRow};
 pub use error::{ErrorKind, ErrorView, MANAGERS_ALONE};
 pub use evidence::{

@@ -122,11 +122,11 @@ impl House {
 }
 
 /// Who handles incidents now, by the plan. Whoever is given a way in need not be one of us yet, and is told nobody's name.
-fn whom_to_ask(map: &Map, refusal: &Refusal, wall: Time) -> Option<String> {
+fn whom_to_ask(map: &Map, refusal: &Refusal, wall: Time) -> Option<web::Whom> {
     match refusal {
-        Refusal::Emergency { bar: Bar::Closed | Bar::Address | Bar::ReadOnly, .. } => {
+        Refusal::LockedDown | Refusal::Emergency { bar: Bar::Closed | Bar::Address | Bar::ReadOnly, .. } => {
             let shift = map.plan.as_ref()?.on_duty(Duty::Handler, wall).next()?;
-            Some(format!("{} {}", shift.name, shift.phone))
+            Some(web::Whom { name: shift.name.clone(), phone: shift.phone.clone() })
         }
         _ => None,
     }

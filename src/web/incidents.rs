@@ -41,15 +41,15 @@ pub async fn page(asked: Asked) -> Answer {
     let (book, plan) = (desk.read_incidents(&actor).map_err(refused)?, desk.incidents().plan());
     let mut cases: Vec<(Option<Level>, &Case)> =
         book.cases().map(|case| (case.stage.is_open().then(|| case.level(plan.as_deref())), case)).collect();
-    // Those that are over have no level here, and come last.
-    cases.sort_by_key(|(level, case)| Reverse((*level, case.number)));
+    // Those that are over have no level here, and come last; what is practised keeps nobody from what is real.
+    cases.sort_by_key(|(level, case)| Reverse((level.is_some(), level.is_some() && case.drill.is_none(), *level, case.number)));
     let paging = Paging::of_rows(LIST.to_owned(), cases.len(), asked.query.text("page"), ROWS);
     let reader = Reader::new(&asked, plan.as_deref());
     let view = IncidentsView {
         frame: asked.frame_at(&paging.here(), None),
         has_plan: plan.is_some(),
         may_handle: desk.permit(&actor, Change::HandleIncident).is_ok(),
-        open: count(book.cases().filter(|case| case.stage.is_open())),
+        open: count(book.cases().filter(|case| case.stage.is_open() && case.drill.is_none())),
         unseen: count(book.cases().filter(|case| is_unseen(case))),
         rows: paging.of(&cases).iter().map(|(_, case)| reader.row(case, reader.few())).collect(),
         now: reader.now(),

@@ -61,6 +61,7 @@ pub use paths::{gives_a_way_in, is_way_out, only_takes_away};
 pub use people::larger_form;
 pub use refusal::{RefusalPage, refusal_message, refusal_page};
 pub use step_up::KEPT;
+pub use view::Whom;
 
 use crate::access::{App, Emergency, Names};
 use crate::admin::Desk;
@@ -306,7 +307,7 @@ impl Portal {
     fn banner(&self, now: Time) -> Option<EmergencyView> {
         let stance = self.emergency.in_force(now).filter(|stance| stance.level >= Level::III)?;
         let until = self.moment(self.clock.wall().plus(stance.until.since(now)));
-        Some(EmergencyView { level: stance.level, until, terms: EmergencyView::terms_of(&stance.measures), whom: None })
+        Some(EmergencyView { level: stance.level, until, terms: EmergencyView::terms_of(&stance.measures) })
     }
 
     fn moment(&self, time: Time) -> Moment {

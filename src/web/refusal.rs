@@ -7,7 +7,7 @@ use crate::lang::Language;
 use crate::model::Refusal;
 
 use super::assets::AssetPrefix;
-use super::view::{EmergencyView, ErrorKind, ErrorView, Frame, Moment};
+use super::view::{EmergencyView, ErrorKind, ErrorView, Frame, Moment, Whom};
 
 /// What an error page shows.
 pub struct RefusalPage<'a> {
@@ -24,8 +24,8 @@ pub struct RefusalPage<'a> {
     pub again: Option<&'a str>,
     /// Where she can prove what was missing, if it was that.
     pub step_up: Option<&'a str>,
-    /// Whom to ask about an emergency level, where that may be told.
-    pub whom: Option<String>,
+    /// Whom to ask about an emergency, where that may be told.
+    pub whom: Option<Whom>,
 }
 
 /// The page's HTML.
@@ -49,6 +49,7 @@ pub fn refusal_page(page: &RefusalPage<'_>) -> String {
         retry_after_s,
         again: page.again.map(str::to_owned),
         emergency: emergency(page),
+        whom: page.whom.clone(),
     };
     // A page that cannot be rendered still says its number.
     view.render().unwrap_or_else(|_| format!("<!doctype html><title>{0}</title><p>{0}", page.status))
@@ -58,7 +59,7 @@ fn emergency(page: &RefusalPage<'_>) -> Option<EmergencyView> {
     let Refusal::Emergency { level, until, .. } = page.refusal else { return None };
     let zoned = until.timestamp().to_zoned(jiff::tz::TimeZone::system());
     let until = Moment { shown: zoned.strftime("%Y-%m-%d %H:%M (UTC%:z)").to_string(), iso: until.to_string() };
-    Some(EmergencyView { level: *level, until, terms: Vec::new(), whom: page.whom.clone() })
+    Some(EmergencyView { level: *level, until, terms: Vec::new() })
 }
 
 /// One sentence for scripts.

@@ -135,6 +135,8 @@ def test_a_drill_is_told_to_be_one_and_keeps_nobody_from_work(demo, hands):
     ran = run("drill", "run", "lost-administrator-token", "--data", demo.data)
     assert ran.returncode == 0 and "DRILL" in ran.stdout, ran.stdout + ran.stderr
     number = re.search(r"incident (\d+):", ran.stdout)[1]
+    browser.open(demo.url("gate", "/console/incidents"))
+    assert browser.text("#incidents-count").startswith("0 "), "what is practised is nothing that is open"
     browser.open(demo.url("gate", f"/console/incidents/{number}"))
     assert "drill" in browser.text("#drill").lower()
     assert browser.has("#contain-drill") and not browser.has("#contain")

@@ -793,7 +793,7 @@ error-too-many-happened = More requests came in a short time than are allowed.
 error-too-many-next = Wait a moment, then load the page again.
 error-locked-down-title = This app is closed for now
 error-locked-down-happened = It was closed because of an incident. It is not your fault, and nothing was passed on.
-error-locked-down-next = Wait for word from your administrator. What you had not saved there is lost; other apps may be open.
+error-locked-down-next = It opens again by itself, as a rule within the hour. Wait, or ask whoever is on duty. What you had not saved there may be lost; other apps may be open.
 error-emergency-closed-happened = Because of an emergency only a few named people enter this app for now. It is not your fault, and nothing was passed on.
 error-emergency-closed-next = Wait until the time below, or for word from whoever handles the incident. What you had not saved there may be lost; other apps may be open.
 error-emergency-address-title = You cannot enter from where you are
@@ -1336,8 +1336,8 @@ incidents-open-count = { $count ->
    *[other] { $count } incidents are open
 }
 incidents-unseen-count = { $count ->
-    [one] nobody has taken one of them on
-   *[other] nobody has taken { $count } of them on
+    [one] one waits for somebody to take it on
+   *[other] { $count } wait for somebody to take them on
 }
 incidents-none = There is no incident.
 incidents-none-next = If you have found one that the gateway cannot see, open it by hand.

@@ -13,8 +13,6 @@ pub struct EmergencyView {
     pub until: Moment,
     /// What it does, as keys of texts.
     pub terms: Vec<&'static str>,
-    /// Whom to ask, where that may be told.
-    pub whom: Option<String>,
 }
 
 impl EmergencyView {
@@ -108,7 +106,7 @@ mod tests {
             assert!(keys.iter().all(|key| frame.t(key) != *key), "{language:?}");
             for level in Level::ALL.iter().copied() {
                 let until = Moment { shown: String::new(), iso: String::new() };
-                let name = EmergencyView { level, until, terms: Vec::new(), whom: None }.name(&frame).into_owned();
+                let name = EmergencyView { level, until, terms: Vec::new() }.name(&frame).into_owned();
                 assert!(name.contains(level.word()) && !name.starts_with("emergency-"), "{name}");
             }
         }

@@ -27,6 +27,26 @@ pub struct ErrorView {
     pub again: Option<String>,
     /// The emergency level that keeps her from it, if it is that.
     pub emergency: Option<EmergencyView>,
+    /// Whom to ask about that, or about what is closed, where it may be told.
+    pub whom: Option<Whom>,
+}
+
+/// Somebody who has a duty now.
+#[derive(Clone, Debug)]
+pub struct Whom {
+    pub name: String,
+    pub phone: String,
+}
+
+/// As a telephone dials it (RFC 3966).
+pub(super) fn dialled(phone: &str) -> String {
+    phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+}
+
+impl Whom {
+    fn dialled(&self) -> String {
+        dialled(&self.phone)
+    }
 }
 
 /// What the person is told; less than the log says.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use askama::Template;
 
+use super::error::dialled;
 use super::incidents::lockdown;
 use super::{About, Deadline, Frame, IncidentRow, LevelEffects, Moment, Paging, TypedStep};
 use crate::incident::{Category, Duty, MOST_WORDS, Report, Step, Texts, What};
@@ -68,9 +69,8 @@ pub struct DutyRow {
 }
 
 impl DutyRow {
-    /// As a telephone dials it (RFC 3966).
     fn dialled(&self) -> String {
-        self.phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+        dialled(&self.phone)
     }
 }
 

@@ -60,7 +60,7 @@ pub use console::{
 };
 pub use emergency::{EmergencyView, LevelEffects};
 pub use enrol::{EnrolDoneView, EnrolInvalidView, EnrolKeyView, EnrolOpenView, EnrolPasswordView, SignsInBy, UsbKeyRow};
-pub use error::{ErrorKind, ErrorView, MANAGERS_ALONE};
+pub use error::{ErrorKind, ErrorView, MANAGERS_ALONE, Whom};
 pub use evidence::{
     EvidenceConfig, EvidenceConfigText, EvidenceCount, EvidenceCounts, EvidenceEmpty, EvidencePerson, EvidenceRow, EvidenceRows,
     EvidenceToken, EvidenceTold, EvidenceView,

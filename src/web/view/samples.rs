@@ -125,11 +125,10 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         recent: label == Label::Internal,
         closed: label == Label::Public,
     };
-    let emergency = |whom| EmergencyView {
+    let emergency = EmergencyView {
         level: crate::model::Level::II,
         until: Moment { shown: "2026-11-23 18:00".into(), iso: "2026-11-23T10:00:00.000Z".into() },
         terms: vec!["emergency-closed", "emergency-enrolment"],
-        whom,
     };
     let error = |frame, kind, portal: Option<&str>| ErrorView {
         frame,
@@ -140,7 +139,9 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         step_up: (kind == ErrorKind::FormNotKept).then(|| "/.yumen/step-up?asked=POST%20%2Fa".into()),
         retry_after_s: Some(30),
         again: Some("/show?request=r1".into()),
-        emergency: matches!(kind, ErrorKind::Emergency(_)).then(|| emergency(Some(typed.name.into()))),
+        emergency: matches!(kind, ErrorKind::Emergency(_)).then(|| emergency.clone()),
+        whom: matches!(kind, ErrorKind::Emergency(_) | ErrorKind::LockedDown)
+            .then(|| Whom { name: typed.name.into(), phone: "+86 996 000 0002".into() }),
     };
     let all_sessions = |sessions: Vec<SessionRow>, search: &str| AllSessionsView {
         frame: staff("/console/sessions"),
@@ -283,7 +284,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, Stri
         ("portal-empty", PortalView { frame: member("/"), apps: vec![], has_apps: false, search: String::new() }.render()),
         (
             "portal-emergency",
-            PortalView { frame: member("/").emergency(Some(emergency(None))), apps: vec![], has_apps: false, search: String::new() }
+            PortalView { frame: member("/").emergency(Some(emergency.clone())), apps: vec![], has_apps: false, search: String::new() }
                 .render(),
         ),
         ("sessions", SessionsView { frame: member("/sessions"), sessions: vec![session(typed, true), session(typed, false)] }.render()),

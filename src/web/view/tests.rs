@@ -72,6 +72,7 @@ fn a_page_bears_the_portals_name_in_its_own_language_or_else_the_products() {
             again: None,
             retry_after_s: None,
             emergency: None,
+            whom: None,
         };
         view.render().unwrap()
     };
@@ -236,6 +237,7 @@ fn every_word_of_a_closed_list_has_a_text() {
             again: None,
             retry_after_s: None,
             emergency: None,
+            whom: None,
         };
         texts.extend([view.title(), view.happened(), view.next()].map(std::borrow::Cow::into_owned));
     }
@@ -258,6 +260,7 @@ fn a_page_on_an_apps_host_asks_only_for_what_is_served_there() {
         again: None,
         retry_after_s: None,
         emergency: None,
+        whom: None,
     };
     for (_, attributes) in tags(&page.render().unwrap()) {
         for address in ["href", "src"].iter().filter_map(|name| attribute(&attributes, name)) {

@@ -88,6 +88,7 @@ fn to_try_again_is_not_the_first_thing_where_the_browser_has_to_be_closed_before
             again: Some("/again".into()),
             retry_after_s: None,
             emergency: None,
+            whom: None,
         };
         let page = view.render().unwrap();
         let (_, button) = page.split_once("id=\"try-again\"").unwrap();

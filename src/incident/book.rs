@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::case::{Case, NotAllowed};
+use super::case::{Case, NotAllowed, What};
 use super::engine::Signal;
 use super::step::{Opening, Step};
 use super::subject::Subject;
@@ -113,6 +113,7 @@ impl Book {
                 Some(opening) => self.add(Case::of_opening(record, at, by, event.reference.clone(), opening)),
                 None => return false,
             },
+            Action::LockedDown | Action::LockdownLifted => return self.shut(record, at, by.as_ref(), event),
             _ => match Step::of(event) {
                 // What the gateway has done it says itself, and afterwards.
                 Some((_, Step::Acted { level_record, .. })) if by.is_some() || level_record >= record => return false,
@@ -135,6 +136,16 @@ impl Book {
             Some(case) => case.found_again(record, at, signal),
             None => self.add(Case::of_signal(record, at, signal, drill)),
         }
+    }
+
+    fn shut(&mut self, record: u64, at: Time, by: Option<&AccountName>, event: &Event) -> bool {
+        let Some(what) = What::of_closure(event) else { return false };
+        let mut is_told = false;
+        for case in self.cases.values_mut().filter(|case| case.is_met_by(&what)) {
+            case.was_shut(record, at, by.cloned(), what.clone());
+            is_told = true;
+        }
+        is_told
     }
 
     /// The open incident of which this is more: of the same kind about the same, or one of very many alike.

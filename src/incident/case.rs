@@ -13,7 +13,7 @@ use super::plan::{Category, Plan, Report};
 use super::step::{Extent, Opening, Step};
 use super::subject::Subject;
 use crate::clock::Time;
-use crate::model::{AccountName, AppId, Level, Reference, Stage};
+use crate::model::{AccountName, AppId, Level, LockdownScope, Reference, Stage};
 
 /// So many signals and so many things are kept one by one; of others there is a count.
 const MOST_SIGNALS: usize = 64;
@@ -121,6 +121,9 @@ pub enum What {
     TooLate(Step),
     /// Another incident is part of this one from now on.
     TookIn(u64),
+    /// Somebody closed this in an emergency, or opened it again.
+    Shut(LockdownScope),
+    OpenedAgain(LockdownScope),
 }
 
 /// Why a step cannot be taken.
@@ -340,8 +343,8 @@ impl Case {
     }
 
     /// Steps that end something are told even where the story is full: they are few, since each leads elsewhere.
-    fn tell(&mut self, line: Line) {
-        let counts = matches!(line.what, What::TooLate(_));
+    pub(super) fn tell(&mut self, line: Line) {
+        let counts = matches!(line.what, What::TooLate(_) | What::Shut(_) | What::OpenedAgain(_));
         if counts && self.story.len() >= MOST_LINES {
             self.untold = self.untold.saturating_add(1);
         } else {

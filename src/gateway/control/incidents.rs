@@ -214,6 +214,8 @@ fn story(line: &Line) -> StoryLine {
         What::Step(step) => (step_told(step), false),
         What::TooLate(step) => (step_told(step), true),
         What::TookIn(other) => (format!("incident {other} became part of it"), false),
+        What::Shut(scope) => (format!("{} closed", scope.in_words()), false),
+        What::OpenedAgain(scope) => (format!("{} opened again", scope.in_words()), false),
     };
     StoryLine { record: line.record, time: line.at.to_string(), by: line.by.as_ref().map(ToString::to_string), what, too_late }
 }

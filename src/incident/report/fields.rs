@@ -1,6 +1,7 @@
 //! The fields of a report, each from what it is known by.
 
 use super::facts::{Found, conclusions, list, step_told};
+use super::words::shut;
 use super::{Answer, Field, FieldName, FormLanguage, Ground};
 use crate::incident::case::{Case, What};
 use crate::incident::due::{on_duty, tasks};
@@ -183,6 +184,12 @@ impl Form<'_> {
             .filter_map(|line| match &line.what {
                 What::Step(step) if is_measure(step) => {
                     Some(Answer::Known(format!("{} {}", self.ground.time(line.at), step_told(step, self.ground))))
+                }
+                What::Shut(scope) => {
+                    Some(Answer::Known(format!("{} {}", self.ground.time(line.at), shut(self.ground.language, scope, true))))
+                }
+                What::OpenedAgain(scope) => {
+                    Some(Answer::Known(format!("{} {}", self.ground.time(line.at), shut(self.ground.language, scope, false))))
                 }
                 _ => None,
             })

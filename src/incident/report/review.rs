@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::facts::step_told;
+use super::words::shut;
 use super::{FormLanguage, Ground};
 use crate::clock::Time;
 use crate::incident::case::{Case, Line, What};
@@ -206,6 +207,8 @@ fn told(line: &Line, ground: &Ground<'_>) -> StoryTold {
             let step = step_told(step, ground);
             say(format!("为时已晚，未生效：{step}"), format!("too late, changed nothing: {step}"))
         }
+        What::Shut(scope) => shut(language, scope, true),
+        What::OpenedAgain(scope) => shut(language, scope, false),
         What::TookIn(other) => say(format!("并入了事件 {other}"), format!("incident {other} became part of it")),
     };
     let by = line.by.as_ref().map(|by| language.person(by, ground.plan));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 use crate::incident::plan::{Category, Duty, Plan, Report, Texts};
 use crate::incident::trigger::{Kind, Per};
-use crate::model::{AccountName, Level, Stage};
+use crate::model::{AccountName, Level, LockdownScope, Stage};
 
 /// In which language a form is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,5 +166,19 @@ impl FormLanguage {
             Kind::UpstreamErrors { .. } => self.of("后台大量出错", "a back office answers with many errors"),
             Kind::PageChanged { .. } => self.of("公开页面在无人修改时变化", "a public page changed while nobody worked on it"),
         }
+    }
+}
+
+/// That something was closed in an emergency, or opened again.
+pub(super) fn shut(language: FormLanguage, scope: &LockdownScope, is_closed: bool) -> String {
+    let (zh, en) = match scope {
+        LockdownScope::All => ("全部系统".to_owned(), "all apps".to_owned()),
+        LockdownScope::App(app) => (format!("系统 {app}"), format!("the app {app}")),
+        LockdownScope::Unit(unit) => (format!("单位“{unit}”"), format!("the unit {unit}")),
+    };
+    let (zh_done, en_done) = if is_closed { ("紧急关闭", "closed at once") } else { ("恢复", "opened again") };
+    match language {
+        FormLanguage::Chinese => format!("{zh_done}：{zh}"),
+        FormLanguage::English => format!("{en_done}: {en}"),
     }
 }

@@ -7,7 +7,7 @@ use askama::Template;
 use super::samples::{Typed, moment};
 use super::*;
 use crate::incident::{Category, Duty, Extent, MOST_WORDS, Opening, Report, Signal, Step, Subject, Texts, What};
-use crate::model::{AccountName, AppId, Level, Stage};
+use crate::model::{AccountName, AppId, Level, LockdownScope, Stage};
 
 fn deadline(minutes: u64, is_late: bool) -> Deadline {
     Deadline { at: moment(), by: Duration::from_mins(minutes), is_late }
@@ -92,7 +92,14 @@ fn steps(typed: Typed) -> Vec<What> {
         Step::Reported { report: Report::First, to: typed.unit.into() },
         Step::Acted { level_record: 7, what: why() },
     ];
-    let mut all = vec![What::Opened(opening), What::Found(Box::new(signal)), What::TookIn(9), What::TooLate(Step::Noted { text: why() })];
+    let mut all = vec![
+        What::Opened(opening),
+        What::Found(Box::new(signal)),
+        What::TookIn(9),
+        What::Shut(LockdownScope::All),
+        What::OpenedAgain(LockdownScope::All),
+        What::TooLate(Step::Noted { text: why() }),
+    ];
     all.extend(steps.into_iter().map(What::Step));
     all
 }

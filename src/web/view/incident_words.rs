@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{About, Deadline, Found, Frame, Happened};
 use crate::incident::{Category, Colour, Duty, Report, Step, Texts, What};
 use crate::lang::{self, Language, Value};
-use crate::model::{Level, Stage};
+use crate::model::{Level, LockdownScope, Stage};
 
 const MEGABYTE: u64 = 1024 * 1024;
 
@@ -196,9 +196,20 @@ impl Frame {
             What::Opened(opening) => self.with_level("story-opened", opening.level),
             What::Found(signal) => self.t_name("story-found", "name", &signal.trigger).into_owned(),
             What::TookIn(other) => self.t_count("story-took-in", "number", other).into_owned(),
+            What::Shut(scope) => self.t_name("story-shut", "name", &self.scope(scope)).into_owned(),
+            What::OpenedAgain(scope) => self.t_name("story-opened-again", "name", &self.scope(scope)).into_owned(),
             What::Step(step) => self.step(step),
             What::TooLate(step) => format!("{}{}{}", self.t("story-too-late"), self.blank(), self.step(step)),
         }
+    }
+
+    fn scope(&self, scope: &LockdownScope) -> String {
+        match scope {
+            LockdownScope::All => self.t("lockdown-all"),
+            LockdownScope::App(app) => self.t_name("lockdown-app", "name", &app.to_string()),
+            LockdownScope::Unit(unit) => self.t_name("lockdown-unit", "name", unit.as_str()),
+        }
+        .into_owned()
     }
 
     fn with_level(&self, key: &str, level: Level) -> String {

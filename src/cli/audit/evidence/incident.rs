@@ -114,6 +114,7 @@ impl About {
     /// Whether a record of its story is about it.
     pub fn is_told_by(&self, entry: &Entry) -> bool {
         let is_its = |event: &Event| match Step::of(event) {
+            None if matches!(event.action, Action::LockedDown | Action::LockdownLifted) => true,
             Some((_, Step::Merged { into, .. })) if into == self.number => true,
             Some((incident, _)) => incident == self.number,
             None => false,

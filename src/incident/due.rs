@@ -14,6 +14,8 @@ pub struct DueTask<'p> {
     pub task: &'p Task,
     /// The level whose checklist it stands in.
     pub level: Level,
+    /// From when its time counts; `None`: the level is not confirmed.
+    pub from: Option<Time>,
     /// `None`: the level is not confirmed, or no time is set.
     pub due: Option<Time>,
     pub done: Option<Ticked>,
@@ -47,11 +49,10 @@ fn is_late(due: Option<Time>, met: Option<Time>, now: Time) -> bool {
 /// The checklist of its level and of those less grave, the gravest first: what a small incident takes, a grave one takes too.
 pub fn tasks<'p>(case: &Case, plan: &'p Plan) -> Vec<DueTask<'p>> {
     let level = case.level(Some(plan));
-    let since = case.confirmed.as_ref().map(|confirmed| confirmed.at);
     let of = |task: &'p Task, level: Level| {
-        let id = task.id();
-        let due = since.zip(task.within).map(|(since, within)| since.plus(within));
-        DueTask { done: case.tasks.get(&id).cloned(), id, task, level, due }
+        let (id, from) = (task.id(), case.confirmed_since(level));
+        let due = from.zip(task.within).map(|(from, within)| from.plus(within));
+        DueTask { done: case.tasks.get(&id).cloned(), id, task, level, from, due }
     };
     let mut terms: Vec<_> = plan.levels.iter().filter(|terms| terms.level <= level).collect();
     terms.sort_by_key(|terms| std::cmp::Reverse(terms.level));

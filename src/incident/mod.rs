@@ -19,6 +19,7 @@ mod papers;
 mod plan;
 mod policy;
 mod report;
+mod since;
 mod step;
 mod subject;
 mod trigger;

@@ -147,11 +147,10 @@ impl Form<'_> {
     fn level(&self) -> Field {
         let (case, plan) = (self.case, self.ground.plan);
         let proposed = self.language.level(case.proposed(plan), plan);
-        let answer = match &case.confirmed {
-            Some(confirmed) => {
-                let level = self.language.level(confirmed.level, plan);
-                let at = self.ground.time(confirmed.at);
-                match confirmed.by.as_ref().map(|by| self.language.person(by, plan)) {
+        let answer = match case.first_confirmed() {
+            Some((by, at)) => {
+                let (level, at) = (self.language.level(case.level(plan), plan), self.ground.time(at));
+                match by.map(|by| self.language.person(by, plan)) {
                     Some(by) => self.say(format!("{level}，{by} 于 {at} 确认"), format!("{level}, confirmed by {by} at {at}")),
                     None => self.say(format!("{level}，于 {at} 确认"), format!("{level}, confirmed at {at}")),
                 }

@@ -284,3 +284,36 @@ fn a_review_draws_every_stage_in_its_place() {
     let back: Review = serde_json::from_str(&serde_json::to_string(&review).unwrap()).unwrap();
     assert_eq!(back, review);
 }
+
+#[test]
+fn a_hand_over_and_a_renewal_move_no_time_that_was_measured() {
+    let (mut desk, number) = alarm();
+    desk.take(number, &Step::Acknowledged);
+    desk.take(number, &assessed(Level::III));
+    let times = |desk: &Desk| {
+        let measures = measured(desk.case(number), Some(&plan()), None, at(99));
+        let of = |what: fn(&Measured) -> bool| {
+            measures.iter().find(|measure| what(&measure.what)).map(|measure| (measure.from, measure.to, measure.due))
+        };
+        (of(|what| *what == Measured::Acknowledge), of(|what| matches!(what, Measured::Task { .. })))
+    };
+    let before = times(&desk);
+    assert_eq!(before, (Some((Some(at(41)), Some(at(42)), None)), Some((Some(at(43)), None, Some(at(45))))));
+    desk.take(number, &Step::HandedTo { account: crate::model::AccountName::parse("sun").unwrap() });
+    assert_eq!(desk.case(number).acknowledged, None, "she has not said that she knows");
+    desk.next = 60;
+    desk.take(number, &Step::Level { level: Level::III, why: "仍在继续".to_owned() });
+    assert_eq!(desk.case(number).confirmed.as_ref().unwrap().at, at(61), "what holds for a time is renewed");
+    assert_eq!(times(&desk), before);
+    let filled = Office::new(at(70)).fill(desk.case(number), Report::First, FormLanguage::English);
+    assert!(known(&filled, FieldName::Level).contains("confirmed by qian at 2027-01-15 16:00:43"), "{}", known(&filled, FieldName::Level));
+    // What a graver level asks for beside began with the lesser one; the level itself did not.
+    let level = |desk: &mut Desk, level| desk.take(number, &Step::Level { level, why: "更多证据".to_owned() });
+    level(&mut desk, Level::II);
+    assert_eq!((times(&desk).1, desk.case(number).first_confirmed().unwrap().1), (before.1, at(62)));
+    // It was less for a while: everything begins with the last time.
+    level(&mut desk, Level::IV);
+    level(&mut desk, Level::III);
+    assert_eq!((desk.case(number).first_confirmed().unwrap().1, times(&desk).1.unwrap().0), (at(64), Some(at(64))));
+    assert_eq!(times(&desk).0, before.0);
+}

@@ -1,0 +1,44 @@
+//! Since when something holds of an incident, as its story tells it.
+//!
+//! Invariant: whoever says the same again later moves no time here.
+
+use super::case::{Case, Line, What};
+use super::step::Step;
+use crate::clock::Time;
+use crate::model::{AccountName, Level, Stage};
+
+impl Case {
+    /// When somebody first saw it. A hand-over asks somebody else anew, and takes nothing from that.
+    pub fn first_seen(&self) -> Option<Time> {
+        let is_seen = |line: &&Line| match &line.what {
+            What::Opened(_) => line.by.is_some(),
+            What::Step(Step::HandedTo { account }) => line.by.as_ref() == Some(account),
+            What::Step(_) => line.by.is_some(),
+            What::Found(_) | What::TooLate(_) | What::TookIn(_) => false,
+        };
+        self.story.iter().find(is_seen).map(|line| line.at)
+    }
+
+    /// Who confirmed the level that is confirmed, and when: the first of those who did so without another level between them.
+    pub fn first_confirmed(&self) -> Option<(Option<&AccountName>, Time)> {
+        let confirmed = self.confirmed.as_ref()?;
+        let first = self.confirming(|level| level == confirmed.level).map(|line| (line.by.as_ref(), line.at));
+        Some(first.unwrap_or((confirmed.by.as_ref(), confirmed.at)))
+    }
+
+    /// Since when this level or a graver one is confirmed: what a grave incident asks for beside does not begin anew when it gets graver still.
+    pub fn confirmed_since(&self, level: Level) -> Option<Time> {
+        let confirmed = self.confirmed.as_ref()?;
+        let first = self.confirming(|known| known >= level.min(confirmed.level)).map(|line| line.at);
+        Some(first.unwrap_or(confirmed.at))
+    }
+
+    /// The first line since which every level that was confirmed is such a one.
+    fn confirming(&self, is_such: impl Fn(Level) -> bool) -> Option<&Line> {
+        self.story.iter().fold(None, |since, line| match &line.what {
+            What::Step(Step::Assessed { level, .. } | Step::Level { level, .. }) => is_such(*level).then(|| since.unwrap_or(line)),
+            What::Step(Step::Moved { to: Stage::Detected, .. }) => None,
+            _ => since,
+        })
+    }
+}

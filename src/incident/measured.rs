@@ -55,7 +55,7 @@ pub enum Measured {
 pub enum Verdict {
     /// Done in time.
     Kept,
-    /// Done too late, or not done though its time is over.
+    /// Done too late, or not done though its time is over, or the incident.
     Late,
     /// Not done, and there is time left.
     Open,
@@ -124,18 +124,22 @@ pub fn measured(case: &Case, plan: Option<&Plan>, began: Option<Time>, now: Time
         since_found(Measured::Recover, Stage::Closed),
     ];
     measures.extend(reports(case, plan, now));
-    measures.extend(plan.map(|plan| due::tasks(case, plan)).unwrap_or_default().into_iter().map(|task| of_task(&task, now)));
+    let tasks = plan.map(|plan| due::tasks(case, plan)).unwrap_or_default();
+    // Reports are measured themselves.
+    measures.extend(tasks.iter().filter(|task| task.task.report.is_none()).map(|task| of_task(case, task, now)));
     measures
 }
 
-fn of_task(task: &DueTask<'_>, now: Time) -> Measure {
+fn of_task(case: &Case, task: &DueTask<'_>, now: Time) -> Measure {
     let done = task.done.as_ref().map(|done| done.at);
+    // What is no incident, or is part of another one, asks for nothing.
+    let was_left = done.is_none() && matches!(case.stage, Stage::Closed | Stage::Reviewed);
     Measure {
         what: Measured::Task { what: task.task.what.clone(), duty: task.task.duty },
         from: task.from,
         to: done,
         due: task.due,
-        verdict: Verdict::of(task.due, done, now),
+        verdict: if was_left { Verdict::Late } else { Verdict::of(task.due, done, now) },
     }
 }
 

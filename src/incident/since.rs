@@ -3,6 +3,8 @@
 //! Invariant: whoever says the same again later moves no time here.
 
 use super::case::{Case, Line, What};
+use super::extent;
+use super::plan::{Plan, Report};
 use super::step::Step;
 use crate::clock::Time;
 use crate::model::{AccountName, Level, Stage};
@@ -31,6 +33,30 @@ impl Case {
         let confirmed = self.confirmed.as_ref()?;
         let first = self.confirming(|known| known >= level.min(confirmed.level)).map(|line| line.at);
         Some(first.unwrap_or(confirmed.at))
+    }
+
+    /// The last report of this kind that went there was not sent after all.
+    pub(super) fn take_back(&mut self, report: Report, to: &str) {
+        if let Some(last) = self.reports.iter().rposition(|sent| sent.report == report && sent.to == to) {
+            self.reports.remove(last);
+        }
+    }
+
+    /// What the gateway proposes that is graver than what a person has confirmed, where it came to that after she did: what she knew, she has weighed.
+    pub fn graver_since(&self, plan: Option<&Plan>) -> Option<Level> {
+        let confirmed = self.in_force()?;
+        let said = |line: &Line| match &line.what {
+            What::Found(signal) => Some(signal.level),
+            What::Opened(opening) => Some(opening.level),
+            What::Step(_) | What::TooLate(_) | What::TookIn(_) => None,
+        };
+        let (before, after): (Vec<&Line>, Vec<&Line>) = self.story.iter().partition(|line| line.record <= confirmed.record);
+        let known = before.into_iter().filter_map(said).max();
+        // Of what is not told line by line, or came with another incident, there is what it claims.
+        let claimed = Some(self.claimed).filter(|claimed| known.is_none_or(|known| *claimed > known));
+        let is_news = |line: &&Line| matches!(line.what, What::Found(_) | What::TookIn(_) | What::Step(Step::Extent(_)));
+        let counted = plan.filter(|_| after.iter().any(is_news)).and_then(|plan| extent::level(self, plan));
+        after.iter().filter_map(|line| said(line)).chain(claimed).chain(counted).max().filter(|level| *level > confirmed.level)
     }
 
     /// The first line since which every level that was confirmed is such a one.

@@ -50,9 +50,9 @@ pub(super) fn plan() -> Plan {
 
 pub(super) struct Office {
     pub(super) plan: Option<Plan>,
-    apps: BTreeMap<AppId, String>,
-    log: KeptLog,
-    now: Time,
+    pub(super) apps: BTreeMap<AppId, String>,
+    pub(super) log: KeptLog,
+    pub(super) now: Time,
 }
 
 impl Office {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::incident::notice::{DueReport, Facts};
-use crate::incident::{self, Book, Case, Plan, Step};
+use crate::incident::{self, Acted, Beside, Book, Case, Plan, Step};
 use crate::model::{AccountId, Action, Event, Level, Stage};
 use crate::store::LevelTime;
 
@@ -183,18 +183,11 @@ impl Acts {
             for serial in &done.suspended {
                 house.journal.note(Event::done(Action::TokenSuspended).with("serial", serial).with("incident", case.number));
             }
-            let mut what =
-                format!("level {}: {} sessions ended, {} tokens suspended", confirmed.level, done.ended.len(), done.suspended.len());
-            if case.more_subjects > 0 {
-                what.push_str(&format!("; it is about {} more than are listed, and nothing was done about those", case.more_subjects));
-            }
-            for left in &done.left {
-                what.push_str(&format!("; {left} was left as the last way in of a security administrator"));
-            }
-            for failed in &done.failed {
-                what.push_str(&format!("; {failed}"));
-            }
-            let step = Step::Acted { level_record: confirmed.record, what };
+            let mut acted = Acted::new(confirmed.level, terms, done.ended.len(), done.suspended.len());
+            acted.beside.extend((case.more_subjects > 0).then_some(Beside::Unlisted(case.more_subjects)));
+            acted.beside.extend(done.left.iter().map(|left| Beside::LastWayIn(left.to_string())));
+            acted.beside.extend(done.failed.iter().map(|failed| Beside::Other(failed.clone())));
+            let step = Step::Acted { level_record: confirmed.record, what: acted.to_string() };
             match house.journal.event(step.event(case.number)).await {
                 Ok(()) => {
                     self.acted.insert(confirmed.record);

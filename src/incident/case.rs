@@ -256,7 +256,7 @@ impl Case {
             }
             Step::Merged { into, .. } if *into == self.number => Err(NotAllowed::Itself),
             // What a closed incident cost is often known later.
-            Step::Extent(_) | Step::Noted { .. } | Step::Task { .. } | Step::Reported { .. }
+            Step::Extent(_) | Step::Noted { .. } | Step::Task { .. } | Step::Reported { .. } | Step::NotReported { .. }
                 if matches!(self.stage, Stage::Closed | Stage::Reviewed) =>
             {
                 Ok(())
@@ -326,6 +326,7 @@ impl Case {
                 self.handler = by.cloned().or_else(|| self.handler.take());
             }
             Step::Reported { report, to } => self.reports.push(Sent { report: *report, to: to.clone(), at, by: by.cloned() }),
+            Step::NotReported { report, to } => self.take_back(*report, to),
             Step::Acted { level_record, .. } => {
                 self.acted.insert(*level_record);
             }

@@ -55,7 +55,7 @@ pub enum Measured {
 pub enum Verdict {
     /// Done in time.
     Kept,
-    /// Done too late, or not done though its time is over.
+    /// Done too late, or not done though its time is over, or the incident.
     Late,
     /// Not done, and there is time left.
     Open,
@@ -115,28 +115,31 @@ pub fn measured(case: &Case, plan: Option<&Plan>, began: Option<Time>, now: Time
     let since_found = |what, stage| without_due(what, Some(case.found), reached(case, stage));
     // Nothing happened before it was found if its first record is the one that opened it.
     let began = began.filter(|_| case.first < case.number);
-    let seen = case.acknowledged.as_ref().map(|(at, _)| *at);
     let mut measures = vec![
         without_due(Measured::Detect, began, Some(case.found)),
-        without_due(Measured::Acknowledge, Some(case.found), seen),
+        without_due(Measured::Acknowledge, Some(case.found), case.first_seen()),
         since_found(Measured::Confirm, Stage::Assessed),
         since_found(Measured::Contain, Stage::Contained),
         since_found(Measured::Clear, Stage::Recovering),
         since_found(Measured::Recover, Stage::Closed),
     ];
     measures.extend(reports(case, plan, now));
-    measures.extend(plan.map(|plan| due::tasks(case, plan)).unwrap_or_default().into_iter().map(|task| of_task(case, &task, now)));
+    let tasks = plan.map(|plan| due::tasks(case, plan)).unwrap_or_default();
+    // Reports are measured themselves.
+    measures.extend(tasks.iter().filter(|task| task.task.report.is_none()).map(|task| of_task(case, task, now)));
     measures
 }
 
 fn of_task(case: &Case, task: &DueTask<'_>, now: Time) -> Measure {
     let done = task.done.as_ref().map(|done| done.at);
+    // What is no incident, or is part of another one, asks for nothing.
+    let was_left = done.is_none() && matches!(case.stage, Stage::Closed | Stage::Reviewed);
     Measure {
         what: Measured::Task { what: task.task.what.clone(), duty: task.task.duty },
-        from: case.confirmed.as_ref().map(|confirmed| confirmed.at),
+        from: task.from,
         to: done,
         due: task.due,
-        verdict: Verdict::of(task.due, done, now),
+        verdict: if was_left { Verdict::Late } else { Verdict::of(task.due, done, now) },
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariants: what comes out depends on the records, the plan and nothing else, so that a log that is read again, or read on after a stop,
 //! gives the same; time is that of the records; memory is bounded, whatever strangers do.
 
+mod acted;
 mod book;
 mod bounded;
 mod case;
@@ -20,6 +21,7 @@ mod plan;
 mod policy;
 mod report;
 mod shut;
+mod since;
 mod step;
 mod subject;
 mod trigger;
@@ -28,6 +30,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use acted::{Acted, Beside};
 pub use book::{Book, Drill, InForce};
 pub use case::{Case, Confirmed, Line, NotAllowed, Sent, Ticked, What};
 pub use drill::{Scenario, found as found_in_drill};

@@ -163,6 +163,8 @@ pub struct Task {
     pub duty: Duty,
     /// Since the level was confirmed.
     pub within: Option<Duration>,
+    /// The report whose sending it is: it is due when that is, and done when that is sent.
+    pub report: Option<Report>,
 }
 
 impl Task {
@@ -233,7 +235,7 @@ pub struct ReportRule {
     pub within: Duration,
     pub to: Texts,
     /// Which law or measure says so.
-    pub source: String,
+    pub source: Texts,
 }
 
 /// What kind of incident it is (GB/T 20986-2023, section 5.2).

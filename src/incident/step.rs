@@ -69,6 +69,11 @@ pub enum Step {
         report: Report,
         to: String,
     },
+    /// It was not sent after all.
+    NotReported {
+        report: Report,
+        to: String,
+    },
     /// What cannot be undone was done by the gateway, once, for the level that stands in this record.
     Acted {
         level_record: u64,
@@ -188,6 +193,7 @@ impl Step {
             Self::HandedTo { .. } => "handed-over",
             Self::Acknowledged => "acknowledged",
             Self::Reported { .. } => "reported",
+            Self::NotReported { .. } => "not-reported",
             Self::Acted { .. } => "acted",
         }
     }
@@ -229,7 +235,7 @@ impl Step {
             Self::Task { task, .. } => event.with("task", task),
             Self::HandedTo { account } => event.with("to", account),
             Self::Acknowledged => event,
-            Self::Reported { report, to } => event.with("report", report.word()).with_words("to", to),
+            Self::Reported { report, to } | Self::NotReported { report, to } => event.with("report", report.word()).with_words("to", to),
             Self::Acted { level_record, what } => event.with("for", level_record).with_words("what", what),
         }
     }
@@ -260,6 +266,7 @@ impl Step {
             "handed-over" => Self::HandedTo { account: AccountName::parse(details.text("to")?).ok()? },
             "acknowledged" => Self::Acknowledged,
             "reported" => Self::Reported { report: Report::parse(details.text("report")?)?, to: details.text("to")?.to_owned() },
+            "not-reported" => Self::NotReported { report: Report::parse(details.text("report")?)?, to: details.text("to")?.to_owned() },
             "acted" => Self::Acted { level_record: details.number("for")?, what: details.text("what")?.to_owned() },
             word => Self::Moved { to: Stage::parse(word)?, why: details.why() },
         };

@@ -2,6 +2,7 @@
 
 mod incidents;
 mod misuse;
+mod papers;
 mod reports;
 
 use std::net::IpAddr;

@@ -81,9 +81,8 @@ fn show(asked: &Asked, number: &str, typed: TypedStep, alert: Option<Alert>) -> 
         now: reader.now(),
         category: case.category,
         confirmed: case
-            .confirmed
-            .as_ref()
-            .map(|confirmed| ConfirmedLevel { level: confirmed.level, done: reader.done_by(confirmed.by.as_ref(), confirmed.at) }),
+            .first_confirmed()
+            .map(|(by, at)| ConfirmedLevel { level: case.level(plan.as_deref()), done: reader.done_by(by, at) }),
         proposed: reader.proposed(case),
         levels: plan.iter().flat_map(|plan| plan.levels.iter().map(LevelEffects::of)).collect(),
         triggers: case.triggers.iter().map(|(name, count)| (name.clone(), *count)).collect(),

@@ -17,7 +17,7 @@ use crate::model::Refusal;
 use super::call::{Answer, Asked, Refused};
 use super::console::{person, refused, with_query};
 use super::incident_pack::FAILED;
-use super::view::{Alert, IncidentReportView, IncidentReviewView, name_in};
+use super::view::{Alert, Frame, IncidentReportView, IncidentReviewView, name_in};
 use super::{Pages, Portal};
 
 const JSON: &str = "application/json";
@@ -103,7 +103,7 @@ pub async fn report(Path((number, kind)): Path<(String, String)>, asked: Asked) 
         return taken_away(&asked, &format!("incident-{number}-{kind}-{}.json", language.word()), &filled);
     }
     let here = with_query(&asked, &format!("/console/incidents/{number}/report/{kind}"), &["language"]);
-    asked.show(&IncidentReportView { frame: asked.frame_at(&here, None), filled })
+    asked.show(&IncidentReportView { frame: paper_frame(&asked, &here, None), filled })
 }
 
 pub async fn review(Path(number): Path<String>, asked: Asked) -> Answer {
@@ -111,8 +111,13 @@ pub async fn review(Path(number): Path<String>, asked: Asked) -> Answer {
     let review = asked.portal.draw_up(&actor, number, language(&asked), incident::review).await.map_err(not_shown)?;
     let here = with_query(&asked, &format!("/console/incidents/{number}/review"), &["language"]);
     let may_pack = asked.portal.desk.may_have_packs(&actor).is_ok();
-    let alert = asked.query.text(FAILED).eq("failed").then_some(Alert::IncidentPackFailed { incident: number });
-    asked.show(&IncidentReviewView { frame: asked.frame_at(&here, alert), review, may_pack })
+    let alert = asked.query.text(FAILED).eq("failed").then_some(Alert::IncidentPackFailed);
+    asked.show(&IncidentReviewView { frame: paper_frame(&asked, &here, alert), review, may_pack })
+}
+
+/// The times of a paper say their zone themselves.
+fn paper_frame(asked: &Asked, here: &str, alert: Option<Alert>) -> Frame {
+    Frame { zone: None, ..asked.frame_at(here, alert) }
 }
 
 pub(super) fn parsed(number: &str) -> Result<u64, Refused> {

@@ -141,6 +141,7 @@ impl<'a> Reader<'a> {
             due: due.due.map(|at| self.deadline(at)),
             done: due.done.as_ref().map(|done| self.done_by(done.by.as_ref(), done.at)),
             is_late: due.is_late(self.wall),
+            is_report: due.task.report.is_some(),
             id: due.id,
         }
     }
@@ -166,6 +167,7 @@ impl<'a> Reader<'a> {
             is_late: due.is_late(self.wall),
             due: due.due.map(|at| self.deadline(at)),
             sent: due.sent.as_ref().map(|sent| self.done_by(sent.by.as_ref(), sent.at)),
+            last: due.last.as_ref().map(|sent| self.done_by(sent.by.as_ref(), sent.at)),
         }
     }
 
@@ -187,6 +189,7 @@ impl<'a> Reader<'a> {
         ProposedLevel {
             level: case.proposed(self.plan),
             claimed: case.claimed,
+            graver: case.graver_since(self.plan),
             accounts: more(case.accounts().count(), case.extent.accounts),
             units: more(case.units().count(), case.extent.units),
             apps: more(case.apps().len(), None),

@@ -46,6 +46,7 @@ impl Context<'_> {
             "handed-over" => Step::HandedTo { account: self.on_the_list(form.text("account"))? },
             "acknowledged" => Step::Acknowledged,
             "reported" => self.reported(form)?,
+            "not-reported" => self.not_reported(form)?,
             word => {
                 let to = Stage::parse(word).filter(|to| !matches!(to, Stage::Assessed | Stage::Merged)).ok_or(Wrong::NoStep)?;
                 Step::Moved { to, why: self.why(to, form.text("why"))? }
@@ -74,6 +75,14 @@ impl Context<'_> {
         let rules = self.plan.map_or(&[][..], |plan| &plan.reports);
         let rule = rules.iter().find(|rule| Some(rule.report) == report && rule.to.zh == to).ok_or(Alert::IncidentReportUnknown)?;
         Ok(Step::Reported { report: rule.report, to: rule.to.zh.clone() })
+    }
+
+    /// Plans change, and what was sent by an old one can be taken back, too.
+    fn not_reported(&self, form: &Fields) -> Result<Step, Alert> {
+        let (report, to) = (Report::parse(form.text("report")), form.text("to"));
+        let sent = self.case.reports.iter().find(|sent| Some(sent.report) == report && sent.to == to);
+        let sent = sent.ok_or(Alert::IncidentReportUnknown)?;
+        Ok(Step::NotReported { report: sent.report, to: sent.to.clone() })
     }
 
     fn extent(&self, form: &Fields) -> Result<Extent, Alert> {

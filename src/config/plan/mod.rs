@@ -101,9 +101,9 @@ fn read(root: &Section<'_>, around: &mut Around<'_>) -> Option<Plan> {
     let operator = root.need("operator", "who runs the systems: it says how soon incidents are reported");
     let operator = operator.and_then(|value| value.word(&Operator::WORDS));
     let zone = root.need("zone", "the time zone of the plan's days, such as \"Asia/Shanghai\"").and_then(|value| zone(&value));
-    let levels = levels(&root.section("levels"), around);
+    let (reports, all_read) = reports(root, operator);
+    let levels = levels(&root.section("levels"), all_read.then_some(&reports), around);
     let shifts = shifts(root);
-    let reports = reports(root, operator);
     let triggers = triggers::read(root);
     let pages = pages::read(root, &triggers, around);
     let (channels, escalation) = channels::read(root, &shifts, !reports.is_empty(), around);
@@ -122,6 +122,11 @@ fn texts(value: &Value<'_>) -> Option<Texts> {
     }
 }
 
+/// In each language of the plan, or one text for all.
+fn one_or_both(value: &Value<'_>) -> Option<Texts> {
+    if value.is_text() { line(value).map(|text| Texts { zh: text.clone(), en: text }) } else { texts(value) }
+}
+
 fn line(value: &Value<'_>) -> Option<String> {
     let help = "write 1 to 500 characters, on one line";
     let text = value.text(help)?.trim();
@@ -135,7 +140,7 @@ fn zone(value: &Value<'_>) -> Option<TimeZone> {
     })
 }
 
-fn levels(section: &Section<'_>, around: &Around<'_>) -> Vec<LevelTerms> {
+fn levels(section: &Section<'_>, reports: Option<&Vec<ReportRule>>, around: &Around<'_>) -> Vec<LevelTerms> {
     let keys = [("I", Level::I), ("II", Level::II), ("III", Level::III), ("IV", Level::IV)];
     let read = keys.map(|(key, level)| {
         section
@@ -147,7 +152,7 @@ fn levels(section: &Section<'_>, around: &Around<'_>) -> Vec<LevelTerms> {
     let mut above: Option<Graver> = None;
     let mut all = Vec::new();
     for (level, table) in read.into_iter().flatten() {
-        let terms = self::level(level, &table, &graver, around);
+        let terms = self::level(level, &table, &graver, reports, around);
         if let Some(terms) = terms {
             graver = terms.thresholds.clone().or(graver);
             let measures = terms.policy.clone().unwrap_or_default();
@@ -162,7 +167,13 @@ fn levels(section: &Section<'_>, around: &Around<'_>) -> Vec<LevelTerms> {
     all
 }
 
-fn level(level: Level, table: &Section<'_>, graver: &Thresholds, around: &Around<'_>) -> Option<LevelTerms> {
+fn level(
+    level: Level,
+    table: &Section<'_>,
+    graver: &Thresholds,
+    reports: Option<&Vec<ReportRule>>,
+    around: &Around<'_>,
+) -> Option<LevelTerms> {
     let names = table.need("name", "what the level is called").and_then(|value| texts(&value));
     let colour = table.need("colour", "the colour by which it is called").and_then(|value| {
         let due = Colour::of(level);
@@ -178,7 +189,7 @@ fn level(level: Level, table: &Section<'_>, graver: &Thresholds, around: &Around
         }
     });
     let thresholds = thresholds(&table.section("thresholds"), graver);
-    let checklist = table.sections("checklist").iter().filter_map(task).collect();
+    let checklist = table.sections("checklist").iter().filter_map(|table| task(table, level, reports)).collect();
     let (policy, once) = (policy::policy(table, around), policy::once(table));
     Some(LevelTerms { level, names: names?, colour: colour?, thresholds, checklist, policy, once })
 }
@@ -215,11 +226,24 @@ fn too_grave<T>(value: &Value<'_>) -> Option<T> {
     )
 }
 
-fn task(table: &Section<'_>) -> Option<Task> {
+/// `reports`: what is to be reported; `None`: that is wrong itself.
+fn task(table: &Section<'_>, level: Level, reports: Option<&Vec<ReportRule>>) -> Option<Task> {
     let what = table.need("what", "what is to be done").and_then(|value| texts(&value));
     let duty = table.need("duty", "whose it is").and_then(|value| value.word(&Duty::WORDS));
-    let within = table.get("within").and_then(|value| value.duration(WITHIN));
-    Some(Task { what: what?, duty: duty?, within })
+    let report = table.get("report").and_then(|value| {
+        let report = value.word(&[("first", Report::First), ("summary", Report::Summary)])?;
+        let is_asked = |reports: &Vec<ReportRule>| reports.iter().any(|rule| rule.report == report && rule.from <= level);
+        if reports.is_none_or(is_asked) {
+            return Some(report);
+        }
+        let help = format!("take `report` out, or lower `from` of that report under `[[reports]]` to \"{level}\"");
+        value.wrong(format!("is a report that is not due of level {level}"), &help)
+    });
+    let within = table.get("within").and_then(|value| match report {
+        None => value.duration(WITHIN),
+        Some(_) => value.wrong("stands beside `report`", "take it out: the task is due when that report is"),
+    });
+    Some(Task { what: what?, duty: duty?, within, report })
 }
 
 fn shifts(root: &Section<'_>) -> Vec<Shift> {
@@ -251,7 +275,8 @@ fn shift(table: &Section<'_>) -> Option<Shift> {
     Some(Shift { duty: duty?, account: account?, name: name?, phone: phone?, email, hours })
 }
 
-fn reports(root: &Section<'_>, operator: Option<Operator>) -> Vec<ReportRule> {
+/// Whether each of them could be read stands beside them.
+fn reports(root: &Section<'_>, operator: Option<Operator>) -> (Vec<ReportRule>, bool) {
     let mut rules: Vec<ReportRule> = Vec::new();
     let mut seen = BTreeMap::new();
     let tables = root.sections("reports");
@@ -264,7 +289,8 @@ fn reports(root: &Section<'_>, operator: Option<Operator>) -> Vec<ReportRule> {
         rules.push(rule);
     }
     // Where one is wrong, it may be the one that is missing.
-    if rules.len() == tables.len() {
+    let all_read = rules.len() == tables.len();
+    if all_read {
         for (word, report) in Report::WORDS.iter().filter(|(_, report)| matches!(report, Report::First | Report::Summary)) {
             if !rules.iter().any(|rule| rule.report == *report && rule.from <= Level::III) {
                 let help = format!("add `[[reports]]` with `report = \"{word}\"`, `from = \"III\"`, `within`, `to` and `source`");
@@ -272,7 +298,7 @@ fn reports(root: &Section<'_>, operator: Option<Operator>) -> Vec<ReportRule> {
             }
         }
     }
-    rules
+    (rules, all_read)
 }
 
 fn report(table: &Section<'_>, operator: Option<Operator>) -> Option<ReportRule> {
@@ -294,6 +320,6 @@ fn report(table: &Section<'_>, operator: Option<Operator>) -> Option<ReportRule>
         }
     });
     let to = table.need("to", "who gets it").and_then(|value| texts(&value));
-    let source = table.need("source", "which law or measure says so, with its article").and_then(|value| line(&value));
+    let source = table.need("source", "which law or measure says so, with its article").and_then(|value| one_or_both(&value));
     Some(ReportRule { report: report?, from: from?, within: within?, to: to?, source: source? })
 }

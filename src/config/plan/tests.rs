@@ -27,6 +27,13 @@ fn the_example_is_good_and_has_what_it_says() {
     assert!(plan.levels.iter().all(|terms| !terms.checklist.is_empty() && terms.names.zh != terms.names.en));
     assert_eq!(plan.reports(Level::III).next().map(|rule| rule.within), Some(Duration::from_hours(4)));
     assert_eq!(plan.reports(Level::IV).count(), 0);
+    assert!(plan.reports.iter().all(|rule| rule.source.zh != rule.source.en));
+    let sends: Vec<_> =
+        plan.levels.iter().flat_map(|terms| &terms.checklist).filter_map(|task| Some((task.report?, task.within))).collect();
+    assert_eq!(sends, [(Report::First, None)], "its time is the report's own");
+    let one = EXAMPLE.replacen("source = {", "source = \"article 4\" # {", 1);
+    let source = parse_plan(&one, "plan.toml").unwrap().reports[0].source.clone();
+    assert_eq!((source.zh.as_str(), source.en.as_str()), ("article 4", "article 4"));
     assert!(plan.triggers.iter().all(|trigger| Kind::WORDS.contains(&trigger.kind.word())));
 }
 
@@ -39,6 +46,9 @@ fn a_mistake_is_told_at_its_place_with_what_to_do() {
     tells("within = \"30d\"", "within = \"31d\"", "is later than the measures allow", "\"30d\" or less");
     tells("name = \"two-places\"", "name = \"at-night\"", "is another trigger's too", "a name of its own");
     tells("name = \"two-places\"", "name = \"Two places\"", "is not a name", "lower-case letters");
+    tells("report = \"first\"\n[levels", "report = \"frist\"\n[levels", "is not a known word", "did you mean \"first\"?");
+    tells("report = \"first\"\n[levels", "report = \"first\"\nwithin = \"4h\"\n[levels", "stands beside `report`", "take it out");
+    tells("within = \"4h\"\n\n", "report = \"summary\"\n\n", "not due of level IV", "lower `from`");
     tells("percent = 20", "percent = 200", "is out of range", "from 1 to 100");
 }
 

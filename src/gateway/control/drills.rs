@@ -88,13 +88,23 @@ fn asked(plan: &Plan, level: Level) -> String {
     let mut text = format!("\nWhat the plan asks for at level {level}\n");
     for terms in plan.levels.iter().filter(|terms| terms.level <= level) {
         for task in &terms.checklist {
-            let within = task.within.map_or_else(String::new, |within| format!(", within {} min of the level", within.as_secs() / 60));
+            let within = match (task.report, task.within) {
+                (Some(report), _) => format!(", when the {} report is due", report.word()),
+                (None, Some(within)) => format!(", within {} min of the level", within.as_secs() / 60),
+                (None, None) => String::new(),
+            };
             text.push_str(&format!("  {} / {} ({}{within})\n", task.what.zh, task.what.en, task.duty.word()));
         }
     }
     for rule in plan.reports(level) {
         let hours = rule.within.as_secs() / 3_600;
-        text.push_str(&format!("  {} report to {} / {} within {hours} h ({})\n", rule.report.word(), rule.to.zh, rule.to.en, rule.source));
+        text.push_str(&format!(
+            "  {} report to {} / {} within {hours} h ({})\n",
+            rule.report.word(),
+            rule.to.zh,
+            rule.to.en,
+            rule.source.en
+        ));
     }
     text
 }

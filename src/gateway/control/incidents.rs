@@ -234,6 +234,7 @@ fn step_told(step: &Step) -> String {
         Step::HandedTo { account } => format!("{word} to {account}"),
         Step::Acknowledged => word.to_owned(),
         Step::Reported { report, to } => format!("{} report sent to {to}", report.word()),
+        Step::NotReported { report, to } => format!("{} report not sent to {to} after all", report.word()),
         Step::Acted { what, .. } => format!("{word}: {what}"),
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{FormLanguage, Ground};
 use crate::clock::Time;
+use crate::incident::acted::{Acted, Beside};
 use crate::incident::case::{Case, What};
 use crate::incident::step::{Extent, Step};
 
@@ -44,19 +45,19 @@ impl Found {
 pub(super) fn conclusions(case: &Case, ground: &Ground<'_>) -> Vec<String> {
     let language = ground.language;
     let mut told = Vec::new();
-    let mut named = |zh: &str, en: &str, all: Vec<String>| {
+    let mut named = |zh: &str, one: &str, many: &str, all: Vec<String>| {
         if !all.is_empty() {
             let count = all.len();
             let all = list(&all, language);
             told.push(match language {
                 FormLanguage::Chinese => format!("网关发现涉及{zh} {count} 个：{all}"),
-                FormLanguage::English => format!("Found by the gateway: {count} {en}: {all}"),
+                FormLanguage::English => format!("Found by the gateway: {}: {all}", counted(count as u64, one, many)),
             });
         }
     };
-    named("账号", "accounts", case.accounts().map(str::to_owned).collect());
-    named("单位", "units", case.units().map(str::to_owned).collect());
-    named("后台系统", "back offices", case.apps().iter().map(|app| ground.app(app)).collect());
+    named("账号", "account", "accounts", case.accounts().map(str::to_owned).collect());
+    named("单位", "unit", "units", case.units().map(str::to_owned).collect());
+    named("后台系统", "back office", "back offices", case.apps().iter().map(|app| ground.app(app)).collect());
     told.extend(extent_told(&case.extent, ground).map(|extent| match language {
         FormLanguage::Chinese => format!("处置人员登记：{extent}"),
         FormLanguage::English => format!("As people on duty entered it: {extent}"),
@@ -67,20 +68,30 @@ pub(super) fn conclusions(case: &Case, ground: &Ground<'_>) -> Vec<String> {
 fn extent_told(extent: &Extent, ground: &Ground<'_>) -> Option<String> {
     let language = ground.language;
     let numbers = [
-        (extent.accounts, "账号", "个", "accounts"),
-        (extent.units, "单位", "个", "units"),
-        (extent.people, "个人信息泄露涉及", "人", "people whose personal information was leaked"),
-        (extent.loss, "直接经济损失", "元", "yuan of direct loss"),
-        (extent.outage, "系统中断", "分钟", "minutes of outage"),
-        (extent.defaced, "被篡改页面可见", "分钟", "minutes during which a tampered page could be seen"),
+        (extent.accounts, "账号", "个", ["account", "accounts"]),
+        (extent.units, "单位", "个", ["unit", "units"]),
+        (
+            extent.people,
+            "个人信息泄露涉及",
+            "人",
+            ["person whose personal information was leaked", "people whose personal information was leaked"],
+        ),
+        (extent.loss, "直接经济损失", "元", ["yuan of direct loss"; 2]),
+        (extent.outage, "系统中断", "分钟", ["minute of outage", "minutes of outage"]),
+        (
+            extent.defaced,
+            "被篡改页面可见",
+            "分钟",
+            ["minute during which a tampered page could be seen", "minutes during which a tampered page could be seen"],
+        ),
     ];
     let mut told: Vec<String> = numbers
         .iter()
-        .filter_map(|(number, zh, unit, en)| {
+        .filter_map(|(number, zh, unit, [one, many])| {
             let number = (*number)?;
             Some(match language {
                 FormLanguage::Chinese => format!("{zh} {number} {unit}"),
-                FormLanguage::English => format!("{number} {en}"),
+                FormLanguage::English => counted(number, one, many),
             })
         })
         .collect();
@@ -135,8 +146,50 @@ pub(super) fn step_told(step: &Step, ground: &Ground<'_>) -> String {
             let report = language.report(*report);
             say(format!("{report}已报送{to}"), format!("{report} sent to {}", in_english(to, ground)))
         }
-        Step::Acted { what, .. } => say(format!("网关已执行：{what}"), format!("done by the gateway: {what}")),
+        Step::NotReported { report, to } => {
+            let report = language.report(*report);
+            say(format!("更正：{report}未报送{to}"), format!("{report} not sent to {} after all", in_english(to, ground)))
+        }
+        Step::Acted { what, .. } => {
+            let what = Acted::parse(what).map_or_else(|| what.clone(), |acted| acted_told(&acted, ground));
+            say(format!("网关已执行：{what}"), format!("done by the gateway: {what}"))
+        }
     }
+}
+
+/// Only what was done: of nobody's tokens nothing is said.
+fn acted_told(acted: &Acted, ground: &Ground<'_>) -> String {
+    let language = ground.language;
+    let sessions = acted.sessions.filter(|count| *count > 0).map(|count| match language {
+        FormLanguage::Chinese => format!("结束会话 {count} 个"),
+        FormLanguage::English => format!("{} ended", counted(count, "session", "sessions")),
+    });
+    let tokens = acted.tokens.filter(|count| *count > 0).map(|count| match language {
+        FormLanguage::Chinese => format!("停用令牌 {count} 个"),
+        FormLanguage::English => format!("{} suspended", counted(count, "token", "tokens")),
+    });
+    let mut parts: Vec<String> = sessions.into_iter().chain(tokens).collect();
+    if parts.is_empty() {
+        parts.push(match (acted.sessions, acted.tokens) {
+            (None, None) => language.of("该级别没有一次性措施", "the level does nothing once").to_owned(),
+            (Some(_), None) => language.of("没有需要结束的会话", "there was no session to end").to_owned(),
+            (None, Some(_)) => language.of("没有需要停用的令牌", "there was no token to suspend").to_owned(),
+            (Some(_), Some(_)) => language.of("没有需要结束的会话或停用的令牌", "there was nothing to end or to suspend").to_owned(),
+        });
+    }
+    parts.extend(acted.beside.iter().map(|beside| match (beside, language) {
+        (Beside::Unlisted(count), FormLanguage::Chinese) => format!("另有 {count} 个未列出的对象，未对其采取措施"),
+        (Beside::Unlisted(count), FormLanguage::English) => format!("nothing was done about {count} more that are not listed"),
+        (Beside::LastWayIn(token), FormLanguage::Chinese) => format!("令牌 {token} 是安全管理员最后的登录途径，予以保留"),
+        (Beside::LastWayIn(token), FormLanguage::English) => format!("the token {token} was left: a security administrator's last way in"),
+        (Beside::Other(text), _) => text.clone(),
+    }));
+    format!("{}{}{}", language.level(acted.level, ground.plan), language.of("：", ": "), parts.join(language.of("，", ", ")))
+}
+
+/// In English: one of them, or several.
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Of a task that the plan has no more, its id.

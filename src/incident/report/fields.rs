@@ -1,10 +1,11 @@
 //! The fields of a report, each from what it is known by.
 
-use super::facts::{Found, conclusions, list, step_told};
+use super::facts::{Found, conclusions, counted, list, step_told};
 use super::words::shut;
 use super::{Answer, Field, FieldName, FormLanguage, Ground};
+use crate::clock::Time;
 use crate::incident::case::{Case, What};
-use crate::incident::due::{on_duty, tasks};
+use crate::incident::due::{DueTask, on_duty, tasks};
 use crate::incident::measured::{Measured, Verdict, reached, reports};
 use crate::incident::plan::{Category, Duty, Report};
 use crate::incident::step::Step;
@@ -117,7 +118,10 @@ impl Form<'_> {
             Some(_) => self.language.of("由值守人员登记", "entered by a person on duty"),
             None => self.language.of("由网关触发条件发现", "found by a trigger of the gateway"),
         };
-        self.field(FieldName::Found, vec![self.known(&format!("{}, {how}", self.ground.time(self.case.found)), "")])
+        self.field(
+            FieldName::Found,
+            vec![self.known(&format!("{}{}{how}", self.ground.time(self.case.found), self.language.of("，", ", ")), "")],
+        )
     }
 
     fn happened(&self) -> Field {
@@ -148,11 +152,10 @@ impl Form<'_> {
     fn level(&self) -> Field {
         let (case, plan) = (self.case, self.ground.plan);
         let proposed = self.language.level(case.proposed(plan), plan);
-        let answer = match &case.confirmed {
-            Some(confirmed) => {
-                let level = self.language.level(confirmed.level, plan);
-                let at = self.ground.time(confirmed.at);
-                match confirmed.by.as_ref().map(|by| self.language.person(by, plan)) {
+        let answer = match case.first_confirmed() {
+            Some((by, at)) => {
+                let (level, at) = (self.language.level(case.level(plan), plan), self.ground.time(at));
+                match by.map(|by| self.language.person(by, plan)) {
                     Some(by) => self.say(format!("{level}，{by} 于 {at} 确认"), format!("{level}, confirmed by {by} at {at}")),
                     None => self.say(format!("{level}，于 {at} 确认"), format!("{level}, confirmed at {at}")),
                 }
@@ -172,17 +175,23 @@ impl Form<'_> {
     }
 
     fn measures(&self) -> Field {
-        let is_measure = |step: &Step| match step {
-            Step::Assessed { .. } | Step::Level { .. } | Step::Moved { .. } | Step::Acted { .. } | Step::Reported { .. } => true,
+        let is_measure = |step: &Step, at: Time| match step {
+            Step::Assessed { .. } | Step::Level { .. } | Step::Moved { .. } | Step::Acted { .. } => true,
+            Step::Reported { report, to } => self.case.reports.iter().any(|sent| sent.report == *report && sent.to == *to && sent.at == at),
             Step::Task { task, done } => *done && self.case.tasks.contains_key(task),
-            Step::Merged { .. } | Step::Extent(_) | Step::Noted { .. } | Step::HandedTo { .. } | Step::Acknowledged => false,
+            Step::Merged { .. }
+            | Step::Extent(_)
+            | Step::Noted { .. }
+            | Step::HandedTo { .. }
+            | Step::Acknowledged
+            | Step::NotReported { .. } => false,
         };
         let steps: Vec<Answer> = self
             .case
             .story
             .iter()
             .filter_map(|line| match &line.what {
-                What::Step(step) if is_measure(step) => {
+                What::Step(step) if is_measure(step, line.at) => {
                     Some(Answer::Known(format!("{} {}", self.ground.time(line.at), step_told(step, self.ground))))
                 }
                 What::Shut(scope) => {
@@ -197,7 +206,13 @@ impl Form<'_> {
         let untold = steps.len().saturating_sub(MOST_STEPS);
         let mut answers: Vec<Answer> = steps.into_iter().skip(untold).collect();
         if untold > 0 {
-            answers.insert(0, self.say(format!("此前另有 {untold} 项，见日志"), format!("{untold} earlier ones are in the log")));
+            answers.insert(
+                0,
+                self.say(
+                    format!("此前另有 {untold} 项，见日志"),
+                    format!("{} in the log alone", counted(untold as u64, "earlier one is", "earlier ones are")),
+                ),
+            );
         }
         if answers.is_empty() {
             answers.push(self.known("网关上尚无处置记录", "No step is on record at the gateway yet"));
@@ -219,16 +234,16 @@ impl Form<'_> {
             answers.push(self.say(
                 format!("网关告警共 {} 次；最近逐条记录的一次在 {at}（{ago}前），最近一小时内 {} 次", found.all, found.last_hour),
                 format!(
-                    "{} alarms; the last that is told by itself at {at} ({ago} ago), {} within the last hour",
-                    found.all, found.last_hour
+                    "{}; the last of those in the timeline was at {at} ({ago} ago), {} within the last hour",
+                    counted(found.all, "alarm", "alarms"),
+                    found.last_hour
                 ),
             ));
         }
         if self.case.untold > 0 {
             let untold = self.case.untold;
-            answers.push(
-                self.say(format!("另有 {untold} 次未逐条列出，见日志"), format!("{untold} more are not told one by one; see the log")),
-            );
+            answers
+                .push(self.say(format!("另有 {untold} 次未逐条列出，见日志"), format!("{untold} more not in the timeline; see the log")));
         }
         answers.push(self.by_hand("发展趋势及可能进一步造成的影响和危害", "how it may go on, and what harm it may still do"));
         self.field(FieldName::Trend, answers)
@@ -245,7 +260,10 @@ impl Form<'_> {
             let kind = self.ground.plan.and_then(|plan| plan.triggers.iter().find(|known| known.name == *trigger)).map(|known| &known.kind);
             let means = kind.map(|kind| self.language.finding(kind));
             let what = means.map_or_else(|| trigger.clone(), |means| format!("{means} [{trigger}]"));
-            answers.push(self.say(format!("网关观察到：{what}，{count} 次"), format!("Observed by the gateway: {what}, {count} times")));
+            answers.push(self.say(
+                format!("网关观察到：{what}，{count} 次"),
+                format!("Observed by the gateway: {what}, {}", counted(*count, "time", "times")),
+            ));
         }
         self.field(FieldName::Cause, answers)
     }
@@ -273,7 +291,10 @@ impl Form<'_> {
         }
         if case.more_subjects > 0 {
             let more = case.more_subjects;
-            answers.push(self.say(format!("另有 {more} 个对象见日志"), format!("{more} more subjects are in the log")));
+            answers.push(self.say(
+                format!("另有 {more} 个对象见日志"),
+                format!("{} in the log alone", counted(more, "more subject is", "more subjects are")),
+            ));
         }
         let (first, last) = (case.first, case.last);
         answers.push(self.say(format!("日志记录 {first} 至 {last}"), format!("Records {first} to {last} of the log")));
@@ -291,7 +312,9 @@ impl Form<'_> {
     }
 
     fn next_steps(&self) -> Field {
-        let open = self.ground.plan.map(|plan| tasks(self.case, plan)).unwrap_or_default().into_iter().filter(|task| task.done.is_none());
+        // Nobody goes on with what has ended; and that a report is to be sent need not stand in that report.
+        let is_next = |task: &DueTask<'_>| task.done.is_none() && task.task.report != Some(self.report) && self.case.stage.is_open();
+        let open = self.ground.plan.map(|plan| tasks(self.case, plan)).unwrap_or_default().into_iter().filter(is_next);
         let mut answers: Vec<Answer> = open
             .map(|task| {
                 let (what, duty) = (self.language.text(&task.task.what).to_owned(), self.language.duty(task.task.duty));

@@ -8,7 +8,8 @@ use super::{FormLanguage, Ground};
 use crate::clock::Time;
 use crate::incident::case::{Case, Line, What};
 use crate::incident::measured::{Measure, Measured, Verdict, measured, stages};
-use crate::model::Stage;
+use crate::incident::subject::Subject;
+use crate::model::{AppId, Stage};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
@@ -91,6 +92,7 @@ pub fn review(case: &Case, ground: &Ground<'_>) -> Review {
 }
 
 impl Review {
+    /// What was late, or never done.
     pub fn late(&self) -> impl Iterator<Item = &ReviewMeasure> {
         self.measures.iter().filter(|measure| measure.verdict == Verdict::Late)
     }
@@ -152,6 +154,7 @@ fn of_measure(measure: &Measure, ground: &Ground<'_>) -> ReviewMeasure {
     let told = match (measure.verdict, measure.to, late) {
         (Verdict::Kept, _, _) => language.of("按时", "in time").to_owned(),
         (Verdict::Late, Some(_), by) => format!("{}{}", language.of("逾期 ", "late by "), by.unwrap_or_default()),
+        (Verdict::Late, None, None) => language.of("至事件结束未完成", "not done when the incident ended").to_owned(),
         (Verdict::Late, None, by) => format!("{}{}", language.of("未完成，已逾期 ", "not done, late by "), by.unwrap_or_default()),
         (Verdict::Open, _, _) => language.of("未到期", "not due yet").to_owned(),
         (Verdict::NoTimeSet, Some(_), _) => language.of("预案未规定时限", "the plan sets no time").to_owned(),
@@ -184,6 +187,24 @@ fn name(what: &Measured, language: FormLanguage) -> String {
     }
 }
 
+/// In words, as pages have them.
+fn subject(subject: &Subject, ground: &Ground<'_>) -> String {
+    let language = ground.language;
+    let app = |id: &str| AppId::parse(id).map_or_else(|| id.to_owned(), |id| ground.app(&id));
+    match subject {
+        Subject::Account(name) => format!("{} {name}", language.of("账号", "account")),
+        Subject::Address(address) if address.is_ipv6() => format!("{} {address}/48", language.of("地址", "address")),
+        Subject::Address(address) => format!("{} {address}", language.of("地址", "address")),
+        Subject::Unit(name) => format!("{} {name}", language.of("单位", "unit")),
+        Subject::App(id) => format!("{} {}", language.of("应用系统", "app"), app(id)),
+        Subject::Page { app: id, page } => match language {
+            FormLanguage::Chinese => format!("{} 的页面 {page}", app(id)),
+            FormLanguage::English => format!("page {page} of {}", app(id)),
+        },
+        Subject::Gateway => language.of("网关本身", "the gateway itself").to_owned(),
+    }
+}
+
 fn told(line: &Line, ground: &Ground<'_>) -> StoryTold {
     let language = ground.language;
     let say = |zh: String, en: String| match language {
@@ -196,7 +217,7 @@ fn told(line: &Line, ground: &Ground<'_>) -> StoryTold {
             let kind = ground.plan.and_then(|plan| plan.triggers.iter().find(|known| known.name == signal.trigger));
             let means = kind.map(|known| language.finding(&known.kind)).map(|means| format!("{means} ")).unwrap_or_default();
             let level = language.level(signal.level, ground.plan);
-            let (trigger, subject, amount) = (&signal.trigger, &signal.subject, signal.amount);
+            let (trigger, subject, amount) = (&signal.trigger, subject(&signal.subject, ground), signal.amount);
             say(
                 format!("告警：{means}[{trigger}]，{subject}，数量 {amount}，建议{level}"),
                 format!("alarm: {means}[{trigger}], {subject}, amount {amount}, proposes {level}"),

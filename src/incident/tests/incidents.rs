@@ -291,6 +291,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => "[a-z]{1,8}".prop_map(|account| Step::HandedTo { account: name(&account) }),
         1 => Just(Step::Acknowledged),
         1 => words().prop_map(|to| Step::Reported { report: Report::First, to }),
+        1 => words().prop_map(|to| Step::NotReported { report: Report::First, to }),
         1 => (1_u64..40, words()).prop_map(|(level_record, what)| Step::Acted { level_record, what }),
     ]
 }

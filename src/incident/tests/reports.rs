@@ -16,12 +16,12 @@ use crate::model::{AppId, Level, Stage};
 
 const TYPED: &str = "Winter2026!";
 
-fn texts(zh: &str, en: &str) -> Texts {
+pub(super) fn texts(zh: &str, en: &str) -> Texts {
     Texts { zh: zh.to_owned(), en: en.to_owned() }
 }
 
 /// First reports within 10 seconds, a summary within 20 after the end, one task within 2 after the level was confirmed.
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     let mut plan = (*super::plan(vec![super::trigger(Kind::ManyAccounts { count: 3, window: super::minutes(5) })])).clone();
     plan.triggers[0].name = "password-spraying".to_owned();
     let rule = |report, seconds| ReportRule {
@@ -29,10 +29,11 @@ fn plan() -> Plan {
         from: Level::III,
         within: Duration::from_secs(seconds),
         to: texts("网信办", "The cyberspace administration"),
-        source: String::new(),
+        source: Texts::default(),
     };
     plan.reports = vec![rule(Report::First, 10), rule(Report::Summary, 20)];
-    let task = Task { what: texts("通知单位", "Tell the units"), duty: Duty::Handler, within: Some(Duration::from_secs(2)) };
+    let task =
+        Task { what: texts("通知单位", "Tell the units"), duty: Duty::Handler, within: Some(Duration::from_secs(2)), report: None };
     let names = texts("较大", "considerable");
     let terms = LevelTerms {
         level: Level::III,
@@ -47,30 +48,30 @@ fn plan() -> Plan {
     plan
 }
 
-struct Office {
-    plan: Option<Plan>,
-    apps: BTreeMap<AppId, String>,
-    log: KeptLog,
-    now: Time,
+pub(super) struct Office {
+    pub(super) plan: Option<Plan>,
+    pub(super) apps: BTreeMap<AppId, String>,
+    pub(super) log: KeptLog,
+    pub(super) now: Time,
 }
 
 impl Office {
-    fn new(now: Time) -> Self {
+    pub(super) fn new(now: Time) -> Self {
         let head = TreeHead { origin: "gate.test/log".to_owned(), size: 99, root: "cm9vdA==".to_owned() };
         let apps = [(AppId::parse("sites").unwrap(), "政务网站群".to_owned())].into();
         Self { plan: Some(plan()), apps, log: KeptLog { first: Some(at(37)), last: Some(at(41)), head: Some(head) }, now }
     }
 
-    fn ground<T>(&self, language: FormLanguage, draw: impl FnOnce(&Ground<'_>) -> T) -> T {
+    pub(super) fn ground<T>(&self, language: FormLanguage, draw: impl FnOnce(&Ground<'_>) -> T) -> T {
         let (zone, system) = (TimeZone::fixed(jiff::tz::offset(8)), "玉门");
         draw(&Ground { language, plan: self.plan.as_ref(), now: self.now, zone: &zone, system, apps: &self.apps, log: &self.log })
     }
 
-    fn fill(&self, case: &Case, report: Report, language: FormLanguage) -> Filled {
+    pub(super) fn fill(&self, case: &Case, report: Report, language: FormLanguage) -> Filled {
         self.ground(language, |ground| fill(case, report, ground))
     }
 
-    fn review(&self, case: &Case) -> Review {
+    pub(super) fn review(&self, case: &Case) -> Review {
         self.ground(FormLanguage::English, |ground| review(case, ground))
     }
 }
@@ -80,7 +81,7 @@ fn answers(filled: &Filled, name: FieldName) -> &[Answer] {
 }
 
 /// What the gateway filled in there itself.
-fn known(filled: &Filled, name: FieldName) -> String {
+pub(super) fn known(filled: &Filled, name: FieldName) -> String {
     let known = answers(filled, name).iter().filter_map(|answer| match answer {
         Answer::Known(text) => Some(text.as_str()),
         Answer::ByHand(_) => None,
@@ -93,7 +94,7 @@ fn has_a_line_to_write_on(filled: &Filled, name: FieldName) -> bool {
 }
 
 /// An alarm about an address, found with the record 41.
-fn alarm() -> (Desk, u64) {
+pub(super) fn alarm() -> (Desk, u64) {
     let mut desk = Desk::after(40);
     let number = desk.read(spraying("203.0.113.7", 40));
     (desk, number)

@@ -1145,7 +1145,7 @@ evidence-asked-account = Account
 evidence-all-accounts = All
 evidence-incident = Incident
 evidence-incident-told = The span is that of the records by which this incident was found. Behind them the pack has the records of what was done about it, and nothing else that was written meanwhile; its review and its reports, as they were when this was made, are in the directory incident.
-evidence-drill = This was a drill. The incident never was.
+evidence-drill = This was a drill: there was no real incident.
 evidence-made = Made
 evidence-by = Made by (user on the machine)
 evidence-version = Made with
@@ -1323,7 +1323,7 @@ alert-incident-category-invalid = Choose a category of the list.
 alert-incident-subject-invalid = What it is about was not understood. Choose its kind, and write an account name, an address such as 192.0.2.7, a unit or the id of an app.
 alert-incident-number-invalid = Write whole numbers in digits, or leave the field empty; nothing was done.
 alert-incident-app-unknown = There is no such app any more. Look at the form again.
-alert-incident-pack-failed = The pack could not be made. Why is in the gateway's own log. It can be made at the machine: yumen audit evidence --incident { $incident }
+alert-incident-pack-failed = The pack could not be made. Why is in the gateway's own log. It can be made at the machine with the command below.
 alert-incident-task-unknown = The checklist has changed and has no such task any more. Look at it again.
 alert-incident-report-unknown = The plan has changed and asks for no such report any more. Look at it again.
 alert-incident-nobody = She is not on the duty list of the plan. Choose somebody of the list.
@@ -1344,7 +1344,7 @@ incidents-none-next = If you have found one that the gateway cannot see, open it
 incidents-no-plan = No emergency plan is in force: nothing raises an alarm, nobody is on duty, and there are no checklists. An operator names the plan in the config (plan = "plan.toml" under [incident]) and has it read again.
 incidents-back = Back to the incidents
 incident-drill = DRILL
-incident-drill-told = This is a drill. It never was, and nobody is kept from work by it; handle it as if it were real.
+incident-drill-told = This is a drill: nothing has really happened, and nobody is kept from work by it; handle it as if it were real.
 incident-number = No. { $number }
 incident-more = { $count ->
     [one] and one more
@@ -1399,10 +1399,12 @@ tasks-no-time = times begin when its level is confirmed
 was-late = late
 task-do = Done
 task-undo = Not done after all
+task-by-report = Done when the report is marked as sent, below
 incident-reports = Reports
 report-not-yet = Its time has not begun yet
 report-fill-in = Look at it, filled in
 report-sent = It was sent
+report-unsend = Not sent after all
 report-first = First report
 report-supplement = Supplementary report
 report-situation = Situation report
@@ -1440,7 +1442,7 @@ incident-dismiss-hint = It ends here. It can be taken up again.
 incident-story = What has been done
 incident-evidence = Evidence
 incident-records = Records { $first } to { $last } of the log
-incident-evidence-hint = Auditors can read these records, and download them from the review as a pack of evidence that others can check. At the machine: yumen audit evidence --incident
+incident-evidence-hint = Auditors can read these records, and download them from the review as a pack of evidence that others can check. At the machine:
 done-by = { $name }, { $time }
 level-1 = I · Extraordinarily serious · red
 level-2 = II · Serious · orange
@@ -1532,7 +1534,27 @@ story-task-open = Task not done after all
 story-handed = Handed over to { $name }
 story-acknowledged = Taken on
 story-reported = Sent: { $report }
+story-not-reported = Not sent after all: { $report }
 story-acted = The gateway did what the plan says
+acted-sessions = { $count ->
+    [one] 1 session ended
+   *[other] { $count } sessions ended
+}
+acted-tokens = { $count ->
+    [one] 1 token suspended
+   *[other] { $count } tokens suspended
+}
+acted-none = nothing had to be ended or suspended
+acted-nothing = the level does nothing once
+acted-unlisted = { $count ->
+    [one] nothing was done about 1 more that is not listed
+   *[other] nothing was done about { $count } more that are not listed
+}
+acted-last-way-in = the token { $name } was left: a security administrator’s last way in
+story-before = { $count ->
+    [one] 1 line before these is not on this sheet.
+   *[other] { $count } lines before these are not on this sheet.
+}
 story-untold = { $count ->
     [one] One more line did not fit; the log has it.
    *[other] { $count } more lines did not fit; the log has them.

@@ -190,7 +190,7 @@ alerts! {
     IncidentAppUnknown Error "alert-incident-app-unknown",
     IncidentTaskUnknown Error "alert-incident-task-unknown",
     IncidentReportUnknown Error "alert-incident-report-unknown",
-    IncidentPackFailed { incident } Error "alert-incident-pack-failed",
+    IncidentPackFailed Error "alert-incident-pack-failed",
     /// Not on the duty list.
     IncidentNobody Error "alert-incident-nobody",
 }

@@ -7,7 +7,7 @@ use askama::Template;
 use super::error::dialled;
 use super::incidents::lockdown;
 use super::{About, Deadline, Frame, IncidentRow, LevelEffects, Moment, Paging, TypedStep};
-use crate::incident::{Category, Duty, MOST_WORDS, Report, Step, Texts, What};
+use crate::incident::{Acted, Category, Duty, MOST_WORDS, Report, Step, Texts, What};
 use crate::lang::{self, Value};
 use crate::model::{Level, Stage};
 
@@ -23,6 +23,8 @@ pub struct ProposedLevel {
     pub level: Level,
     /// What triggers, or whoever opened it, said.
     pub claimed: Level,
+    /// What it proposes that is graver than what somebody confirmed before it did.
+    pub graver: Option<Level>,
     pub accounts: u64,
     pub units: u64,
     pub apps: u64,
@@ -46,15 +48,19 @@ pub struct TaskRow {
     pub due: Option<Deadline>,
     pub done: Option<DoneBy>,
     pub is_late: bool,
+    /// It is done by saying that a report was sent.
+    pub is_report: bool,
 }
 
 #[derive(Clone, Debug)]
 pub struct ReportRow {
     pub report: Report,
     pub to: Texts,
-    pub source: String,
+    pub source: Texts,
     pub due: Option<Deadline>,
     pub sent: Option<DoneBy>,
+    /// The last that was sent of it, which may be taken back.
+    pub last: Option<DoneBy>,
     pub is_late: bool,
 }
 
@@ -86,17 +92,18 @@ pub struct StoryRow {
 
 impl StoryRow {
     /// What people wrote with it.
-    fn words(&self) -> &str {
+    pub(super) fn words(&self, frame: &Frame) -> Cow<'_, str> {
         let (What::Step(step) | What::TooLate(step)) = &self.what else {
-            return if let What::Opened(opening) = &self.what { &opening.title } else { "" };
+            return Cow::Borrowed(if let What::Opened(opening) = &self.what { &opening.title } else { "" });
         };
-        match step {
+        let words = match step {
             Step::Assessed { why, .. } | Step::Level { why, .. } | Step::Moved { why, .. } | Step::Merged { why, .. } => why,
             Step::Noted { text } => text,
-            Step::Reported { to, .. } => to,
-            Step::Acted { what, .. } => what,
+            Step::Reported { to, .. } | Step::NotReported { to, .. } => to,
+            Step::Acted { what, .. } => return Acted::parse(what).map_or(Cow::Borrowed(what), |acted| Cow::Owned(frame.acted(&acted))),
             Step::Extent(_) | Step::Task { .. } | Step::HandedTo { .. } | Step::Acknowledged => "",
-        }
+        };
+        Cow::Borrowed(words)
     }
 
     fn is_too_late(&self) -> bool {
@@ -203,7 +210,11 @@ impl IncidentView {
 
     /// The gateway would say more by now than somebody has confirmed.
     fn is_graver(&self) -> bool {
-        self.row.stage.holds_level() && self.confirmed.as_ref().is_some_and(|confirmed| self.proposed.level > confirmed.level)
+        self.proposed.graver.is_some()
+    }
+
+    fn graver(&self) -> &Level {
+        self.proposed.graver.as_ref().unwrap_or(&self.proposed.level)
     }
 
     fn is_by_thresholds(&self) -> bool {
@@ -265,6 +276,12 @@ impl IncidentView {
 
     fn is_chosen(&self, other: &u64) -> bool {
         self.typed.text("merged", "into") == other.to_string()
+    }
+
+    /// On paper there is no other page to turn to.
+    fn lines_before(&self) -> Option<Cow<'static, str>> {
+        let before = self.paging.before();
+        (before > 0).then(|| self.frame.t_count("story-before", "count", &before))
     }
 
     /// Which records it is about.

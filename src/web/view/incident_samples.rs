@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::samples::{Typed, moment};
 use super::*;
-use crate::incident::{Category, Duty, Extent, MOST_WORDS, Opening, Report, Signal, Step, Subject, Texts, What};
+use crate::incident::{Acted, Beside, Category, Duty, Extent, MOST_WORDS, Opening, Report, Signal, Step, Subject, Texts, What};
 use crate::model::{AccountName, AppId, Level, LockdownScope, Stage};
 
 fn deadline(minutes: u64, is_late: bool) -> Deadline {
@@ -64,6 +64,11 @@ pub(super) fn list(frame: Frame, rows: Vec<IncidentRow>, all: usize) -> Incident
     }
 }
 
+fn acted(typed: Typed) -> String {
+    let beside = vec![Beside::Unlisted(3), Beside::LastWayIn(typed.key.replace(';', ",")), Beside::Other(typed.unit.replace(';', ","))];
+    Acted { level: Level::II, sessions: Some(1), tokens: Some(12), beside }.to_string()
+}
+
 fn steps(typed: Typed) -> Vec<What> {
     let why = || typed.key.to_owned();
     let signal = Signal {
@@ -90,7 +95,9 @@ fn steps(typed: Typed) -> Vec<What> {
         Step::Task { task: "0123456789ab".into(), done: false },
         Step::HandedTo { account: AccountName::parse("qian").unwrap() },
         Step::Reported { report: Report::First, to: typed.unit.into() },
+        Step::NotReported { report: Report::First, to: typed.unit.into() },
         Step::Acted { level_record: 7, what: why() },
+        Step::Acted { level_record: 7, what: acted(typed) },
     ];
     let mut all = vec![
         What::Opened(opening),
@@ -115,13 +122,15 @@ pub(super) fn incident(frame: Frame, typed: Typed, stage: Stage) -> IncidentView
         is_late: due.as_ref().is_some_and(|due| due.is_late),
         due,
         done,
+        is_report: id.ends_with('d'),
     };
     let report = |report, due: Option<Deadline>, sent: Option<DoneBy>| ReportRow {
         report,
         to: texts(typed),
-        source: typed.key.into(),
+        source: texts(typed),
         is_late: due.as_ref().is_some_and(|due| due.is_late),
         due,
+        last: sent.clone(),
         sent,
     };
     let person = |account: &str, duty, is_on_duty| DutyRow {
@@ -144,7 +153,14 @@ pub(super) fn incident(frame: Frame, typed: Typed, stage: Stage) -> IncidentView
         now: moment(),
         category: Category::Attack,
         confirmed: is_confirmed.then(|| ConfirmedLevel { level: Level::III, done: done() }),
-        proposed: ProposedLevel { level: Level::II, claimed: Level::III, accounts: 120, units: 20, apps: 2 },
+        proposed: ProposedLevel {
+            level: Level::II,
+            claimed: Level::III,
+            graver: stage.holds_level().then_some(Level::II),
+            accounts: 120,
+            units: 20,
+            apps: 2,
+        },
         levels: vec![
             LevelEffects {
                 level: Level::III,

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{About, Deadline, Found, Frame, Happened};
-use crate::incident::{Category, Colour, Duty, Report, Step, Texts, What};
+use crate::incident::{Acted, Beside, Category, Colour, Duty, Report, Step, Texts, What};
 use crate::lang::{self, Language, Value};
 use crate::model::{Level, LockdownScope, Stage};
 
@@ -212,6 +212,23 @@ impl Frame {
         .into_owned()
     }
 
+    /// What the gateway did for a level, and nothing that it did not.
+    pub(super) fn acted(&self, acted: &Acted) -> String {
+        let count =
+            |key: &'static str, count: Option<u64>| count.filter(|count| *count > 0).map(|count| self.t_count(key, "count", &count));
+        let mut parts: Vec<Cow<'static, str>> =
+            [count("acted-sessions", acted.sessions), count("acted-tokens", acted.tokens)].into_iter().flatten().collect();
+        if parts.is_empty() {
+            parts.push(self.t(if acted.sessions.or(acted.tokens).is_some() { "acted-none" } else { "acted-nothing" }));
+        }
+        parts.extend(acted.beside.iter().map(|beside| match beside {
+            Beside::Unlisted(count) => self.t_count("acted-unlisted", "count", count),
+            Beside::LastWayIn(token) => self.t_name("acted-last-way-in", "name", token),
+            Beside::Other(text) => Cow::Owned(text.clone()),
+        }));
+        format!("{} – {}", self.level(&acted.level), parts.join(" · "))
+    }
+
     fn with_level(&self, key: &str, level: Level) -> String {
         lang::text_with(self.language, key, &[("level", Value::Text(&self.level(&level)))]).into_owned()
     }
@@ -230,6 +247,9 @@ impl Frame {
             Step::Acknowledged => self.t("story-acknowledged"),
             Step::Reported { report, .. } => {
                 lang::text_with(self.language, "story-reported", &[("report", Value::Text(&self.report(report)))])
+            }
+            Step::NotReported { report, .. } => {
+                lang::text_with(self.language, "story-not-reported", &[("report", Value::Text(&self.report(report)))])
             }
             Step::Acted { .. } => self.t("story-acted"),
         };

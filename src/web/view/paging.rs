@@ -19,8 +19,8 @@ pub struct Paging {
     rows: usize,
     /// Counted from 1.
     page: usize,
-    /// Without a page, the address would be that of the last one.
-    names_first: bool,
+    /// Counted from the end, so that the last page is full; without a page, the address would be its.
+    from_the_end: bool,
 }
 
 impl Paging {
@@ -33,18 +33,32 @@ impl Paging {
     pub fn of_rows(list: String, found: usize, wanted: &str, rows: usize) -> Self {
         let rows = rows.max(1);
         let page = wanted.parse().unwrap_or(1).clamp(1, pages_of(found, rows));
-        Self { list, found, rows, page, names_first: false }
+        Self { list, found, rows, page, from_the_end: false }
     }
 
     /// Of a list that is read from its end: what was not asked for is the last.
     pub fn from_the_end(list: String, found: usize, wanted: &str, rows: usize) -> Self {
         let last = pages_of(found, rows.max(1)).to_string();
-        Self { names_first: true, ..Self::of_rows(list, found, if wanted.is_empty() { &last } else { wanted }, rows) }
+        Self { from_the_end: true, ..Self::of_rows(list, found, if wanted.is_empty() { &last } else { wanted }, rows) }
     }
 
     /// What is shown of all that was found.
     pub fn of<'a, T>(&self, all: &'a [T]) -> &'a [T] {
+        if self.from_the_end {
+            return all.rchunks(self.rows).nth(pages_of(self.found, self.rows).saturating_sub(self.page)).unwrap_or_default();
+        }
         all.chunks(self.rows).nth(self.page.saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// How many stand before those of the page.
+    pub(super) fn before(&self) -> u64 {
+        let before = match self.from_the_end {
+            false => self.page.saturating_sub(1).saturating_mul(self.rows),
+            true => self
+                .found
+                .saturating_sub(pages_of(self.found, self.rows).saturating_sub(self.page).saturating_add(1).saturating_mul(self.rows)),
+        };
+        u64::try_from(before).unwrap_or(u64::MAX)
     }
 
     /// The address of the page that is shown.
@@ -75,7 +89,7 @@ impl Paging {
 
     fn address(&self, page: usize) -> String {
         let between = if self.list.contains('?') { '&' } else { '?' };
-        if page == 1 && !self.names_first { self.list.clone() } else { format!("{}{between}page={page}", self.list) }
+        if page == 1 && !self.from_the_end { self.list.clone() } else { format!("{}{between}page={page}", self.list) }
     }
 }
 
@@ -120,9 +134,10 @@ mod tests {
     fn a_list_that_is_read_from_its_end_begins_with_its_last_page() {
         let at = |wanted: &str| Paging::from_the_end("/console/incidents/7".into(), 45, wanted, 20);
         let all: Vec<usize> = (0..45).collect();
-        assert_eq!(at("").of(&all), (40..45).collect::<Vec<_>>());
+        assert_eq!(at("").of(&all), (25..45).collect::<Vec<_>>(), "the newest are all there");
         assert_eq!(at("2").previous(), Some("/console/incidents/7?page=1".into()));
-        assert_eq!(at("1").of(&all), (0..20).collect::<Vec<_>>());
+        assert_eq!((at("2").of(&all), at("1").of(&all)), (&all[5..25], &all[..5]));
+        assert_eq!([at("3"), at("2"), at("1")].map(|page| page.before()), [25, 5, 0]);
         assert_eq!((at("1").previous(), at("").next()), (None, None));
     }
 

@@ -139,6 +139,60 @@ fn time_is_told_in_words_and_counted_down_by_the_same_words() {
 }
 
 #[test]
+fn a_report_is_marked_as_sent_when_its_time_has_begun_and_can_be_taken_back() {
+    let page = page(Stage::Responding);
+    let offers = |step: &str| page.matches(&format!("action=\"/console/incidents/1234567/{step}\"")).count();
+    // Of three, one waits, one was sent, and the time of one has not begun.
+    assert_eq!((offers("reported"), offers("not-reported")), (1, 1));
+    assert!(
+        page.contains("href=\"#reports\"") && !page.contains("value=\"0123456789ad\""),
+        "the sending of a report is no task to tick off"
+    );
+    assert!(page.contains("(<time"), "a date keeps its order in any script");
+}
+
+#[test]
+fn a_graver_level_is_told_only_where_it_came_after_a_person_spoke() {
+    let told = |graver| {
+        let mut view = incident(officer(Language::English), USUAL, Stage::Responding);
+        view.proposed.graver = graver;
+        view.render().unwrap().contains("id=\"graver\"")
+    };
+    assert!(told(Some(Level::I)) && !told(None));
+}
+
+#[test]
+fn what_the_gateway_did_is_told_in_the_language_of_the_page() {
+    let what = |text: &str, language| {
+        let row = |step| StoryRow { record: 1, at: samples::moment(), by: None, what: crate::incident::What::Step(step), task: None };
+        let step = crate::incident::Step::Acted { level_record: 7, what: text.to_owned() };
+        row(step).words(&officer(language)).into_owned()
+    };
+    let old = "level III: 1 sessions ended, 0 tokens suspended";
+    assert_eq!(what(old, Language::English), "III · Considerable · yellow – 1 session ended");
+    assert_eq!(what(old, Language::Chinese), "Ⅲ级 较大 · 黄色 – 结束会话 1 个");
+    assert!(!what(old, Language::Uyghur).contains("session"));
+    assert_eq!(
+        what("level III: 0 sessions ended", Language::English),
+        "III · Considerable · yellow – nothing had to be ended or suspended"
+    );
+    assert_eq!(what("as it was", Language::Chinese), "as it was", "nobody guesses");
+}
+
+#[test]
+fn one_level_has_one_name_in_every_language() {
+    for language in Language::ALL {
+        let keys = ["emergency-level-i", "emergency-level-ii", "emergency-level-iii", "emergency-level-iv"];
+        for (level, key) in [Level::I, Level::II, Level::III, Level::IV].iter().zip(keys) {
+            let banner = lang::text(*language, key);
+            let name = banner.rsplit(['(', '（']).next().unwrap().trim_end_matches([')', '）']).to_lowercase();
+            let shown = officer(*language).level(level).to_lowercase();
+            assert!(shown.contains(&name), "{language:?}: {shown} {name}");
+        }
+    }
+}
+
+#[test]
 fn a_telephone_number_is_dialled_by_touching_it() {
     assert!(page(Stage::Responding).contains("href=\"tel:+869960000002\""));
 }

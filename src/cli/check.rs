@@ -1,12 +1,12 @@
 //! `yumen check`: everything that is wrong with a config file, at once.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::clock::Clock;
 use crate::config::{self, Problems, Settings};
 
+use super::paint::Paint;
 use super::print;
 
 #[derive(clap::Args)]
@@ -28,7 +28,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let good = if warnings.is_empty() {
         "good".to_owned()
     } else {
-        print::remark(format_args!("{}\n", warnings.render(std::io::stderr().is_terminal())));
+        print::remark(format_args!("{}\n", warnings.render(Paint::of_stderr().is_coloured())));
         format!("good, with {}", counted(warnings.iter().count(), "warning"))
     };
     print::result(format_args!("{} is {good}: {}", arguments.config.display(), told(&settings)))?;
@@ -55,7 +55,7 @@ fn told(settings: &Settings) -> String {
     )
 }
 
-fn counted(count: usize, noun: &str) -> String {
+pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
@@ -74,7 +74,7 @@ impl BadConfig {
 
     /// On standard error, in colour where a terminal shows it.
     pub fn say(&self) {
-        let report = self.problems.render(std::io::stderr().is_terminal());
+        let report = self.problems.render(Paint::of_stderr().is_coloured());
         let count = counted(self.problems.iter().count(), "problem");
         print::remark(format_args!("{report}\n\n{}: {count}", self.path.display()));
     }

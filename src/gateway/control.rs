@@ -16,7 +16,7 @@ use crate::store::{AccountFilter, TokenFilter};
 
 use super::house::House;
 use super::reload::Reloader;
-use names::{account_name, unknown};
+use names::{account_name, to_the_second, unknown};
 
 mod ask;
 mod causes;
@@ -27,10 +27,11 @@ mod lockdown;
 mod names;
 mod notices;
 mod people;
-
 mod reading;
 mod socket;
+mod steps;
 mod terminals;
+mod todo;
 mod tokens;
 
 pub use ask::{AccountLine, Ask, ControlAnswer, Message};
@@ -165,7 +166,7 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
             Ok(ControlAnswer::IncidentPapers { papers: Box::new(papers) })
         }
         Ask::OpenIncident { opening } => incidents::open(house, actor, opening).await,
-        Ask::TakeStep { number, step } => incidents::take(house, actor, number, step).await,
+        Ask::TakeStep { number, step } => steps::take(house, actor, number, step).await,
         Ask::RunDrill { scenario } => drills::run(house, actor, scenario).await,
         Ask::Drills => drills::list(house, actor),
         Ask::Tabletop { scenario } => drills::tabletop(house, actor, scenario),

@@ -103,7 +103,7 @@ enum Verb {
     /// Tick a task of the checklist off
     Task {
         number: u64,
-        /// As `yumen incident show` calls it
+        /// Its number as `yumen incident show` lists it, or what it is called on record
         #[arg(value_parser = words)]
         task: String,
         /// It is not done after all
@@ -118,8 +118,8 @@ enum Verb {
         #[arg(value_parser = report, help = "first, supplement, situation or summary")]
         kind: Report,
         /// To whom, as the plan calls her; where it names one only, that one
-        #[arg(long, value_parser = words, default_value = "", hide_default_value = true)]
-        to: String,
+        #[arg(long, value_name = "WHOM", value_parser = words)]
+        to: Option<String>,
         #[command(flatten)]
         which: Which,
     },
@@ -300,7 +300,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             (number, Step::Extent(size.extent()), which)
         }
         Verb::Task { number, task, undo, which } => (number, Step::Task { task, done: !undo }, which),
-        Verb::Sent { number, kind, to, which } => (number, Step::Reported { report: kind, to }, which),
+        Verb::Sent { number, kind, to, which } => (number, Step::Reported { report: kind, to: to.unwrap_or_default() }, which),
         Verb::Acknowledge { number, which } => (number, Step::Acknowledged, which),
         Verb::Assess { number, level, category, why, which } => (number, Step::Assessed { level, category, why }, which),
         Verb::Level { number, level, why, which } => (number, Step::Level { level, why }, which),
@@ -345,4 +345,28 @@ fn as_json(answer: &impl serde::Serialize) -> anyhow::Result<ExitCode> {
     serde_json::to_writer_pretty(&mut out, answer)?;
     writeln!(out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn read(words: &str) -> Result<Verb, clap::Error> {
+        Line::try_parse_from(std::iter::once("incident").chain(words.split(' '))).map(|line| line.arguments.verb)
+    }
+
+    #[test]
+    fn a_report_that_was_sent_names_whom_it_went_to_or_leaves_that_to_the_plan() {
+        assert!(matches!(read("sent 68 first"), Ok(Verb::Sent { number: 68, kind: Report::First, to: None, .. })));
+        assert!(matches!(read("sent 68 first --to 网信办"), Ok(Verb::Sent { to: Some(to), .. }) if to == "网信办"));
+        assert!(read("sent 68 first --to ").is_err());
+    }
 }

@@ -1,6 +1,7 @@
-//! Names of accounts as whoever sits at a terminal writes them.
+//! Names of accounts as whoever sits at a terminal writes them, and times as she reads them.
 
 use crate::admin::AdminError;
+use crate::clock::Time;
 use crate::model::AccountName;
 
 use super::told;
@@ -15,4 +16,9 @@ pub(super) fn unknown(name: &AccountName, error: &AdminError) -> String {
 
 pub(super) fn account_name(text: &str) -> Result<AccountName, String> {
     AccountName::parse(text).map_err(|why| format!("the account name {text:?} {why}"))
+}
+
+/// Nobody reads milliseconds of what people did.
+pub(super) fn to_the_second(time: Time) -> String {
+    time.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

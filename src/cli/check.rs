@@ -25,21 +25,27 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let settings = load(&arguments.config)?;
     let warnings = settings.warnings(Clock::machine().wall());
-    let good = if warnings.is_empty() {
-        "good".to_owned()
-    } else {
-        print::remark(format_args!("{}\n", warnings.render(Paint::of_stderr().is_coloured())));
-        format!("good, with {}", counted(warnings.iter().count(), "warning"))
-    };
+    let good = good(&warnings);
     print::result(format_args!("{} is {good}: {}", arguments.config.display(), told(&settings)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How good it is; says what is doubtful in it.
+fn good(warnings: &Problems) -> String {
+    if warnings.is_empty() {
+        return "good".to_owned();
+    }
+    print::remark(format_args!("{}\n", warnings.render(Paint::of_stderr().is_coloured())));
+    format!("good, with {}", counted(warnings.iter().count(), "warning"))
 }
 
 fn check_plan(path: &Path) -> anyhow::Result<ExitCode> {
     let plan = config::load_plan(path, None).map_err(|problems| BadConfig::new(problems, path))?;
     let (triggers, people, reports) =
         (counted(plan.triggers.len(), "trigger"), counted(plan.shifts.len(), "shift"), counted(plan.reports.len(), "report"));
-    print::result(format_args!("{} is good: {}, {triggers}, {people}, {reports}", path.display(), plan.names.en))?;
+    let warnings = config::plan_warnings(&plan, &path.display().to_string(), Clock::machine().wall());
+    let good = good(&warnings);
+    print::result(format_args!("{} is {good}: {}, {triggers}, {people}, {reports}", path.display(), plan.names.en))?;
     Ok(ExitCode::SUCCESS)
 }
 

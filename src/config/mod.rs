@@ -34,7 +34,7 @@ pub use settings::{
 };
 
 pub use makes::{KeyDemand, KeyMake};
-pub use plan::{load_plan, parse_plan};
+pub use plan::{load_plan, parse_plan, plan_warnings};
 pub use usb_keys::UsbKeys;
 
 pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;

@@ -265,7 +265,7 @@ fn report(word: &str) -> Result<Report, &'static str> {
     Report::parse(word).ok_or("a report is one of first, supplement, situation, summary")
 }
 
-fn language(word: &str) -> Result<FormLanguage, &'static str> {
+pub(super) fn language(word: &str) -> Result<FormLanguage, &'static str> {
     FormLanguage::parse(word).ok_or("reports are in zh or en")
 }
 

@@ -6,6 +6,7 @@
 mod channels;
 mod pages;
 mod policy;
+mod roster;
 mod triggers;
 
 #[cfg(test)]
@@ -18,6 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+
+pub use self::roster::{plan_warnings, warnings};
 
 use self::channels::Secret;
 use self::policy::Graver;

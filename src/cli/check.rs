@@ -1,12 +1,12 @@
 //! `yumen check`: everything that is wrong with a config file, at once.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::clock::Clock;
 use crate::config::{self, Problems, Settings};
 
+use super::paint::Paint;
 use super::print;
 
 #[derive(clap::Args)]
@@ -25,21 +25,27 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let settings = load(&arguments.config)?;
     let warnings = settings.warnings(Clock::machine().wall());
-    let good = if warnings.is_empty() {
-        "good".to_owned()
-    } else {
-        print::remark(format_args!("{}\n", warnings.render(std::io::stderr().is_terminal())));
-        format!("good, with {}", counted(warnings.iter().count(), "warning"))
-    };
+    let good = good(&warnings);
     print::result(format_args!("{} is {good}: {}", arguments.config.display(), told(&settings)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How good it is; says what is doubtful in it.
+fn good(warnings: &Problems) -> String {
+    if warnings.is_empty() {
+        return "good".to_owned();
+    }
+    print::remark(format_args!("{}\n", warnings.render(Paint::of_stderr().is_coloured())));
+    format!("good, with {}", counted(warnings.iter().count(), "warning"))
 }
 
 fn check_plan(path: &Path) -> anyhow::Result<ExitCode> {
     let plan = config::load_plan(path, None).map_err(|problems| BadConfig::new(problems, path))?;
     let (triggers, people, reports) =
         (counted(plan.triggers.len(), "trigger"), counted(plan.shifts.len(), "shift"), counted(plan.reports.len(), "report"));
-    print::result(format_args!("{} is good: {}, {triggers}, {people}, {reports}", path.display(), plan.names.en))?;
+    let warnings = config::plan_warnings(&plan, &path.display().to_string(), Clock::machine().wall());
+    let good = good(&warnings);
+    print::result(format_args!("{} is {good}: {}, {triggers}, {people}, {reports}", path.display(), plan.names.en))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -55,7 +61,7 @@ fn told(settings: &Settings) -> String {
     )
 }
 
-fn counted(count: usize, noun: &str) -> String {
+pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
@@ -74,7 +80,7 @@ impl BadConfig {
 
     /// On standard error, in colour where a terminal shows it.
     pub fn say(&self) {
-        let report = self.problems.render(std::io::stderr().is_terminal());
+        let report = self.problems.render(Paint::of_stderr().is_coloured());
         let count = counted(self.problems.iter().count(), "problem");
         print::remark(format_args!("{report}\n\n{}: {count}", self.path.display()));
     }

@@ -30,7 +30,7 @@ pub struct NotRunning(PathBuf);
 
 /// Nobody has allowed this terminal to act for her.
 #[derive(Debug, thiserror::Error)]
-#[error("only a member of staff may do that: run `yumen login` first")]
+#[error("only a person known by name may do that: run `yumen login` first")]
 pub struct LoginNeeded;
 
 impl Which {
@@ -40,6 +40,11 @@ impl Which {
             (None, Some(config)) => crate::config::data_directory(config).map_err(|problems| BadConfig::new(problems, config).into()),
             (None, None) => Ok(PathBuf::from("data")),
         }
+    }
+
+    /// The config, where it is named.
+    pub fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
     }
 
     /// Asks for the person whose terminal this is, if somebody has allowed it.

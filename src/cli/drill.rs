@@ -8,7 +8,7 @@ use super::control::Which;
 use super::paint::{Cell, Paint, Tint, columns};
 use super::print;
 use crate::gateway::{Ask, ControlAnswer, DrillFacts};
-use crate::incident::Scenario;
+use crate::incident::{FormLanguage, Scenario};
 use crate::model::visible;
 
 #[derive(clap::Args)]
@@ -37,6 +37,8 @@ enum Verb {
     Tabletop {
         #[arg(value_parser = scenario)]
         scenario: Scenario,
+        #[arg(long, value_parser = super::incident::language, default_value = "zh", help = "zh or en")]
+        language: FormLanguage,
         #[command(flatten)]
         which: Which,
     },
@@ -60,7 +62,7 @@ fn scenario(word: &str) -> Result<Scenario, String> {
 pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (answer, json) = match arguments.verb {
         Verb::Run { scenario, json, which } => (which.ask(Ask::RunDrill { scenario })?, json),
-        Verb::Tabletop { scenario, which } => (which.ask(Ask::Tabletop { scenario })?, false),
+        Verb::Tabletop { scenario, language, which } => (which.ask(Ask::Tabletop { scenario, language })?, false),
         Verb::List { json, which } => (which.ask(Ask::Drills)?, json),
     };
     match answer {

@@ -12,6 +12,8 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry};
 
+use super::paint::Paint;
+
 const DEFAULT_FILTER: &str = "warn,yumen=info";
 /// Where the filter is read from; the first that is set counts.
 const VARIABLES: [&str; 2] = ["YUMEN_LOG", "RUST_LOG"];
@@ -38,7 +40,9 @@ impl Logging {
             Some((name, value)) => EnvFilter::try_new(&value).with_context(|| format!("{name} is not a filter such as yumen=debug"))?,
             None => EnvFilter::new(DEFAULT_FILTER),
         };
-        subscriber(self.log_format, filter, std::io::stderr).try_init().map_err(|error| anyhow!("diagnostics cannot be written: {error}"))
+        subscriber(self.log_format, filter, Paint::of_stderr(), std::io::stderr)
+            .try_init()
+            .map_err(|error| anyhow!("diagnostics cannot be written: {error}"))
     }
 
     /// Whether whatever is said on standard error must be JSON.
@@ -47,13 +51,13 @@ impl Logging {
     }
 }
 
-fn subscriber<W>(format: LogFormat, filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+fn subscriber<W>(format: LogFormat, filter: EnvFilter, paint: Paint, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
-        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Text => layer.with_target(false).with_ansi(paint.is_coloured()).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
     };
     let ours = filter_fn(|event| event.target().starts_with("yumen") || *event.level() <= LevelFilter::INFO);
@@ -81,9 +85,13 @@ mod tests {
     }
 
     fn written(format: LogFormat, filter: &str, speak: impl FnOnce()) -> String {
+        painted(Paint::Plain, format, filter, speak)
+    }
+
+    fn painted(paint: Paint, format: LogFormat, filter: &str, speak: impl FnOnce()) -> String {
         let page = Page::default();
         let pen = page.clone();
-        let subscriber = subscriber(format, EnvFilter::new(filter), move || pen.clone());
+        let subscriber = subscriber(format, EnvFilter::new(filter), paint, move || pen.clone());
         tracing::subscriber::with_default(subscriber, speak);
         let bytes = page.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -114,6 +122,12 @@ mod tests {
             let text = written(format, "trace", speak);
             assert!(!text.contains("secret") && text.contains("hello") && text.contains("only for those who ask"), "{text}");
         }
+    }
+
+    #[test]
+    fn only_a_terminal_is_sent_colours() {
+        let sends_colours = |paint| painted(paint, LogFormat::Text, "trace", speak).contains('\u{1b}');
+        assert!(sends_colours(Paint::Colour) && !sends_colours(Paint::Plain));
     }
 
     #[test]

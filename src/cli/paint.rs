@@ -26,9 +26,22 @@ pub enum Paint {
 impl Paint {
     /// For standard output: a terminal that can, whose owner did not say no (no-color.org).
     pub fn of_stdout() -> Self {
+        Self::of(std::io::stdout().is_terminal())
+    }
+
+    /// The same for standard error.
+    pub fn of_stderr() -> Self {
+        Self::of(std::io::stderr().is_terminal())
+    }
+
+    fn of(is_terminal: bool) -> Self {
         let says_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if std::io::stdout().is_terminal() && !says_no && !is_dumb { Self::Colour } else { Self::Plain }
+        if is_terminal && !says_no && !is_dumb { Self::Colour } else { Self::Plain }
+    }
+
+    pub fn is_coloured(self) -> bool {
+        self == Self::Colour
     }
 
     pub fn on(self, tint: Tint, text: &str) -> String {

@@ -1,6 +1,5 @@
 //! `yumen serve`: the gateway with an operator's config.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use crate::config::Settings;
 use crate::gateway::{self, Gateway, Options};
 
 use super::logging::Logging;
+use super::paint::Paint;
 use super::print;
 
 #[derive(clap::Args)]
@@ -52,6 +52,6 @@ fn warn(settings: &Settings, json: bool) {
     if json {
         warnings.iter().for_each(|warning| tracing::warn!(help = %warning.help, "{}", warning.what));
     } else if !warnings.is_empty() {
-        print::remark(format_args!("{}\n", warnings.render(std::io::stderr().is_terminal())));
+        print::remark(format_args!("{}\n", warnings.render(Paint::of_stderr().is_coloured())));
     }
 }

@@ -14,7 +14,7 @@ use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
 use super::keeping;
-use super::plan::{Known, load_with_text};
+use super::plan::{self, Known, load_with_text};
 use super::problem::{Problem, Problems, line_of};
 use super::read::Span;
 use super::settings::{CertificateFiles, Settings};
@@ -97,12 +97,13 @@ impl Settings {
     }
 
     /// What is doubtful in the text, certificates that are not valid now or not for long, and lists of revoked ones that are out of
-    /// date, and archives that are not there. Reads files.
+    /// date, archives that are not there, and hours in which nobody handles incidents. Reads files.
     pub fn warnings(&self, now: Time) -> Problems {
         let mut warnings = self.files.doubtful.clone();
         warnings.extend(validity::warnings(&self.files, now));
         warnings.extend(trusted::warnings(&self.files.trusted, now));
         warnings.extend(keeping::warnings(&self.files.archives));
+        warnings.extend(self.plan.iter().flat_map(|plan| plan::warnings(plan, now)));
         Problems::warnings(&self.files.file_name, &self.files.text, warnings)
     }
 }

@@ -34,18 +34,19 @@ pub use settings::{
 };
 
 pub use makes::{KeyDemand, KeyMake};
-pub use plan::{load_plan, parse_plan};
+pub use plan::{load_plan, parse_plan, plan_warnings};
 pub use usb_keys::UsbKeys;
 
 pub use monitoring::DEFAULT_LISTEN as MONITORING_LISTEN;
 
 use files::Files;
 use plan::Known;
+use problem::FileKind;
 use read::Reader;
 
 /// Reads and checks the file with the certificates that it names.
 pub fn load(path: &Path) -> Result<Settings, Problems> {
-    let (text, name) = read_text(path)?;
+    let (text, name) = read_text(path, FileKind::Config)?;
     let mut checked = check(&text, &name, base_of(path));
     checked.problems.extend(checked.files.check());
     checked.read_plan();
@@ -55,7 +56,7 @@ pub fn load(path: &Path) -> Result<Settings, Problems> {
 /// Where the gateway of this config keeps its data, whatever else is wrong in the file: who must switch an account off in a hurry
 /// need not mend it first.
 pub fn data_directory(path: &Path) -> Result<PathBuf, Problems> {
-    let (text, name) = read_text(path)?;
+    let (text, name) = read_text(path, FileKind::Config)?;
     let (document, _) = toml::de::DeTable::parse_recoverable(&text);
     match document.get_ref().get("data").and_then(|value| value.get_ref().as_str()) {
         Some(data) if !data.is_empty() => Ok(base_of(path).join(data)),
@@ -63,10 +64,22 @@ pub fn data_directory(path: &Path) -> Result<PathBuf, Problems> {
     }
 }
 
-fn read_text(path: &Path) -> Result<(String, String), Problems> {
+/// The emergency plan that this config names, if it names one, whatever else is wrong in the file.
+pub fn plan_file(path: &Path) -> Result<Option<PathBuf>, Problems> {
+    let (text, name) = read_text(path, FileKind::Config)?;
+    let (document, errors) = toml::de::DeTable::parse_recoverable(&text);
+    let incident = document.get_ref().get("incident").and_then(|value| value.get_ref().as_table());
+    match incident.and_then(|incident| incident.get("plan")).and_then(|value| value.get_ref().as_str()) {
+        Some(plan) if !plan.is_empty() => Ok(Some(base_of(path).join(plan))),
+        _ if !errors.is_empty() => Err(Problems::new(&name, &text, syntax::problems(&text, &errors))),
+        _ => Ok(None),
+    }
+}
+
+fn read_text(path: &Path, kind: FileKind) -> Result<(String, String), Problems> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| Problems::unreadable(&name, &error))?;
-    let text = String::from_utf8(bytes).map_err(|error| Problems::not_utf8(&name, &error))?;
+    let bytes = std::fs::read(path).map_err(|error| Problems::unreadable(kind, &name, &error))?;
+    let text = String::from_utf8(bytes).map_err(|error| Problems::not_utf8(kind, &name, &error))?;
     Ok((text, name))
 }
 

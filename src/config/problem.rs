@@ -21,6 +21,22 @@ pub struct Problem {
     pub help: String,
 }
 
+/// What a file is called where it is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Config,
+    Plan,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Config => "config file",
+            Self::Plan => "emergency plan",
+        })
+    }
+}
+
 /// All mistakes of one file, in the order of their lines.
 #[derive(Clone, Debug)]
 pub struct Problems {
@@ -40,17 +56,17 @@ impl Problems {
         problems
     }
 
-    pub(super) fn unreadable(file_name: &str, error: &std::io::Error) -> Self {
-        let what = format!("the config file {file_name} cannot be read: {}", reason(error));
+    pub(super) fn unreadable(kind: FileKind, file_name: &str, error: &std::io::Error) -> Self {
+        let what = format!("the {kind} {file_name} cannot be read: {}", reason(error));
         Self::new(file_name, "", vec![Problem { span: None, what, found: String::new(), help: String::new() }])
     }
 
     /// The place is that of the first byte that is none of UTF-8; what stands before it is shown.
-    pub(super) fn not_utf8(file_name: &str, error: &FromUtf8Error) -> Self {
+    pub(super) fn not_utf8(kind: FileKind, file_name: &str, error: &FromUtf8Error) -> Self {
         let help = "save the file as UTF-8; an editor names its encoding and changes it where it saves under another name".to_owned();
         let bytes = error.as_bytes();
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-            let what = format!("the config file {file_name} is UTF-16");
+            let what = format!("the {kind} {file_name} is UTF-16");
             return Self::new(file_name, "", vec![Problem { span: None, what, found: String::new(), help }]);
         }
         let at = error.utf8_error().valid_up_to();

@@ -256,6 +256,12 @@ impl<'r> Value<'r> {
     pub fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
         let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
         let expected = format!("write one of: {}", all.join(", "));
+        // A number that stands for a word is the word without its quotes.
+        if let DeValue::Integer(number) = self.value
+            && let Some(meant) = did_you_mean(number.as_str(), all.iter().copied())
+        {
+            return self.wrong("must be text in double quotes", &format!("did you mean \"{meant}\"? {expected}"));
+        }
         let text = self.text(&expected)?;
         match words.iter().find(|(word, _)| *word == text) {
             Some((_, meaning)) => Some(*meaning),

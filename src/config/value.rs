@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::model::Level;
+
 const DURATION_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 const SIZE_UNITS: [(&str, u64); 5] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 
@@ -54,6 +56,12 @@ pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) ->
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let word = plain(word);
     let known: Vec<&str> = known.into_iter().collect();
+    // Levels are like each other and mean opposite things: none is guessed from a slip.
+    let (levels, known): (Vec<&str>, Vec<&str>) = known.into_iter().partition(|name| Level::parse(name).is_some());
+    let numeral = numeral(&word);
+    if let Some(level) = levels.into_iter().find(|level| plain(level) == word || Some(*level) == numeral) {
+        return Some(level);
+    }
     let distances = known.iter().map(|name| (distance(&word, &plain(name)), *name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
     let longest = word.chars().count().max(name.chars().count());
@@ -61,6 +69,17 @@ pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) ->
         return Some(name);
     }
     known.into_iter().find(|name| shortens(&word, &plain(name)))
+}
+
+/// The level that a number stands for.
+fn numeral(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "1" => "I",
+        "2" => "II",
+        "3" => "III",
+        "4" => "IV",
+        _ => return None,
+    })
 }
 
 /// Whether each part of `short` begins the part of `long` at its place: `cert_age` for `certificate_age`.
@@ -146,6 +165,26 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(did_you_mean(word, known), meant, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_level_is_guessed_from_its_number_and_from_nothing_else() {
+        let levels = Level::ALL.iter().map(|level| level.word()).chain(["normal"]);
+        for (word, meant) in [
+            ("1", Some("I")),
+            ("2", Some("II")),
+            ("3", Some("III")),
+            ("4", Some("IV")),
+            ("iii", Some("III")),
+            ("5", None),
+            ("IIII", None),
+            ("VI", None),
+            ("V", None),
+            ("l", None),
+            ("normall", Some("normal")),
+        ] {
+            assert_eq!(did_you_mean(word, levels.clone()), meant, "{word}");
         }
     }
 }

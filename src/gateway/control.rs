@@ -16,7 +16,7 @@ use crate::store::{AccountFilter, TokenFilter};
 
 use super::house::House;
 use super::reload::Reloader;
-use names::{account_name, unknown};
+use names::{account_name, to_the_second, unknown, why_not};
 
 mod ask;
 mod causes;
@@ -27,10 +27,11 @@ mod lockdown;
 mod names;
 mod notices;
 mod people;
-
 mod reading;
 mod socket;
+mod steps;
 mod terminals;
+mod todo;
 mod tokens;
 
 pub use ask::{AccountLine, Ask, ControlAnswer, Message};
@@ -93,7 +94,7 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
                 role,
                 email,
             };
-            let invitation = desk.invite(actor, new, house.clock.now()).await.map_err(|error| told(&error))?;
+            let invitation = desk.invite(actor, new, house.clock.now()).await.map_err(|error| why_not(house, &error))?;
             Ok(ControlAnswer::Invited { link: invitation.link, expires: invitation.expires.to_string() })
         }
         Ask::Accounts => {
@@ -109,20 +110,20 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         }
         Ask::Disable { name } => {
             let name = account_name(&name)?;
-            let id = desk.id_of(actor, &name).await.map_err(|error| unknown(&name, &error))?;
+            let id = desk.id_of(actor, &name).await.map_err(|error| unknown(house, &name, &error))?;
             let Disabled { was_already, ended } = desk.disable(actor, id).await.map_err(|error| told(&error))?;
             let state = if was_already { "was disabled already" } else { "is disabled" };
             Ok(done(format!("{name} {state}; {ended} of its sessions ended")))
         }
         Ask::Enable { name } => {
             let name = account_name(&name)?;
-            let account = desk.account_named(actor, &name).await.map_err(|error| unknown(&name, &error))?;
-            desk.enable(actor, account.id, house.clock.now()).await.map_err(|error| told(&error))?;
+            let account = desk.account_named(actor, &name).await.map_err(|error| unknown(house, &name, &error))?;
+            desk.enable(actor, account.id, house.clock.now()).await.map_err(|error| why_not(house, &error))?;
             Ok(done(format!("{} is enabled", account.name)))
         }
         Ask::EndSessions { name } => {
             let name = account_name(&name)?;
-            let id = desk.id_of(actor, &name).await.map_err(|error| unknown(&name, &error))?;
+            let id = desk.id_of(actor, &name).await.map_err(|error| unknown(house, &name, &error))?;
             let ended = desk.end_sessions_of(actor, id).await.map_err(|error| told(&error))?;
             Ok(done(format!("{ended} sessions of {name} ended")))
         }
@@ -144,7 +145,7 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
         Ask::Certificate { serial } => certificates::fetch(house, actor, &serial).await,
         Ask::Recover { name } => {
             let name = account_name(&name)?;
-            let invitation = desk.recover(actor, &name, certificates::when(house)).await.map_err(|error| unknown(&name, &error))?;
+            let invitation = desk.recover(actor, &name, certificates::when(house)).await.map_err(|error| unknown(house, &name, &error))?;
             Ok(ControlAnswer::Invited { link: invitation.link, expires: invitation.expires.to_string() })
         }
         Ask::LockDown { scope, minutes, why } => lockdown::close(house, actor, &scope, (minutes, &why)).await,
@@ -165,10 +166,10 @@ async fn perform(ask: Ask, actor: &Actor, uid: u32, house: &House, reloader: &Re
             Ok(ControlAnswer::IncidentPapers { papers: Box::new(papers) })
         }
         Ask::OpenIncident { opening } => incidents::open(house, actor, opening).await,
-        Ask::TakeStep { number, step } => incidents::take(house, actor, number, step).await,
+        Ask::TakeStep { number, step } => steps::take(house, actor, number, step).await,
         Ask::RunDrill { scenario } => drills::run(house, actor, scenario).await,
         Ask::Drills => drills::list(house, actor),
-        Ask::Tabletop { scenario } => drills::tabletop(house, actor, scenario),
+        Ask::Tabletop { scenario, language } => drills::tabletop(house, actor, scenario, language),
         Ask::TestNotice { channel } => notices::test(house, actor, &channel).await,
         Ask::LogRead { asked } => reading::record(house, actor, &asked).await,
         Ask::Login => terminals::ask(house, uid),

@@ -144,7 +144,10 @@ impl Levels {
         match emergency::apply(house, wanted).await {
             Ok(()) => {
                 if self.applied.is_some() || wanted.is_some() {
-                    tracing::warn!(level = wanted.map(|held| held.level.word()).unwrap_or("none"), "another emergency level is in force");
+                    match house.emergency.in_force(house.clock.now()) {
+                        Some(stance) => tracing::warn!("the emergency level {} is in force, by incident {}", stance.level, stance.incident),
+                        None => tracing::warn!("no emergency level is in force"),
+                    }
                 }
                 self.applied = Some(wanted);
             }

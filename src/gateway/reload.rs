@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::admin::Actor;
 use crate::auth::Makes;
+use crate::clock::Time;
 use crate::config::{Settings, UsbKeys};
 use crate::edge::Certificates;
 use crate::model::{Action, Event, Host};
@@ -53,6 +54,35 @@ impl fmt::Display for Reloaded {
     }
 }
 
+/// Why a config was not taken over.
+enum NotTaken {
+    /// The file is wrong, or cannot be read.
+    File(String),
+    /// The file is good by itself, but not for the gateway as it was started.
+    Config(String),
+    /// Something else failed.
+    Gateway(String),
+}
+
+impl NotTaken {
+    fn of(error: impl fmt::Display) -> Self {
+        Self::Gateway(error.to_string())
+    }
+}
+
+/// A refusal for whoever looks later, in a line: the first thing that is wrong, and its place.
+fn told_later(why: &str, and: &str, at: Time) -> String {
+    let mut lines = why.lines();
+    let first = lines.next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let place = lines.next().and_then(|line| line.trim_start().strip_prefix("--> "));
+    let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+    let at = at.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC");
+    format!(
+        "the config was read again at {at} and refused, and {and}: {first}{place}; mend it, look at it with `yumen check`, then `yumen reload`"
+    )
+}
+
 /// A config that was read, checked and made into what will serve.
 struct Built {
     /// As it takes effect: what waits is as it was at the start.
@@ -74,16 +104,33 @@ impl Reloader {
     /// What was done and what is doubtful in it, or why not, for whoever asked.
     pub async fn reload(&self, house: &House, actor: Option<&Actor>) -> Result<Reloaded, String> {
         let Some(read) = self.read.clone() else {
-            return Err("the demo has no config file to read again".to_owned());
+            return Err("this gateway was started without a config file, so there is none to read again: restart it".to_owned());
         };
         let mut in_force = self.in_force.lock().await;
+        let taken = self.take_over(house, actor, read, &mut in_force).await;
+        match &taken {
+            Ok(_) => house.standing.set_refused(None),
+            Err(NotTaken::File(why)) => {
+                house.standing.set_refused(Some(told_later(why, "a start would be refused too", house.clock.wall())))
+            }
+            Err(NotTaken::Config(why)) => house.standing.set_refused(Some(told_later(why, "it is not in force", house.clock.wall()))),
+            Err(NotTaken::Gateway(_)) => {}
+        }
+        taken.map_err(|not| {
+            let (NotTaken::File(why) | NotTaken::Config(why) | NotTaken::Gateway(why)) = not;
+            format!("{why}\n\nnothing was changed: the config and the emergency plan from before keep serving")
+        })
+    }
+
+    async fn take_over(&self, house: &House, actor: Option<&Actor>, read: Read, in_force: &mut InForce) -> Result<Reloaded, NotTaken> {
         let signed = |event: Event| actor.map_or(event.clone(), |actor| actor.sign(event));
         let wall = house.clock.wall();
         let read = move || read().map(|settings| (settings.warnings(wall), settings));
-        let read = tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string())?;
+        let read = tokio::task::spawn_blocking(read).await.map_err(NotTaken::of)?;
         let generation = house.map.load().generation.saturating_add(1);
-        let built = read.and_then(|(warnings, settings)| {
-            Ok((warnings, self.build(settings, house, generation, in_force.portal_certificate.as_ref())?))
+        let built = read.map_err(NotTaken::File).and_then(|(warnings, settings)| {
+            let built = self.build(settings, house, generation, in_force.portal_certificate.as_ref());
+            Ok((warnings, built.map_err(NotTaken::Config)?))
         });
         let (warnings, Built { settings, waiting, map, certificates, makes, trust, sinks, rule }) = match built {
             Ok(built) => built,
@@ -93,13 +140,13 @@ impl Reloader {
             }
         };
         // What two have not confirmed is left out, whoever wrote the config.
-        let left_out = house.desk.declare_trust(trust.digests(), house.clock.now()).await.map_err(|error| error.to_string())?;
+        let left_out = house.desk.declare_trust(trust.digests(), house.clock.now()).await.map_err(NotTaken::of)?;
         let (data, kept) = (self.start.data.clone(), settings.clone());
-        let kept = tokio::task::spawn_blocking(move || configs::keep(&data, &kept)).await.map_err(|error| error.to_string())?;
+        let kept = tokio::task::spawn_blocking(move || configs::keep(&data, &kept)).await.map_err(NotTaken::of)?;
         // It can fail, and what is on record as done has to hold. Without the record it does no harm: everybody is denied then.
         if let Err(error) = house.auth.list_makes(makes).await {
             house.journal.note(signed(Event::failed(Action::ConfigRefused)));
-            return Err(error.to_string());
+            return Err(NotTaken::of(error));
         }
         let reloaded = configs::naming_left_out(kept.name_in(Event::done(Action::ConfigReloaded)), &left_out);
         let reloaded = if waiting.is_empty() { reloaded } else { reloaded.with("waiting", waiting.join(", ")) };
@@ -107,7 +154,7 @@ impl Reloader {
             Some(how) => reloaded.with("loosened", how),
             None => reloaded,
         };
-        house.journal.event(signed(reloaded)).await.map_err(|error| error.to_string())?;
+        house.journal.event(signed(reloaded)).await.map_err(NotTaken::of)?;
         in_force.portal_certificate = certificates.get(&map.portal.host).cloned();
         house.pages.replace_apps(build::apps(&map));
         house.desk.set_staff_addresses(settings.staff_addresses.clone());

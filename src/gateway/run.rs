@@ -263,7 +263,7 @@ async fn wait_for_signal(house: &Arc<House>, reloader: &Reloader) {
             _ = terminate.recv() => return,
             _ = hangup.recv() => match reloader.reload(house, None).await {
                 Ok(reloaded) => tracing::info!("{}", reloaded.done),
-                Err(why) => tracing::error!("the config was refused, the old one keeps serving:\n{why}"),
+                Err(why) => tracing::error!("the config was refused:\n{why}"),
             },
         }
     }

@@ -24,6 +24,7 @@ pub struct Standing {
     accepting: AtomicUsize,
     stopping: AtomicBool,
     waiting: Mutex<Vec<&'static str>>,
+    refused: Mutex<Option<String>>,
 }
 
 /// What was bound at the start.
@@ -40,7 +41,14 @@ pub struct Accepting(Arc<House>);
 
 impl Standing {
     pub fn begin(since: Time) -> Self {
-        Self { since, places: OnceLock::new(), accepting: AtomicUsize::new(0), stopping: AtomicBool::new(false), waiting: Mutex::default() }
+        Self {
+            since,
+            places: OnceLock::new(),
+            accepting: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            waiting: Mutex::default(),
+            refused: Mutex::default(),
+        }
     }
 
     /// Known once, when everything is bound.
@@ -63,6 +71,15 @@ impl Standing {
 
     pub fn waiting(&self) -> Vec<&'static str> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the last reload was refused; `None`: it was not.
+    pub fn set_refused(&self, why: Option<String>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    pub fn refused(&self) -> Option<String> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -125,6 +142,7 @@ impl House {
         self.space
             .warning()
             .into_iter()
+            .chain(self.standing.refused())
             .chain(self.retention.warnings())
             .chain(self.triggers.warnings())
             .chain(self.desk.incidents().warnings())

@@ -129,7 +129,7 @@ pub enum What {
 /// Why a step cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
-    #[error("the incident is {0}, and from there it cannot go where it was sent; look at it again")]
+    #[error("the incident is {0}, and from there it cannot go where it was sent, {but}", but = ways_on(*.0))]
     Stage(Stage),
     #[error("the incident is {0}, so nothing about it changes any more; where it began anew, open another one")]
     Over(Stage),
@@ -143,6 +143,14 @@ pub enum NotAllowed {
     NoSuchIncident,
     #[error("its story is full; open another incident, and name this one there")]
     Full,
+}
+
+fn ways_on(stage: Stage) -> String {
+    let ways: Vec<&str> = stage.next().iter().map(|stage| stage.word()).collect();
+    match ways.as_slice() {
+        [] => "nor anywhere else; where it began anew, open another one".to_owned(),
+        ways => format!("only to {}", ways.join(" or ")),
+    }
 }
 
 impl Case {

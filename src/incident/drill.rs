@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::{Engine, Signal};
 use super::plan::Plan;
+use super::report::FormLanguage;
 use super::trigger::Kind;
 use crate::clock::Time;
 use crate::model::{
@@ -56,7 +57,39 @@ impl Scenario {
     }
 
     /// What the people around the table are told: what happens, one thing after the other.
-    pub fn script(self) -> &'static [&'static str] {
+    pub fn script(self, language: FormLanguage) -> &'static [&'static str] {
+        match language {
+            FormLanguage::Chinese => self.chinese_script(),
+            FormLanguage::English => self.english_script(),
+        }
+    }
+
+    fn chinese_script(self) -> &'static [&'static str] {
+        match self {
+            Self::PasswordSpraying => &[
+                "几分钟之内，一个外地地址用同样的几个密码，逐个尝试许多账号。",
+                "有一个密码是对的，但该账号的第二因素一再失败：对方有密码，没有令牌。",
+                "该账号属于网站群的一位编辑，电话打不通。",
+            ],
+            Self::LostAdministratorToken => &[
+                "一名系统管理员从没有工作人员办公的地址登录，而她正在休假。",
+                "她的安全密钥计数器倒退：可能存在复制品。",
+                "她想起昨天包被偷了，密钥就在包里，还没有告诉任何人。",
+            ],
+            Self::DefacedPage => &[
+                "一个公开网站的首页与原来不同，而其后台几个小时内无人操作。",
+                "有市民来电：页面上出现反动文字，截图已在社交网络上流传。",
+                "网站软件的供应商说，上周另一座城市发生过同样的事。",
+            ],
+            Self::BulkDownload => &[
+                "一个账号在几分钟内从两个地方登录。",
+                "该账号从信息公开系统取走数百兆数据，速度之快，不是人在阅读。",
+                "账号本人说，她按一封邮件的指引，在一个页面上输入过密码。",
+            ],
+        }
+    }
+
+    fn english_script(self) -> &'static [&'static str] {
         match self {
             Self::PasswordSpraying => &[
                 "Within minutes, one address outside the city tries the same few passwords with the names of many accounts.",

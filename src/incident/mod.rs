@@ -12,6 +12,7 @@ mod due;
 mod engine;
 mod extent;
 mod fact;
+mod length;
 mod marks;
 mod measured;
 pub mod notice;
@@ -20,6 +21,7 @@ mod papers;
 mod plan;
 mod policy;
 mod report;
+mod roster;
 mod shut;
 mod since;
 mod step;
@@ -36,6 +38,7 @@ pub use case::{Case, Confirmed, Line, NotAllowed, Sent, Ticked, What};
 pub use drill::{Scenario, found as found_in_drill};
 pub use due::{DueReport, DueTask, has_task, on_duty, reports, tasks};
 pub use engine::{Engine, NotKept, Signal};
+pub use length::length;
 pub use measured::{Measure, Measured, Verdict, measured};
 pub use page::{Ignored, Page};
 pub use papers::{Paper, Papers};
@@ -45,6 +48,7 @@ pub use report::{
     Answer, Field, FieldName, Filled, FormLanguage, Ground, KeptLog, Review, ReviewMeasure, ReviewStage, Sending, StoryTold, TreeHead,
     fill, review,
 };
+pub use roster::gaps;
 pub use step::{Extent, MOST_WORDS, Opening, Step};
 pub use subject::Subject;
 pub use trigger::{Exceptions, Kind, Per, Trigger};

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::length;
+use super::report::FormLanguage;
 use crate::model::{AccountName, AppId, FactorDemand};
 
 /// Of which apps something holds.
@@ -119,7 +121,8 @@ impl Measures {
 
     /// What they do, in the order and by the words of the plan, for people who know it.
     pub fn told(&self) -> Vec<String> {
-        let length = |name: &str, length: Option<Duration>| length.map(|length| format!("{name} {}", short(length)));
+        let length =
+            |name: &str, length: Option<Duration>| length.map(|length| format!("{name} {}", length::length(length, FormLanguage::English)));
         let apps = |name: &str, apps: &Option<Apps>| apps.as_ref().map(|apps| format!("{name} {}", listed(apps)));
         let from = self.from.as_ref().map(|from| {
             let networks: Vec<String> = from.networks.iter().map(ToString::to_string).collect();
@@ -148,14 +151,6 @@ fn listed(apps: &Apps) -> String {
     match apps {
         Apps::All => "all apps".to_owned(),
         Apps::These(apps) => apps.iter().map(AppId::as_str).collect::<Vec<_>>().join(", "),
-    }
-}
-
-/// Plans say lengths in whole minutes or seconds.
-fn short(length: Duration) -> String {
-    match length.as_secs() {
-        seconds if seconds.is_multiple_of(60) => format!("{} min", seconds.checked_div(60).unwrap_or_default()),
-        seconds => format!("{seconds} s"),
     }
 }
 

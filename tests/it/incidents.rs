@@ -74,9 +74,8 @@ async fn an_alarm_opens_an_incident_that_people_on_the_duty_list_handle_to_its_e
     assert!(facts.line.handler.is_none() && facts.due.iter().any(|todo| todo.what == "first report" && todo.due.is_some()));
 
     let assess = || Step::Assessed { level: Level::III, category: Category::Attack, why: why() };
-    assert!(
-        take(&house, &terminal, number, Step::Moved { to: Stage::Contained, why: why() }).await.contains("cannot go where it was sent")
-    );
+    let early = take(&house, &terminal, number, Step::Moved { to: Stage::Contained, why: why() }).await;
+    assert!(early.ends_with("cannot go where it was sent, only to assessed or dismissed"), "{early}");
     for (step, stage) in [
         (assess(), Stage::Assessed),
         (Step::Noted { text: "已联系三个账号的本人".to_owned() }, Stage::Assessed),
@@ -150,16 +149,35 @@ async fn whatever_the_page_can_do_the_terminal_can_and_says_what_there_is_not() 
     }
     assert_eq!(shown(&house, number).await.extent, "accounts 3, people 40");
     let hand = |name: &str| Step::HandedTo { account: AccountName::parse(name).unwrap() };
-    assert_eq!(take(&house, &terminal, number, hand("wang")).await, "wang is not on the duty list of the plan");
+    assert_eq!(
+        take(&house, &terminal, number, hand("wang")).await,
+        "\"wang\" is not on the duty list of the plan; these are: li, qian, sun, zhao, zhou"
+    );
     take(&house, &terminal, number, hand("zhao")).await;
     let task = |task: String| Step::Task { task, done: true };
     assert!(take(&house, &terminal, number, task("x".to_owned())).await.contains("`yumen incident show"));
-    let first = shown(&house, number).await.due.iter().find_map(|todo| todo.task.clone()).unwrap();
-    take(&house, &terminal, number, task(first.clone())).await;
+    let facts = shown(&house, number).await;
+    let first = facts.due.iter().find(|todo| todo.number == Some(1)).unwrap();
+    let (first, what) = (first.task.clone().unwrap(), first.what.clone());
+    let said = take(&house, &terminal, number, task("1".to_owned())).await;
+    assert!(said.starts_with(&format!("the task \"{what}\" is ticked off; incident {number} is detected")), "{said}");
+    let lines = shown(&house, number).await.story.len();
+    for name in ["1", &first] {
+        let again = take(&house, &terminal, number, task(name.to_owned())).await;
+        assert!(again.contains(&what) && again.contains("ticked off already by qian"), "{again}");
+    }
+    let nothing = take(&house, &terminal, number, Step::Extent(Extent::default())).await;
+    assert!(nothing.contains("--accounts"), "{nothing}");
+    let facts = shown(&house, number).await;
+    assert_eq!(facts.story.len(), lines, "none of these is on record");
+    assert_eq!(facts.story.last().unwrap().what, format!("task-done \"{what}\""));
+    assert!(facts.due.last().unwrap().done.is_some(), "what is done comes last");
+    let due: Vec<_> = facts.due.iter().filter_map(|todo| todo.due.clone().filter(|_| todo.done.is_none())).collect();
+    assert!(due.len() > 1 && due.is_sorted(), "{due:?}");
     let sent = |report, to: &str| Step::Reported { report, to: to.to_owned() };
     assert_eq!(take(&house, &terminal, number, sent(Report::Situation, "")).await, "the plan asks for no situation report");
     let wrong = take(&house, &terminal, number, sent(Report::First, "the mayor")).await;
-    assert_eq!(wrong, "say with --to to whom it was sent: \"The region's cyberspace administration\"");
+    assert_eq!(wrong, "say with --to to whom it was sent: \"自治区党委网信办\" (in English \"The region's cyberspace administration\")");
     take(&house, &terminal, number, sent(Report::First, "")).await;
     let facts = shown(&house, number).await;
     let done: Vec<&str> = facts.due.iter().filter(|todo| todo.done.is_some()).map(|todo| todo.what.as_str()).collect();

@@ -2,6 +2,7 @@
 
 use http::{Method, StatusCode};
 use url::Url;
+use yumen::gateway::{Ask, ControlAnswer};
 use yumen::model::Role;
 
 use crate::bodies::upgrade;
@@ -48,6 +49,22 @@ async fn no_app_takes_the_place_of_a_portal_that_has_not_moved_yet() {
     let refused = house.reload(taking).await.unwrap_err();
     assert!(refused.contains("sites") && refused.contains("restart"), "{refused}");
     assert_eq!(browser.open(&format!("https://{SITES}/")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_was_refused_is_a_warning_until_a_config_is_taken() {
+    let house = House::open().await;
+    let warnings = async || match house.ask(Ask::Status, None).await {
+        ControlAnswer::Status { status } => status.warnings.join("\n"),
+        answer => panic!("{answer:?}"),
+    };
+    assert!(!warnings().await.contains("refused"));
+    let refused = house.reload(|text| text.replace("label = \"internal\"", "label = \"top-secret\"")).await.unwrap_err();
+    assert!(refused.ends_with("the config and the emergency plan from before keep serving"), "{refused}");
+    let warned = warnings().await;
+    assert!(warned.contains("a start would be refused too: `app.label` ") && warned.contains("`yumen reload`"), "{warned}");
+    house.reload(|text| text.replace("label = \"top-secret\"", "label = \"internal\"")).await.unwrap();
+    assert!(!warnings().await.contains("refused"));
 }
 
 #[tokio::test]

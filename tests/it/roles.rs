@@ -56,7 +56,7 @@ fn asks() -> Vec<Ask> {
         Ask::TakeStep { number: 1, step: Step::Acknowledged },
         Ask::RunDrill { scenario: Scenario::DefacedPage },
         Ask::Drills,
-        Ask::Tabletop { scenario: Scenario::DefacedPage },
+        Ask::Tabletop { scenario: Scenario::DefacedPage, language: FormLanguage::Chinese },
         Ask::TestNotice { channel: "duty-mail".to_owned() },
         Ask::ExtendLockdown { scope: LockdownScope::All },
         Ask::IncidentReport { number: 1, report: Report::First, language: FormLanguage::Chinese },

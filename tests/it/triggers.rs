@@ -48,12 +48,17 @@ async fn spray(house: &House, names: &[&str]) {
     }
 }
 
-/// What `yumen incident replay` prints, line by line.
+/// What `yumen incident replay` prints with this plan, line by line.
 fn replayed(house: &House, plan: &str) -> Vec<serde_json::Value> {
     let file = house.data.path().join("other.toml");
     std::fs::write(&file, plan).unwrap();
+    replayed_with(house, &["--plan", file.to_str().unwrap()])
+}
+
+fn replayed_with(house: &House, options: &[&str]) -> Vec<serde_json::Value> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_yumen"));
-    let ended = command.args(["incident", "replay", "--json", "--plan"]).arg(file).arg("--data").arg(house.data.path()).output().unwrap();
+    let command = command.args(["incident", "replay", "--json"]).args(options);
+    let ended = command.arg("--data").arg(house.data.path()).output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     String::from_utf8(ended.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -85,6 +90,7 @@ async fn passwords_that_are_sprayed_raise_one_alarm_which_a_replay_finds_too() {
     assert_eq!(sprayed(&fired(&house)), 1);
 
     let same = replayed(&house, &PLAN.replace("count = 8", "count = 3"));
+    assert_eq!(replayed_with(&house, &[]), same, "without a plan it is the one in force");
     let same: Vec<_> = same.iter().filter(|signal| signal["trigger"] == "password-spraying").collect();
     assert_eq!(same.len(), 1, "{same:?}");
     assert_eq!(same[0]["first"].to_string(), of(&alarm, "first"));

@@ -10,6 +10,7 @@ mod told;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 
@@ -81,7 +82,13 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let text = write_config(&data, &listen, port, &samples, &certificates)?;
     let settings = config::parse(&text, "yumen.toml", &data).and_then(Settings::with_plan);
     let settings = settings.map_err(|problems| anyhow!("{}", problems.render(false)))?;
-    let gateway = Gateway::start(settings, lock, Options { packs: Some(crate::cli::pack_maker()), ..Options::default() })?;
+    let file = data.join("yumen.toml");
+    let options = Options {
+        clock: None,
+        reload: Some(Arc::new(move || super::check::load(&file).map_err(|error| error.to_string()))),
+        packs: Some(crate::cli::pack_maker()),
+    };
+    let gateway = Gateway::start(settings, lock, options)?;
     match first_administrator(&gateway) {
         Ok(first) => {
             let opening = opening(&data, port, &samples, gateway.monitoring(), first);
@@ -146,7 +153,8 @@ fn host(id: &str) -> String {
 fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample], certificates: &[Issued]) -> anyhow::Result<String> {
     use std::fmt::Write;
     let listen: Vec<String> = listen.iter().map(|address| format!("\"{address}\"")).collect();
-    let mut text = String::from("# Written by `yumen demo` at each start. For a gateway of your own, begin with config/yumen.toml.\n");
+    let mut text = String::from("# Written by `yumen demo` at each start, with plan.toml; `yumen reload` reads both again until then.\n");
+    text.push_str("# For a gateway of your own, begin with config/yumen.toml.\n");
     writeln!(text, "listen = [{}]\ndata = '{}'\npublic_port = {port}\nhsts = false\n", listen.join(", "), data.display())?;
     writeln!(text, "[monitoring]\nlisten = \"{}\"\n", monitoring_address())?;
     std::fs::write(data.join("plan.toml"), plan()).context("the demo's emergency plan")?;

@@ -103,7 +103,7 @@ enum Verb {
     /// Tick a task of the checklist off
     Task {
         number: u64,
-        /// As `yumen incident show` calls it
+        /// Its number as `yumen incident show` lists it, or what it is called on record
         #[arg(value_parser = words)]
         task: String,
         /// It is not done after all
@@ -112,14 +112,17 @@ enum Verb {
         #[command(flatten)]
         which: Which,
     },
-    /// Say that a report was sent
+    /// Say that a report was sent, or was not after all
     Sent {
         number: u64,
         #[arg(value_parser = report, help = "first, supplement, situation or summary")]
         kind: Report,
         /// To whom, as the plan calls her; where it names one only, that one
-        #[arg(long, value_parser = words, default_value = "", hide_default_value = true)]
-        to: String,
+        #[arg(long, value_name = "WHOM", value_parser = words)]
+        to: Option<String>,
+        /// It was not sent after all
+        #[arg(long)]
+        undo: bool,
         #[command(flatten)]
         which: Which,
     },
@@ -265,7 +268,7 @@ fn report(word: &str) -> Result<Report, &'static str> {
     Report::parse(word).ok_or("a report is one of first, supplement, situation, summary")
 }
 
-fn language(word: &str) -> Result<FormLanguage, &'static str> {
+pub(super) fn language(word: &str) -> Result<FormLanguage, &'static str> {
     FormLanguage::parse(word).ok_or("reports are in zh or en")
 }
 
@@ -300,7 +303,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             (number, Step::Extent(size.extent()), which)
         }
         Verb::Task { number, task, undo, which } => (number, Step::Task { task, done: !undo }, which),
-        Verb::Sent { number, kind, to, which } => (number, Step::Reported { report: kind, to }, which),
+        Verb::Sent { number, kind, to, undo, which } => {
+            let (report, to) = (kind, to.unwrap_or_default());
+            (number, if undo { Step::NotReported { report, to } } else { Step::Reported { report, to } }, which)
+        }
         Verb::Acknowledge { number, which } => (number, Step::Acknowledged, which),
         Verb::Assess { number, level, category, why, which } => (number, Step::Assessed { level, category, why }, which),
         Verb::Level { number, level, why, which } => (number, Step::Level { level, why }, which),
@@ -345,4 +351,28 @@ fn as_json(answer: &impl serde::Serialize) -> anyhow::Result<ExitCode> {
     serde_json::to_writer_pretty(&mut out, answer)?;
     writeln!(out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn read(words: &str) -> Result<Verb, clap::Error> {
+        Line::try_parse_from(std::iter::once("incident").chain(words.split(' '))).map(|line| line.arguments.verb)
+    }
+
+    #[test]
+    fn a_report_that_was_sent_names_whom_it_went_to_or_leaves_that_to_the_plan() {
+        assert!(matches!(read("sent 68 first"), Ok(Verb::Sent { number: 68, kind: Report::First, to: None, .. })));
+        assert!(matches!(read("sent 68 first --to 网信办"), Ok(Verb::Sent { to: Some(to), .. }) if to == "网信办"));
+        assert!(read("sent 68 first --to ").is_err());
+    }
 }

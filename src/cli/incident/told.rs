@@ -53,13 +53,8 @@ pub fn incident(facts: &IncidentFacts, paint: Paint) -> String {
             }
             (None, None, _) => (Tint::Faint, "no time set yet".to_owned()),
         };
-        let task = todo.task.as_deref().map(visible).unwrap_or_default();
-        vec![
-            Cell::new(tint, when),
-            Cell::plain(visible(&todo.what)),
-            Cell::new(Tint::Faint, visible(&todo.whose)),
-            Cell::new(Tint::Faint, task),
-        ]
+        let task = todo.number.map_or_else(String::new, |number| format!("task {number}"));
+        vec![Cell::new(tint, when), Cell::plain(task), Cell::plain(visible(&todo.what)), Cell::new(Tint::Faint, visible(&todo.whose))]
     });
     section(&mut text, paint, "To do", due.collect());
     let story = facts.story.iter().map(|line| {
@@ -119,7 +114,8 @@ mod tests {
             "number": 4711, "level": "III", "confirmed": false, "stage": "detected", "category": "attack", "what": "password-spraying",
             "about": ["address:203.0.113.7"], "subjects": 3, "found": "2026-11-23T03:00:00.000Z", "changed": "2026-11-23T03:05:00.000Z",
             "handler": null, "next": null, "proposed": "III", "first": 4700, "last": 4712,
-            "due": [{ "what": "first report", "whose": "The region", "due": "2026-11-23T07:00:00.000Z", "done": null, "late": true }],
+            "due": [{ "what": "first report", "whose": "The region", "due": "2026-11-23T07:00:00.000Z", "done": null, "late": true },
+                { "task": "a2360e8660e6", "number": 3, "what": "look at the page", "whose": "handler", "due": null, "done": null, "late": false }],
             "story": [{ "record": 4712, "time": "2026-11-23T03:05:00.000Z", "by": "qian", "what": "noted: \u{1b}[2J", "too_late": true }],
             "untold": 2
         }))
@@ -129,6 +125,7 @@ mod tests {
             "Incident 4711",
             "III proposed",
             "nobody has said",
+            "task 3",
             "was due 2026-11-23 07:00 UTC",
             "too late",
             "and 2 more",

@@ -6,6 +6,7 @@
 mod channels;
 mod pages;
 mod policy;
+mod roster;
 mod triggers;
 
 #[cfg(test)]
@@ -19,11 +20,13 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+pub use self::roster::{plan_warnings, warnings};
+
 use self::channels::Secret;
 use self::policy::Graver;
 use super::files::{Files, check_authority};
 use super::general::path;
-use super::problem::Problems;
+use super::problem::{FileKind, Problems};
 use super::read::{Reader, Section, Span, Value};
 use super::value::show_duration;
 use super::{base_of, read_text, rule, syntax};
@@ -51,7 +54,7 @@ pub fn load_plan(path: &Path, known: Option<Known<'_>>) -> Result<Arc<Plan>, Pro
 
 /// The same, with the file as it was written.
 pub fn load_with_text(path: &Path, known: Option<Known<'_>>) -> Result<(Arc<Plan>, String), Problems> {
-    let (text, name) = read_text(path)?;
+    let (text, name) = read_text(path, FileKind::Plan)?;
     let mut around = Around { base: base_of(path), known, authorities: Vec::new(), secrets: Vec::new() };
     let plan = parse(&text, &name, &mut around)?;
     let unread = around.authorities.iter().filter_map(|(path, span)| check_authority(path, span).err());

@@ -43,6 +43,15 @@ fn a_mistake_is_told_at_its_place_with_what_to_do() {
     tells("accounts = 100,", "accounts = 300,", "is not less than that of the level above", "write less here");
     tells("within = \"4h\"\nto", "within = \"5h\"\nto", "is later than the measures allow", "\"4h\" or less");
     tells("kind = \"log-broken\"", "kind = \"log-brokn\"", "is not a known word", "did you mean \"log-broken\"?");
+    tells("kind = \"failures\"", "kind = \"failure\"", "is not a known word", "did you mean \"failures\"?");
+    let without_kind = problems(&EXAMPLE.replacen("kind = \"failures\"", "knd = \"failures\"", 1));
+    assert!(
+        matches!(without_kind.as_slice(), [(missing, _), (unknown, help)] if missing.contains("kind` is missing") && unknown.contains("knd") && help.contains("`kind`")),
+        "{without_kind:?}"
+    );
+    tells("level = \"III\"", "level = \"3\"", "is not a known word", "did you mean \"III\"?");
+    tells("level = \"III\"", "level = 3", "must be text in double quotes", "did you mean \"III\"?");
+    tells("level = \"III\"", "level = \"VI\"", "is not a known word", "write one of: ");
     tells("within = \"30d\"", "within = \"31d\"", "is later than the measures allow", "\"30d\" or less");
     tells("name = \"two-places\"", "name = \"at-night\"", "is another trigger's too", "a name of its own");
     tells("name = \"two-places\"", "name = \"Two places\"", "is not a name", "lower-case letters");

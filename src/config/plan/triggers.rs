@@ -14,6 +14,8 @@ use crate::model::{AccountName, AppId, UnitName};
 const WINDOW: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_hours(24 * 7);
 const AWAY: RangeInclusive<Duration> = Duration::from_hours(24)..=Duration::from_hours(24 * 730);
 const COUNT: RangeInclusive<u64> = 2..=200;
+/// Keys that some kinds have and others have not.
+const OF_KINDS: [&str; 9] = ["per", "count", "window", "places", "hours", "bytes", "after", "from", "percent"];
 const EXPECTED: &str = "what it watches for";
 
 pub fn read(root: &Section<'_>) -> Vec<Trigger> {
@@ -26,7 +28,14 @@ fn trigger(table: &Section<'_>, names: &mut BTreeSet<String>) -> Option<Trigger>
     let level = table.need("level", "the level that it proposes").and_then(|value| level(&value));
     let category = table.need("category", "what kind of incident it would be (GB/T 20986-2023)");
     let category = category.and_then(|value| value.word(&Category::WORDS));
-    let kind = table.need("kind", EXPECTED).and_then(|value| kind(&value, table));
+    let kind = table.need("kind", EXPECTED);
+    if !kind.as_ref().and_then(Value::as_text).is_some_and(|kind| Kind::WORDS.contains(&kind)) {
+        // What it may hold is not known then.
+        for key in OF_KINDS {
+            table.get(key);
+        }
+    }
+    let kind = kind.and_then(|value| self::kind(&value, table));
     let except = exceptions(&table.section("except"), kind.as_ref());
     Some(Trigger { name: name?, level: level?, category: category?, except, kind: kind? })
 }

@@ -155,6 +155,7 @@ pub enum Ask {
     Drills,
     Tabletop {
         scenario: Scenario,
+        language: FormLanguage,
     },
     /// Asks for a terminal.
     Login,

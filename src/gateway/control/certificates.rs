@@ -1,7 +1,7 @@
 //! What the control socket is asked about certificates of USB-KEYs.
 
 use super::tokens::parsed;
-use super::{ControlAnswer, account_name, done, told};
+use super::{ControlAnswer, account_name, done, told, why_not};
 use crate::admin::{Actor, AdminError, CertificateLine, Certified, When};
 use crate::gateway::house::House;
 use crate::model::Serial;
@@ -27,7 +27,7 @@ pub(super) async fn issue(
 ) -> Result<ControlAnswer, String> {
     let (serial, name) = (parsed(serial)?, account_name(account)?);
     let issued = house.desk.issue_certificate(actor, &serial, &name, request, days, when(house)).await;
-    let Certified { pem, not_after } = issued.map_err(|error| told_of(&error, Some(request), &serial))?;
+    let Certified { pem, not_after } = issued.map_err(|error| told_of(house, &error, Some(request), &serial))?;
     let message = format!("{serial} is issued to {name} with a certificate until {not_after}; put it into the token");
     Ok(ControlAnswer::Certificate { pem, message })
 }
@@ -35,7 +35,7 @@ pub(super) async fn issue(
 pub(super) async fn renew(house: &House, actor: &Actor, serial: &str, request: Option<&str>, days: u32) -> Result<ControlAnswer, String> {
     let serial = parsed(serial)?;
     let renewed = house.desk.renew_certificate(actor, &serial, request, days, when(house)).await;
-    let Certified { pem, not_after } = renewed.map_err(|error| told_of(&error, request, &serial))?;
+    let Certified { pem, not_after } = renewed.map_err(|error| told_of(house, &error, request, &serial))?;
     let message = format!("{serial} has a new certificate until {not_after}, and the one before counts no more; put it into the token");
     Ok(ControlAnswer::Certificate { pem, message })
 }
@@ -53,9 +53,9 @@ pub(super) async fn fetch(house: &House, actor: &Actor, serial: &str) -> Result<
 }
 
 /// Of a change that waits, also by what the two know the key, and where the certificate is to be had then.
-fn told_of(error: &AdminError, request: Option<&str>, serial: &Serial) -> String {
+fn told_of(house: &House, error: &AdminError, request: Option<&str>, serial: &Serial) -> String {
     if !matches!(error, AdminError::Proposed(_)) {
-        return told(error);
+        return why_not(house, error);
     }
     let key = request.and_then(|request| RequestedKey::of_request(request).ok());
     let key = key.map_or_else(String::new, |key| format!("; the page shows this key: {}", key.digest()));

@@ -1,11 +1,14 @@
 //! Drills as the control socket is asked for them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ControlAnswer, done, told};
 use crate::admin::{Actor, Change};
+use crate::clock::Time;
 use crate::gateway::house::House;
-use crate::incident::{self, Drill, Plan, Scenario};
+use crate::incident::{self, Drill, Duty, FormLanguage, Plan, Scenario};
 use crate::model::{AppId, Level};
 
 /// The names of the fields are promised to scripts.
@@ -56,55 +59,107 @@ fn app(house: &House) -> Option<AppId> {
 }
 
 /// The scenario with what the plan says to it.
-pub(super) fn tabletop(house: &House, actor: &Actor, scenario: Scenario) -> Result<ControlAnswer, String> {
+pub(super) fn tabletop(house: &House, actor: &Actor, scenario: Scenario, language: FormLanguage) -> Result<ControlAnswer, String> {
     house.desk.permit(actor, Change::RunDrill).map_err(|error| told(&error))?;
     let plan = house.desk.incidents().plan().ok_or("there is no emergency plan: name one with `plan` under [incident] in the config")?;
     let app = app(house).ok_or("the config has no app to play it in")?;
-    let now = house.clock.wall();
-    let found = incident::found_in_drill(scenario, &plan, &app, 0, now);
-    let mut text = format!("TABLE-TOP DRILL 桌面演练: {scenario}\n{} / {}\n\nWhat happens\n", plan.names.zh, plan.names.en);
-    for (n, line) in (1..).zip(scenario.script()) {
+    Ok(done(around_the_table(scenario, &plan, &app, language, house.clock.wall())))
+}
+
+fn around_the_table(scenario: Scenario, plan: &Arc<Plan>, app: &AppId, language: FormLanguage, now: Time) -> String {
+    let say = |zh, en| language.of(zh, en);
+    let found = incident::found_in_drill(scenario, plan, app, 0, now);
+    let mut text = format!("{}: {scenario}\n{}\n", say("桌面演练", "TABLE-TOP DRILL"), language.text(&plan.names));
+    text.push_str(say("\n发生了什么\n", "\nWhat happens\n"));
+    for (n, line) in (1..).zip(scenario.script(language)) {
         text.push_str(&format!("  {n}. {line}\n"));
     }
-    text.push_str("\nWhat the triggers of the plan would have found\n");
-    let lines = found.iter().map(|signal| format!("  {} (level {})\n", signal.trigger, signal.level));
-    text.extend(lines);
+    text.push_str(say("\n预案的触发条件会发现\n", "\nWhat the triggers of the plan would have found\n"));
+    text.extend(found.iter().map(|signal| match language {
+        FormLanguage::Chinese => format!("  {}（{} 级）\n", signal.trigger, signal.level),
+        FormLanguage::English => format!("  {} (level {})\n", signal.trigger, signal.level),
+    }));
     if found.is_empty() {
-        text.push_str("  nothing: how would you have noticed?\n");
+        text.push_str(say("  什么也没有：你们会怎样发觉？\n", "  nothing: how would you have noticed?\n"));
     }
-    text.push_str("\nWho is on duty now\n");
-    text.extend(incident::on_duty(&plan, now).map(|shift| format!("  {}: {}, {}\n", shift.duty.word(), shift.name, shift.phone)));
+    text.push_str(say("\n现在谁值班\n", "\nWho is on duty now\n"));
+    let on_duty = incident::on_duty(plan, now);
+    text.extend(on_duty.map(|shift| format!("  {}: {}, {}\n", duty(shift.duty, language), shift.name, shift.phone)));
     let level = found.iter().map(|signal| signal.level).max().unwrap_or(Level::IV);
-    text.push_str(&asked(&plan, level));
-    text.push_str(
+    text.push_str(&asked(plan, level, language));
+    text.push_str(say(
+        "\n供讨论\n  谁最先发觉，通知谁？定哪一级，为什么？对谁关闭什么，谁必须能继续工作？\n  \
+         什么要在何时之前由谁上报？如果发生在凌晨三点，会有什么不同？\n",
         "\nTo talk about\n  Who notices first, and who is told? Which level, and why? What is closed, for whom, and who must go on working?\n  \
          What has to be reported, by whom, until when? What would have been different at three in the morning?\n",
-    );
-    Ok(done(text))
+    ));
+    text
 }
 
 /// What the plan asks for at a level.
-fn asked(plan: &Plan, level: Level) -> String {
-    let mut text = format!("\nWhat the plan asks for at level {level}\n");
-    for terms in plan.levels.iter().filter(|terms| terms.level <= level) {
-        for task in &terms.checklist {
-            let within = match (task.report, task.within) {
-                (Some(report), _) => format!(", when the {} report is due", report.word()),
-                (None, Some(within)) => format!(", within {} min of the level", within.as_secs() / 60),
-                (None, None) => String::new(),
-            };
-            text.push_str(&format!("  {} / {} ({}{within})\n", task.what.zh, task.what.en, task.duty.word()));
-        }
+fn asked(plan: &Plan, level: Level, language: FormLanguage) -> String {
+    let mut text = match language {
+        FormLanguage::Chinese => format!("\n预案在 {level} 级的要求\n"),
+        FormLanguage::English => format!("\nWhat the plan asks for at level {level}\n"),
+    };
+    let length = |length| incident::length(length, language);
+    for task in plan.levels.iter().filter(|terms| terms.level <= level).flat_map(|terms| &terms.checklist) {
+        let (what, duty) = (language.text(&task.what), duty(task.duty, language));
+        let when = match (task.report.map(|report| language.report(report)), task.within.map(length), language) {
+            (Some(report), _, FormLanguage::Chinese) => format!("，与{report}同时限"),
+            (Some(report), _, FormLanguage::English) => format!(", when the {report} is due"),
+            (None, Some(within), FormLanguage::Chinese) => format!("，定级后 {within}内"),
+            (None, Some(within), FormLanguage::English) => format!(", within {within} of the level"),
+            (None, None, _) => String::new(),
+        };
+        text.push_str(&match language {
+            FormLanguage::Chinese => format!("  {what}（{duty}{when}）\n"),
+            FormLanguage::English => format!("  {what} ({duty}{when})\n"),
+        });
     }
     for rule in plan.reports(level) {
-        let hours = rule.within.as_secs() / 3_600;
-        text.push_str(&format!(
-            "  {} report to {} / {} within {hours} h ({})\n",
-            rule.report.word(),
-            rule.to.zh,
-            rule.to.en,
-            rule.source.en
-        ));
+        let (to, within, source) = (language.text(&rule.to), length(rule.within), language.text(&rule.source));
+        text.push_str(&match language {
+            FormLanguage::Chinese => format!("  {within}内向{to}作{}（{source}）\n", language.report(rule.report)),
+            FormLanguage::English => format!("  {} to {to} within {within} ({source})\n", language.report(rule.report)),
+        });
     }
     text
+}
+
+fn duty(duty: Duty, language: FormLanguage) -> &'static str {
+    let chinese = match duty {
+        Duty::Commander => "指挥",
+        Duty::Handler => "处置",
+        Duty::Recorder => "记录",
+        Duty::Liaison => "联络",
+    };
+    language.of(chinese, duty.word())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_top_is_in_one_language_and_says_lengths_as_people_do() {
+        let plan = crate::config::parse_plan(include_str!("../../../config/plan.toml"), "plan.toml").unwrap();
+        let app = AppId::parse("sites").unwrap();
+        for (scenario, word) in Scenario::WORDS.map(|(word, scenario)| (scenario, word)) {
+            let told = |language| around_the_table(scenario, &plan, &app, language, Time::from_millis(1_795_316_645_678));
+            let (chinese, english) = (told(FormLanguage::Chinese), told(FormLanguage::English));
+            assert!(chinese.contains(word) && chinese.contains("供讨论") && !chinese.contains("level "), "{chinese}");
+            assert!(english.contains(word) && english.contains("To talk about") && !english.contains("供讨论"), "{english}");
+            if scenario == Scenario::PasswordSpraying {
+                assert!(
+                    chinese.contains("定级后 1 小时内") && chinese.contains("4 小时内向") && chinese.contains("30 天内向"),
+                    "{chinese}"
+                );
+                assert!(
+                    english.contains("within 1 h of the level") && english.contains("within 4 h (") && english.contains("within 30 d ("),
+                    "{english}"
+                );
+            }
+        }
+    }
 }

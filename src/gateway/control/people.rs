@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ControlAnswer, account_name, told};
+use super::{ControlAnswer, account_name, told, why_not};
 use crate::admin::{Actor, PeopleFound, PeopleImported, RowProblem};
 use crate::gateway::house::House;
 use crate::model::AccountName;
@@ -45,7 +45,7 @@ pub(super) async fn import(house: &House, actor: &Actor, people: &str, from: Opt
         let problems = problems.iter().take(MOST_PROBLEMS).map(line).collect();
         return Ok(ControlAnswer::PeopleFound { rows, new, same, differing, tokens, problems, all_problems });
     };
-    let part = house.desk.import_people(actor, people.as_bytes(), from, house.clock.now()).await.map_err(|error| told(&error))?;
+    let part = house.desk.import_people(actor, people.as_bytes(), from, house.clock.now()).await.map_err(|error| why_not(house, &error))?;
     let PeopleImported { new, same, tokens, next, rows } = part;
     Ok(ControlAnswer::PeopleImported { new, same, tokens, next, rows })
 }
@@ -56,7 +56,7 @@ fn line(problem: &RowProblem) -> ProblemLine {
 }
 
 pub(super) async fn letters_due(house: &House, actor: &Actor) -> Result<ControlAnswer, String> {
-    let due = house.desk.letters_due(actor, house.clock.now()).await.map_err(|error| told(&error))?;
+    let due = house.desk.letters_due(actor, house.clock.now()).await.map_err(|error| why_not(house, &error))?;
     let line = |due: crate::store::LetterDue| DueLine {
         name: due.account.name.to_string(),
         unit: due.account.unit.to_string(),
@@ -67,7 +67,7 @@ pub(super) async fn letters_due(house: &House, actor: &Actor) -> Result<ControlA
 
 pub(super) async fn make_letters(house: &House, actor: &Actor, names: &[String]) -> Result<ControlAnswer, String> {
     let names: Vec<AccountName> = names.iter().map(|name| account_name(name)).collect::<Result<_, _>>()?;
-    let letters = house.desk.make_letters(actor, &names, house.clock.now()).await.map_err(|error| told(&error))?;
+    let letters = house.desk.make_letters(actor, &names, house.clock.now()).await.map_err(|error| why_not(house, &error))?;
     let line = |letter: crate::admin::Letter| LetterLine {
         name: letter.name.to_string(),
         unit: letter.unit.to_string(),

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{ControlAnswer, account_name, done, told};
+use super::{ControlAnswer, account_name, done, told, why_not};
 use crate::admin::{Actor, TokenEnd, TokenLine};
 use crate::clock::Time;
 use crate::gateway::house::House;
@@ -49,7 +49,7 @@ pub(super) async fn issue(house: &House, actor: &Actor, serial: &str, account: &
         // First: a token that was handed out must not live on because the second step failed.
         house.desk.limit_token(actor, &serial, until).await.map_err(|error| told(&error))?;
     }
-    house.desk.issue_token(actor, &serial, &name, house.clock.now()).await.map_err(|error| told(&error))?;
+    house.desk.issue_token(actor, &serial, &name, house.clock.now()).await.map_err(|error| why_not(house, &error))?;
     Ok(done(format!("{serial} is issued to {name}, who shows with its first code that she has it")))
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn change(house: &House, actor: &Actor, verb: TokenVerb, serial
     let now = house.clock.now();
     let (end, said) = match verb {
         TokenVerb::Resume => {
-            house.desk.resume_token(actor, &serial, now).await.map_err(|error| told(&error))?;
+            house.desk.resume_token(actor, &serial, now).await.map_err(|error| why_not(house, &error))?;
             return Ok(done(format!("{serial} is active again")));
         }
         TokenVerb::Suspend => (TokenEnd::ForNow, "is suspended"),

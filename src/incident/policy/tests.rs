@@ -71,7 +71,7 @@ fn what_they_do_is_told_in_short() {
         strict().told(),
         [
             "idle 5 min",
-            "overall 60 min",
+            "overall 1 h",
             "factor webauthn",
             "fresh 10 min",
             "read-only sites",

@@ -164,6 +164,8 @@ fn a_step_that_comes_too_late_is_told_and_changes_nothing_else() {
     unchanged.story = before.story.clone();
     assert_eq!(unchanged, before);
     assert_eq!(desk.book.allows(number, &assessed(Level::I)), Err(NotAllowed::Stage(Stage::Dismissed)));
+    assert!(NotAllowed::Stage(Stage::Responding).to_string().ends_with("cannot go where it was sent, only to contained or dismissed"));
+    assert!(NotAllowed::Stage(Stage::Reviewed).to_string().contains("nor anywhere else"));
     assert_eq!(desk.book.allows(number, &Step::Acknowledged), Err(NotAllowed::Over(Stage::Dismissed)));
     assert_eq!(desk.book.allows(99, &Step::Acknowledged), Err(NotAllowed::NoSuchIncident));
     assert_eq!(desk.book.allows(number, &moved(Stage::Detected)), Ok(()));

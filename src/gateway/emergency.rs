@@ -178,9 +178,11 @@ pub async fn once(house: &House, terms: Once, concerned: &[AccountId], begun: Ti
 
 /// Whoever has wrong passwords typed for a name makes an incident be about it: that must not take away those who would end it.
 async fn leave_tokens_of(house: &House, account: &Account, done: &mut Done) -> Result<(), StoreError> {
-    for token in house.store.tokens_of(account.id).await?.into_iter().filter(|token| token.state == TokenState::Active) {
-        let Account { name, .. } = account;
-        done.failed.push(format!("{} of {name} was left, since the plan names her for emergencies: decide about it by hand", token.serial));
+    let active = house.store.tokens_of(account.id).await?.into_iter().filter(|token| token.state == TokenState::Active);
+    let serials: Vec<String> = active.map(|token| token.serial.to_string()).collect();
+    if !serials.is_empty() {
+        let (serials, name) = (serials.join(", "), &account.name);
+        done.failed.push(format!("{serials} of {name} was left, because the plan names her for emergencies: decide about it by hand"));
     }
     Ok(())
 }

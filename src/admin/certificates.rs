@@ -13,9 +13,10 @@ use crate::store::{CertificateChange, ListedCertificate, NewCertificate, OwnCert
 
 use super::desk::Desk;
 use super::error::AdminError;
+use super::named::Person;
 use super::permission::{Actor, Change};
 use super::petitions::Authority;
-use super::proposal::{KeyToCertify, Person, Wish};
+use super::proposal::{KeyToCertify, Wish};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -105,7 +106,7 @@ impl Desk {
     ) -> Result<Certified, AdminError> {
         self.permit(actor, Change::IssueCertificate)?;
         self.may_give(when.now)?;
-        let to = Person::of(self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?);
+        let to = self.as_person(self.store.account_by_name(to).await?.ok_or(AdminError::NoSuchAccount)?);
         let (key, days) = (RequestedKey::of_request(request)?, days.clamp(1, MOST_DAYS));
         self.authority_for(days, when.wall)?;
         let wish = Wish::IssueCertificate { serial: serial.clone(), to: to.account, key: key.info().to_vec(), days };

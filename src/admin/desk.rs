@@ -134,7 +134,7 @@ impl Desk {
         self.may_give(now)?;
         let authority = match scope {
             Scope::All => self.authority(actor, &Wish::Invite(new.clone()), now).await?,
-            // Plain members of her own unit alone: that gives nobody power.
+            // Plain members of her own unit alone, whom no plan names: that gives nobody power.
             Scope::Unit(_) => Authority::Own,
         };
         self.invite_by(actor, new, (&authority, None), now).await
@@ -148,6 +148,7 @@ impl Desk {
         now: Time,
     ) -> Result<Invitation, AdminError> {
         let scope = self.may_invite(actor, &new).await?;
+        self.may_be_invited(actor, &new.name, authority)?;
         self.may_give(now)?;
         let account = Account {
             id: AccountId::fresh(),

@@ -31,6 +31,11 @@ pub enum AdminError {
     AnotherCan { name: AccountName, hours: u64 },
     #[error("this account was in use before and begins anew: only security administrators can make its link")]
     BeginsAnew,
+    #[error(
+        "the emergency plan gives power to whoever is called {0}, so she is invited as staff are: by a security administrator, and another one \
+         confirms it; ask one of them"
+    )]
+    NamedByPlan(AccountName),
     #[error("staff cannot manage a unit: only a member can")]
     StaffManageNothing,
     #[error("no terminal waits with this code: it was mistyped, used, or is older than five minutes; run `yumen login` again")]
@@ -61,6 +66,12 @@ pub enum AdminError {
          it now; or ask for it, and ask her to confirm: yumen lockdown {} --extend", were(.hers), .scope.as_options()
     )]
     ClosedByYouLately { scope: LockdownScope, hers: LockdownScope, minutes: u64 },
+    #[error(
+        "{} closed less than an hour ago, either at the machine or by name, and one person may do both by turns: alone it is closed again in \
+         {minutes} min only. Ask for it by name, and ask somebody else on the duty list to confirm: yumen lockdown {} --extend",
+        were(.hers), .scope.as_options()
+    )]
+    ClosedByEither { scope: LockdownScope, hers: LockdownScope, minutes: u64 },
     #[error(
         "you asked for it yourself: ask somebody else on the duty list to confirm within {minutes} min: yumen lockdown {} --extend",
         .scope.as_options()

@@ -1,7 +1,7 @@
 //! Enrolment letters: for members who are invited and hold a token that they have not shown yet.
 //!
-//! Invariant: a code is given out once, to whoever prints the letter, and is stored as a hash alone. Staff get no letters: they are invited
-//! in person.
+//! Invariant: a code is given out once, to whoever prints the letter, and is stored as a hash alone. Staff, and whoever stands in the
+//! emergency plan, get no letters: they are invited in person.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -50,14 +50,21 @@ impl Desk {
     /// For whom letters can be made, by unit and name.
     pub async fn letters_due(&self, actor: &Actor, now: Time) -> Result<Vec<LetterDue>, AdminError> {
         self.permit(actor, Change::MakeLetters)?;
-        Ok(self.store.letters_due(now).await?)
+        self.due(now).await
+    }
+
+    /// Whom the emergency plan names is invited in person, as staff are.
+    async fn due(&self, now: Time) -> Result<Vec<LetterDue>, AdminError> {
+        let mut due = self.store.letters_due(now).await?;
+        due.retain(|due| !self.is_named(&due.account.name));
+        Ok(due)
     }
 
     /// Makes letters for those of `names` for whom one can be made; their earlier letters and invitations are void.
     pub async fn make_letters(&self, actor: &Actor, names: &[AccountName], now: Time) -> Result<Vec<Letter>, AdminError> {
         self.permit(actor, Change::MakeLetters)?;
         self.may_give(now)?;
-        let due = self.store.letters_due(now).await?;
+        let due = self.due(now).await?;
         let mut due: HashMap<AccountName, LetterDue> = due.into_iter().map(|due| (due.account.name.clone(), due)).collect();
         let wanted: Vec<LetterDue> = names.iter().filter_map(|name| due.remove(name)).collect();
         let expires = now.plus(self.letters.life);

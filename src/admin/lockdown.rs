@@ -234,6 +234,7 @@ fn alone(scope: &LockdownScope, too_long: TooLongAlone, now: Time) -> AdminError
     match too_long {
         TooLongAlone::Closed { hers, until } => AdminError::ClosedByYou { scope, hers, minutes: minutes(until, now) },
         TooLongAlone::Lately { hers, again } => AdminError::ClosedByYouLately { scope, hers, minutes: minutes(again, now) },
+        TooLongAlone::ByEither { hers, again } => AdminError::ClosedByEither { scope, hers, minutes: minutes(again, now) },
     }
 }
 

@@ -95,7 +95,7 @@ impl Desk {
         let mut standings = Vec::with_capacity(people.len());
         let count = |number: &mut usize| *number = number.saturating_add(1);
         for person in people {
-            match standing(person, &known) {
+            match self.standing(person, &known) {
                 Ok(standing) => {
                     match &standing {
                         Standing::New => count(&mut found.new),
@@ -116,6 +116,16 @@ impl Desk {
             }
         }
         Ok((found, standings))
+    }
+}
+
+impl Desk {
+    fn standing(&self, person: &Listed, known: &KnownPeople) -> Result<Standing, Vec<(Column, RowReason)>> {
+        match standing(person, known)? {
+            Standing::Same => Ok(Standing::Same),
+            _ if self.is_named(&person.name) => Err(vec![(Column::Name, RowReason::NamedByPlan)]),
+            standing => Ok(standing),
+        }
     }
 }
 

@@ -177,6 +177,8 @@ pub enum Scope {
 pub struct Permissions {
     managers: ArcSwap<HashSet<AccountId>>,
     duty_list: ArcSwap<HashSet<AccountName>>,
+    /// Whom the plan names for anything.
+    named: ArcSwap<HashSet<AccountName>>,
     /// Empty: from anywhere.
     addresses: ArcSwap<Vec<IpNet>>,
 }
@@ -193,6 +195,18 @@ impl Permissions {
 
     pub fn set_duty_list(&self, people: HashSet<AccountName>) {
         self.duty_list.store(Arc::new(people));
+    }
+
+    pub fn set_named(&self, people: HashSet<AccountName>) {
+        self.named.store(Arc::new(people));
+    }
+
+    pub fn named(&self) -> HashSet<AccountName> {
+        HashSet::clone(&self.named.load())
+    }
+
+    pub fn is_named(&self, name: &AccountName) -> bool {
+        self.named.load().contains(name) || self.duty_list.load().contains(name)
     }
 
     pub fn set_addresses(&self, addresses: Vec<IpNet>) {

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::{Desk, NewAccount};
 use super::error::AdminError;
+use super::named::Person;
 use crate::clock::Time;
 use crate::crypto::sha256;
-use crate::model::{Account, AccountId, AccountName, AccountState, Event, Role, Serial, TokenKind, TokenState, UnitName};
+use crate::model::{AccountId, AccountName, AccountState, Event, Role, Serial, TokenKind, TokenState, UnitName};
 use crate::store::StoredToken;
 
 /// For what gives somebody a new token or a new password: she stands beside them.
@@ -47,17 +48,6 @@ pub enum Wish {
         what: String,
         digest: [u8; 32],
     },
-}
-
-/// An account as it is while somebody decides about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    pub account: AccountId,
-    pub name: AccountName,
-    pub unit: UnitName,
-    pub role: Role,
-    pub email: Option<String>,
-    pub state: AccountState,
 }
 
 /// A key that is to be certified.
@@ -96,6 +86,9 @@ pub enum Proposal {
         before: Option<Person>,
         /// That account was somebody's.
         reopened: bool,
+        /// The emergency plan gives power to whoever has this name.
+        #[serde(default)]
+        named: bool,
     },
     Enable {
         person: Person,
@@ -188,14 +181,14 @@ impl Proposal {
     /// Whether it gives power, so that nobody does it alone where there are two.
     pub fn needs_two(&self) -> bool {
         match self {
-            Self::Invite { role, before, reopened, .. } => {
-                role.is_staff() || *reopened || before.as_ref().is_some_and(|before| before.role.is_staff())
+            Self::Invite { role, before, reopened, named, .. } => {
+                role.is_staff() || *reopened || *named || before.as_ref().is_some_and(|before| before.role.is_staff())
             }
             Self::Enable { person }
             | Self::IssueToken { to: person, .. }
             | Self::ResumeToken { holder: person, .. }
             | Self::IssueCertificate { to: person, .. }
-            | Self::RenewCertificate { holder: person, .. } => person.role.is_staff(),
+            | Self::RenewCertificate { holder: person, .. } => person.role.is_staff() || person.named,
             // Her own hardware token says that it is she.
             Self::NewPassword { by_code, .. } => *by_code,
             Self::NewToken { .. } | Self::EnrolAnew { .. } | Self::Trust { .. } => true,
@@ -296,24 +289,17 @@ impl Proposal {
     }
 }
 
-impl Person {
-    pub(super) fn of(account: Account) -> Self {
-        let Account { id, name, unit, role, email, state, .. } = account;
-        Self { account: id, name, unit, role, email, state }
-    }
-}
-
 impl Desk {
     /// What a wish comes to as things are.
     pub(super) async fn look(&self, wish: &Wish) -> Result<Proposal, AdminError> {
         Ok(match wish.clone() {
             Wish::Invite(NewAccount { name, unit, role, email }) => {
-                let before = self.store.account_by_name(&name).await?.map(Person::of);
+                let before = self.store.account_by_name(&name).await?.map(|account| self.as_person(account));
                 let reopened = match &before {
                     Some(before) => self.store.was_reopened(before.account).await?,
                     None => false,
                 };
-                Proposal::Invite { name, unit, role, email, before, reopened }
+                Proposal::Invite { named: self.is_named(&name), name, unit, role, email, before, reopened }
             }
             Wish::Enable(account) => Proposal::Enable { person: self.person(account).await? },
             Wish::IssueToken { serial, to } => {
@@ -373,7 +359,7 @@ impl Desk {
     }
 
     async fn person(&self, account: AccountId) -> Result<Person, AdminError> {
-        self.store.account(account).await?.map(Person::of).ok_or(AdminError::NoSuchAccount)
+        self.store.account(account).await?.map(|account| self.as_person(account)).ok_or(AdminError::NoSuchAccount)
     }
 
     async fn known_token(&self, serial: &Serial) -> Result<StoredToken, AdminError> {

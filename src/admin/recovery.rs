@@ -6,9 +6,10 @@
 use super::certificates::When;
 use super::desk::{Desk, INVITATION_LIVES, Invitation};
 use super::error::AdminError;
+use super::named::Person;
 use super::permission::{Actor, Change};
 use super::petitions::{Authority, Carried, Proposed};
-use super::proposal::{Person, Proposal, Wish};
+use super::proposal::{Proposal, Wish};
 use crate::clock::Time;
 use crate::crypto::{HalfHash, Token, TokenHash};
 use crate::model::{AccountId, AccountState, Action, Event, RecoveryKind};

@@ -110,6 +110,10 @@ pub enum RowReason {
     TakenWithEmail(String),
     #[error("the name is taken by a staff account ({0})")]
     TakenByStaff(Role),
+    #[error(
+        "the emergency plan gives power to whoever has this name; invite her by herself (`yumen account invite`), which another one confirms"
+    )]
+    NamedByPlan,
     #[error("the account is {0} already; `yumen token issue` gives it a token")]
     Enrolled(AccountState),
     #[error("there is no token {0} in the inventory; import its maker's delivery first (`yumen token import`)")]

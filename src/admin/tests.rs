@@ -4,6 +4,7 @@ mod frozen;
 mod last_way_in;
 mod lockdown;
 mod log;
+mod named;
 mod packs;
 mod people;
 mod petitions;

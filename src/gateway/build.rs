@@ -137,6 +137,7 @@ pub async fn house(
     desk.restore_lockdowns(clock.now()).await?;
     emergency::restore(&store, &auth.sessions, &shared.emergency, map.plan.as_deref(), clock.now()).await?;
     desk.set_staff_addresses(settings.staff_addresses.clone());
+    desk.guard_names(&emergency::named(settings)).await?;
     desk.set_duty_list(duty_list(settings));
     desk.incidents().set_plan(settings.plan.clone());
     let pages = web::Pages::new(web::Portal {

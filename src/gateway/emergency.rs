@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::access::{Emergency, Stance};
 use crate::auth::{Ended, Sessions, Tightened};
 use crate::clock::Time;
+use crate::config::Settings;
 use crate::incident::{Measures, Once, Plan, Whose};
-use crate::model::{AccountId, AccountState, Level, Serial, TokenState};
+use crate::model::{Account, AccountId, AccountName, AccountState, Level, Serial, TokenState};
 use crate::store::{Store, StoreError, StoredLevel, TokenChange};
 
 use super::exposition::{gauge, one};
@@ -37,7 +38,7 @@ pub struct Done {
     pub suspended: Vec<Serial>,
     /// Tokens that were left as they are, because nobody else could sign in as security administrator.
     pub left: Vec<Serial>,
-    /// What could not be done, a sentence each. Sessions have ended all the same.
+    /// What was not done and is left to a person, a sentence each. Sessions have ended all the same.
     pub failed: Vec<String>,
 }
 
@@ -156,8 +157,14 @@ pub async fn once(house: &House, terms: Once, concerned: &[AccountId], begun: Ti
         None => {}
     }
     if terms.suspend_tokens {
+        let named = house.map.load().plan.as_deref().map(Plan::named).unwrap_or_default();
         for account in concerned {
-            if let Err(error) = suspend_tokens_of(house, *account, now, &mut done).await {
+            let suspended = match house.store.account(*account).await {
+                Ok(Some(known)) if named.contains(&known.name) => leave_tokens_of(house, &known, &mut done).await,
+                Ok(_) => suspend_tokens_of(house, *account, now, &mut done).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = suspended {
                 done.failed.push(format!("the tokens of the account {account} could not all be suspended: {}", super::told(&error)));
             }
         }
@@ -167,6 +174,17 @@ pub async fn once(house: &House, terms: Once, concerned: &[AccountId], begun: Ti
         done.failed.push(format!("that sessions have ended could not be written down, which is tried again: {}", super::told(&error)));
     }
     done
+}
+
+/// Whoever has wrong passwords typed for a name makes an incident be about it: that must not take away those who would end it.
+async fn leave_tokens_of(house: &House, account: &Account, done: &mut Done) -> Result<(), StoreError> {
+    let active = house.store.tokens_of(account.id).await?.into_iter().filter(|token| token.state == TokenState::Active);
+    let serials: Vec<String> = active.map(|token| token.serial.to_string()).collect();
+    if !serials.is_empty() {
+        let (serials, name) = (serials.join(", "), &account.name);
+        done.failed.push(format!("{serials} of {name} was left, because the plan names her for emergencies: decide about it by hand"));
+    }
+    Ok(())
 }
 
 async fn suspend_tokens_of(house: &House, account: AccountId, now: Time, done: &mut Done) -> Result<(), StoreError> {
@@ -204,23 +222,38 @@ impl House {
         [gauge("yumen_emergency_level", "The emergency level in force: 1 for IV to 4 for I, 0 for none.", [one(number)])]
     }
 
-    /// Whether the plan names people who would break no glass: nobody has the account, or it is not active.
-    pub async fn useless_break_glass(&self) -> Option<String> {
-        let plan = self.map.load().plan.clone()?;
-        let named = plan.levels.iter().filter_map(|terms| terms.policy.as_ref()).flat_map(|policy| &policy.break_glass);
-        let mut nobodys = Vec::new();
-        for name in named.collect::<BTreeSet<_>>() {
+    /// Names of the plan that give nobody anything: nobody has the account, or it is not active.
+    pub async fn useless_names(&self) -> Vec<String> {
+        let Some(plan) = self.map.load().plan.clone() else { return Vec::new() };
+        let glass = plan.levels.iter().filter_map(|terms| terms.policy.as_ref()).flat_map(|policy| &policy.break_glass);
+        let duties = plan.shifts.iter().map(|shift| &shift.account);
+        let told = [
+            ("lets", "into closed apps (`break_glass`)", self.inactive(glass.collect()).await),
+            ("has", "on its duty list (`[[duties]]`)", self.inactive(duties.collect()).await),
+        ];
+        let told = told.into_iter().filter(|(.., names)| !names.is_empty());
+        told.map(|(verb, what, names)| {
+            format!("the emergency plan {verb} {} {what}, but there is no active account of such a name", names.join(", "))
+        })
+        .collect()
+    }
+
+    async fn inactive(&self, names: BTreeSet<&AccountName>) -> Vec<String> {
+        let mut inactive = Vec::new();
+        for name in names {
             // That the store fails is told elsewhere.
-            let known = self.store.account_by_name(name).await.ok()?;
+            let Ok(known) = self.store.account_by_name(name).await else { return Vec::new() };
             if known.is_none_or(|account| account.state != AccountState::Active) {
-                nobodys.push(name.as_str());
+                inactive.push(name.to_string());
             }
         }
-        let names = nobodys.join(", ");
-        (!names.is_empty()).then(|| {
-            format!("the emergency plan lets {names} into closed apps (`break_glass`), but there is no active account of such a name")
-        })
+        inactive
     }
+}
+
+/// To whom the plan of this config gives power by her name.
+pub(super) fn named(settings: &Settings) -> HashSet<AccountName> {
+    settings.plan.as_deref().map(Plan::named).unwrap_or_default()
 }
 
 #[cfg(test)]

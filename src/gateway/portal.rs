@@ -34,7 +34,8 @@ impl Worker {
             Err(refusal) => return self.house.refuse(map, &facts, &Visitor::Stranger, refusal).await,
         };
         // Its siblings are same-site, so only the exact origin shows that a form is the portal's own.
-        if inbound.is_unsafe() && inbound.sole(http::header::ORIGIN) != Some(map.portal.origin.as_str()) {
+        let is_foreign_form = inbound.is_unsafe() && inbound.sole(http::header::ORIGIN) != Some(map.portal.origin.as_str());
+        if is_foreign_form || is_asked_elsewhere(&inbound) {
             return self.house.refuse(map, &facts, &visitor, Refusal::ForeignOrigin).await;
         }
         let pass = match self.portal_pass(&visitor, &facts, now) {
@@ -230,6 +231,14 @@ fn urgency(facts: &Facts, visitor: &Visitor) -> Urgency {
         Visitor::Stranger if facts.path == "/signed-out" => Urgency::WayOut,
         _ => Urgency::Ordinary,
     }
+}
+
+/// Whether a page of another site asked, as a browser says (W3C Fetch Metadata), other than by sending the person here: for a picture of hers
+/// that page could have packs and exports made in her name, one after another.
+fn is_asked_elsewhere(inbound: &Inbound) -> bool {
+    let says = |name: &str, value: &str| inbound.sole(name) == Some(value);
+    let sends_her = !inbound.is_unsafe() && says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document");
+    !web::is_own_site(&inbound.headers) && !sends_her
 }
 
 /// On the way to an app nobody is at the portal: if passing through counted as activity, the tighter idle limit of an app would never hold.

@@ -143,8 +143,14 @@ impl Reloader {
         let left_out = house.desk.declare_trust(trust.digests(), house.clock.now()).await.map_err(NotTaken::of)?;
         let (data, kept) = (self.start.data.clone(), settings.clone());
         let kept = tokio::task::spawn_blocking(move || configs::keep(&data, &kept)).await.map_err(NotTaken::of)?;
+        let named = emergency::named(&settings);
         // It can fail, and what is on record as done has to hold. Without the record it does no harm: everybody is denied then.
         if let Err(error) = house.auth.list_makes(makes).await {
+            house.journal.note(signed(Event::failed(Action::ConfigRefused)));
+            return Err(NotTaken::of(error));
+        }
+        // So can this; no name has power before it was looked at who could take it.
+        if let Err(error) = house.desk.guard_names(&named).await {
             house.journal.note(signed(Event::failed(Action::ConfigRefused)));
             return Err(NotTaken::of(error));
         }
@@ -159,6 +165,7 @@ impl Reloader {
         house.pages.replace_apps(build::apps(&map));
         house.desk.set_staff_addresses(settings.staff_addresses.clone());
         house.desk.set_duty_list(build::duty_list(&settings));
+        house.desk.set_named(named);
         house.desk.incidents().set_plan(settings.plan.clone());
         house.auth.sessions.set_limits(build::session_limits(&settings));
         house.limits.set_app_rates(&build::app_rates(&settings));

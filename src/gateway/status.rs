@@ -157,7 +157,7 @@ impl House {
             up_seconds: now.since(self.standing.since).as_secs(),
             ready: not_ready.is_empty(),
             not_ready,
-            warnings: self.warnings().into_iter().chain(self.useless_break_glass().await).collect(),
+            warnings: self.warnings().into_iter().chain(self.useless_names().await).collect(),
             portal: map.portal.origin.clone(),
             listeners: places.map(|places| places.listeners.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             monitoring: places.and_then(|places| places.monitoring).map(|address| format!("http://{address}/metrics")),

@@ -62,6 +62,12 @@ impl Plan {
     pub fn duty_list(&self) -> HashSet<AccountName> {
         self.shifts.iter().map(|shift| shift.account.clone()).collect()
     }
+
+    /// Everybody to whom it gives something by her name: a duty, or a way into what a level closes.
+    pub fn named(&self) -> HashSet<AccountName> {
+        let policies = self.levels.iter().filter_map(|terms| terms.policy.as_ref());
+        self.duty_list().into_iter().chain(policies.flat_map(|policy| policy.break_glass.iter().cloned())).collect()
+    }
 }
 
 /// Who runs the systems, which is what says how soon incidents are reported.

@@ -79,6 +79,26 @@ impl Store {
         Ok(invited)
     }
 
+    /// Voids what would let members enrol under these names, links and letters. Returns for whom there was something; for staff and for whoever
+    /// begins anew there are links of security administrators only, which stay.
+    pub async fn void_invitations(&self, names: &[AccountName]) -> Result<Vec<AccountName>, StoreError> {
+        let mut write = self.begin().await?;
+        let mut void = Vec::new();
+        for name in names {
+            let deleted = sqlx::query(
+                "DELETE FROM invitations WHERE account IN (SELECT id FROM accounts WHERE name = $1 AND role = 'member' AND reopened = 0)",
+            )
+            .bind(name.as_str())
+            .execute(&mut *write)
+            .await?;
+            if deleted.rows_affected() > 0 {
+                void.push(name.clone());
+            }
+        }
+        write.commit().await?;
+        Ok(void)
+    }
+
     /// The account of an invitation that is unspent and unexpired, and when it expires.
     pub async fn invitation(&self, invitation: TokenHash, now: Time) -> Result<Option<(Account, Time)>, StoreError> {
         let row = sqlx::query(concat!(

@@ -16,6 +16,7 @@ use crate::model::Refusal;
 use super::call::{Answer, Asked, Refused};
 use super::console::person;
 use super::incident_reports::{not_shown, parsed};
+use super::is_own_site;
 
 /// What the review is asked with, where it says that none could be made.
 pub(super) const FAILED: &str = "pack";
@@ -26,6 +27,10 @@ const LONGEST: Duration = Duration::from_mins(15);
 
 pub async fn pack(Path(number): Path<String>, asked: Asked) -> Answer {
     let (actor, number) = (person(&asked)?, parsed(&number)?);
+    // It takes the only place for minutes, so no other site has one made by sending her here: she presses it herself.
+    if !is_own_site(&asked.headers) {
+        return Err(Refused::Elsewhere(format!("/console/incidents/{number}/review")));
+    }
     let desk = &asked.portal.desk;
     desk.may_have_packs(&actor).map_err(not_shown)?;
     let room = desk.open_log_stream(&actor).map_err(not_shown)?;

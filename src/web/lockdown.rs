@@ -204,6 +204,7 @@ fn told(scope: &LockdownScope, error: AdminError) -> Result<After, Refused> {
     let alert = match error {
         AdminError::ClosedByYou { minutes, .. } => Alert::LockdownClosedByYou { minutes },
         AdminError::ClosedByYouLately { minutes, .. } => Alert::LockdownClosedByYouLately { minutes },
+        AdminError::ClosedByEither { minutes, .. } => Alert::LockdownClosedByEither { minutes },
         AdminError::OwnExtension { minutes, .. } => return Ok(Alert::LockdownOwnExtension { minutes }.into()),
         AdminError::NotClosed(_) => return Ok(Alert::Gone.into()),
         AdminError::NoSuchUnit(_) => return Ok(Alert::LockdownNoSuchUnit.into()),

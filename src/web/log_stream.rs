@@ -16,6 +16,7 @@ use crate::model::{LogQuery, LogRow};
 
 use super::call::{Answer, Asked};
 use super::console::{actor, refused};
+use super::is_own_site;
 use super::log::{reach, show, understood};
 use super::log_filter;
 use super::log_rows::row;
@@ -126,6 +127,10 @@ pub async fn json_lines(asked: Asked) -> Answer {
 async fn export(asked: Asked, format: Format) -> Answer {
     let actor = actor(&asked)?;
     let (_, Some(query)) = log_filter::read(&asked) else { return show(&asked, &actor).await };
+    // Another site that sends her here has nothing made: she sees what it would be of, and presses it herself.
+    if !is_own_site(&asked.headers) {
+        return show(&asked, &actor).await;
+    }
     let room = asked.portal.desk.open_log_stream(&actor).map_err(refused)?;
     let checkpoint = asked.portal.desk.begin_log_export(&actor, &asked.visit.reference, &query).await.map_err(refused)?;
     let first = checkpoint.size.saturating_add(1);

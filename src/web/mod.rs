@@ -316,6 +316,11 @@ impl Portal {
     }
 }
 
+/// Whether the portal's own pages asked, or the person herself; or a browser that does not say (W3C Fetch Metadata, section 2.3).
+pub fn is_own_site(headers: &HeaderMap) -> bool {
+    headers.get_all("sec-fetch-site").iter().all(|site| site == "same-origin" || site == "none")
+}
+
 /// Forms lead nowhere but to the portal: whoever goes on to an app after one does so by a navigation of its own.
 const POLICY: &str =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -327,6 +332,7 @@ pub fn protect(headers: &mut HeaderMap) {
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert("permissions-policy", HeaderValue::from_static("publickey-credentials-get=(self), publickey-credentials-create=(self)"));
 }
 

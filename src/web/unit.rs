@@ -72,6 +72,7 @@ async fn invited(asked: &Asked, actor: &Actor, new: NewAccount, kept: InviteForm
         }),
         Err(AdminError::NameTaken) => list(asked, Some(Alert::NameTaken), kept).await,
         Err(AdminError::BeginsAnew) => list(asked, Some(Alert::BeginsAnew), kept).await,
+        Err(AdminError::NamedByPlan(_)) => list(asked, Some(Alert::NamedByPlan), kept).await,
         Err(error) => Err(refused(error)),
     }
 }

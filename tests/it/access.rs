@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use url::Url;
 use yumen::model::{Decision, Record, Role};
 
-use crate::browser::Reply;
+use crate::browser::{Browser, Reply};
 use crate::house::{Changes, House, LEDGER, PORTAL, SITES, first_factor, sign_in};
 
 fn url(text: &str) -> Url {
@@ -13,6 +13,50 @@ fn url(text: &str) -> Url {
 
 fn error_of(reply: &Reply) -> serde_json::Value {
     serde_json::from_slice(&reply.body).unwrap_or_else(|_| panic!("not JSON: {}", reply.text()))
+}
+
+#[tokio::test]
+async fn another_site_gets_nothing_of_the_portal_but_the_person_whom_it_sends_there() {
+    let house = House::open().await;
+    let mut browser = house.signed_in("wang", Role::Member).await;
+    let asked = async |browser: &mut Browser, method, path: &str, fields: &[(&str, &str)]| {
+        let url = Url::parse(&format!("https://{PORTAL}{path}")).unwrap();
+        let reply = browser.send(method, &url, fields, "").await;
+        assert_eq!(reply.header("cross-origin-resource-policy"), "same-origin", "{path} {fields:?}");
+        reply.status
+    };
+    const NAVIGATION: [(&str, &str); 2] = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    let origin = format!("https://{PORTAL}");
+    for site in ["same-site", "cross-site", "something-new"] {
+        let site = ("sec-fetch-site", site);
+        for (mode, destination) in [
+            ("no-cors", "image"),
+            ("no-cors", "script"),
+            ("cors", "empty"),
+            ("navigate", "iframe"),
+            ("navigate", "object"),
+            ("no-cors", "document"),
+        ] {
+            let fields = [site, ("sec-fetch-mode", mode), ("sec-fetch-dest", destination)];
+            for path in ["/", "/sessions", "/sign-in", "/nothing"] {
+                assert_eq!(asked(&mut browser, Method::GET, path, &fields).await, StatusCode::FORBIDDEN, "{path} {fields:?}");
+            }
+        }
+        assert_eq!(asked(&mut browser, Method::GET, "/", &[site]).await, StatusCode::FORBIDDEN, "{site:?}");
+        let sent = [site, NAVIGATION[0], NAVIGATION[1]];
+        assert_eq!(asked(&mut browser, Method::GET, "/", &sent).await, StatusCode::OK, "{site:?}");
+        let form = [site, NAVIGATION[0], NAVIGATION[1], ("origin", origin.as_str())];
+        assert_eq!(asked(&mut browser, Method::POST, "/sign-out", &form).await, StatusCode::FORBIDDEN, "{site:?}");
+    }
+    let image = [("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+    for fields in [vec![], image.to_vec()] {
+        assert_eq!(asked(&mut browser, Method::GET, "/", &fields).await, StatusCode::OK, "a browser that does not say");
+        for site in ["same-origin", "none"] {
+            let fields: Vec<_> = fields.iter().copied().chain([("sec-fetch-site", site)]).collect();
+            assert_eq!(asked(&mut browser, Method::GET, "/", &fields).await, StatusCode::OK, "{site}");
+        }
+    }
+    house.close().await;
 }
 
 #[tokio::test]

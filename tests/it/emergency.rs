@@ -214,7 +214,9 @@ async fn closed_apps_let_in_break_glass_accounts_alone_and_the_operator_sees_it(
     let emergency = status.emergency.as_ref().unwrap();
     assert_eq!(emergency.level, "I");
     assert!(emergency.terms.contains(&"closed all apps".to_owned()), "{emergency:?}");
-    assert!(status.warnings.iter().any(|warning| warning.contains("lets qian, sun into closed apps")), "{:?}", status.warnings);
+    for told in ["lets qian, sun into closed apps", "has li, qian, sun, zhou on its duty list"] {
+        assert!(status.warnings.iter().any(|warning| warning.contains(told)), "{:?}", status.warnings);
+    }
     assert!(house.gateway().house().exposition(true).contains("\nyumen_emergency_level 4\n"));
     lift(&house).await;
     assert_eq!(wang.open(&sites("/")).await.status, StatusCode::OK);
@@ -312,7 +314,8 @@ async fn rules_of_the_config_may_name_the_level() {
 async fn what_is_done_once_meets_those_whom_it_is_about_and_sessions_from_before() {
     let house = House::open().await;
     let (mut wang, mut li) = (house.in_the_app("wang").await, house.in_the_app("li").await);
-    let account = house.account_of("wang").await.id;
+    let mut zhao = house.in_the_app("zhao").await;
+    let (account, named) = (house.account_of("wang").await.id, house.account_of("zhao").await.id);
     house.clock.advance(MINUTE);
     let since = house.clock.now();
     house.clock.advance(MINUTE);
@@ -324,6 +327,13 @@ async fn what_is_done_once_meets_those_whom_it_is_about_and_sessions_from_before
     assert_eq!(inside.store.tokens_of(account).await.unwrap()[0].state, TokenState::Suspended);
     assert_eq!(wang.open(&sites("/")).await.url.path(), "/sign-in");
     assert_eq!(li.open(&sites("/")).await.status, StatusCode::OK);
+    // Wrong passwords for her name would otherwise take away whoever is to end the incident.
+    adopt(&house, PLAN).await.unwrap();
+    let done = once(inside, terms, &[named], since).await;
+    assert_eq!((done.ended.len(), done.suspended.len(), done.left.len()), (1, 0, 0), "{done:?}");
+    assert!(done.failed.len() == 1 && done.failed[0].contains(" of zhao was left, because the plan names her"), "{done:?}");
+    assert_eq!(inside.store.tokens_of(named).await.unwrap()[0].state, TokenState::Active);
+    assert_eq!(zhao.open(&sites("/")).await.url.path(), "/sign-in", "and she signs in again");
     let all = Once { end_sessions: Some(Whose::Everybodys), suspend_tokens: false };
     let done = once(inside, all, &[], since).await;
     assert!(done.ended.iter().any(|ended| ended.who.name.as_str() == "li"), "{done:?}");

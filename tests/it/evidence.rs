@@ -246,6 +246,20 @@ async fn an_auditor_downloads_the_pack_of_an_incident_from_its_review_and_nobody
     assert_eq!(serde_json::from_slice::<serde_json::Value>(review_in_it).unwrap()["incident"].as_u64(), Some(number));
     assert_eq!(details(&house, &[Action::LogRead], "sha256"), [sha256(&pack.body)]);
 
+    // It takes the only place for minutes: another site has none made, neither for a picture nor by sending her there.
+    for site in ["same-site", "cross-site"] {
+        let picture = [("sec-fetch-site", site), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+        let sent = [("sec-fetch-site", site), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        let url = url::Url::parse(&address).unwrap();
+        assert_eq!(wei.send(http::Method::GET, &url, &picture, "").await.status, http::StatusCode::FORBIDDEN, "{site}");
+        let reply = wei.send(http::Method::GET, &url, &sent, "").await;
+        assert_eq!(
+            (reply.status, reply.header("location")),
+            (http::StatusCode::SEE_OTHER, review.strip_prefix(&format!("https://{PORTAL}")).unwrap())
+        );
+    }
+    assert_eq!(details(&house, &[Action::LogRead], "sha256").len(), 1);
+
     // A duty officer sees the incident, and does not take records of the log away.
     assert!(!qian.open(&review).await.text().contains("evidence.tar.zst"));
     assert_eq!(qian.open(&address).await.status, http::StatusCode::FORBIDDEN);

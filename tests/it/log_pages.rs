@@ -219,6 +219,11 @@ async fn exports_have_all_that_fits_with_what_proves_it_and_reading_is_on_record
     let wrong = open(&mut zhao, "/console/log/export.csv?address=nowhere").await;
     assert_eq!((wrong.status, wrong.header("content-disposition")), (StatusCode::UNPROCESSABLE_ENTITY, ""));
     open(&mut zhao, "/console/log?account=Wang&text=articles").await;
+    // Whom another site sends there sees the page, and nothing is made.
+    let sent = [("sec-fetch-site", "same-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+    let url = Url::parse(&format!("https://{PORTAL}/console/log/export.csv")).unwrap();
+    let reply = zhao.send(Method::GET, &url, &sent, "").await;
+    assert!(reply.status == StatusCode::OK && reply.header("content-type").starts_with("text/html"), "{:?}", reply.headers);
     open(&mut zhao, "/console/log/2").await;
     open(&mut zhao, "/console/log/charts").await;
     let rows = sequences.len();

@@ -80,6 +80,27 @@ async fn a_unit_manager_invites_plain_members_into_her_unit_and_switches_them_of
 }
 
 #[tokio::test]
+async fn a_unit_manager_gives_herself_no_name_of_the_emergency_plan_neither_before_nor_after_it_is_in_force() {
+    let house = House::open().await;
+    let mut li = manager(&house, "Press", "clerk").await;
+    let page = open(&mut li, "/unit").await;
+    let early = post(&mut li, &page, "/unit/invite", &[("name", "zhou")]).await.text();
+    let link = early.split_once("/enrol#").unwrap().1.split(['"', '<', ' ']).next().unwrap().to_owned();
+    crate::incident_pages::put_plan_in_force(&house, str::to_owned).await;
+    let opened = house.gateway().house().store.invitation(yumen::crypto::Token::parse(&link).unwrap().hash(), house.clock.now()).await;
+    assert_eq!(opened.unwrap(), None, "the link that she has opens nothing");
+    let id = house.account_of("zhou").await.id;
+    for path in ["/unit/invite".to_owned(), format!("/unit/{id}/invite")] {
+        let reply = post(&mut li, &page, &path, &[("name", "zhou")]).await;
+        assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        let text = reply.text();
+        assert!(!text.contains("invitation-link") && text.contains("Ask a security administrator."), "{text}");
+    }
+    assert_eq!(house.state_of("zhou").await, AccountState::Invited);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn managing_a_unit_begins_and_ends_at_once_and_never_with_staff() {
     let house = House::open().await;
     let mut li = manager(&house, "Press", "li").await;

@@ -1,6 +1,7 @@
 //! Who closed what, since when and until when, and what waits for a second person.
 //!
-//! Invariant: alone, one person keeps nothing closed for longer than an hour, nor again within an hour after that; what two want, holds. Pure:
+//! Invariant: alone, one person keeps nothing closed for longer than an hour, nor again within an hour after that, also where she owns the
+//! machine and has an account; what two want, holds. Pure:
 //! time is an argument, and nobody is asked anything.
 
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ pub enum TooLongAlone {
     Closed { hers: LockdownScope, until: Time },
     /// It was, not long ago.
     Lately { hers: LockdownScope, again: Time },
+    /// It was closed at the machine, and she asks by name; or the other way round.
+    ByEither { hers: LockdownScope, again: Time },
 }
 
 /// What came of asking for more.
@@ -101,10 +104,27 @@ impl Book {
                 return Err(TooLongAlone::Closed { hers: hers.scope.clone(), until: hers.until });
             }
         }
+        until = until.min(self.most_by_either(scope, by, now)?.unwrap_or(until));
         let reason = reason.to_owned();
         let closure = Closure { scope: scope.clone(), by: by.clone(), since: now, until, lifted: None, reason, extended: None };
         self.closures.push(closure);
         Ok(LockedDown { until, is_shortened: until < wished })
+    }
+
+    /// Whoever owns the machine may have an account too: by turns she would keep it closed without end. So what she closed at the machine is
+    /// closed by nobody's name for longer, nor again before the pause is over, and the other way round. What is wider than that may be closed
+    /// all the same: at night everything must not stay open because root closed one app.
+    fn most_by_either(&self, scope: &LockdownScope, by: &Closer, now: Time) -> Result<Option<Time>, TooLongAlone> {
+        let is_other = |closure: &&Closure| (closure.by == Closer::Machine) != (*by == Closer::Machine);
+        let mut most = None;
+        for other in self.closures.iter().filter(is_other).filter(|other| other.scope.includes(scope)) {
+            let end = other.since.plus(LONGEST_LOCKDOWN);
+            if !other.holds(now) || end <= now {
+                return Err(TooLongAlone::ByEither { hers: other.scope.clone(), again: other.ends().plus(PAUSE) });
+            }
+            most = Some(most.map_or(end, |most: Time| most.min(end)));
+        }
+        Ok(most)
     }
 
     /// As if she had not closed it: there is no such thing.

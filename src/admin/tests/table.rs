@@ -209,6 +209,8 @@ fn no_function_of_the_desk_is_without_its_line() {
         "revocations",
         "set_staff_addresses",
         "set_duty_list",
+        "guard_names",
+        "set_named",
         "has_security_administrator",
         "load_managers",
         "restore_lockdowns",

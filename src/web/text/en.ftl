@@ -476,6 +476,7 @@ problem-email = { $found } is not an e-mail address.
 problem-serial = { $found } is no serial number: those have 1 to 64 letters, digits, hyphens, dots or underscores.
 problem-taken-in-unit = The name is taken: there is an account of this name in the unit { $unit }. Give one of the two another name.
 problem-taken-with-email = The name is taken: there is an account of this name with the e-mail address { $email }. Correct the file, or give one of the two another name.
+problem-named-by-plan = The emergency plan gives power to whoever has this name: invite her by herself, which another security administrator confirms
 problem-taken-by-staff = The name is taken by a staff account: { $role }
 problem-enrolled = The account is set up already, so a list gives it no token. Its state: { $state }
 problem-unknown-token = There is no token { $serial } in the inventory. Import its maker’s delivery first.
@@ -688,6 +689,8 @@ petition-rejected = Rejected
 petition-failed = Not carried out
 petition-expired = Expired
 change-unit-before = Unit until now
+change-plan = Emergency plan
+change-named = Gives power to this name
 change-role-before = Role until now
 change-tokens-end = Tokens that end
 change-proves-by = Shows that it is she by
@@ -751,6 +754,7 @@ alert-change-is-yours = You proposed this change, so another one has to confirm 
 alert-proposer-gone = Whoever proposed this may not do so any more, or her token has ended. It was not carried out; propose it anew.
 alert-changed-meanwhile = What this is about has changed since it was proposed. It was not carried out; look at it and propose it anew.
 alert-nobody-to-confirm = It takes two security administrators whom it is not about, and there is no other one who could confirm it. Whoever was switched off or lost her tokens still counts for three days.
+alert-named-by-plan = The emergency plan gives power to whoever has this name, so she is invited as staff are: one security administrator proposes it and another confirms. Ask a security administrator.
 alert-begins-anew = This account was in use before and begins anew. Ask a security administrator for a link.
 alert-nothing-to-prove-by = She has no token by which she could show that it is she. Invite her again: she sets up her account anew.
 alert-half-wrong = The link and the code do not fit, or their time is over. Check the code.
@@ -1298,6 +1302,7 @@ alert-lockdown-closed-by-you-lately =
         [one] You closed this, or a part of it, less than an hour ago, so alone you close it again in 1 minute only. Somebody else on the duty list may close it now, or confirm what you ask for.
        *[other] You closed this, or a part of it, less than an hour ago, so alone you close it again in { $minutes } minutes only. Somebody else on the duty list may close it now, or confirm what you ask for.
     }
+alert-lockdown-closed-by-either = This was closed at the machine less than an hour ago, by somebody who may be you: alone it is closed again in { $minutes } minutes only. Ask for it, and somebody else on the duty list confirms.
 alert-lockdown-own-extension =
     { $minutes ->
         [one] You asked for it yourself: somebody else on the duty list confirms it on this page within 1 minute.

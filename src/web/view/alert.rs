@@ -141,6 +141,8 @@ alerts! {
     NothingToProveBy Error "alert-nothing-to-prove-by",
     /// The account was somebody's, and its link is made by security administrators.
     BeginsAnew Error "alert-begins-anew",
+    /// Security administrators invite her, as they do staff.
+    NamedByPlan Error "alert-named-by-plan",
     /// The code that belongs to a link.
     HalfWrong Error "alert-half-wrong",
     TokensImported { count } Done "alert-tokens-imported",
@@ -162,6 +164,8 @@ alerts! {
     LockdownNoSuchUnit Error "alert-lockdown-no-such-unit",
     LockdownClosedByYou { minutes } Error "alert-lockdown-closed-by-you",
     LockdownClosedByYouLately { minutes } Error "alert-lockdown-closed-by-you-lately",
+    /// Once at the machine and once by name, which may be one person.
+    LockdownClosedByEither { minutes } Error "alert-lockdown-closed-by-either",
     LockdownOwnExtension { minutes } Error "alert-lockdown-own-extension",
     /// It is closed, but the store does not know it yet.
     LockdownNotKept Error "alert-lockdown-not-kept",

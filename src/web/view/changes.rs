@@ -68,13 +68,14 @@ impl ChangeRow {
         };
         let mut facts = Vec::new();
         match &self.proposal {
-            Proposal::Invite { name, unit, role, email, before, .. } => {
+            Proposal::Invite { name, unit, role, email, before, named, .. } => {
                 facts.extend([
                     (frame.t("account-name"), own(name.as_str())),
                     (frame.t("account-unit"), own(unit.as_str())),
                     (frame.t("account-role"), frame.role(role)),
                     (frame.t("account-email"), email.as_deref().map_or_else(|| frame.t("none"), own)),
                 ]);
+                facts.extend(named.then(|| plan_fact(frame)));
                 if let Some(before) = before {
                     facts.push((frame.t("change-unit-before"), own(before.unit.as_str())));
                     facts.push((frame.t("change-role-before"), frame.role(&before.role)));
@@ -117,13 +118,19 @@ impl ChangeRow {
     }
 }
 
-fn person_facts(frame: &Frame, person: &Person) -> [(Cow<'static, str>, Cow<'static, str>); 4] {
-    [
+fn person_facts(frame: &Frame, person: &Person) -> impl Iterator<Item = (Cow<'static, str>, Cow<'static, str>)> {
+    let facts = [
         (frame.t("account-name"), person.name.to_string().into()),
         (frame.t("account-unit"), person.unit.to_string().into()),
         (frame.t("account-role"), frame.role(&person.role)),
         (frame.t("account-state"), frame.state(&person.state)),
-    ]
+    ];
+    facts.into_iter().chain(person.named.then(|| plan_fact(frame)))
+}
+
+/// Why it takes two for somebody who is no staff.
+fn plan_fact(frame: &Frame) -> (Cow<'static, str>, Cow<'static, str>) {
+    (frame.t("change-plan"), frame.t("change-named"))
 }
 
 #[derive(Clone, Debug, Template)]

@@ -153,6 +153,43 @@ fn the_machines_owner_is_one_person_however_often_he_asks() {
 }
 
 #[test]
+fn whoever_owns_the_machine_and_has_an_account_keeps_nothing_closed_by_turns() {
+    let [li, wang, zhao] = people();
+    let either = |hers: &str, again| Err(TooLongAlone::ByEither { hers: scope(hers), again: at(again) });
+    for (first, second) in [(Closer::Machine, li.clone()), (li.clone(), Closer::Machine)] {
+        let mut book = Book::default();
+        assert_eq!(close(&mut book, "app:sites", &first, 0), Ok(60));
+        let taken_over = book.close(&scope("app:sites"), &second, (LONGEST_LOCKDOWN, ""), at(59)).unwrap();
+        assert_eq!(taken_over, LockedDown { until: at(60), is_shortened: true }, "in her name, and no longer");
+        for minute in [60, 119] {
+            assert!(close(&mut book, "app:sites", &second, minute).is_err() && close(&mut book, "app:sites", &first, minute).is_err());
+        }
+        assert_eq!(close(&mut book, "app:ledger", &second, 60), Ok(120), "another app is another thing");
+        assert_eq!(close(&mut book, "app:sites", &second, 120), Ok(180));
+        assert_eq!(close(&mut book, "app:sites", &first, 180), either("app:sites", 240));
+    }
+    // Nobody else either: who she is by name is not known at the machine.
+    let mut book = Book::default();
+    close(&mut book, "all", &Closer::Machine, 0).unwrap();
+    assert!(book.lift(&scope("all"), at(10)));
+    assert_eq!(close(&mut book, "unit:press", &wang, 11), either("all", 70));
+    assert!(matches!(book.extend(&scope("all"), &wang, at(11)), Extension::Asked { .. }));
+    assert_eq!(book.extend(&scope("all"), &zhao, at(12)), Extension::Confirmed { until: at(72), asked: wang.clone() }, "but two may");
+    assert_eq!(close(&mut book, "app:sites", &li, 71), either("all", 132), "what two closed for longer, one does not");
+}
+
+#[test]
+fn what_was_closed_for_minutes_at_the_machine_may_be_closed_by_name_for_the_rest_of_the_hour_and_more_of_it_for_a_whole_one() {
+    let [li, ..] = people();
+    let mut book = Book::default();
+    book.close(&scope("app:sites"), &Closer::Machine, (Duration::from_mins(5), ""), at(0)).unwrap();
+    assert_eq!(close(&mut book, "app:sites", &li, 4), Ok(60));
+    let mut book = Book::default();
+    close(&mut book, "app:sites", &Closer::Machine, 0).unwrap();
+    assert_eq!(close(&mut book, "all", &li, 70), Ok(130), "root closed one app, and now everything burns");
+}
+
+#[test]
 fn two_close_what_one_may_not_but_not_what_nobody_closed() {
     let [li, wang, _] = people();
     let mut book = Book::default();

@@ -18,6 +18,7 @@ fn person(role: Role, state: AccountState) -> Person {
         role,
         email: None,
         state,
+        named: false,
     }
 }
 
@@ -33,6 +34,7 @@ fn proposals(typed: Typed) -> Vec<Proposal> {
             email: Some(typed.name.into()),
             before: Some(person(Role::Member, AccountState::Invited)),
             reopened: false,
+            named: true,
         },
         Proposal::Enable { person: warden(AccountState::Disabled) },
         Proposal::IssueToken {

@@ -19,7 +19,7 @@ use crate::pki::ClientTrust;
 use super::house::{House, Map};
 use super::retention::Rule;
 use super::sinks;
-use super::{build, configs, emergency};
+use super::{build, configs};
 
 /// Reads the config from where it was read before.
 pub type Read = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
@@ -123,7 +123,7 @@ impl Reloader {
             house.triggers.begin_after(house.journal.counts().sequence, map.plan.clone());
         }
         house.map.store(Arc::new(map));
-        emergency::adopt_plan(house).await;
+        house.levels.adopt_plan(house.map.load().plan.as_deref(), house.clock.now());
         house.sinks.apply(sinks).await;
         house.retention.apply(rule);
         house.standing.set_waiting(&waiting);

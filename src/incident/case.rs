@@ -273,7 +273,7 @@ impl Case {
     fn act(&mut self, record: u64, at: Time, by: Option<&AccountName>, step: &Step) {
         let acted = &self.acted;
         let confirm = |level: Level, before: Option<&Confirmed>| {
-            // For a level that was not acted on yet, there is to be acted on what takes its place, unless that was not even graver than the one before.
+            // What was not done yet for a level is still to be done for what takes its place, if that is graver than what was settled before.
             let waits = |before: &Confirmed| before.raises && !acted.contains(&before.record);
             let settled = before.and_then(|before| if waits(before) { before.settled } else { Some(before.level) });
             let raises = settled.is_none_or(|settled| level > settled);

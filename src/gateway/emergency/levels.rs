@@ -15,7 +15,7 @@ use super::{InForce, stored, under, with_terms};
 use crate::access::{Emergency, Stance};
 use crate::auth::{Sessions, Tightened};
 use crate::clock::Time;
-use crate::incident::{Book, Confirmed, Measures, Plan};
+use crate::incident::{Book, Measures, Plan};
 use crate::model::Level;
 use crate::store::{LevelTime, Store, StoreError, StoredLevel};
 
@@ -91,8 +91,8 @@ impl Levels {
             });
         }
         // Also of incidents that are over: they may be taken up again, and what ran out meanwhile did.
-        let confirmed = |case: &crate::incident::Case| case.confirmed.clone().map(|Confirmed { record, level, .. }| (record, level));
-        let known: BTreeMap<u64, Level> = book.cases().filter(|case| case.drill.is_none()).filter_map(confirmed).collect();
+        let confirmed = book.cases().filter(|case| case.drill.is_none()).filter_map(|case| case.confirmed.as_ref());
+        let known: BTreeMap<u64, Level> = confirmed.map(|confirmed| (confirmed.record, confirmed.level)).collect();
         times.retain(|record, _| known.contains_key(record));
         let applied = all.iter().find(|held| last.as_ref().is_some_and(|last| last.is_of(held.incident, held.level, held.since)));
         for (record, time) in times.iter_mut() {

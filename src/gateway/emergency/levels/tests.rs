@@ -272,7 +272,6 @@ async fn a_longer_plan_brings_back_none_of_several_that_ran_out() {
     city.follow();
     assert_eq!(city.level(), Some(Level::III));
     city.advance(16 * HOUR);
-    city.follow();
     assert_eq!(city.level(), None);
     city.adopt(plan("72h"));
     assert_eq!(city.level(), None);

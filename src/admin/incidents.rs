@@ -66,13 +66,13 @@ impl Incidents {
         self.at.send_replace(at);
     }
 
-    /// What keeps the gateway from reading more of the log.
+    /// What keeps the gateway from reading more of the log, or from keeping what it has read; a sentence.
     pub fn set_trouble(&self, trouble: Option<String>) {
         self.trouble.store(trouble.map(Arc::new));
     }
 
     pub fn warnings(&self) -> Vec<String> {
-        self.trouble.load().iter().map(|trouble| format!("incidents stand still: {trouble}")).collect()
+        self.trouble.load().iter().map(|trouble| String::clone(trouble)).collect()
     }
 
     /// Tells when more of the log was read.

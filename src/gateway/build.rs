@@ -27,7 +27,7 @@ use crate::store::{LogIndex, Store};
 use crate::web;
 
 use super::descriptors;
-use super::emergency;
+use super::emergency::{self, Levels};
 use super::house::{AppSite, House, Map, PortalSite, StartError};
 use super::key_host::KeySite;
 use super::log_check::LogCheck;
@@ -135,7 +135,8 @@ pub async fn house(
     let left_out = desk.declare_trust(declared.digests(), clock.now()).await?;
     desk.load_managers().await?;
     desk.restore_lockdowns(clock.now()).await?;
-    emergency::restore(&store, &auth.sessions, &shared.emergency, map.plan.as_deref(), clock.now()).await?;
+    let (sessions, emergency) = (auth.sessions.clone(), shared.emergency.clone());
+    let levels = Levels::restore(store.clone(), sessions, emergency, map.plan.as_deref(), clock.now()).await?;
     desk.set_staff_addresses(settings.staff_addresses.clone());
     desk.guard_names(&emergency::named(settings)).await?;
     desk.set_duty_list(duty_list(settings));
@@ -183,7 +184,7 @@ pub async fn house(
         map: ArcSwap::from_pointee(map),
         lockdown: shared.lockdown,
         emergency: shared.emergency,
-        emergency_turn: tokio::sync::Mutex::default(),
+        levels,
         triggers: Triggers::default(),
         public_pages: PublicPages::default(),
         log_check: LogCheck::default(),

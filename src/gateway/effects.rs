@@ -2,18 +2,17 @@
 //!
 //! Invariant: nothing follows before all that is on record was read, so that a start neither opens what is closed nor tells what was told.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::incident::notice::{DueReport, Facts};
-use crate::incident::{self, Acted, Beside, Book, Case, Plan, Step};
-use crate::model::{AccountId, Action, Event, Level, Stage};
-use crate::store::LevelTime;
+use crate::incident::{self, Acted, Beside, Case, Plan, Step};
+use crate::model::{AccountId, Action, Event, Stage};
 
-use super::emergency::{self, InForce};
+use super::emergency;
 use super::house::House;
 
 /// How long what holds for a time may outlast it before another level takes its place.
@@ -21,14 +20,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Follows the incidents until the process ends. Neither the reading of the log nor a level waits for what is done once: a store may be slow.
 pub async fn follow(house: Arc<House>) {
-    // Until this was read, the book is of another time.
+    tokio::join!(house.levels.keep_on(), heed(&house));
+}
+
+async fn heed(house: &House) {
+    // Until this was read, the book is of another time. It never goes back behind what was read, so this is awaited but once.
     let before = house.journal.counts().sequence;
     let mut read = house.desk.incidents().follow();
     if read.wait_for(|at| *at >= before).await.is_err() {
         return;
     }
-    let since = Since::default();
-    tokio::join!(hold(&house, read.clone(), &since), act(&house, read, &since));
+    tokio::join!(hold(house, read.clone()), act(house, read));
 }
 
 /// Until something was read, or time may have run out.
@@ -36,12 +38,12 @@ async fn look(read: &mut watch::Receiver<u64>) -> bool {
     !matches!(tokio::time::timeout(LOOK_EVERY, read.changed()).await, Ok(Err(_)))
 }
 
-async fn hold(house: &House, mut read: watch::Receiver<u64>, since: &Since) {
-    let (mut levels, mut told) = (Levels::default(), None);
+/// It waits for nothing but the next look: neither for the store nor for what is done once.
+async fn hold(house: &House, mut read: watch::Receiver<u64>) {
+    let mut told = None;
     loop {
-        let book = house.desk.incidents().book();
-        levels.hold(house, &book, since).await;
-        let plan = house.map.load().plan.clone();
+        let (book, plan) = (house.desk.incidents().book(), house.map.load().plan.clone());
+        house.levels.follow(&book, plan.as_deref(), house.clock.now(), house.clock.wall());
         let known: Vec<Facts> = book.cases().map(|case| facts(case, plan.as_deref())).collect();
         if told.as_ref() != Some(&known) {
             house.notices.learn(known.clone());
@@ -53,28 +55,15 @@ async fn hold(house: &House, mut read: watch::Receiver<u64>, since: &Since) {
     }
 }
 
-async fn act(house: &House, mut read: watch::Receiver<u64>, since: &Since) {
+async fn act(house: &House, mut read: watch::Receiver<u64>) {
     let mut acts = Acts::default();
     loop {
-        acts.follow(house, since).await;
+        acts.follow(house).await;
         if !look(&mut read).await {
             return;
         }
     }
 }
-
-/// Which level is in force.
-#[derive(Default)]
-struct Levels {
-    /// What was applied last.
-    applied: Option<Option<InForce>>,
-    /// What the store has of [`Since`]; `None`: it was not asked yet.
-    kept: Option<BTreeMap<u64, LevelTime>>,
-}
-
-/// Since when levels hold, on the steady scale, by the records that confirmed them: no clock that is set has a say in how long they last.
-#[derive(Default)]
-struct Since(Mutex<BTreeMap<u64, LevelTime>>);
 
 /// What is done once.
 #[derive(Default)]
@@ -83,88 +72,9 @@ struct Acts {
     acted: BTreeSet<u64>,
 }
 
-impl Levels {
-    /// Puts the gravest level in force of those whose time is not over. Where all have run out, the gravest is what ran out.
-    async fn hold(&mut self, house: &House, book: &Book, since: &Since) {
-        if self.kept.is_none() {
-            match house.store.level_times().await {
-                Ok(kept) => {
-                    since.change(|times| times.clone_from(&kept));
-                    self.kept = Some(kept);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "since when emergency levels hold cannot be read; what is in force stays so until it can");
-                    return;
-                }
-            }
-        }
-        let all = book.in_force();
-        let (now, wall, last) = (house.clock.now(), house.clock.wall(), house.emergency.last());
-        let plan = house.map.load().plan.clone();
-        let lasts = |level: Level| {
-            let terms = plan.as_deref().and_then(|plan| plan.terms(level));
-            terms.and_then(|terms| terms.policy.clone()).unwrap_or_default().lasts
-        };
-        let (times, wanted) = since.change(|times| {
-            times.retain(|record, _| all.iter().any(|held| held.record == *record));
-            for held in &all {
-                let applied = last.as_ref().filter(|last| last.is_of(held.incident, held.level, held.since));
-                let time = times.entry(held.record).or_insert_with(|| {
-                    // A record from the future is one from now: nothing lasts longer because the clock was set back.
-                    let since = applied.map_or_else(|| now.minus(wall.since(held.since)), |applied| applied.since);
-                    LevelTime { since, is_over: false }
-                });
-                time.is_over |= match applied {
-                    Some(applied) => !applied.holds(now),
-                    None => now >= time.since.plus(lasts(held.level)),
-                };
-            }
-            let time = |held: &incident::InForce| times.get(&held.record).copied();
-            let holds = all.iter().find(|held| time(held).is_some_and(|time| !time.is_over));
-            let wanted = holds.or(all.first()).and_then(|held| {
-                let since = time(held)?.since;
-                Some(InForce { level: held.level, since_wall: held.since, since, incident: held.incident })
-            });
-            (times.clone(), wanted)
-        });
-        // What closes does not wait for what is written down.
-        self.put(house, wanted).await;
-        if self.kept.as_ref() != Some(&times) {
-            match house.store.keep_level_times(&times).await {
-                Ok(()) => self.kept = Some(times),
-                Err(error) => tracing::error!(%error, "since when emergency levels hold could not be written down; it is tried again"),
-            }
-        }
-    }
-
-    async fn put(&mut self, house: &House, wanted: Option<InForce>) {
-        if self.applied == Some(wanted) {
-            return;
-        }
-        match emergency::apply(house, wanted).await {
-            Ok(()) => {
-                if self.applied.is_some() || wanted.is_some() {
-                    match house.emergency.in_force(house.clock.now()) {
-                        Some(stance) => tracing::warn!("the emergency level {} is in force, by incident {}", stance.level, stance.incident),
-                        None => tracing::warn!("no emergency level is in force"),
-                    }
-                }
-                self.applied = Some(wanted);
-            }
-            Err(error) => tracing::error!(%error, "the emergency level could not be put in force; it is tried again"),
-        }
-    }
-}
-
-impl Since {
-    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<u64, LevelTime>) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 impl Acts {
     /// Does what cannot be undone for each level that was raised, and puts on record what it came to.
-    async fn follow(&mut self, house: &House, since: &Since) {
+    async fn follow(&mut self, house: &House) {
         let due: Vec<u64> =
             house.desk.incidents().book().cases().filter(|case| case.to_be_acted().is_some()).map(|case| case.number).collect();
         for number in due {
@@ -176,7 +86,7 @@ impl Acts {
             let terms = plan.as_deref().and_then(|plan| plan.terms(confirmed.level)).map(|terms| terms.once).unwrap_or_default();
             let Some(accounts) = accounts(house, case).await else { continue };
             // Whoever was there before it was confirmed, however late this is done.
-            let known = since.change(|times| times.get(&confirmed.record).map(|time| time.since));
+            let known = house.levels.since(confirmed.record);
             let begun = known.unwrap_or_else(|| house.clock.now().minus(house.clock.wall().since(confirmed.at)));
             let done = emergency::once(house, terms, &accounts, begun).await;
             for session in &done.ended {

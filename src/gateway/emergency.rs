@@ -1,7 +1,9 @@
 //! Puts an emergency level in force, keeps it over restarts, and does once what a plan lets be done once.
 //!
-//! Invariants: a level that was confirmed holds as long as the plan says and no longer, however often the process is stopped, the plan read again,
-//! or the same confirmation applied. What closes acts in memory first; what opens is kept first, so that whatever fails leaves it closed.
+//! Invariant: a level that was confirmed holds as long as the plan says and no longer, however often the process is stopped, the plan read again,
+//! or the same confirmation applied.
+
+mod levels;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -9,13 +11,15 @@ use std::sync::Arc;
 use prometheus::proto::MetricFamily;
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Emergency, Stance};
-use crate::auth::{Ended, Sessions, Tightened};
+use crate::access::Stance;
+use crate::auth::Ended;
 use crate::clock::Time;
 use crate::config::Settings;
 use crate::incident::{Measures, Once, Plan, Whose};
 use crate::model::{Account, AccountId, AccountName, AccountState, Level, Serial, TokenState};
-use crate::store::{Store, StoreError, StoredLevel, TokenChange};
+use crate::store::{StoreError, StoredLevel, TokenChange};
+
+pub use levels::Levels;
 
 use super::exposition::{gauge, one};
 use super::house::House;
@@ -53,67 +57,6 @@ pub struct EmergencyStatus {
     pub terms: Vec<String>,
 }
 
-/// Puts the level in force with what the plan says of it, or takes it out of force. May be repeated: the same confirmation lasts no longer by that.
-///
-/// After an error what was in force before still is, or what is stricter; it is to be called again.
-pub async fn apply(house: &House, in_force: Option<InForce>) -> Result<(), StoreError> {
-    let _turn = house.emergency_turn.lock().await;
-    let last = house.emergency.last();
-    let Some(InForce { level, since_wall, since, incident }) = in_force else {
-        house.store.keep_level(None).await?;
-        put(&house.auth.sessions, &house.emergency, None);
-        return Ok(());
-    };
-    let now = house.clock.now();
-    let plan = house.map.load().plan.clone();
-    let stance = match &last {
-        Some(last) if last.is_of(incident, level, since_wall) => under(last, plan.as_deref(), now),
-        _ => {
-            let first = Stance { level, incident, confirmed: since_wall, since, until: since, measures: Arc::default() };
-            with_terms(&first, plan.as_deref())
-        }
-    };
-    let closes = last.filter(|last| last.holds(now)).is_none_or(|last| last.level <= level);
-    if closes {
-        put(&house.auth.sessions, &house.emergency, Some(stance.clone()));
-    }
-    house.store.keep_level(Some(&stored(&stance))).await?;
-    if !closes {
-        put(&house.auth.sessions, &house.emergency, Some(stance));
-    }
-    Ok(())
-}
-
-/// The same level under the plan that is in force by now.
-pub(super) async fn adopt_plan(house: &House) {
-    let _turn = house.emergency_turn.lock().await;
-    let Some(last) = house.emergency.last() else { return };
-    let plan = house.map.load().plan.clone();
-    let stance = under(&last, plan.as_deref(), house.clock.now());
-    if stance == last {
-        return;
-    }
-    put(&house.auth.sessions, &house.emergency, Some(stance.clone()));
-    if let Err(error) = house.store.keep_level(Some(&stored(&stance))).await {
-        tracing::warn!(%error, "how long the emergency level holds could not be written down; a restart goes by what was written before");
-    }
-}
-
-/// Puts in force again what was when the gateway was stopped. To be called before anybody is let in.
-pub(super) async fn restore(
-    store: &Store,
-    sessions: &Sessions,
-    emergency: &Emergency,
-    plan: Option<&Plan>,
-    now: Time,
-) -> Result<(), StoreError> {
-    if let Some(StoredLevel { level, incident, confirmed, since, until }) = store.level().await? {
-        let last = Stance { level, incident, confirmed, since, until, measures: Arc::default() };
-        put(sessions, emergency, Some(under(&last, plan, now)));
-    }
-    Ok(())
-}
-
 /// What has run out stays so, whatever a later plan says.
 fn under(last: &Stance, plan: Option<&Plan>, now: Time) -> Stance {
     let stance = with_terms(last, plan);
@@ -129,19 +72,6 @@ fn with_terms(stance: &Stance, plan: Option<&Plan>) -> Stance {
 fn stored(stance: &Stance) -> StoredLevel {
     let Stance { level, incident, confirmed, since, until, .. } = *stance;
     StoredLevel { level, incident, confirmed, since, until }
-}
-
-/// What is the same already is left as it is: nothing that is under way need be judged anew.
-fn put(sessions: &Sessions, emergency: &Emergency, stance: Option<Stance>) {
-    if emergency.last() == stance {
-        return;
-    }
-    let tightened = stance.as_ref().map(|stance| {
-        let Measures { idle, overall, .. } = *stance.measures;
-        Tightened { idle, overall, until: stance.until }
-    });
-    sessions.tighten(tightened);
-    emergency.set(stance);
 }
 
 /// Does what cannot be undone: ends sessions that were begun before `begun`, and suspends the tokens of the accounts that

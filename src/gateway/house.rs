@@ -20,6 +20,7 @@ use crate::proxy::Backend;
 use crate::store::{LogIndex, LogIndexError, Store, StoreError};
 use crate::web;
 
+use super::emergency::Levels;
 use super::kept::Kept;
 use super::key_host::KeySite;
 use super::log_check::LogCheck;
@@ -67,10 +68,9 @@ pub struct House {
     pub trusting: Trusting,
     pub vouching: Vouching,
     pub lockdown: Arc<Lockdown>,
-    /// Which emergency level is in force; see `gateway::emergency`, which alone sets it.
+    /// Which emergency level is in force; `levels` alone sets it.
     pub emergency: Arc<Emergency>,
-    /// Whoever changes it holds this.
-    pub emergency_turn: tokio::sync::Mutex<()>,
+    pub levels: Levels,
     pub triggers: Triggers,
     /// Those that the emergency plan names.
     pub public_pages: PublicPages,

@@ -1,6 +1,7 @@
-//! Reads the sealed log for the book of incidents, and does what a confirmed level asks for.
+//! Reads the sealed log for the book of incidents, and shows it to the desk and to whoever does what a confirmed level asks for.
 //!
-//! Invariant: the book is what the log says; what is kept of it only saves reading the log anew. Nobody who asks for an access waits for it.
+//! Invariants: the book is what the log says; what is kept of it only saves reading the log anew. What is shown never goes back, whatever is read
+//! anew or cannot be kept: a book that lacks records would take back what they confirmed. Nobody who asks for an access waits for it.
 
 use std::fs;
 use std::io;
@@ -12,8 +13,9 @@ use data_encoding::HEXLOWER;
 use prometheus::proto::MetricFamily;
 use serde::{Deserialize, Serialize};
 
+use crate::admin::Incidents;
 use crate::audit::{Leaf, Sealed, SealedError};
-use crate::clock::Time;
+use crate::clock::{Clock, Time};
 use crate::files;
 use crate::incident::Book;
 
@@ -43,48 +45,81 @@ const DRILL_EVERY: Duration = Duration::from_hours(24 * 365);
 enum ReadError {
     #[error("the log cannot be read for incidents: {0}")]
     Log(#[from] SealedError),
-    #[error("what is known of incidents cannot be kept: {0}")]
-    Keep(#[from] io::Error),
+    #[error("what is known of incidents cannot be read: {0}")]
+    Kept(#[from] io::Error),
     #[error("the reading of incidents was stopped: {0}")]
     Ended(#[from] tokio::task::JoinError),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum KeepError {
+    #[error("{0}")]
+    Log(#[from] SealedError),
+    #[error("{0}")]
+    File(#[from] io::Error),
 }
 
 /// Follows the log until the process ends.
 pub async fn follow(house: Arc<House>, path: PathBuf) {
     let mut size = house.sealer.size();
     let mut told = false;
+    // As far as the log reaches before anything was read: a level that was confirmed last must not seem to be none.
+    let (incidents, clock) = (house.desk.incidents(), &house.clock);
+    let mut window = Window { incidents, shown: house.journal.counts().sequence, is_stale: true };
     let mut reading: Option<Reading> = None;
     loop {
         let begun = match reading.take() {
             Some(reading) => Ok(reading),
-            None => {
-                let begun = Reading::begin(path.clone(), house.sealer.sealed(), house.clock.now()).await;
-                // Whether or not a record changes it.
-                begun.inspect(|begun| house.desk.incidents().show(begun.book.clone()))
-            }
+            None => Reading::begin(path.clone(), house.sealer.sealed(), clock.now()).await,
         };
         let done = match begun {
-            Ok(reading) => reading.catch_up(&house).await,
-            Err(error) => Err(error),
+            Ok(begun) => begun.catch_up(&mut window, clock).await,
+            Err(error) => (None, Some(error)),
         };
-        match done {
-            Ok(caught_up) => {
-                (reading, told) = (Some(caught_up), false);
-                house.desk.incidents().set_trouble(None);
-            }
-            Err(error) => {
-                let why = super::told(&error).to_string();
-                if !std::mem::replace(&mut told, true) {
-                    tracing::error!("{why}; it is tried again, and incidents stand still meanwhile");
-                }
-                house.desk.incidents().set_trouble(Some(why));
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
+        reading = done.0;
+        let trouble = done.1.map(|error| format!("incidents stand still: {}", super::told(&error)));
+        let unkept = reading.as_ref().and_then(|reading| reading.unkept.clone());
+        let (is_still, trouble) = (trouble.is_some(), trouble.or(unkept));
+        if let Some(why) = trouble.as_ref().filter(|_| !told) {
+            tracing::error!("{why}; it is tried again");
         }
-        if size.changed().await.is_err() {
+        told = trouble.is_some();
+        incidents.set_trouble(trouble);
+        let news = match (is_still, told) {
+            (true, _) => {
+                tokio::time::sleep(PAUSE).await;
+                Ok(())
+            }
+            // What could not be kept does not wait for another record.
+            (false, true) => tokio::time::timeout(PAUSE, size.changed()).await.unwrap_or(Ok(())),
+            (false, false) => size.changed().await,
+        };
+        if news.is_err() {
             return;
         }
+    }
+}
+
+/// Where everybody sees the book.
+struct Window<'a> {
+    incidents: &'a Incidents,
+    /// The last record that was in what was shown, or that has to be in what is shown first.
+    shown: u64,
+    /// What is shown is not what was read.
+    is_stale: bool,
+}
+
+impl Window<'_> {
+    fn show(&mut self, book: &Arc<Book>, is_changed: bool) {
+        self.is_stale |= is_changed;
+        if book.at() < self.shown {
+            return;
+        }
+        self.shown = book.at();
+        if std::mem::take(&mut self.is_stale) {
+            self.incidents.show(Arc::clone(book));
+        }
+        self.incidents.has_read_to(self.shown);
     }
 }
 
@@ -99,10 +134,13 @@ struct Reading {
     book: Arc<Book>,
     path: PathBuf,
     sealed: Sealed,
+    /// When it was kept last, or could not be.
     kept_at: u64,
     kept: Time,
     /// Whether an incident is not as it was kept.
     is_changed: bool,
+    /// Why it could not be kept; a sentence.
+    unkept: Option<String>,
 }
 
 impl Reading {
@@ -116,33 +154,50 @@ impl Reading {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Book::default(),
                 Err(error) => return Err(error.into()),
             };
-            Ok(Self { kept_at: book.at(), book: Arc::new(book), path, sealed, kept: now, is_changed: false })
+            Ok(Self { kept_at: book.at(), book: Arc::new(book), path, sealed, kept: now, is_changed: false, unkept: None })
         };
         tokio::task::spawn_blocking(begun).await?
     }
 
-    async fn catch_up(mut self, house: &House) -> Result<Self, ReadError> {
+    /// Reads as far as the log reaches. Where it cannot, it goes on later from where it is; `None`: it is lost.
+    async fn catch_up(mut self, window: &mut Window<'_>, clock: &Clock) -> (Option<Self>, Option<ReadError>) {
         loop {
-            let (read, is_changed, reading) = tokio::task::spawn_blocking(move || self.read()).await??;
+            let (reading, read) = match tokio::task::spawn_blocking(move || self.read()).await {
+                Ok(read) => read,
+                Err(error) => return (None, Some(error.into())),
+            };
             self = reading;
-            if is_changed {
-                self.is_changed = true;
-                house.desk.incidents().show(self.book.clone());
-            }
-            house.desk.incidents().has_read_to(self.book.at());
-            let now = house.clock.now();
-            let behind = self.book.at().saturating_sub(self.kept_at);
-            if behind >= KEEP_BEHIND || (self.is_changed && now.since(self.kept) >= KEEP_EVERY) {
-                self = tokio::task::spawn_blocking(move || self.keep(now)).await??;
+            let (read, is_changed) = match read {
+                Ok(read) => read,
+                Err(error) => return (Some(self), Some(error)),
+            };
+            self.is_changed |= is_changed;
+            window.show(&self.book, is_changed);
+            let now = clock.now();
+            if self.is_to_be_kept(now) {
+                self = match tokio::task::spawn_blocking(move || self.keep(now)).await {
+                    Ok(kept) => kept,
+                    Err(error) => return (None, Some(error.into())),
+                };
             }
             if read == 0 {
-                return Ok(self);
+                return (Some(self), None);
             }
         }
     }
 
-    fn read(mut self) -> Result<(usize, bool, Self), ReadError> {
-        let leaves = self.sealed.read(self.book.at().saturating_add(1), BATCH)?;
+    fn is_to_be_kept(&self, now: Time) -> bool {
+        let since = now.since(self.kept);
+        let behind = self.book.at().saturating_sub(self.kept_at);
+        behind >= KEEP_BEHIND || (self.unkept.is_some() && since >= PAUSE) || (self.is_changed && since >= KEEP_EVERY)
+    }
+
+    /// How many records there were, and whether they changed an incident.
+    fn read(mut self) -> (Self, Result<(usize, bool), ReadError>) {
+        let leaves = match self.sealed.read(self.book.at().saturating_add(1), BATCH) {
+            Ok(leaves) => leaves,
+            Err(error) => return (self, Err(error.into())),
+        };
         let book = Arc::make_mut(&mut self.book);
         let mut is_changed = false;
         if book.at() == 0
@@ -158,15 +213,25 @@ impl Reading {
                 None | Some(Err(_)) => book.skip(leaf.sequence),
             }
         }
-        Ok((leaves.len(), is_changed, self))
+        (self, Ok((leaves.len(), is_changed)))
     }
 
-    fn keep(mut self, now: Time) -> Result<Self, ReadError> {
+    /// A book that cannot be kept is the book all the same.
+    fn keep(mut self, now: Time) -> Self {
+        let kept = self.write();
+        (self.kept_at, self.kept, self.is_changed) = (self.book.at(), now, self.is_changed && kept.is_err());
+        let unkept = |error| {
+            format!("what is known of incidents cannot be kept in {} ({error}), so that the next start takes longer", self.path.display())
+        };
+        self.unkept = kept.err().map(unkept);
+        self
+    }
+
+    fn write(&self) -> Result<(), KeepError> {
         let hash = self.sealed.leaf_hash(self.book.at())?.map(|hash| HEXLOWER.encode(&hash.0)).unwrap_or_default();
         let book = self.book.kept().map_err(io::Error::from)?;
         files::replace(&self.path, &serde_json::to_vec(&Kept { hash, book }).map_err(io::Error::from)?, 0o600)?;
-        (self.kept_at, self.kept, self.is_changed) = (self.book.at(), now, false);
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -202,3 +267,6 @@ impl House {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,7 +177,7 @@ impl Reloader {
             house.triggers.begin_after(house.journal.counts().sequence, map.plan.clone());
         }
         house.map.store(Arc::new(map));
-        emergency::adopt_plan(house).await;
+        house.levels.adopt_plan(house.map.load().plan.as_deref(), house.clock.now());
         house.sinks.apply(sinks).await;
         house.retention.apply(rule);
         house.standing.set_waiting(&waiting);

@@ -34,6 +34,9 @@ use super::{
     triggers,
 };
 
+/// So long does a stop wait for a store that does not answer.
+const LONGEST_KEEPING: Duration = Duration::from_secs(5);
+
 /// What `serve` and `demo` do differently.
 #[derive(Default)]
 pub struct Options {
@@ -154,6 +157,11 @@ impl Gateway {
         self.back.block_on(async {
             if let Err(error) = self.house.auth.sessions.write_back().await {
                 tracing::warn!(%error, "idle times could not be written back");
+            }
+            // Where it cannot be kept, the log puts it in force again.
+            let kept = tokio::time::timeout(LONGEST_KEEPING, self.house.levels.keep()).await;
+            if !matches!(kept, Ok(Ok(()))) {
+                tracing::warn!("which emergency level is in force could not be written down");
             }
             if let Err(error) = self.house.store.keep_clock(&self.house.clock.reading()).await {
                 tracing::warn!(%error, "the clock could not be written down");

@@ -146,6 +146,7 @@ impl House {
             .chain(self.retention.warnings())
             .chain(self.triggers.warnings())
             .chain(self.desk.incidents().warnings())
+            .chain(self.levels.warnings())
             .chain(self.drill_reminder())
             .chain(self.public_pages.warnings())
             .chain(self.log_check.warnings())

@@ -82,8 +82,11 @@ pub struct Confirmed {
     pub at: Time,
     /// The record that says so.
     pub record: u64,
-    /// Whether it is graver than what was confirmed before.
+    /// Whether it is graver than what was confirmed before, of which nothing waits to be done any more.
     pub raises: bool,
+    /// That which was, if anything.
+    #[serde(default)]
+    settled: Option<Level>,
 }
 
 /// A report that was sent.
@@ -294,10 +297,11 @@ impl Case {
     fn act(&mut self, record: u64, at: Time, by: Option<&AccountName>, step: &Step) {
         let acted = &self.acted;
         let confirm = |level: Level, before: Option<&Confirmed>| {
-            // What was not done yet for it is still to be done when it is renewed.
+            // What was not done yet for a level is still to be done for what takes its place, if that is graver than what was settled before.
             let waits = |before: &Confirmed| before.raises && !acted.contains(&before.record);
-            let raises = before.is_none_or(|before| level > before.level || (level == before.level && waits(before)));
-            Some(Confirmed { level, by: by.cloned(), at, record, raises })
+            let settled = before.and_then(|before| if waits(before) { before.settled } else { Some(before.level) });
+            let raises = settled.is_none_or(|settled| level > settled);
+            Some(Confirmed { level, by: by.cloned(), at, record, raises, settled })
         };
         match step {
             Step::Assessed { level, category, .. } => {

@@ -29,13 +29,25 @@ pub struct LevelTime {
 }
 
 impl Store {
-    /// In the place of all that were kept, by the records that confirmed them.
-    pub async fn keep_level_times(&self, times: &BTreeMap<u64, LevelTime>) -> Result<(), StoreError> {
+    /// In the place of what was, both at once: no level is kept whose time is not. `None`: no level is in force. Times are by the records that
+    /// confirmed them.
+    pub async fn keep_levels(&self, level: Option<&StoredLevel>, times: &BTreeMap<u64, LevelTime>) -> Result<(), StoreError> {
         let mut write = self.begin().await?;
+        sqlx::query("DELETE FROM emergency").execute(&mut *write).await?;
         sqlx::query("DELETE FROM level_times").execute(&mut *write).await?;
+        if let Some(StoredLevel { level, incident, confirmed, since, until }) = level {
+            sqlx::query("INSERT INTO emergency (level, incident, confirmed, since, until) VALUES ($1, $2, $3, $4, $5)")
+                .bind(level.word())
+                // The number of a record, of which there are no 2^63.
+                .bind(i64::try_from(*incident).unwrap_or(i64::MAX))
+                .bind(confirmed.millis())
+                .bind(since.millis())
+                .bind(until.millis())
+                .execute(&mut *write)
+                .await?;
+        }
         for (record, time) in times {
             sqlx::query("INSERT INTO level_times (record, since, over) VALUES ($1, $2, $3)")
-                // The number of a record, of which there are no 2^63.
                 .bind(i64::try_from(*record).unwrap_or(i64::MAX))
                 .bind(time.since.millis())
                 .bind(time.is_over)
@@ -53,24 +65,6 @@ impl Store {
             Ok((u64::try_from(record).unwrap_or(0), kept))
         });
         kept.collect()
-    }
-
-    /// In the place of what was; `None`: no level is in force.
-    pub async fn keep_level(&self, level: Option<&StoredLevel>) -> Result<(), StoreError> {
-        let mut write = self.begin().await?;
-        sqlx::query("DELETE FROM emergency").execute(&mut *write).await?;
-        if let Some(StoredLevel { level, incident, confirmed, since, until }) = level {
-            sqlx::query("INSERT INTO emergency (level, incident, confirmed, since, until) VALUES ($1, $2, $3, $4, $5)")
-                .bind(level.word())
-                // The number of a record, of which there are no 2^63.
-                .bind(i64::try_from(*incident).unwrap_or(i64::MAX))
-                .bind(confirmed.millis())
-                .bind(since.millis())
-                .bind(until.millis())
-                .execute(&mut *write)
-                .await?;
-        }
-        Ok(write.commit().await?)
     }
 
     /// Also one whose time has passed.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use yumen::gateway::emergency::{InForce, apply, once};
+use yumen::gateway::emergency::{InForce, once};
 use yumen::gateway::{Ask, ControlAnswer};
 use yumen::incident::{Category, Once, Opening, Step, Whose};
 use yumen::model::{Decision, Event, Level, Record, Role, Stage, TokenState};
@@ -30,7 +30,7 @@ fn ten_minutes() -> String {
     PLAN.replacen("for = \"48h\"", "for = \"10m\"", 1)
 }
 
-async fn raise(house: &House, level: Level) -> InForce {
+pub async fn raise(house: &House, level: Level) -> InForce {
     let inside = house.gateway().house();
     let book = || inside.desk.incidents().book();
     let on_record = inside.journal.counts().sequence;
@@ -51,13 +51,18 @@ async fn raise(house: &House, level: Level) -> InForce {
 }
 
 /// Of a new incident.
-async fn assessed(house: &House, level: Level) -> Event {
+pub async fn assessed(house: &House, level: Level) -> Event {
     let inside = house.gateway().house();
     let new = || inside.desk.incidents().book().cases().find(|case| case.stage == Stage::Detected).map(|case| case.number);
     let opening = Opening { title: "fire".to_owned(), level, category: Category::Attack, subject: None };
     inside.journal.event(opening.event()).await.unwrap();
     until("it is open", || new().is_some()).await;
     Step::Assessed { level, category: Category::Attack, why: "because".to_owned() }.event(new().unwrap())
+}
+
+fn apply(house: &House, confirmed: InForce) {
+    let inside = house.gateway().house();
+    inside.levels.apply(Some(confirmed), inside.map.load().plan.as_deref(), house.clock.now());
 }
 
 async fn lift(house: &House) {
@@ -68,7 +73,7 @@ async fn lift(house: &House) {
     until("no level is in force", || inside.emergency.last().is_none()).await;
 }
 
-async fn until(what: &str, holds: impl Fn() -> bool) {
+pub async fn until(what: &str, holds: impl Fn() -> bool) {
     for _ in 0..600 {
         if holds() {
             return;
@@ -237,14 +242,14 @@ async fn a_restart_opens_nothing_and_makes_nothing_last_longer() {
     browser.address = house.address;
     assert_eq!(left(&house), Some(7 * MINUTE));
     assert_eq!(post(&mut browser).await.status, StatusCode::FORBIDDEN);
-    apply(house.gateway().house(), Some(confirmed)).await.unwrap();
+    apply(&house, confirmed);
     assert_eq!(left(&house), Some(7 * MINUTE), "the same confirmation again");
     house.clock.advance(4 * MINUTE);
     assert_eq!(browser.open(&sites("/")).await.status, StatusCode::OK);
     house.clock.advance(3 * MINUTE);
     assert_eq!(post(&mut browser).await.status, StatusCode::OK);
     for _ in 0..2 {
-        apply(house.gateway().house(), Some(confirmed)).await.unwrap();
+        apply(&house, confirmed);
         assert_eq!(left(&house), None, "what has run out is confirmed anew, or not at all");
         house.restart().await;
         assert_eq!(left(&house), None);

@@ -32,6 +32,7 @@ mod incidents;
 mod inventory;
 mod kept_forms;
 mod kept_unsent;
+mod levels;
 mod lockdown;
 mod log;
 mod log_pages;

@@ -47,24 +47,3 @@ fn what_is_kept_says_which_confirmation_it_was() {
     assert!(stance.is_of(7, Level::II, NOON));
     assert!(!stance.is_of(8, Level::II, NOON) && !stance.is_of(7, Level::III, NOON) && !stance.is_of(7, Level::II, hours(1)));
 }
-
-#[tokio::test]
-async fn a_new_process_over_the_same_store_has_each_level_as_it_was_and_none_that_was_lifted() {
-    let example = plan(str::to_owned);
-    let host = crate::model::Host::parse("gate.city.test").unwrap();
-    for level in Level::ALL.iter().copied() {
-        let store = Store::open_in_memory().await.unwrap();
-        let begun = async || {
-            let sessions = Sessions::load(store.clone(), host.clone(), Default::default(), hours(1)).await.unwrap();
-            let emergency = Emergency::default();
-            restore(&store, &sessions, &emergency, Some(&example), hours(1)).await.unwrap();
-            emergency
-        };
-        let first = Stance { level, incident: 7, confirmed: NOON, since: NOON, until: NOON, measures: Arc::default() };
-        let stance = with_terms(&first, Some(&example));
-        store.keep_level(Some(&stored(&stance))).await.unwrap();
-        assert_eq!(begun().await.last(), Some(stance), "{level}");
-        store.keep_level(None).await.unwrap();
-        assert_eq!(begun().await, Emergency::default(), "{level}");
-    }
-}

@@ -210,6 +210,33 @@ fn what_cannot_be_undone_is_due_once_for_each_level_that_is_graver_than_before()
 }
 
 #[test]
+fn what_was_not_done_yet_for_a_level_is_done_for_the_one_that_takes_its_place() {
+    let mut desk = Desk::default();
+    let number = desk.read(spraying("203.0.113.7", 1));
+    let level = |desk: &mut Desk, level| desk.take(number, &Step::Level { level, why: why() });
+    let due = |desk: &Desk| desk.case(number).to_be_acted().map(|confirmed| confirmed.record);
+    let acted = |desk: &mut Desk, level_record| {
+        desk.read(Step::Acted { level_record, what: "3 sessions ended".to_owned() }.event(number));
+    };
+    desk.take(number, &assessed(Level::I));
+    let lowered = level(&mut desk, Level::II);
+    assert_eq!(due(&desk), Some(lowered), "nothing was done for I");
+    let renewed = level(&mut desk, Level::II);
+    assert_eq!(due(&desk), Some(renewed));
+    acted(&mut desk, renewed);
+    let raised = level(&mut desk, Level::I);
+    assert_eq!(due(&desk), Some(raised));
+    level(&mut desk, Level::III);
+    assert_eq!(due(&desk), None, "II was acted on");
+    let again = level(&mut desk, Level::II);
+    assert_eq!(due(&desk), Some(again));
+    let kept = serde_json::to_string(&desk.book.kept().unwrap()).unwrap();
+    let before = kept.replace(",\"settled\":\"III\"", "");
+    assert!(before.len() < kept.len());
+    assert!(Book::resume(serde_json::from_str(&before).unwrap()).is_some(), "an earlier version has not kept it");
+}
+
+#[test]
 fn strangers_cannot_fill_the_book() {
     let mut desk = Desk::default();
     for n in 0..3_000_u32 {

@@ -14,11 +14,12 @@ fn level(since: Time) -> StoredLevel {
 async fn one_level_is_kept_until_it_is_lifted_also_when_its_time_has_passed() {
     let (_directory, store) = store().await;
     assert_eq!(store.level().await.unwrap(), None);
-    store.keep_level(Some(&level(NOW))).await.unwrap();
+    let none = BTreeMap::new();
+    store.keep_levels(Some(&level(NOW)), &none).await.unwrap();
     let graver = StoredLevel { level: Level::I, ..level(NOW.minus(Duration::from_secs(7_200))) };
-    store.keep_level(Some(&graver)).await.unwrap();
+    store.keep_levels(Some(&graver), &none).await.unwrap();
     assert_eq!(store.level().await.unwrap(), Some(graver));
-    store.keep_level(None).await.unwrap();
+    store.keep_levels(None, &none).await.unwrap();
     assert_eq!(store.level().await.unwrap(), None);
 }
 
@@ -28,10 +29,9 @@ async fn a_wall_clock_that_was_stepped_makes_no_level_last_longer_or_less_long()
         let (_directory, store) = store().await;
         let clock = Clock::manual(NOW);
         store.adopt_clock(&clock.reading()).await.unwrap();
-        store.keep_level(Some(&level(NOW))).await.unwrap();
         let running = LevelTime { since: NOW, is_over: false };
         let times = BTreeMap::from([(7, running), (9, LevelTime { is_over: true, ..running })]);
-        store.keep_level_times(&times).await.unwrap();
+        store.keep_levels(Some(&level(NOW)), &times).await.unwrap();
         clock.step_wall(step);
         clock.advance(Duration::from_secs(60));
         let next = clock.restarted();
@@ -41,7 +41,7 @@ async fn a_wall_clock_that_was_stepped_makes_no_level_last_longer_or_less_long()
         assert_eq!(kept.until, next.now().plus(Duration::from_secs(3_540)));
         let moved = times.into_iter().map(|(record, time)| (record, LevelTime { since: kept.since, ..time }));
         assert_eq!(store.level_times().await.unwrap(), moved.collect());
-        store.keep_level_times(&BTreeMap::new()).await.unwrap();
+        store.keep_levels(None, &BTreeMap::new()).await.unwrap();
         assert!(store.level_times().await.unwrap().is_empty());
     }
 }

@@ -13,7 +13,7 @@ use super::plan::{Category, Plan, Report};
 use super::step::{Extent, Opening, Step};
 use super::subject::Subject;
 use crate::clock::Time;
-use crate::model::{AccountName, AppId, Level, LockdownScope, Reference, Stage};
+use crate::model::{AccountName, Level, LockdownScope, Reference, Stage};
 
 /// So many signals and so many things are kept one by one; of others there is a count.
 const MOST_SIGNALS: usize = 64;
@@ -383,30 +383,6 @@ impl Case {
     /// What is to be done for the level that holds and cannot be undone, unless it was done: the record of the level.
     pub fn to_be_acted(&self) -> Option<&Confirmed> {
         self.in_force().filter(|confirmed| self.drill.is_none() && confirmed.raises && !self.acted.contains(&confirmed.record))
-    }
-
-    /// The accounts that it is about, as far as they are known.
-    pub fn accounts(&self) -> impl Iterator<Item = &str> {
-        self.subjects.iter().filter_map(|subject| match subject {
-            Subject::Account(name) => Some(name.as_str()),
-            _ => None,
-        })
-    }
-
-    pub fn units(&self) -> impl Iterator<Item = &str> {
-        self.subjects.iter().filter_map(|subject| match subject {
-            Subject::Unit(name) => Some(name.as_str()),
-            _ => None,
-        })
-    }
-
-    /// The systems that it is about, by what triggers found and by what people said.
-    pub fn apps(&self) -> BTreeSet<AppId> {
-        let found = self.subjects.iter().filter_map(|subject| match subject {
-            Subject::App(app) | Subject::Page { app, .. } => AppId::parse(app),
-            _ => None,
-        });
-        found.chain(self.extent.apps.iter().cloned()).collect()
     }
 
     /// How long it took from when it was found to when it was there for the last time.

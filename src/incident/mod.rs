@@ -7,6 +7,7 @@ mod acted;
 mod book;
 mod bounded;
 mod case;
+mod concerned;
 mod drill;
 mod due;
 mod engine;

@@ -190,17 +190,14 @@ impl Form<'_> {
             .case
             .story
             .iter()
-            .filter_map(|line| match &line.what {
-                What::Step(step) if is_measure(step, line.at) => {
-                    Some(Answer::Known(format!("{} {}", self.ground.time(line.at), step_told(step, self.ground))))
-                }
-                What::Shut(scope) => {
-                    Some(Answer::Known(format!("{} {}", self.ground.time(line.at), shut(self.ground.language, scope, true))))
-                }
-                What::OpenedAgain(scope) => {
-                    Some(Answer::Known(format!("{} {}", self.ground.time(line.at), shut(self.ground.language, scope, false))))
-                }
-                _ => None,
+            .filter_map(|line| {
+                let told = match &line.what {
+                    What::Step(step) if is_measure(step, line.at) => step_told(step, self.ground),
+                    What::Shut(scope) => shut(self.ground.language, scope, true),
+                    What::OpenedAgain(scope) => shut(self.ground.language, scope, false),
+                    _ => return None,
+                };
+                Some(Answer::Known(format!("{} {told}", self.ground.time(line.at))))
             })
             .collect();
         let untold = steps.len().saturating_sub(MOST_STEPS);

@@ -118,3 +118,35 @@ fn whoever_is_handed_an_incident_has_to_say_that_she_knows() {
     }
     assert_eq!(desk.book.cases().count(), 26);
 }
+
+#[test]
+fn what_is_closed_while_an_incident_is_open_is_in_its_story_where_it_is_about_that() {
+    let mut desk = Desk::default();
+    let app = signal("upstream-errors", Subject::App("sites".to_owned()), Level::III, Category::Equipment, 1);
+    let (number, other) = (desk.read(app.event()), desk.read(spraying("203.0.113.7", 2)));
+    let drill = desk.read(by("qian", Event::done(Action::DrillStarted).with("scenario", "password-spraying")));
+    let played = desk.read(spraying("192.0.2.66", 2).with("drill", drill));
+    let closed = |event: Event, scope: &str| by("zhou", event.with("scope", scope));
+    desk.read(closed(Event::failed(Action::LockedDown), "all"));
+    let first = desk.read(closed(Event::done(Action::LockedDown), "app:sites"));
+    desk.read(closed(Event::done(Action::LockedDown), "app:ug"));
+    desk.read(closed(Event::done(Action::LockedDown), "nothing"));
+    desk.read(closed(Event::done(Action::LockdownLifted), "app:sites"));
+    desk.read(closed(Event::done(Action::LockedDown), "all"));
+    let told = |number| {
+        let case = desk.case(number);
+        case.story
+            .iter()
+            .filter_map(|line| match &line.what {
+                What::Shut(scope) => Some((line.by.as_ref()?.to_string(), true, scope.to_string())),
+                What::OpenedAgain(scope) => Some((line.by.as_ref()?.to_string(), false, scope.to_string())),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let zhou = |is_closed, scope: &str| ("zhou".to_owned(), is_closed, scope.to_owned());
+    assert_eq!(told(number), [zhou(true, "app:sites"), zhou(false, "app:sites"), zhou(true, "all")]);
+    assert_eq!((told(other), told(played)), (vec![zhou(true, "all")], vec![]));
+    assert!(desk.case(number).last > first && desk.case(number).found_last == number);
+    assert_eq!(desk.case(number).stage, Stage::Detected);
+}

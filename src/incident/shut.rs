@@ -1,4 +1,5 @@
-//! What people closed and opened again while an incident was open: part of its story, where it is about that, or everything was closed.
+//! What people closed and opened again while an incident was open: part of its story, where it is about that, everything was closed, or somebody
+//! handles it under a level. Of two that are handled at once, whoever writes the reports knows for which it was.
 
 use super::case::{Case, Line, What};
 use crate::clock::Time;
@@ -32,7 +33,8 @@ impl Case {
             LockdownScope::App(app) => self.apps().contains(app),
             LockdownScope::Unit(unit) => self.units().any(|name| name == unit.as_str()),
         };
-        self.stage.is_open() && self.drill.is_none() && what.scope().is_some_and(is_its)
+        let is_handled = self.in_force().is_some();
+        self.stage.is_open() && self.drill.is_none() && what.scope().is_some_and(|scope| is_handled || is_its(scope))
     }
 
     pub(super) fn was_shut(&mut self, record: u64, at: Time, by: Option<AccountName>, what: What) {

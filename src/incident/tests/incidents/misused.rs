@@ -133,7 +133,7 @@ fn what_is_closed_while_an_incident_is_open_is_in_its_story_where_it_is_about_th
     desk.read(closed(Event::done(Action::LockedDown), "nothing"));
     desk.read(closed(Event::done(Action::LockdownLifted), "app:sites"));
     desk.read(closed(Event::done(Action::LockedDown), "all"));
-    let told = |number| {
+    let told = |desk: &Desk, number| {
         let case = desk.case(number);
         case.story
             .iter()
@@ -145,8 +145,11 @@ fn what_is_closed_while_an_incident_is_open_is_in_its_story_where_it_is_about_th
             .collect::<Vec<_>>()
     };
     let zhou = |is_closed, scope: &str| ("zhou".to_owned(), is_closed, scope.to_owned());
-    assert_eq!(told(number), [zhou(true, "app:sites"), zhou(false, "app:sites"), zhou(true, "all")]);
-    assert_eq!((told(other), told(played)), (vec![zhou(true, "all")], vec![]));
+    assert_eq!(told(&desk, number), [zhou(true, "app:sites"), zhou(false, "app:sites"), zhou(true, "all")]);
+    assert_eq!((told(&desk, other), told(&desk, played)), (vec![zhou(true, "all")], vec![]));
+    desk.take(other, &assessed(Level::III));
+    desk.read(closed(Event::done(Action::LockedDown), "app:ug"));
+    assert_eq!((told(&desk, other).len(), told(&desk, number).len()), (2, 3), "whoever handles it closes what she finds");
     assert!(desk.case(number).last > first && desk.case(number).found_last == number);
     assert_eq!(desk.case(number).stage, Stage::Detected);
 }

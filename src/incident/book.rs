@@ -83,7 +83,7 @@ impl Book {
     /// Whether a record can be about an incident, by its text. What says no is not worth reading.
     pub fn may_concern(json: &[u8]) -> bool {
         // As serde writes it; no text in a record can look like this, since its quotes would be escaped.
-        [&br#""action":"incident-"#[..], br#""action":"trigger-fired""#, br#""action":"drill-started""#]
+        [&br#""action":"incident-"#[..], br#""action":"trigger-fired""#, br#""action":"drill-started""#, br#""action":"lock"#]
             .iter()
             .any(|wanted| json.windows(wanted.len()).any(|part| part == *wanted))
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use yumen::gateway::{Ask, ControlAnswer, IncidentFacts};
 use yumen::incident::{Book, Category, Extent, FormLanguage, Opening, Report, Step, Subject};
-use yumen::model::{AccountName, Action, Event, Level, Record, Role, Stage};
+use yumen::model::{AccountName, Action, Event, Level, LockdownScope, Record, Role, Stage};
 
 use crate::house::{House, PORTAL, first_factor};
 
@@ -216,7 +216,7 @@ async fn whoever_is_not_on_the_duty_list_takes_no_step_and_two_at_once_take_thei
     let dismiss = Step::Moved { to: Stage::Dismissed, why: why() };
     let assess = Step::Assessed { level: Level::I, category: Category::Attack, why: why() };
     let (one, other) = tokio::join!(take(&house, &terminals[0], number, dismiss), take(&house, &terminals[1], number, assess));
-    let done = |message: &String| message.starts_with(&format!("incident {number} is "));
+    let done = |message: &String| message.contains(&format!("; incident {number} is "));
     // An incident that was assessed may be dismissed; one that was dismissed is not assessed.
     let case = book(&house).case(number).unwrap().clone();
     assert_eq!(case.stage, Stage::Dismissed, "{one} {other}");
@@ -267,5 +267,31 @@ async fn reports_and_the_review_of_an_incident_are_for_those_who_may_see_it_and_
         panic!("a review")
     };
     assert_eq!(review.incident, number);
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_closed_while_an_incident_is_handled_stands_in_its_story() {
+    let mut house = with_plan().await;
+    let mut browser = house.signed_in("qian", Role::Member).await;
+    let terminal = house.terminal(&mut browser).await;
+    spray(&house).await;
+    let number = opened(&house).await;
+    take(&house, &terminal, number, Step::Assessed { level: Level::IV, category: Category::Attack, why: why() }).await;
+    let scope = LockdownScope::parse("app:sites").unwrap();
+    let closing = [Ask::LockDown { scope: scope.clone(), minutes: 5, why: String::new() }, Ask::LiftLockdown { scope }];
+    for (at, ask) in closing.into_iter().enumerate() {
+        assert!(matches!(house.ask(ask, Some(&terminal)).await, ControlAnswer::Done { .. }));
+        let mut told = Vec::new();
+        for _ in 0..400 {
+            told = shown(&house, number).await.story.into_iter().map(|line| line.what).filter(|what| what.starts_with("the app")).collect();
+            if told.len() > at {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        let all = ["the app sites closed", "the app sites opened again"];
+        assert_eq!(told, all[..=at]);
+    }
     house.stop().await;
 }

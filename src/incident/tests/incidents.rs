@@ -271,7 +271,16 @@ fn newest_number(desk: &Desk) -> u64 {
 #[test]
 fn only_what_may_concern_an_incident_is_read() {
     let event = |action| serde_json::to_vec(&entry(1, Event::done(action).with("path", r#""action":"incident-step""#))).unwrap();
-    for action in [Action::TriggerFired, Action::IncidentOpened, Action::IncidentLevel, Action::IncidentStep, Action::IncidentClosed] {
+    for action in [
+        Action::TriggerFired,
+        Action::IncidentOpened,
+        Action::IncidentLevel,
+        Action::IncidentStep,
+        Action::IncidentClosed,
+        Action::DrillStarted,
+        Action::LockedDown,
+        Action::LockdownLifted,
+    ] {
         assert!(Book::may_concern(&event(action)), "{action:?}");
     }
     assert!(!Book::may_concern(&event(Action::SignIn)), "quotes in a text are escaped");

@@ -99,8 +99,9 @@ async fn write(to: &Syslog, letter: &Letter, host: &str, wall: Time) -> Result<(
     let drill = letter.drill.to_string();
     let body = letter.subject.clone();
     let level = letter.data.get("level").and_then(|level| level.as_str()).unwrap_or_default();
-    let scope = letter.scope.as_ref().map(ToString::to_string).unwrap_or_default();
-    let data = [("notice", letter.id.as_str()), ("incident", &incident), ("level", level), ("drill", &drill), ("scope", &scope)];
+    let scope = letter.scope.as_ref().map(ToString::to_string);
+    let mut data = vec![("notice", letter.id.as_str()), ("incident", &incident), ("level", level), ("drill", &drill)];
+    data.extend(scope.as_deref().map(|scope| ("scope", scope)));
     let severity = if letter.what.is_urgent() && !letter.drill { Severity::Alert } else { Severity::Notice };
     let message = Message { severity, time: &time, host, process: std::process::id(), id: &id, data: &data, body: body.as_bytes() };
     syslog::append(&mut bytes, &message);

@@ -90,6 +90,12 @@ impl Book {
         let mut until = wished;
         for hers in self.closures.iter().filter(|closure| closure.by == *by && closure.scope.meets(scope)) {
             if !hers.holds(now) {
+                // What she opened early can be part of what must be closed at once, until the hour is over that she began then.
+                let most = hers.since.plus(LONGEST_LOCKDOWN);
+                if *scope != hers.scope && scope.includes(&hers.scope) && most > now {
+                    until = until.min(most);
+                    continue;
+                }
                 return Err(TooLongAlone::Lately { hers: hers.scope.clone(), again: hers.ends().plus(PAUSE) });
             }
             let most = match &hers.scope {

@@ -116,6 +116,22 @@ fn closing_everything_keeps_nothing_that_she_closed_before_closed_for_longer_tha
 }
 
 #[test]
+fn an_app_that_she_opened_early_keeps_nobody_from_closing_everything_for_the_rest_of_its_hour() {
+    let [li, ..] = people();
+    let mut book = Book::default();
+    close(&mut book, "app:sites", &li, 0).unwrap();
+    assert!(book.lift(&scope("app:sites"), at(10)));
+    assert_eq!(close(&mut book, "app:sites", &li, 20), Err(lately("app:sites", 70)), "the same is not closed again");
+    assert_eq!(close(&mut book, "all", &li, 20), Ok(60));
+    assert!(is_closed(&book, "all", 59) && !is_closed(&book, "all", 60));
+    assert_eq!(close(&mut book, "all", &li, 61), Err(lately("app:sites", 70)));
+    assert_eq!(close(&mut book, "all", &li, 71), Err(lately("all", 120)));
+    let mut other = Book::default();
+    close(&mut other, "app:sites", &li, 0).unwrap();
+    assert_eq!(close(&mut other, "all", &li, 60), Err(lately("app:sites", 120)), "its hour is over");
+}
+
+#[test]
 fn an_extension_takes_one_who_asks_and_another_who_confirms_within_a_quarter_of_an_hour() {
     let [li, wang, zhao] = people();
     let mut book = Book::default();

@@ -310,6 +310,12 @@ impl Receipt {
         }
     }
 
+    /// Records that so many bytes went to the client by now and more follow, without waiting.
+    pub fn continues(&self, bytes_down: u64) {
+        let event = Event::done(Action::AnswerContinues).with("bytes", bytes_down);
+        self.journal.note(Event { reference: Some(self.reference.clone()), ..event });
+    }
+
     /// Records the end of the access, without waiting.
     pub fn close(mut self, status: u16, bytes_up: u64, bytes_down: u64, end: End) {
         self.record_end(status, bytes_up, bytes_down, end);

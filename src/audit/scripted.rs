@@ -12,7 +12,7 @@ use super::tally::Tally;
 use super::writer::{Job, Shared};
 use super::{Handle, Journal, Receipt, State};
 use crate::clock::{Clock, Time};
-use crate::model::{Closed, Record, Reference};
+use crate::model::{Action, Closed, Record, Reference};
 
 /// The other side of a scripted receipt.
 pub struct Script {
@@ -55,7 +55,12 @@ impl Script {
 
     /// The closed record once it is there; a second one fails the test.
     pub async fn closing(self) -> Closed {
-        let mut found = None;
+        self.told().await.1
+    }
+
+    /// The same after how much was said to be sent while it went on.
+    pub async fn told(self) -> (Vec<u64>, Closed) {
+        let (mut found, mut sent) = (None, Vec::new());
         loop {
             // Before the look at what is held: then nothing can be missed when nobody is left.
             let next = self.jobs.try_recv();
@@ -64,10 +69,13 @@ impl Script {
                 assert_eq!(found.replace(closed), None, "closed twice");
             }
             match next {
+                Ok(Job::Unawaited(Record::Event(event))) if event.action == Action::AnswerContinues => {
+                    sent.push(event.details["bytes"].parse().unwrap());
+                }
                 Ok(_) => panic!("something else was recorded"),
                 // A sleep, not a yield: a paused clock moves on only when every task waits.
                 Err(TryRecvError::Empty) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
-                Err(TryRecvError::Disconnected) => return found.expect("dropped without a closed record"),
+                Err(TryRecvError::Disconnected) => return (sent, found.expect("dropped without a closed record")),
             }
         }
     }

@@ -50,8 +50,13 @@ pub(super) enum What {
     /// An access was allowed.
     Accessed,
     Answered {
+        /// That were not [`What::Taken`] before.
         bytes: u64,
         failed: bool,
+    },
+    /// So much more of an answer that goes on.
+    Taken {
+        bytes: u64,
     },
     TokenMisused,
     Loosened {
@@ -87,6 +92,14 @@ struct Open {
     name: Option<String>,
     app: Option<String>,
     address: IpAddr,
+    /// So many bytes of the answer were told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    told: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -129,7 +142,7 @@ impl Memory {
         }
         let app = opened.app.as_ref().map(|app| app.as_str().to_owned());
         let name = opened.who.as_deref().map(|who| who.name.as_str().to_owned());
-        self.open.touch(opened.reference.clone(), || Open { name: name.clone(), app: app.clone(), address: opened.address });
+        self.open.touch(opened.reference.clone(), || Open { name: name.clone(), app: app.clone(), address: opened.address, told: 0 });
         if let Some(app) = &app
             && !matches!(opened.method.as_str(), "GET" | "HEAD" | "OPTIONS")
             && let Some(worked) = self.worked.touch(app.clone(), || fact.time)
@@ -149,10 +162,26 @@ impl Memory {
     }
 
     fn closed(&mut self, closed: &Closed, fact: Fact) -> Option<Fact> {
-        let Open { name, app, address } = self.open.remove(&closed.reference)?;
-        let unit = name.as_ref().and_then(|name| self.people.get(name)).map(|person| person.unit.clone());
+        let open = self.open.remove(&closed.reference)?;
+        let bytes = closed.bytes_down.saturating_sub(open.told);
         let failed = closed.end == End::UpstreamFailed || closed.status >= SERVER_ERROR;
-        Some(Fact { name, unit, app, address: Some(address), what: What::Answered { bytes: closed.bytes_down, failed }, ..fact })
+        Some(self.of_access(&open, Fact { what: What::Answered { bytes, failed }, ..fact }))
+    }
+
+    fn continues(&mut self, event: &Event, fact: Fact) -> Option<Fact> {
+        let reference = event.reference.as_ref().filter(|reference| self.open.get(reference).is_some())?;
+        let sent: u64 = event.details.get("bytes")?.parse().ok()?;
+        let before = self.open.get(reference)?.clone();
+        let open = self.open.touch(reference.clone(), || before)?;
+        let bytes = sent.saturating_sub(std::mem::replace(&mut open.told, sent));
+        let open = open.clone();
+        Some(self.of_access(&open, Fact { what: What::Taken { bytes }, ..fact }))
+    }
+
+    fn of_access(&self, open: &Open, fact: Fact) -> Fact {
+        let Open { name, app, address, .. } = open.clone();
+        let unit = name.as_ref().and_then(|name| self.people.get(name)).map(|person| person.unit.clone());
+        Fact { name, unit, app, address: Some(address), ..fact }
     }
 
     fn event(&mut self, event: &Event, fact: Fact) -> Option<Fact> {
@@ -167,6 +196,7 @@ impl Memory {
                 Some(self.about(name, Fact { what: What::TokenMisused, ..fact }))
             }
             (Action::SignIn, Outcome::Failed) => self.sign_in_failed(event, fact),
+            (Action::AnswerContinues, _) => self.continues(event, fact),
             (Action::FirstFactor, Outcome::Done) => {
                 let name = detail("name")?;
                 *self.passwords.touch(name, || fact.time)? = fact.time;

@@ -208,6 +208,31 @@ fn much_that_one_account_takes_is_told_and_little_or_by_many_is_not() {
 }
 
 #[test]
+fn much_that_one_answer_takes_is_told_while_it_goes_on_and_counted_once() {
+    let kind = Kind::BulkDownload { bytes: 1_000, window: minutes(60) };
+    let begins = |log: Log| log.at(0, Record::Opened(opened(1, "wang", "10.0.0.1", "sites", "GET")));
+    let sent = |number: u8, bytes: u64| {
+        Event { reference: Some(Reference::new([number; 10])), ..Event::done(Action::AnswerContinues) }.with("bytes", bytes)
+    };
+    finds(&kind, &begins(log()).at(9, sent(1, 600)).at(20, sent(1, 1_100)), &[("account:wang", 20)]);
+    // One that was lost is made up for by the next.
+    finds(&kind, &begins(log()).at(20, sent(1, 1_100)), &[("account:wang", 20)]);
+    let closed = |bytes_down| Closed {
+        reference: Reference::new([1; 10]),
+        status: 200,
+        bytes_up: 0,
+        bytes_down,
+        duration_ms: 5,
+        end: End::Complete,
+    };
+    finds(&kind, &begins(log()).at(9, sent(1, 600)).at(20, Record::Closed(closed(900))), &[]);
+    finds(&kind, &begins(log()).at(9, sent(1, 600)).at(20, Record::Closed(closed(1_000))), &[("account:wang", 20)]);
+    // The end of an access that the gateway did not live to see says nothing of its bytes.
+    finds(&kind, &begins(log()).at(9, sent(1, 600)).at(20, Record::Closed(closed(0))), &[]);
+    finds(&kind, &begins(log()).at(20, sent(2, 5_000)), &[]);
+}
+
+#[test]
 fn staff_from_elsewhere_are_told_and_members_are_not() {
     let kind = Kind::StaffAddress { from: vec!["10.0.0.0/8".parse().unwrap()] };
     let staff = |from| Event::done(Action::SignIn).by(who("qian", Role::SecurityAdministrator)).from(ip(from));

@@ -57,7 +57,9 @@ fn concern(kind: &Kind, fact: &Fact) -> Option<Concern> {
         (Kind::OutsideHours { hours }, What::SignedIn { .. } | What::Accessed) => {
             hours.open_until(fact.time).is_none().then(|| person(fact).map(|person| (person, String::new(), 1)))?
         }
-        (Kind::BulkDownload { .. }, What::Answered { bytes, .. }) => Some((person(fact)?, fact.app.clone()?, *bytes)),
+        (Kind::BulkDownload { .. }, What::Answered { bytes, .. } | What::Taken { bytes }) => {
+            Some((person(fact)?, fact.app.clone()?, *bytes))
+        }
         (Kind::Dormant { after }, What::SignedIn { away: Some(away) }) => {
             (away >= after).then(|| person(fact).map(|person| (person, address(fact), 1)))?
         }

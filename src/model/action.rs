@@ -115,6 +115,8 @@ pub enum Action {
     LogChecked,
     /// What the gateway relies on was tried.
     SelfTest,
+    /// So much of an answer is sent by now, and it goes on.
+    AnswerContinues,
     /// A page of a site that is watched is not what it was.
     PageChanged,
     /// A trigger of the emergency plan has found something in the log.

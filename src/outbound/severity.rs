@@ -44,6 +44,7 @@ impl Severity {
             // Nobody is let through.
             (Action::LogFull, Outcome::Failed) => Self::Alert,
             (Action::StrangersRefused | Action::Malformed | Action::FormRefused, _) | (_, Outcome::Failed) => Self::Warning,
+            (Action::AnswerContinues, Outcome::Done) => Self::Informational,
             (_, Outcome::Done) => Self::Notice,
         }
     }

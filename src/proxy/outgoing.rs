@@ -1,5 +1,6 @@
 //! The answer on its way to the client, and the end of its record.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ use crate::audit::{NoRecord, Receipt};
 use crate::limit::Pass;
 use crate::model::{End, Line};
 
+/// So much of an answer has a record of its own, so that whoever takes much away is seen while he does.
+pub(super) const TOLD_BYTES: u64 = 16 << 20;
+
 /// The record of an exchange under way.
 ///
 /// Invariant: it is closed exactly once, also when whoever held it was dropped.
@@ -27,6 +31,8 @@ pub(super) struct Ending {
     status: u16,
     /// All of the answer was handed over; whether it was taken shows when it is let go of.
     is_whole: bool,
+    /// So much of the answer is on record.
+    told: Cell<u64>,
     pub(super) progress: Rc<Progress>,
     pub(super) line: Arc<Line>,
     /// Both live as long as what they allowed.
@@ -37,7 +43,16 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn new(grant: Grant, pass: Pass, receipt: Receipt, line: Arc<Line>, departure: Departure) -> Self {
         let progress = Progress { heard: grant.heard().clone(), departure, ..Progress::default() };
-        Self { receipt: Some(receipt), status: 0, is_whole: false, progress: Rc::new(progress), line, _grant: grant, _pass: pass }
+        Self {
+            receipt: Some(receipt),
+            status: 0,
+            is_whole: false,
+            told: Cell::new(0),
+            progress: Rc::new(progress),
+            line,
+            _grant: grant,
+            _pass: pass,
+        }
     }
 
     pub(super) async fn durable(&mut self) -> Result<(), NoRecord> {
@@ -49,6 +64,16 @@ impl Ending {
 
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = status.as_u16();
+    }
+
+    /// Bytes went to the client.
+    pub(super) fn add_down(&self, bytes: usize) {
+        Progress::add(&self.progress.down, bytes);
+        let down = self.progress.down.get();
+        if down.saturating_sub(self.told.get()) >= TOLD_BYTES {
+            self.told.set(down);
+            self.receipt.iter().for_each(|receipt| receipt.continues(down));
+        }
     }
 
     pub(super) fn close(&mut self, end: End) {
@@ -148,7 +173,7 @@ impl Streaming {
             }
             Some(Ok(frame)) => {
                 let frame = frame.map_data(|data| {
-                    Progress::add(&self.ending.progress.down, data.len());
+                    self.ending.add_down(data.len());
                     data
                 });
                 self.complete_at_end();

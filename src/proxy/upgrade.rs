@@ -9,7 +9,6 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::body::Progress;
 use super::connect::Connection;
 use super::outgoing::Ending;
 use crate::model::End;
@@ -27,7 +26,7 @@ pub(super) async fn tunnel(client: OnUpgrade, upstream: OnUpgrade, connection: O
         let Ok(upstream) = upstream.await else { return End::UpstreamFailed };
         drop(connection);
         let Ok(client) = client.await else { return End::ClientLeft };
-        copy(TokioIo::new(client), TokioIo::new(upstream), &ending.progress).await
+        copy(TokioIo::new(client), TokioIo::new(upstream), &ending).await
     };
     let end = tokio::select! {
         biased;
@@ -37,11 +36,11 @@ pub(super) async fn tunnel(client: OnUpgrade, upstream: OnUpgrade, connection: O
     ending.close(end);
 }
 
-async fn copy(client: impl AsyncRead + AsyncWrite, upstream: impl AsyncRead + AsyncWrite, progress: &Progress) -> End {
+async fn copy(client: impl AsyncRead + AsyncWrite, upstream: impl AsyncRead + AsyncWrite, ending: &Ending) -> End {
     let (client_says, client_hears) = tokio::io::split(client);
     let (upstream_says, upstream_hears) = tokio::io::split(upstream);
-    let up = async { pump(client_says, upstream_hears, |bytes| progress.add_up(bytes)).await.map_err(Stop::upwards) };
-    let down = async { pump(upstream_says, client_hears, |bytes| Progress::add(&progress.down, bytes)).await.map_err(Stop::downwards) };
+    let up = async { pump(client_says, upstream_hears, |bytes| ending.progress.add_up(bytes)).await.map_err(Stop::upwards) };
+    let down = async { pump(upstream_says, client_hears, |bytes| ending.add_down(bytes)).await.map_err(Stop::downwards) };
     tokio::pin!(up, down);
     let first = tokio::select! {
         done = &mut up => done.map(|()| Way::Up),

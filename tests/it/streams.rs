@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use yumen::model::{Action, Record};
 
 use crate::browser::Browser;
 use crate::house::{Changes, House, SITES};
@@ -71,6 +72,30 @@ async fn enter(browser: &mut Browser) {
     assert!(browser.cookie(SITES, "__Host-yumen").is_some());
 }
 
+fn download(cookies: &str) -> String {
+    format!("GET /large HTTP/1.1\r\nHost: {SITES}\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_long_answer_took_so_far_is_on_record_while_it_goes_on() {
+    let (house, mut browser) = house_before(bulk().await).await;
+    enter(&mut browser).await;
+    let mut stream = browser.connect(SITES).await;
+    stream.write_all(download(&browser.cookie_field(SITES)).as_bytes()).await.unwrap();
+    stream.read_exact(&mut vec![0; 40 << 20]).await.unwrap();
+    let second = |record: &Record| match record {
+        Record::Event(event) if event.action == Action::AnswerContinues => {
+            let sent: usize = event.details["bytes"].parse().unwrap();
+            (sent >= 32 << 20).then(|| event.reference.clone().unwrap())
+        }
+        _ => None,
+    };
+    let reference = house.recorded(second).await;
+    let log = house.log();
+    assert!(log.iter().any(|entry| matches!(&entry.record, Record::Opened(opened) if opened.reference == reference)));
+    assert!(!log.iter().any(|entry| matches!(&entry.record, Record::Closed(closed) if closed.reference == reference)));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_download_and_an_upload_of_more_than_a_gigabyte_take_no_memory() {
     let (_house, mut browser) = house_before(bulk().await).await;
@@ -81,8 +106,7 @@ async fn a_download_and_an_upload_of_more_than_a_gigabyte_take_no_memory() {
     let mut most = before;
 
     let mut stream = browser.connect(SITES).await;
-    let head = format!("GET /large HTTP/1.1\r\nHost: {SITES}\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(download(&cookies).as_bytes()).await.unwrap();
     let mut received = 0;
     while let Ok(count @ 1..) = stream.read(&mut chunk).await {
         received += count;

@@ -1,5 +1,6 @@
 use std::cell::Cell;
 
+use super::super::outgoing::TOLD_BYTES;
 use super::*;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
@@ -49,7 +50,12 @@ fn a_client_that_reads_slowly_stops_the_upstream_from_sending() {
         assert!(stalled < IN_FLIGHT, "{stalled} of {TOTAL} bytes were taken for nobody");
         client.peer.head().await;
         assert_eq!(client.peer.bytes(TOTAL).await.len(), TOTAL);
-        assert_eq!(client.script().await.closing().await, (200, 0, TOTAL as u64, End::Complete));
+        let (sent, closing) = client.script().await.told().await;
+        assert_eq!(closing, (200, 0, TOTAL as u64, End::Complete));
+        let marks: Vec<u64> = [&[0], &sent[..], &[TOTAL as u64]].concat();
+        let steps: Vec<u64> = marks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let (rest, told) = steps.split_last().unwrap();
+        assert!(told.len() >= 3 && told.iter().all(|step| (TOLD_BYTES..2 * TOLD_BYTES).contains(step)) && *rest < TOLD_BYTES, "{sent:?}");
         task.await.unwrap();
     });
 }

@@ -7,7 +7,7 @@ use crate::audit::Receipt;
 use crate::auth::Identity;
 use crate::clock::Time;
 use crate::limit::{LimitSettings, Limits};
-use crate::model::{AccountId, AppId, End, Role};
+use crate::model::{AccountId, AppId, Closed, End, Role};
 
 /// When the record of a request is on disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,13 @@ impl Script {
 
     /// Status, bytes up, bytes down and why, once the record was closed; a second closing fails the test.
     pub(super) async fn closing(self) -> (u16, u64, u64, End) {
-        let closed = self.0.closing().await;
-        (closed.status, closed.bytes_up, closed.bytes_down, closed.end)
+        self.told().await.1
+    }
+
+    /// With how much was said to be sent before.
+    pub(super) async fn told(self) -> (Vec<u64>, (u16, u64, u64, End)) {
+        let (sent, Closed { status, bytes_up, bytes_down, end, .. }) = self.0.told().await;
+        (sent, (status, bytes_up, bytes_down, end))
     }
 }
 

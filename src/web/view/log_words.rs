@@ -69,6 +69,7 @@ pub(super) const ACTIONS: &[Action] = &[
     Action::LockdownLifted,
     Action::TerminalOpened,
     Action::TerminalClosed,
+    Action::AnswerContinues,
     Action::LogRead,
     Action::LogKeyRotated,
     Action::LogRepaired,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -205,14 +205,15 @@ async fn a_receiver_that_closed_or_died_gets_again_what_it_may_not_have_read_how
 #[tokio::test]
 async fn while_the_receiver_is_away_the_log_waits_and_is_late_by_its_oldest_record() {
     let bench = Bench::with(40);
-    let (listener, to) = receiver().await;
-    drop(listener);
-    bench.send_to(to.clone(), Kind::JsonLines).await;
+    // Nobody else has its port meanwhile.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    bench.send_to(Destination::Tcp { host: "127.0.0.1".to_owned(), port }, Kind::JsonLines).await;
     bench.until(|sink| sink.trouble.as_ref().is_some_and(|why| why.contains("cannot be reached"))).await;
     let standing = bench.standing();
     assert_eq!((standing.connected, standing.lag_records, standing.lag), (false, 40, Duration::from_secs(99)));
-    let Destination::Tcp { port, .. } = to else { unreachable!() };
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let listener = socket.listen(1).unwrap();
     let stream = accept(&listener).await;
     bench.until(|sink| sink.lag_records == 0 && sink.trouble.is_none()).await;
     assert_eq!(bench.standing().lag, Duration::ZERO);

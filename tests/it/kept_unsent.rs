@@ -95,7 +95,7 @@ async fn a_form_that_found_no_back_office_is_there_again_with_and_without_a_body
         let house = House::open_with(FRESH).await;
         let mut browser = writer(&house, "wang").await;
         let page = seen_again_with(&mut browser, body).await;
-        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let closed = crate::ports::free();
         let there = format!("upstreams = [\"http://{closed}\"]");
         house.move_office(&there).await;
         assert_eq!(press(&mut browser, &page, "kept-send").await.status, StatusCode::BAD_GATEWAY);

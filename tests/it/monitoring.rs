@@ -140,7 +140,7 @@ async fn sign_ins_are_counted_by_how_they_ended() {
 
 #[tokio::test]
 async fn an_upstream_that_is_not_there_is_seen() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = crate::ports::free();
     let app = format!("upstreams = [\"http://{nobody}\"]");
     let house = House::open_with(Changes { app: &app, ..Changes::default() }).await;
     let mut browser = house.signed_in("wang", Role::Member).await;

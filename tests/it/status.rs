@@ -167,7 +167,7 @@ impl Drop for Demo {
 fn a_demo_speaks_json_on_both_outputs_and_tells_no_secret_on_the_second() {
     let data = tempfile::tempdir().unwrap();
     // The demo takes no port 0: what browsers type must be known beforehand.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = crate::ports::free();
     let mut command = yumen();
     command.args(["demo", "--json", "--log-format", "json", "--listen", &free.to_string(), "--data"]).arg(data.path());
     command.env("YUMEN_LOG", "trace").stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -219,7 +219,7 @@ fn a_reader_who_has_seen_enough_ends_a_verb_quietly() {
 fn a_demo_of_which_nobody_reads_where_it_is_ends_by_itself() {
     let place = tempfile::tempdir().unwrap();
     // The demo takes no port 0: what browsers type must be known beforehand.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = crate::ports::free();
     let mut demo = yumen();
     demo.args(["demo", "--listen", &free.to_string(), "--data"]).arg(place.path().join("data"));
     let said = demo.stdout(closed()).output().unwrap();

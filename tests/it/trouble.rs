@@ -175,7 +175,7 @@ async fn without_the_store_nobody_signs_in_or_enters_an_app() {
 
 #[tokio::test]
 async fn a_back_office_that_is_not_there_is_told_from_one_that_is() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = crate::ports::free();
     let app = format!("upstreams = [\"http://{nobody}\"]");
     let house = House::open_with(Changes { app: &app, ..Changes::default() }).await;
     let mut browser = house.enrolled("wang", Role::Member).await;

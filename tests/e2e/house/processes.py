@@ -1,5 +1,6 @@
 """Processes that a test starts, and that end with it."""
 
+import itertools
 import os
 import queue
 import signal
@@ -21,10 +22,19 @@ def until(condition, seconds, what):
         time.sleep(0.05)
 
 
+# Below what the kernel gives to whoever takes any port (ip_local_port_range begins at 32768): nobody else has it a moment later.
+PORTS = itertools.cycle(range(28_000, 32_000))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in itertools.islice(PORTS, 4_000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("each of 4000 ports is taken")
 
 
 class Process:

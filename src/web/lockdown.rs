@@ -36,8 +36,12 @@ pub async fn page(asked: Asked) -> Answer {
 }
 
 fn empty() -> LockdownForm {
-    let minutes = (LONGEST_LOCKDOWN.as_secs() / 60).to_string();
-    LockdownForm { scope: String::new(), unit: String::new(), minutes, reason: String::new() }
+    LockdownForm { minutes: (LONGEST_LOCKDOWN.as_secs() / 60).to_string(), ..LockdownForm::default() }
+}
+
+/// After something was done, with the way back.
+fn emptied(form: &LockdownForm) -> LockdownForm {
+    LockdownForm { incident: form.incident, ..empty() }
 }
 
 fn show(asked: &Asked, After { alert, by_two }: After, form: LockdownForm) -> Answer {
@@ -103,14 +107,14 @@ pub async fn confirm_close(asked: Asked) -> Answer {
     let form = form_of(&asked.query);
     // The address by itself is that of the list.
     if [&form.scope, &form.unit, &form.minutes, &form.reason].iter().all(|field| field.is_empty()) {
-        return show(&asked, After::default(), empty());
+        return show(&asked, After::default(), emptied(&form));
     }
     let (scope, minutes) = match wanted(&asked, &form) {
         Ok(wanted) => wanted,
         Err(alert) => return show(&asked, alert.into(), form),
     };
-    let frame = asked.frame_at(&with_query(&asked, "/console/lockdown/close", &["scope", "unit", "minutes", "reason"]), None);
-    let act = LockdownAct::Close { minutes, reason: form.reason };
+    let frame = asked.frame_at(&with_query(&asked, "/console/lockdown/close", &["scope", "unit", "minutes", "reason", "incident"]), None);
+    let act = LockdownAct::Close { minutes, reason: form.reason, incident: form.incident };
     asked.show(&ConfirmLockdownView { frame, what: closable(&asked, scope), act })
 }
 
@@ -128,7 +132,7 @@ pub async fn close(Posted { asked, form }: Posted) -> Answer {
             let alert = if closed.is_shortened { Alert::LockdownShortened { minutes } } else { Alert::LockedDown { minutes } };
             // Another one may close for longer what she may not.
             let by_two = closed.is_shortened.then_some(scope);
-            show(&asked, After { alert: Some(alert), by_two }, empty())
+            show(&asked, After { alert: Some(alert), by_two }, emptied(&form))
         }
         Err(error) => show(&asked, told(&scope, error)?, form),
     }
@@ -138,7 +142,8 @@ pub async fn close(Posted { asked, form }: Posted) -> Answer {
 pub async fn extend(Posted { asked, form }: Posted) -> Answer {
     let actor = person(&asked)?;
     asked.portal.desk.permit(&actor, Change::LockDown).map_err(refused)?;
-    let Some(scope) = known(&asked, form.text("scope")) else { return show(&asked, Alert::Gone.into(), empty()) };
+    let form = form_of(&form);
+    let Some(scope) = known(&asked, &form.scope) else { return show(&asked, Alert::Gone.into(), emptied(&form)) };
     let after = match asked.portal.desk.extend_lockdown(&actor, &scope, asked.now).await {
         Ok(Extension::Confirmed { .. }) => Alert::LockdownExtended.into(),
         Ok(Extension::Asked { until } | Extension::AskedBefore { until }) => {
@@ -147,7 +152,7 @@ pub async fn extend(Posted { asked, form }: Posted) -> Answer {
         Ok(Extension::NotClosed) => Alert::Gone.into(),
         Err(error) => told(&scope, error)?,
     };
-    show(&asked, after, empty())
+    show(&asked, after, emptied(&form))
 }
 
 /// Asks once more before anything is opened: whoever closed it could not close it again alone.
@@ -175,7 +180,8 @@ pub async fn lift(Posted { asked, form }: Posted) -> Answer {
 
 fn form_of(fields: &Fields) -> LockdownForm {
     let text = |name: &str| fields.text(name).trim().to_owned();
-    LockdownForm { scope: text("scope"), unit: text("unit"), minutes: text("minutes"), reason: text("reason") }
+    let incident = text("incident").parse().ok();
+    LockdownForm { scope: text("scope"), unit: text("unit"), minutes: text("minutes"), reason: text("reason"), incident }
 }
 
 /// A unit that was typed goes before what was chosen from the list.

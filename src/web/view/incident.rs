@@ -126,12 +126,6 @@ pub struct ToClose {
     pub about: About,
 }
 
-impl ToClose {
-    fn link(&self) -> String {
-        lockdown(&self.scope)
-    }
-}
-
 /// How much is concerned as people know it, field by field, as it stands in the form.
 #[derive(Clone, Debug, Default)]
 pub struct ExtentRow {
@@ -181,6 +175,10 @@ pub struct IncidentView {
 impl IncidentView {
     fn action(&self, step: &str) -> String {
         format!("/console/incidents/{}/{step}", self.row.number)
+    }
+
+    fn close_link(&self, closable: &ToClose) -> String {
+        lockdown(&closable.scope, self.row.number)
     }
 
     fn paper(&self, report: &Report) -> String {

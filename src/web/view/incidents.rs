@@ -163,6 +163,6 @@ impl IncidentOpenView {
 }
 
 /// Where what is concerned can be closed.
-pub(super) fn lockdown(scope: &str) -> String {
-    format!("/console/lockdown/close?scope={}&minutes=60", escaped(scope))
+pub(super) fn lockdown(scope: &str, incident: u64) -> String {
+    format!("/console/lockdown/close?scope={}&minutes=60&incident={incident}", escaped(scope))
 }

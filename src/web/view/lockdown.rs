@@ -65,12 +65,14 @@ pub struct AskedRow {
 }
 
 /// The form as it was sent, shown again where something in it was wrong.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LockdownForm {
     pub scope: String,
     pub unit: String,
     pub minutes: String,
     pub reason: String,
+    /// Whence she came.
+    pub incident: Option<u64>,
 }
 
 impl LockdownForm {
@@ -97,7 +99,7 @@ pub struct LockdownView {
 /// What is asked about once more before it is done.
 #[derive(Clone, Debug)]
 pub enum LockdownAct {
-    Close { minutes: u64, reason: String },
+    Close { minutes: u64, reason: String, incident: Option<u64> },
     Lift,
 }
 
@@ -135,6 +137,14 @@ impl ConfirmLockdownView {
         })
     }
 
+    /// Where she goes who does not do it.
+    fn back(&self) -> String {
+        match self.act {
+            LockdownAct::Close { incident: Some(incident), .. } => format!("/console/incidents/{incident}"),
+            _ => "/console/lockdown".to_owned(),
+        }
+    }
+
     fn action(&self) -> &'static str {
         match self.act {
             LockdownAct::Close { .. } => "/console/lockdown/close",
@@ -163,7 +173,7 @@ mod tests {
                 let is_hers = closes && matches!(role, Role::Member | Role::SystemAdministrator);
                 assert_eq!(portal.contains("id=\"to-console\" href=\"/console/lockdown\""), is_hers, "{role} {closes}");
                 let what = Closable { scope: LockdownScope::All, name: String::new() };
-                let form = LockdownForm { scope: String::new(), unit: String::new(), minutes: String::new(), reason: String::new() };
+                let form = LockdownForm::default();
                 let (asked, closed, apps, units) = (vec![], vec![], vec![], vec![]);
                 let page = LockdownView { frame, asked, closed, by_two: None, apps, units, everything: what, form }.render().unwrap();
                 assert_eq!(page.contains("id=\"to-console-lockdown\""), closes, "{role}");
@@ -171,6 +181,16 @@ mod tests {
                 assert_eq!(page.contains("id=\"to-console-log\""), *role == Role::Auditor, "{role}");
             }
         }
+    }
+
+    #[test]
+    fn whoever_comes_from_an_incident_finds_the_way_back_to_it_on_every_step() {
+        let (list, confirm, none) = (page("console-lockdown"), page("console-confirm-lockdown"), page("console-lockdown-none"));
+        let back = "id=\"back\" class=\"way no-print\" href=\"/console/incidents/7\"";
+        assert!(list.contains(back) && !none.contains("id=\"back\""));
+        assert!(confirm.contains("id=\"back\" class=\"button\" href=\"/console/incidents/7\""));
+        let carried = "<input type=\"hidden\" name=\"incident\" value=\"7\">";
+        assert_eq!((list.matches(carried).count(), confirm.matches(carried).count(), none.matches(carried).count()), (2, 1, 0));
     }
 
     #[test]

@@ -27,7 +27,13 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
         is_asked,
     };
     let asked = |own| AskedRow { what: if own { app.clone() } else { unit.clone() }, by: closer(typed.name), own, until: moment() };
-    let form = |scope: &str| LockdownForm { scope: scope.into(), unit: typed.unit.into(), minutes: "60".into(), reason: typed.key.into() };
+    let form = |scope: &str| LockdownForm {
+        scope: scope.into(),
+        unit: typed.unit.into(),
+        minutes: "60".into(),
+        reason: typed.key.into(),
+        incident: (!scope.is_empty()).then_some(7),
+    };
     let page = |asked: Vec<AskedRow>, closed: Vec<ClosedRow>, by_two: Option<Closable>, scope: &str| LockdownView {
         frame: frame("/console/lockdown"),
         asked,
@@ -39,7 +45,7 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
         form: form(scope),
     };
     let confirm = |what: &Closable, act| ConfirmLockdownView { frame: frame("/console/lockdown/close"), what: what.clone(), act };
-    let close = || LockdownAct::Close { minutes: 60, reason: typed.key.into() };
+    let close = || LockdownAct::Close { minutes: 60, reason: typed.key.into(), incident: Some(7) };
     let everything_closed = vec![row(&app, true), row(&unit, true), row(&everything, false)];
     vec![
         ("console-lockdown", page(vec![asked(true), asked(false)], everything_closed, Some(app.clone()), "all").render()),

@@ -161,6 +161,10 @@ pub enum AdminError {
     Incident(#[from] NotAllowed),
     #[error("say why, in at most 500 characters; nothing was done")]
     StepMalformed,
+    #[error(
+        "{0} cannot sign in (there is no such account, or it is not active), so nothing was handed over; choose somebody else of the duty list"
+    )]
+    CannotTakeOver(AccountName),
     #[error("it is on record, but the gateway has not read it back from the log yet: look again in a minute, and do not repeat it before")]
     StepUnread,
     #[error("there is no emergency plan: name one with `plan` under [incident] in the config")]

@@ -14,10 +14,12 @@ use super::error::AdminError;
 use super::permission::{Actor, Change};
 use crate::clock::Time;
 use crate::incident::{self, Book, Opening, Plan, Scenario, Signal, Step};
-use crate::model::{Action, AppId, Event};
+use crate::model::{Account, AccountName, AccountState, Action, AppId, Event};
 
 /// So long may it take until a record is sealed and read; it takes about a second.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// So long may the store take to say whether somebody can sign in.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The incidents as everybody sees them, and the plan by which they are handled.
 #[derive(Debug)]
@@ -117,6 +119,9 @@ impl Desk {
     /// Takes a step in an incident.
     pub async fn take_step(&self, actor: &Actor, incident: u64, step: &Step) -> Result<(), AdminError> {
         self.permit(actor, Change::HandleIncident)?;
+        if let Step::HandedTo { account } = step {
+            self.can_take_over(account).await?;
+        }
         let _turn = self.incidents.turn.lock().await;
         let book = self.incidents.book();
         book.case(incident).ok_or(AdminError::NoSuchIncident(incident))?;
@@ -130,6 +135,16 @@ impl Desk {
         let drill = book.case(incident).and_then(|case| case.drill);
         self.journal.event(drill.map_or(event.clone(), |drill| event.with("drill", drill))).await?;
         self.incidents.has_read(self.journal.counts().sequence).await
+    }
+
+    /// A store that does not answer keeps nobody from handing an incident over.
+    async fn can_take_over(&self, name: &AccountName) -> Result<(), AdminError> {
+        let known = tokio::time::timeout(PATIENCE, self.store.account_by_name(name)).await;
+        let is_there = |account: &Option<Account>| account.as_ref().is_some_and(|account| account.state == AccountState::Active);
+        match known {
+            Ok(Ok(account)) if !is_there(&account) => Err(AdminError::CannotTakeOver(name.clone())),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Begins a drill: what the plan's triggers find in the scenario is on record as theirs, marked as what it is. Returns its number, and what they found.

@@ -44,7 +44,7 @@ async fn hold(house: &House, mut read: watch::Receiver<u64>) {
     loop {
         let (book, plan) = (house.desk.incidents().book(), house.map.load().plan.clone());
         house.levels.follow(&book, plan.as_deref(), house.clock.now(), house.clock.wall());
-        let known: Vec<Facts> = book.cases().map(|case| facts(case, plan.as_deref())).collect();
+        let known: Vec<Facts> = book.cases().map(|case| facts(house, case, plan.as_deref())).collect();
         if told.as_ref() != Some(&known) {
             house.notices.learn(known.clone());
             told = Some(known);
@@ -127,7 +127,7 @@ async fn accounts(house: &House, case: &Case) -> Option<Vec<AccountId>> {
     Some(found)
 }
 
-fn facts(case: &Case, plan: Option<&Plan>) -> Facts {
+fn facts(house: &House, case: &Case, plan: Option<&Plan>) -> Facts {
     let is_over = |stage| case.reached.get(&stage).copied().filter(|_| !case.stage.is_open());
     let reports = plan.map(|plan| incident::reports(case, plan)).unwrap_or_default();
     let due = |report: incident::DueReport<'_>| {
@@ -138,6 +138,10 @@ fn facts(case: &Case, plan: Option<&Plan>) -> Facts {
         number: case.number,
         proposed: case.proposed(plan),
         confirmed: case.confirmed.as_ref().map(|confirmed| confirmed.level),
+        lasting: case.confirmed.as_ref().filter(|_| case.stage.is_open() && case.drill.is_none()).and_then(|confirmed| {
+            let lasting = house.levels.lasting(confirmed, plan, house.clock.now())?;
+            Some((confirmed.record, lasting))
+        }),
         stage: case.stage.word().to_owned(),
         trigger: case.triggers.iter().max_by_key(|(_, count)| **count).map(|(trigger, _)| trigger.clone()),
         category: case.category,

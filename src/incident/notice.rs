@@ -133,6 +133,8 @@ pub struct Facts {
     pub number: u64,
     pub proposed: Level,
     pub confirmed: Option<Level>,
+    /// Of the level that is confirmed: by which record, and how it stands; `None`: it is not known yet.
+    pub lasting: Option<(u64, Lasting)>,
     /// A word of a closed list; nobody's own text.
     pub stage: String,
     /// The plan's name of the trigger that raised it; `None`: a person did.
@@ -162,6 +164,28 @@ impl Facts {
     }
 }
 
+/// What is left of the time of a level that was confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    ForNow,
+    Soon,
+    Over,
+}
+
+impl Lasting {
+    /// So long before its end there is still time to confirm it anew.
+    const SOON: Duration = Duration::from_hours(1);
+
+    /// `left` of `whole`.
+    pub fn of(left: Duration, whole: Duration) -> Self {
+        match left {
+            Duration::ZERO => Self::Over,
+            left if left <= Self::SOON.min(whole.checked_div(4).unwrap_or_default()) => Self::Soon,
+            _ => Self::ForNow,
+        }
+    }
+}
+
 /// A report that somebody has to make of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueReport {
@@ -180,6 +204,9 @@ pub enum What {
     Raised(Level),
     /// A trigger found more of it after it had been quiet, or was thought to be over: for the first time, the second.
     Again(u32),
+    /// The level that this record confirmed is out of force before long, if nobody confirms it anew.
+    LevelEnds(u64),
+    LevelEnded(u64),
     /// How often it was told at this level.
     Unacknowledged(Level, u32),
     ReportDue(ReportKind, Time),
@@ -225,6 +252,8 @@ impl What {
             Self::Opened => "opened",
             Self::Raised(_) => "raised",
             Self::Again(_) => "again",
+            Self::LevelEnds(_) => "level-ends",
+            Self::LevelEnded(_) => "level-ended",
             Self::Unacknowledged(..) => "unacknowledged",
             Self::ReportDue(..) => "report-due",
             Self::ReportMissed(..) => "report-missed",
@@ -304,6 +333,8 @@ impl Letter {
             What::ReportDue(report, due) | What::ReportMissed(report, due) => {
                 !fact.reports.iter().any(|known| !known.made && known.due == due && ReportKind::from(known.report) == report)
             }
+            What::LevelEnds(record) => fact.closed.is_some() || fact.lasting != Some((record, Lasting::Soon)),
+            What::LevelEnded(record) => fact.closed.is_some() || fact.lasting != Some((record, Lasting::Over)),
             What::Opened | What::Raised(_) | What::Again(_) | What::Reopened(_) => fact.closed.is_some(),
             What::Closed | What::LockedDown(_) | What::ExtensionAsked(_) | What::Lifted(_) | What::Test => false,
         }

@@ -1,7 +1,6 @@
 //! The console's page of one incident, and the steps that are taken there.
 
 use axum::extract::Path;
-use http::StatusCode;
 
 use crate::admin::{AdminError, Change};
 use crate::clock::Time;
@@ -12,7 +11,7 @@ use super::call::{Answer, Asked, Posted};
 use super::console::{person, refused};
 use super::incident_rows::Reader;
 use super::incident_step::{Context, Wrong, asks_why, told};
-use super::incidents::LIST;
+use super::incidents::{LIST, status_of};
 use super::view::{Alert, ConfirmedLevel, IncidentView, LevelEffects, MoveTo, Paging, ToClose, TypedStep};
 
 /// So many lines of a story are on one page.
@@ -48,6 +47,8 @@ pub async fn step(Path((number, word)): Path<(String, String)>, Posted { asked, 
             _ => asked.redirect(&format!("{LIST}/{number}?done={word}")),
         },
         Err(AdminError::Incident(not_allowed)) => show(&asked, &number, typed, Some(told(not_allowed))),
+        Err(AdminError::CannotTakeOver(_)) => show(&asked, &number, typed, Some(Alert::IncidentCannotTakeOver)),
+        Err(AdminError::NoRecord(_)) => show(&asked, &number, typed, Some(Alert::IncidentNoRecord)),
         // It is on record: sent again, it would be there twice.
         Err(AdminError::StepUnread) => show(&asked, &number, TypedStep::default(), Some(Alert::IncidentUnread)),
         Err(error) => Err(refused(error)),
@@ -58,11 +59,7 @@ fn show(asked: &Asked, number: &str, typed: TypedStep, alert: Option<Alert>) -> 
     let (actor, desk) = (person(asked)?, &asked.portal.desk);
     let (book, plan) = (desk.read_incidents(&actor).map_err(refused)?, desk.incidents().plan());
     let case = number.parse().ok().and_then(|number| book.case(number)).ok_or(Refusal::NotFound)?;
-    let status = match &alert {
-        Some(Alert::IncidentUnread) => StatusCode::ACCEPTED,
-        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        None => StatusCode::OK,
-    };
+    let status = status_of(alert.as_ref());
     let her = &asked.identity()?.who().name;
     let alert = alert.or_else(|| done(case, her, asked.query.text("done")));
     let is_other = |other: &&Case| other.stage.is_open() && other.number != case.number && other.drill == case.drill;

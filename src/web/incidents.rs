@@ -64,13 +64,19 @@ pub async fn open_page(asked: Asked) -> Answer {
 
 fn show_open(asked: &Asked, typed: TypedStep, alert: Option<Alert>) -> Answer {
     asked.portal.desk.permit(&person(asked)?, Change::HandleIncident).map_err(refused)?;
-    let status = match &alert {
-        Some(Alert::IncidentUnread) => StatusCode::ACCEPTED,
-        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        None => StatusCode::OK,
-    };
+    let status = status_of(alert.as_ref());
     let view = IncidentOpenView { frame: asked.frame_at("/console/incidents/open", alert), typed, apps: app_names(asked) };
     asked.show_with(status, &view)
+}
+
+/// Of a page that tells what became of a step.
+pub(super) fn status_of(alert: Option<&Alert>) -> StatusCode {
+    match alert {
+        Some(Alert::IncidentUnread) => StatusCode::ACCEPTED,
+        Some(Alert::IncidentNoRecord) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    }
 }
 
 pub async fn open(Posted { asked, form }: Posted) -> Answer {
@@ -83,6 +89,7 @@ pub async fn open(Posted { asked, form }: Posted) -> Answer {
     };
     match desk.open_incident(&actor, &opening).await {
         Ok(number) => asked.redirect(&format!("{LIST}/{number}?done=opened")),
+        Err(AdminError::NoRecord(_)) => show_open(&asked, typed, Some(Alert::IncidentNoRecord)),
         // It is on record: sent again, it would be another one.
         Err(AdminError::StepUnread) => show_open(&asked, TypedStep::default(), Some(Alert::IncidentUnread)),
         Err(error) => Err(refused(error)),

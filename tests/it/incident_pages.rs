@@ -48,6 +48,7 @@ async fn a_duty_officer_opens_an_incident_confirms_its_level_and_closes_it_and_o
     let mut wang = house.signed_in("wang", Role::Member).await;
     // A member, who is on the duty list of the plan.
     let mut qian = house.signed_in("qian", Role::Member).await;
+    house.signed_in("sun", Role::Member).await;
     assert!(open(&mut qian, "/").await.text().contains("<a id=\"to-console\" href=\"/console/incidents\""));
     let list = open(&mut qian, "/console").await;
     assert_eq!((list.status, list.url.path()), (StatusCode::OK, LIST));
@@ -81,6 +82,9 @@ async fn a_duty_officer_opens_an_incident_confirms_its_level_and_closes_it_and_o
     let page = press(&mut qian, &page, &format!("{path}/reported"), &[]).await;
     assert_eq!(page.text().matches("value=\"first\"").count(), 1, "it can be taken back, and not be sent twice: {}", page.text());
     assert!(page.text().contains(&format!("action=\"{path}/not-reported\"")), "{}", page.text());
+    let nobody = press(&mut qian, &page, "handed-over", &[("account", "zhou")]).await;
+    assert_eq!(nobody.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(nobody.text().contains("This person cannot sign in") && nobody.text().contains("value=\"zhou\" selected"), "{}", nobody.text());
     let page = press(&mut qian, &page, "handed-over", &[("account", "sun")]).await;
     assert!(page.text().contains("(sun)"), "{}", page.text());
 

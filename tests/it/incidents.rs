@@ -153,6 +153,9 @@ async fn whatever_the_page_can_do_the_terminal_can_and_says_what_there_is_not() 
         take(&house, &terminal, number, hand("wang")).await,
         "\"wang\" is not on the duty list of the plan; these are: li, qian, sun, zhao, zhou"
     );
+    let nobody = take(&house, &terminal, number, hand("zhao")).await;
+    assert!(nobody.contains("zhao cannot sign in") && nobody.contains("nothing was handed over"), "{nobody}");
+    house.signed_in("zhao", Role::SystemAdministrator).await;
     take(&house, &terminal, number, hand("zhao")).await;
     let task = |task: String| Step::Task { task, done: true };
     assert!(take(&house, &terminal, number, task("x".to_owned())).await.contains("`yumen incident show"));

@@ -88,6 +88,7 @@ fn incident(house: &House, number: u64) -> Facts {
         number,
         proposed: Level::III,
         confirmed: None,
+        lasting: None,
         stage: "open".to_owned(),
         trigger: Some("password-spraying".to_owned()),
         category: Category::Attack,

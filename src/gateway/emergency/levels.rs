@@ -15,7 +15,8 @@ use super::{InForce, stored, under, with_terms};
 use crate::access::{Emergency, Stance};
 use crate::auth::{Sessions, Tightened};
 use crate::clock::Time;
-use crate::incident::{Book, Measures, Plan};
+use crate::incident::notice::Lasting;
+use crate::incident::{Book, Confirmed, Measures, Plan};
 use crate::model::Level;
 use crate::store::{LevelTime, Store, StoreError, StoredLevel};
 
@@ -77,10 +78,6 @@ impl Levels {
     /// Puts the gravest level of the book in force of those whose time is not over. Where all have run out, what was in force last stays as it is.
     pub fn follow(&self, book: &Book, plan: Option<&Plan>, now: Time, wall: Time) {
         let (all, mut state, last) = (book.in_force(), self.state(), self.emergency.last());
-        let lasts = |level: Level| {
-            let terms = plan.and_then(|plan| plan.terms(level));
-            terms.and_then(|terms| terms.policy.clone()).unwrap_or_default().lasts
-        };
         let times = &mut state.times;
         for held in &all {
             times.entry(held.record).or_insert_with(|| {
@@ -98,7 +95,7 @@ impl Levels {
         for (record, time) in times.iter_mut() {
             time.is_over |= match last.as_ref().filter(|_| applied.is_some_and(|applied| applied.record == *record)) {
                 Some(last) => !last.holds(now),
-                None => known.get(record).is_some_and(|level| now >= time.since.plus(lasts(*level))),
+                None => known.get(record).is_some_and(|level| now >= time.since.plus(lasts(plan, *level))),
             };
         }
         let holds = all.iter().find_map(|held| {
@@ -134,6 +131,13 @@ impl Levels {
     /// Since when the level holds that was confirmed by this record.
     pub fn since(&self, record: u64) -> Option<Time> {
         self.state().times.get(&record).map(|time| time.since)
+    }
+
+    /// How it stands with a level that was confirmed.
+    pub fn lasting(&self, confirmed: &Confirmed, plan: Option<&Plan>, now: Time) -> Option<Lasting> {
+        let LevelTime { since, is_over } = *self.state().times.get(&confirmed.record)?;
+        let whole = lasts(plan, confirmed.level);
+        Some(if is_over { Lasting::Over } else { Lasting::of(since.plus(whole).since(now), whole) })
     }
 
     pub fn warnings(&self) -> Vec<String> {
@@ -232,6 +236,11 @@ impl Levels {
         }
         self.trouble.store(trouble.map(Arc::new));
     }
+}
+
+fn lasts(plan: Option<&Plan>, level: Level) -> Duration {
+    let terms = plan.and_then(|plan| plan.terms(level));
+    terms.and_then(|terms| terms.policy.clone()).unwrap_or_default().lasts
 }
 
 #[cfg(test)]

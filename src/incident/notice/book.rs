@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::plan::Duty;
-use super::{About, Around, Channel, Facts, Letter, ReportKind, What};
+use super::{About, Around, Channel, Facts, Lasting, Letter, ReportKind, What};
 use crate::clock::Time;
 use crate::model::Level;
 
@@ -42,6 +42,9 @@ struct Past {
     #[serde(default)]
     again: u32,
     reminders: Option<Reminders>,
+    /// Of the end of which level, by the record that confirmed it, and whether it had come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lasting: Option<(u64, bool)>,
     /// With whether it was missed.
     reports: BTreeSet<(ReportKind, Time, bool)>,
 }
@@ -115,6 +118,7 @@ impl Past {
             }
         }
         letters.extend(self.remind(fact, &channels, around));
+        letters.extend(self.lapse(fact, &channels, around));
         letters.extend(self.report(fact, &channels, around));
         if fact.closed.is_some() {
             for channel in &around.plan.channels {
@@ -147,6 +151,22 @@ impl Past {
         self.reminders = Some(Reminders { level: highest, number, since: around.now });
         let what = What::Unacknowledged(highest, number);
         channels.iter().flat_map(|channel| around.letters(About::Incident(fact), what, channel, escalation.reached(number))).collect()
+    }
+
+    /// Whoever leads is told before what holds for a time is over, and when it is.
+    fn lapse(&mut self, fact: &Facts, channels: &[&Channel], around: &Around<'_>) -> Vec<Letter> {
+        let (record, is_over) = match fact.lasting.filter(|_| fact.closed.is_none()) {
+            Some((record, Lasting::Soon)) => (record, false),
+            Some((record, Lasting::Over)) => (record, true),
+            Some((_, Lasting::ForNow)) | None => return Vec::new(),
+        };
+        // That it is over is not followed by that it soon will be.
+        if self.lasting.is_some_and(|(told, was_over)| told == record && was_over >= is_over) {
+            return Vec::new();
+        }
+        self.lasting = Some((record, is_over));
+        let what = if is_over { What::LevelEnded(record) } else { What::LevelEnds(record) };
+        channels.iter().flat_map(|channel| around.letters(About::Incident(fact), what, channel, &[Duty::Commander])).collect()
     }
 
     fn report(&mut self, fact: &Facts, channels: &[&Channel], around: &Around<'_>) -> Vec<Letter> {

@@ -1,6 +1,7 @@
 //! Nothing is told twice, after an acknowledgement, or without end; and nothing that was due is lost.
 
 mod closures;
+mod lasting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice::from_ref;
@@ -88,6 +89,7 @@ fn fact(number: u64, level: Level) -> Facts {
         number,
         proposed: level,
         confirmed: None,
+        lasting: None,
         stage: "open".to_owned(),
         trigger: Some("password-spraying".to_owned()),
         category: Category::Attack,

@@ -280,3 +280,26 @@ async fn a_longer_plan_brings_back_none_of_several_that_ran_out() {
     city.follow();
     assert_eq!(city.level(), None);
 }
+
+#[tokio::test]
+async fn how_much_is_left_of_a_level_is_known_by_its_own_time_and_when_it_is_over_it_stays_so() {
+    let mut city = City::new().await;
+    let incident = city.confirm(Level::II);
+    let lasting = |city: &City| {
+        let confirmed = city.book.case(incident).unwrap().confirmed.clone().unwrap();
+        city.levels.lasting(&confirmed, Some(&city.plan), city.now)
+    };
+    assert_eq!(lasting(&city), Some(Lasting::ForNow));
+    city.advance(HOUR * 47);
+    assert_eq!(lasting(&city), Some(Lasting::Soon));
+    city.restart().await;
+    city.follow();
+    assert_eq!(lasting(&city), Some(Lasting::Soon));
+    city.advance(HOUR);
+    city.follow();
+    assert_eq!(lasting(&city), Some(Lasting::Over));
+    city.adopt(plan("72h"));
+    assert_eq!(lasting(&city), Some(Lasting::Over), "a plan that lets it last longer brings nothing back");
+    city.step(incident, Step::Level { level: Level::II, why: "still there".to_owned() });
+    assert_eq!(lasting(&city), Some(Lasting::ForNow));
+}

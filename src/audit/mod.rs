@@ -50,6 +50,7 @@ mod fake;
 mod tests;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, mpsc};
@@ -84,7 +85,7 @@ use self::tally::Tally;
 use self::writer::{EndTheProcess, Job, LastWords, Shared, Writer};
 use crate::clock::{Clock, Time};
 use crate::crypto::{self, NoRandomness};
-use crate::model::{Action, Closed, End, Event, Opened, Record, Reference};
+use crate::model::{Action, AppId, Closed, End, Event, Opened, Record, Reference, Who};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -155,10 +156,11 @@ impl Journal {
 
     /// The same for an access that may be as urgent, should the log have no room.
     pub async fn open_access_as(&self, urgency: Urgency, opened: Opened) -> Result<Receipt, NoRecord> {
-        let reference = opened.reference.clone();
+        let (reference, who, address) = (opened.reference.clone(), opened.who.clone(), opened.address);
+        let app = opened.app.clone();
         let durable = self.enqueue(Record::Opened(opened), urgency).await?;
         let opened_at = self.0.clock.now();
-        Ok(Receipt { journal: self.clone(), reference, opened_at, state: State::Waiting(durable), is_closed: false })
+        Ok(Receipt { journal: self.clone(), reference, who, address, app, opened_at, state: State::Waiting(durable), is_closed: false })
     }
 
     /// Records an event; resolves when it is on the disk.
@@ -284,6 +286,9 @@ fn record_repair<D: Disk>(appender: &mut Appender<D>, repair: &Repair, open: Vec
 pub struct Receipt {
     journal: Journal,
     reference: Reference,
+    who: Option<Arc<Who>>,
+    address: IpAddr,
+    app: Option<AppId>,
     opened_at: Time,
     state: State,
     is_closed: bool,
@@ -312,8 +317,9 @@ impl Receipt {
 
     /// Records that so many bytes went to the client by now and more follow, without waiting.
     pub fn continues(&self, bytes_down: u64) {
-        let event = Event::done(Action::AnswerContinues).with("bytes", bytes_down);
-        self.journal.note(Event { reference: Some(self.reference.clone()), ..event });
+        let event = Event::done(Action::AnswerContinues).from(self.address).with("bytes", bytes_down);
+        let event = self.app.iter().fold(event, |event, app| event.with("app", app));
+        self.journal.note(Event { reference: Some(self.reference.clone()), who: self.who.clone(), ..event });
     }
 
     /// Records the end of the access, without waiting.

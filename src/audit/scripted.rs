@@ -39,7 +39,16 @@ impl Receipt {
         let shared = Arc::new(shared);
         let journal = Journal(Arc::new(Handle { jobs, shared: Arc::clone(&shared), clock: clock.clone() }));
         let state = State::Waiting(waiting);
-        let receipt = Receipt { journal, reference: Reference::new([7; 10]), opened_at: clock.now(), state, is_closed: false };
+        let receipt = Receipt {
+            journal,
+            reference: Reference::new([7; 10]),
+            who: None,
+            address: [127, 0, 0, 1].into(),
+            app: None,
+            opened_at: clock.now(),
+            state,
+            is_closed: false,
+        };
         (receipt, Script { durable: Mutex::new(Some(durable)), jobs: written, shared })
     }
 }

@@ -86,6 +86,7 @@ async fn what_a_long_answer_took_so_far_is_on_record_while_it_goes_on() {
     let second = |record: &Record| match record {
         Record::Event(event) if event.action == Action::AnswerContinues => {
             let sent: usize = event.details["bytes"].parse().unwrap();
+            assert_eq!((event.details["app"].as_str(), event.who.as_ref().unwrap().name.as_str()), ("sites", "wang"));
             (sent >= 32 << 20).then(|| event.reference.clone().unwrap())
         }
         _ => None,

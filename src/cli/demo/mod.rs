@@ -33,6 +33,8 @@ const PLAN: &str = include_str!("../../../config/plan.toml");
 const READ_ONLY: &str = "disclosure";
 /// As the example has it.
 const BREAK_GLASS: &str = "break_glass = [\"zhao\", \"qian\", \"sun\"]";
+/// Who may work at any hour.
+const AT_NIGHT: &str = "except = { accounts = [\"sun\"] }";
 const PORT: u16 = 8443;
 const PORTAL: &str = "gate.localhost";
 const ADMIN: &str = "admin";
@@ -133,6 +135,8 @@ fn monitoring_address() -> SocketAddr {
 fn plan() -> String {
     let plan = PLAN.replace("account = \"zhao\"", &format!("account = \"{ADMIN}\""));
     let plan = plan.replace(BREAK_GLASS, &format!("break_glass = [\"{ADMIN}\"]"));
+    // Whoever tries the demo by night in Asia/Shanghai is no incident.
+    let plan = plan.replace(AT_NIGHT, &format!("except = {{ accounts = [\"sun\", \"{ADMIN}\"] }}"));
     // So that there is something to see from level III on.
     plan.replace("fresh = \"1h\"\n", &format!("fresh = \"1h\"\nread_only = [\"{READ_ONLY}\"]\n"))
 }
@@ -212,5 +216,24 @@ fn opening(data: &Path, port: u16, samples: &[Sample], metrics: Option<SocketAdd
         data: data.display().to_string(),
         admin: ADMIN,
         first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_demo_changes_in_the_example_is_there_to_be_changed() {
+        let (plan, admin) = (plan(), format!("\"{ADMIN}\""));
+        for changed in [
+            format!("account = {admin}"),
+            format!("break_glass = [{admin}]"),
+            format!("except = {{ accounts = [\"sun\", {admin}] }}"),
+            format!("read_only = [\"{READ_ONLY}\"]"),
+        ] {
+            assert!(plan.contains(&changed), "{changed}");
+        }
+        assert!(!plan.contains("\"zhao\""));
     }
 }

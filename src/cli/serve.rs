@@ -31,6 +31,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         clock: None,
         reload: Some(Arc::new(move || load().map_err(|error| error.to_string()))),
         packs: Some(super::pack_maker()),
+        monitoring: None,
     };
     let portal = settings.portal.origin.clone();
     let lock = gateway::lock(&settings.data)?;

@@ -46,6 +46,8 @@ pub struct Options {
     pub reload: Option<Read>,
     /// Makes packs of evidence for the console.
     pub packs: Option<Arc<dyn PackMaker>>,
+    /// What listens for monitoring already; without it, the address of the settings is taken.
+    pub monitoring: Option<std::net::TcpListener>,
 }
 
 /// The data directory is this process's own as long as this lives.
@@ -71,7 +73,10 @@ impl Gateway {
     pub fn start(settings: Settings, lock: DataLock, options: Options) -> Result<Self, StartError> {
         // The address first: it is the likeliest to be wrong, and nothing has been changed yet.
         let listeners = edge::bind(&settings.listen)?;
-        let monitoring = monitoring::bind(settings.monitoring)?;
+        let monitoring = match options.monitoring {
+            Some(listener) => Some(listener),
+            None => monitoring::bind(settings.monitoring)?,
+        };
         let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let back = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

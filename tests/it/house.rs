@@ -93,7 +93,12 @@ impl House {
         };
         let settings = read().unwrap_or_else(|problems| panic!("{problems}"));
         let clock = Clock::manual(by_day(Clock::machine().wall()));
-        let options = Options { clock: Some(clock.clone()), reload: Some(Arc::new(read)), packs: Some(yumen::cli::pack_maker()) };
+        let options = Options {
+            clock: Some(clock.clone()),
+            reload: Some(Arc::new(read)),
+            packs: Some(yumen::cli::pack_maker()),
+            ..Options::default()
+        };
         // The gateway has runtimes of its own, which must not be made or dropped inside another.
         let gateway = tokio::task::spawn_blocking(|| {
             let lock = yumen::gateway::lock(&settings.data).unwrap();

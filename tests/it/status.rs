@@ -216,6 +216,28 @@ fn a_reader_who_has_seen_enough_ends_a_verb_quietly() {
 }
 
 #[test]
+fn two_demos_that_start_at_once_are_watched_at_two_addresses() {
+    let begin = || {
+        let (data, free) = (tempfile::tempdir().unwrap(), crate::ports::free());
+        let mut command = yumen();
+        command.args(["demo", "--json", "--listen", &free.to_string(), "--data"]).arg(data.path());
+        (data, Demo(command.stdout(Stdio::piped()).spawn().unwrap()))
+    };
+    let watched = |(data, mut demo): (tempfile::TempDir, Demo)| {
+        let mut line = String::new();
+        BufReader::new(demo.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let opening: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let config = std::fs::read_to_string(data.path().join("yumen.toml")).unwrap();
+        let metrics = opening["metrics"].as_str().unwrap().to_owned();
+        let address = metrics.strip_prefix("http://").unwrap().split('/').next().unwrap();
+        assert!(config.contains(&format!("[monitoring]\nlisten = \"{address}\"")), "{metrics}: {config}");
+        (demo, metrics)
+    };
+    let both = [begin(), begin()].map(watched);
+    assert_ne!(both[0].1, both[1].1);
+}
+
+#[test]
 fn a_demo_of_which_nobody_reads_where_it_is_ends_by_itself() {
     let place = tempfile::tempdir().unwrap();
     // The demo takes no port 0: what browsers type must be known beforehand.

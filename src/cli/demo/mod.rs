@@ -7,7 +7,7 @@ mod directory;
 mod samples;
 mod told;
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use anyhow::{Context, anyhow};
 use crate::admin::{Actor, NewAccount};
 use crate::clock::Clock;
 use crate::config::{self, MONITORING_LISTEN, Settings};
+use crate::edge;
 use crate::gateway::{Gateway, Options};
 use crate::model::{AccountName, AccountState, Role, UnitName};
 use crate::pki::{DevelopmentCa, Issued};
@@ -81,7 +82,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("sample").enable_all().build()?;
     let samples = runtime.block_on(samples::start()).context("cannot start the sample back offices")?;
     let certificates = issue_certificates(&data, &samples)?;
-    let text = write_config(&data, &listen, port, &samples, &certificates)?;
+    let (monitoring, monitoring_address) = monitoring()?;
+    let text = write_config(&data, (&listen, port), monitoring_address, &samples, &certificates)?;
     let settings = config::parse(&text, "yumen.toml", &data).and_then(Settings::with_plan);
     let settings = settings.map_err(|problems| anyhow!("{}", problems.render(false)))?;
     let file = data.join("yumen.toml");
@@ -89,6 +91,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         clock: None,
         reload: Some(Arc::new(move || super::check::load(&file).map_err(|error| error.to_string()))),
         packs: Some(crate::cli::pack_maker()),
+        monitoring: Some(monitoring),
     };
     let gateway = Gateway::start(settings, lock, options)?;
     match first_administrator(&gateway) {
@@ -117,18 +120,19 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 /// Browsers find `*.localhost` under both addresses; a machine without IPv6 has only one.
 fn default_addresses() -> Vec<SocketAddr> {
     let mut addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))];
-    if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
         addresses.push(SocketAddr::from((Ipv6Addr::LOCALHOST, PORT)));
     }
     addresses
 }
 
-/// The usual address, or any that is free: another gateway may watch there.
-fn monitoring_address() -> SocketAddr {
-    match std::net::TcpListener::bind(MONITORING_LISTEN) {
-        Ok(_) => MONITORING_LISTEN,
-        Err(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-    }
+/// At the usual address, or any that is free: another gateway may be watched there. Nobody else has it before the gateway does.
+fn monitoring() -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let bound = edge::bind(&[MONITORING_LISTEN]).or_else(|_| edge::bind(&[any]));
+    let listener = bound.context("cannot listen for monitoring")?.into_iter().next().context("cannot listen for monitoring")?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// The example, with the demo's administrator on the duty list in the place of people whom the demo does not have.
@@ -154,13 +158,19 @@ fn host(id: &str) -> String {
     format!("{id}.localhost")
 }
 
-fn write_config(data: &Path, listen: &[SocketAddr], port: u16, samples: &[Sample], certificates: &[Issued]) -> anyhow::Result<String> {
+fn write_config(
+    data: &Path,
+    (listen, port): (&[SocketAddr], u16),
+    monitoring: SocketAddr,
+    samples: &[Sample],
+    certificates: &[Issued],
+) -> anyhow::Result<String> {
     use std::fmt::Write;
     let listen: Vec<String> = listen.iter().map(|address| format!("\"{address}\"")).collect();
     let mut text = String::from("# Written by `yumen demo` at each start, with plan.toml; `yumen reload` reads both again until then.\n");
     text.push_str("# For a gateway of your own, begin with config/yumen.toml.\n");
     writeln!(text, "listen = [{}]\ndata = '{}'\npublic_port = {port}\nhsts = false\n", listen.join(", "), data.display())?;
-    writeln!(text, "[monitoring]\nlisten = \"{}\"\n", monitoring_address())?;
+    writeln!(text, "[monitoring]\nlisten = \"{monitoring}\"\n")?;
     std::fs::write(data.join("plan.toml"), plan()).context("the demo's emergency plan")?;
     writeln!(text, "[incident]\nplan = 'plan.toml'\n")?;
     writeln!(text, "[timeouts]\ndrain = \"2s\"\n")?;

@@ -127,7 +127,7 @@ async fn a_lost_token_ends_what_it_opened_and_opens_nothing_more() {
 async fn a_lost_token_that_is_used_raises_an_alarm_and_whoever_uses_it_sees_a_wrong_code() {
     const SECOND: &[u8] = b"serial,seed\nFT-2,3132333435363738393031323334353637383931\n";
     let house = House::open_with(ANY).await;
-    crate::triggers::adopt(&house, crate::triggers::PLAN).await.unwrap();
+    crate::plans::adopt(&house, crate::plans::PLAN).await.unwrap();
     let mut browser = holder(&house, "wang", Role::Member).await;
     let inner = house.gateway().house();
     inner.desk.import_seeds(&house.office().await, SECOND, None, false, inner.clock.now()).await.unwrap();

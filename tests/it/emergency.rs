@@ -11,8 +11,8 @@ use yumen::model::{Decision, Event, Level, Record, Role, Stage, TokenState};
 use crate::browser::{Browser, Reply};
 use crate::city::City;
 use crate::house::{House, PORTAL, SITES, enrol, sign_in};
+use crate::plans::{PLAN, adopt};
 use crate::token_life::{end_within_five_seconds, house, running, still_run};
-use crate::triggers::{PLAN, adopt};
 use crate::usb_key::{house_that_believes, show_card, with_card};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -6,8 +6,8 @@ use yumen::model::{Action, Record, Role};
 
 use crate::browser::{Browser, Reply};
 use crate::house::{House, PORTAL};
+use crate::plans::{PLAN, adopt};
 
-const PLAN: &str = include_str!("../../config/plan.toml");
 const LIST: &str = "/console/incidents";
 
 fn portal(path: &str) -> String {
@@ -20,8 +20,7 @@ async fn open(browser: &mut Browser, path: &str) -> Reply {
 
 /// The example, with a change.
 pub async fn put_plan_in_force(house: &House, change: impl FnOnce(&str) -> String) {
-    std::fs::write(house.data.path().join("plan.toml"), change(PLAN)).unwrap();
-    house.reload(|text| format!("{text}\n[incident]\nplan = \"plan.toml\"\n")).await.unwrap();
+    adopt(house, &change(PLAN)).await.unwrap();
 }
 
 /// Presses the button of a form of this page.

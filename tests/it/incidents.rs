@@ -7,14 +7,12 @@ use yumen::incident::{Book, Category, Extent, FormLanguage, Opening, Report, Ste
 use yumen::model::{AccountName, Action, Event, Level, LockdownScope, Record, Role, Stage};
 
 use crate::house::{House, PORTAL, first_factor};
-
-const PLAN: &str = include_str!("../../config/plan.toml");
+use crate::plans::{PLAN, adopt};
 
 /// A gateway with the example's plan in force, by which three names from one address are an alarm.
 pub async fn with_plan() -> House {
     let house = House::open().await;
-    std::fs::write(house.data.path().join("plan.toml"), PLAN.replace("count = 8", "count = 3")).unwrap();
-    house.reload(|text| format!("{text}\n[incident]\nplan = \"plan.toml\"\n")).await.unwrap();
+    adopt(&house, &PLAN.replace("count = 8", "count = 3")).await.unwrap();
     house
 }
 
@@ -227,8 +225,7 @@ async fn whoever_is_not_on_the_duty_list_takes_no_step_and_two_at_once_take_thei
     assert!(book(&house).in_force().is_empty());
     // A plan without her ends her part at once.
     let plan = PLAN.replace("account = \"qian\"", "account = \"wu\"");
-    std::fs::write(house.data.path().join("plan.toml"), plan).unwrap();
-    house.reload(|text| text.to_owned()).await.unwrap();
+    adopt(&house, &plan).await.unwrap();
     assert_eq!(take(&house, &terminals[0], number, Step::Noted { text: why() }).await, "this account may not do that");
     house.stop().await;
 }

@@ -8,7 +8,7 @@ use yumen::model::{Action, Event, Level, Stage};
 
 use crate::emergency::{assessed, raise, until};
 use crate::house::House;
-use crate::triggers::{PLAN, adopt};
+use crate::plans::{PLAN, adopt};
 
 /// More records than are read at once.
 const MANY: usize = 5_000;

@@ -9,9 +9,9 @@ use yumen::model::{Action, Event, LockdownScope, Outcome, Record, Role};
 use crate::browser::{Browser, Reply};
 use crate::house::{House, PORTAL, SITES, enrol, sign_in};
 use crate::office::post;
+use crate::plans::{PLAN, adopt};
 use crate::token_life::{end_within_five_seconds, house, running, still_run};
 
-const PLAN: &str = include_str!("../../config/plan.toml");
 const PAGE: &str = "/console/lockdown";
 
 fn scope(text: &str) -> LockdownScope {
@@ -61,11 +61,7 @@ async fn put_on_duty(house: &House, names: &[&str]) {
         format!("[[duties]]\nduty = \"{duty}\"\naccount = \"{name}\"\nname = \"{name}\"\nphone = \"+86 10 0000\"\n\n")
     };
     let plan = format!("{head}{}[[reports]]{rest}", duties.map(shift).collect::<String>());
-    std::fs::write(house.data.path().join("plan.toml"), plan).unwrap();
-    house
-        .reload(|text| if text.contains("[incident]") { text.to_owned() } else { format!("{text}\n[incident]\nplan = \"plan.toml\"\n") })
-        .await
-        .unwrap();
+    adopt(house, &plan).await.unwrap();
 }
 
 /// A member of this unit who is signed in.

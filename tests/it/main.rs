@@ -7,6 +7,7 @@ mod forms;
 mod frames;
 mod house;
 mod office;
+mod plans;
 mod ports;
 mod process;
 mod receivers;

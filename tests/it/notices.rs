@@ -15,10 +15,10 @@ use yumen::incident::notice::Facts;
 use yumen::model::{AccountName, Action, Event, Level, LockdownScope, Outcome, Record, Role};
 
 use crate::house::{House, authority, issue};
+use crate::plans::{self, PLAN};
 use crate::receivers::{Hook, MailServer, Manner, acceptor};
 use crate::scrape::Figures;
 
-const PLAN: &str = include_str!("../../config/plan.toml");
 const KEY: [u8; 32] = [7; 32];
 pub const PASSWORD: &str = "correct-horse";
 const ESCALATION: &str = "[escalation]\nacknowledge_within = \"15m\"\nthen = [\"commander\"]\nrepeat = \"10m\"\nat_most = 2\n";
@@ -62,10 +62,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Puts the example in force with these lines.
 async fn adopt(house: &House, more: &str) {
-    std::fs::write(house.data.path().join("plan.toml"), format!("{PLAN}\n{more}")).unwrap();
-    let named =
-        |text: &str| if text.contains("[incident]") { text.to_owned() } else { format!("{text}\n[incident]\nplan = \"plan.toml\"\n") };
-    house.reload(named).await.unwrap();
+    plans::adopt(house, &format!("{PLAN}\n{more}")).await.unwrap();
     // From then on nothing but other incidents in the log takes the place of what a test tells.
     until("incidents are read", || house.gateway().house().notices.incidents().is_some()).await;
 }

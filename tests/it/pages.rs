@@ -12,8 +12,8 @@ use url::Url;
 use yumen::model::{Action, Event, Outcome, Record};
 
 use crate::house::{House, SITES, authority, issue};
+use crate::plans::{PLAN, adopt};
 
-const PLAN: &str = include_str!("../../config/plan.toml");
 const EVERY: Duration = Duration::from_mins(5);
 const HANGS: &str = "hangs";
 
@@ -93,10 +93,7 @@ impl Site {
 /// Puts the example in force with this page, whose app is `sites`.
 async fn watch(house: &House, url: &str, more: &str) {
     let page = format!("[[pages]]\napp = \"sites\"\nurl = \"{url}\"\nevery = \"5m\"\n{more}\n");
-    std::fs::write(house.data.path().join("plan.toml"), format!("{PLAN}\n{page}")).unwrap();
-    let named =
-        |text: &str| if text.contains("[incident]") { text.to_owned() } else { format!("{text}\n[incident]\nplan = \"plan.toml\"\n") };
-    house.reload(named).await.unwrap();
+    adopt(house, &format!("{PLAN}\n{page}")).await.unwrap();
     // Triggers tell nothing of what was before they began.
     seen(house).await;
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use yumen::model::{Action, Event, Outcome, Record};
 
 use crate::house::House;
+use crate::plans::{PLAN, adopt};
 
-const PLAN: &str = include_str!("../../config/plan.toml");
 const CHECKPOINT: &str = "checkpoint";
 const OLDEST: &str = "tile/entries/000";
 
@@ -59,8 +59,7 @@ async fn there(path: &Path) {
 
 async fn with_a_plan() -> House {
     let house = House::open().await;
-    std::fs::write(house.data.path().join("plan.toml"), PLAN).unwrap();
-    house.reload(|text| format!("{text}\n[incident]\nplan = \"plan.toml\"\n")).await.unwrap();
+    adopt(&house, PLAN).await.unwrap();
     // From here on the triggers go on where they were.
     there(&house.data.path().join("triggers.json")).await;
     house

@@ -5,8 +5,7 @@ use std::process::Command;
 use yumen::model::{Action, Event, Record};
 
 use crate::house::{House, PORTAL, first_factor};
-
-pub const PLAN: &str = include_str!("../../config/plan.toml");
+use crate::plans::{PLAN, adopt};
 
 fn fired(house: &House) -> Vec<Event> {
     let event = |record: &Record| match record {
@@ -30,14 +29,6 @@ async fn seen(house: &House) {
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
     }
     panic!("the triggers are at {} of {last}", house.gateway().house().triggers.at());
-}
-
-/// Puts this plan in force.
-pub async fn adopt(house: &House, plan: &str) -> Result<String, String> {
-    std::fs::write(house.data.path().join("plan.toml"), plan).unwrap();
-    house
-        .reload(|text| if text.contains("[incident]") { text.to_owned() } else { format!("{text}\n[incident]\nplan = \"plan.toml\"\n") })
-        .await
 }
 
 async fn spray(house: &House, names: &[&str]) {

@@ -119,13 +119,13 @@ impl Desk {
     /// Takes a step in an incident.
     pub async fn take_step(&self, actor: &Actor, incident: u64, step: &Step) -> Result<(), AdminError> {
         self.permit(actor, Change::HandleIncident)?;
-        if let Step::HandedTo { account } = step {
-            self.can_take_over(account).await?;
-        }
         let _turn = self.incidents.turn.lock().await;
         let book = self.incidents.book();
         book.case(incident).ok_or(AdminError::NoSuchIncident(incident))?;
         book.allows(incident, step)?;
+        if let Step::HandedTo { account } = step {
+            self.can_take_over(account).await?;
+        }
         // What the gateway has done it says itself; and what is on record is what was meant.
         let event = step.event(incident);
         if matches!(step, Step::Acted { .. }) || !step.is_said() || Step::of(&event).as_ref() != Some(&(incident, step.clone())) {

@@ -315,8 +315,12 @@ impl Receipt {
         }
     }
 
-    /// Records that so many bytes went to the client by now and more follow, without waiting.
+    /// Records that so many bytes went to the client by now and more follow, without waiting. Where there is no room, nothing is lost by its
+    /// being left out: the next one, or the end, says as much.
     pub fn continues(&self, bytes_down: u64) {
+        if self.journal.is_full() {
+            return;
+        }
         let event = Event::done(Action::AnswerContinues).from(self.address).with("bytes", bytes_down);
         let event = self.app.iter().fold(event, |event, app| event.with("app", app));
         self.journal.note(Event { reference: Some(self.reference.clone()), who: self.who.clone(), ..event });

@@ -64,7 +64,9 @@ impl Script {
 
     /// The closed record once it is there; a second one fails the test.
     pub async fn closing(self) -> Closed {
-        self.told().await.1
+        let (sent, closed) = self.told().await;
+        assert_eq!(sent, Vec::<u64>::new(), "a long answer was told of");
+        closed
     }
 
     /// The same after how much was said to be sent while it went on.

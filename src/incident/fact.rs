@@ -173,7 +173,8 @@ impl Memory {
         let sent: u64 = event.details.get("bytes")?.parse().ok()?;
         let before = self.open.get(reference)?.clone();
         let open = self.open.touch(reference.clone(), || before)?;
-        let bytes = sent.saturating_sub(std::mem::replace(&mut open.told, sent));
+        let bytes = sent.saturating_sub(open.told);
+        open.told = open.told.max(sent);
         let open = open.clone();
         Some(self.of_access(&open, Fact { what: What::Taken { bytes }, ..fact }))
     }

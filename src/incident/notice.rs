@@ -204,8 +204,9 @@ pub enum What {
     Raised(Level),
     /// A trigger found more of it after it had been quiet, or was thought to be over: for the first time, the second.
     Again(u32),
-    /// The level that this record confirmed is out of force before long, if nobody confirms it anew.
-    LevelEnds(u64),
+    /// The level that this record confirmed is out of force within the hour, if nobody confirms it anew; of this incident the first such notice,
+    /// the second.
+    LevelEnds(u64, u32),
     LevelEnded(u64),
     /// How often it was told at this level.
     Unacknowledged(Level, u32),
@@ -252,7 +253,7 @@ impl What {
             Self::Opened => "opened",
             Self::Raised(_) => "raised",
             Self::Again(_) => "again",
-            Self::LevelEnds(_) => "level-ends",
+            Self::LevelEnds(..) => "level-ends",
             Self::LevelEnded(_) => "level-ended",
             Self::Unacknowledged(..) => "unacknowledged",
             Self::ReportDue(..) => "report-due",
@@ -333,7 +334,7 @@ impl Letter {
             What::ReportDue(report, due) | What::ReportMissed(report, due) => {
                 !fact.reports.iter().any(|known| !known.made && known.due == due && ReportKind::from(known.report) == report)
             }
-            What::LevelEnds(record) => fact.closed.is_some() || fact.lasting != Some((record, Lasting::Soon)),
+            What::LevelEnds(record, _) => fact.closed.is_some() || fact.lasting != Some((record, Lasting::Soon)),
             What::LevelEnded(record) => fact.closed.is_some() || fact.lasting != Some((record, Lasting::Over)),
             What::Opened | What::Raised(_) | What::Again(_) | What::Reopened(_) => fact.closed.is_some(),
             What::Closed | What::LockedDown(_) | What::ExtensionAsked(_) | What::Lifted(_) | What::Test => false,

@@ -48,7 +48,6 @@ pub async fn step(Path((number, word)): Path<(String, String)>, Posted { asked, 
         },
         Err(AdminError::Incident(not_allowed)) => show(&asked, &number, typed, Some(told(not_allowed))),
         Err(AdminError::CannotTakeOver(_)) => show(&asked, &number, typed, Some(Alert::IncidentCannotTakeOver)),
-        Err(AdminError::NoRecord(_)) => show(&asked, &number, typed, Some(Alert::IncidentNoRecord)),
         // It is on record: sent again, it would be there twice.
         Err(AdminError::StepUnread) => show(&asked, &number, TypedStep::default(), Some(Alert::IncidentUnread)),
         Err(error) => Err(refused(error)),

@@ -73,7 +73,6 @@ fn show_open(asked: &Asked, typed: TypedStep, alert: Option<Alert>) -> Answer {
 pub(super) fn status_of(alert: Option<&Alert>) -> StatusCode {
     match alert {
         Some(Alert::IncidentUnread) => StatusCode::ACCEPTED,
-        Some(Alert::IncidentNoRecord) => StatusCode::SERVICE_UNAVAILABLE,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,
     }
@@ -89,7 +88,6 @@ pub async fn open(Posted { asked, form }: Posted) -> Answer {
     };
     match desk.open_incident(&actor, &opening).await {
         Ok(number) => asked.redirect(&format!("{LIST}/{number}?done=opened")),
-        Err(AdminError::NoRecord(_)) => show_open(&asked, typed, Some(Alert::IncidentNoRecord)),
         // It is on record: sent again, it would be another one.
         Err(AdminError::StepUnread) => show_open(&asked, TypedStep::default(), Some(Alert::IncidentUnread)),
         Err(error) => Err(refused(error)),

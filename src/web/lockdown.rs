@@ -39,6 +39,11 @@ fn empty() -> LockdownForm {
     LockdownForm { minutes: (LONGEST_LOCKDOWN.as_secs() / 60).to_string(), ..LockdownForm::default() }
 }
 
+/// The address at which the list is by itself.
+fn here(form: &LockdownForm) -> String {
+    form.incident.map_or_else(|| PAGE.to_owned(), |incident| format!("{PAGE}/close?incident={incident}"))
+}
+
 /// After something was done, with the way back.
 fn emptied(form: &LockdownForm) -> LockdownForm {
     LockdownForm { incident: form.incident, ..empty() }
@@ -51,7 +56,7 @@ fn show(asked: &Asked, After { alert, by_two }: After, form: LockdownForm) -> An
     let apps = asked.portal.apps.load();
     let status = if alert.as_ref().is_some_and(Alert::is_error) { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let view = LockdownView {
-        frame: asked.frame_at(PAGE, alert),
+        frame: asked.frame_at(&here(&form), alert),
         asked: wanted.iter().map(|(extension, until)| asked_row(asked, &actor, extension, *until)).collect(),
         closed: closed.iter().map(|closed| closed_row(asked, closed, &wanted)).collect(),
         by_two: by_two.map(|scope| closable(asked, scope)),
@@ -114,8 +119,8 @@ pub async fn confirm_close(asked: Asked) -> Answer {
         Err(alert) => return show(&asked, alert.into(), form),
     };
     let frame = asked.frame_at(&with_query(&asked, "/console/lockdown/close", &["scope", "unit", "minutes", "reason", "incident"]), None);
-    let act = LockdownAct::Close { minutes, reason: form.reason, incident: form.incident };
-    asked.show(&ConfirmLockdownView { frame, what: closable(&asked, scope), act })
+    let act = LockdownAct::Close { minutes, reason: form.reason };
+    asked.show(&ConfirmLockdownView { frame, what: closable(&asked, scope), act, incident: form.incident })
 }
 
 pub async fn close(Posted { asked, form }: Posted) -> Answer {
@@ -161,20 +166,22 @@ pub async fn confirm_lift(asked: Asked) -> Answer {
     let scope = LockdownScope::parse(asked.query.text("scope"));
     let Some(scope) = scope.filter(|scope| closed.iter().any(|closed| closed.scope == *scope)) else {
         let alert = (!asked.query.text("scope").is_empty()).then_some(Alert::Gone);
-        return show(&asked, After { alert, by_two: None }, empty());
+        return show(&asked, After { alert, by_two: None }, emptied(&form_of(&asked.query)));
     };
-    let frame = asked.frame_at(&with_query(&asked, "/console/lockdown/lift", &["scope"]), None);
-    asked.show(&ConfirmLockdownView { frame, what: closable(&asked, scope), act: LockdownAct::Lift })
+    let frame = asked.frame_at(&with_query(&asked, "/console/lockdown/lift", &["scope", "incident"]), None);
+    let incident = form_of(&asked.query).incident;
+    asked.show(&ConfirmLockdownView { frame, what: closable(&asked, scope), act: LockdownAct::Lift, incident })
 }
 
 pub async fn lift(Posted { asked, form }: Posted) -> Answer {
     let actor = person(&asked)?;
     asked.portal.desk.permit(&actor, Change::LockDown).map_err(refused)?;
-    let Some(scope) = LockdownScope::parse(form.text("scope")) else { return show(&asked, Alert::Gone.into(), empty()) };
+    let form = form_of(&form);
+    let Some(scope) = LockdownScope::parse(&form.scope) else { return show(&asked, Alert::Gone.into(), emptied(&form)) };
     match asked.portal.desk.lift_lockdown(&actor, &scope, asked.now).await {
-        Ok(true) => show(&asked, Alert::LockdownLifted.into(), empty()),
-        Ok(false) => show(&asked, Alert::Gone.into(), empty()),
-        Err(error) => show(&asked, told(&scope, error)?, empty()),
+        Ok(true) => show(&asked, Alert::LockdownLifted.into(), emptied(&form)),
+        Ok(false) => show(&asked, Alert::Gone.into(), emptied(&form)),
+        Err(error) => show(&asked, told(&scope, error)?, emptied(&form)),
     }
 }
 

@@ -270,3 +270,21 @@ async fn while_the_store_is_held_busy_it_closes_all_the_same() {
     }
     panic!("what is closed was never kept");
 }
+
+#[tokio::test]
+async fn whoever_closes_something_because_of_an_incident_is_led_back_to_it() {
+    let house = house().await;
+    let mut li = member(&house, "Press", "li").await;
+    put_on_duty(&house, &["li"]).await;
+    let back = "href=\"/console/incidents/7\"";
+    let page = open(&mut li, &format!("{PAGE}/close?scope=app%3Asites&minutes=60&incident=7")).await;
+    assert!(page.text().contains(back), "{}", page.text());
+    let page = li.submit(&page, &page.form("confirm")).await;
+    assert!(page.text().contains(back) && page.text().contains("data-scope=\"app:sites\""), "{}", page.text());
+    let page = open(&mut li, &format!("{PAGE}/lift?scope=app%3Asites&incident=7")).await;
+    let page = li.submit(&page, &page.form("confirm")).await;
+    assert!(page.text().contains(back) && page.text().contains("id=\"lockdown-none\""), "{}", page.text());
+    let page = open(&mut li, &format!("{PAGE}/close?scope=app%3Asites&minutes=60&incident=7%22x")).await;
+    assert!(!page.text().contains("/console/incidents/7"), "{}", page.text());
+    house.close().await;
+}

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use yumen::gateway::{Ask, ControlAnswer};
-use yumen::incident::Category;
 use yumen::incident::notice::Facts;
+use yumen::incident::{Category, Opening, Step};
 use yumen::model::{AccountName, Action, Event, Level, LockdownScope, Outcome, Record, Role};
 
 use crate::house::{House, authority, issue};
@@ -336,5 +336,32 @@ async fn people_are_told_what_was_closed_that_a_second_person_is_wanted_and_that
     assert!(!said[0].body.contains("no secret of hers"));
     until("the last record", || told(&house).len() == 4).await;
     assert!(told(&house).iter().all(|event| of(event, "scope") == "app:sites"), "{:?}", told(&house));
+    house.close().await;
+}
+
+#[tokio::test]
+async fn people_are_told_before_a_level_runs_out_and_when_it_has() {
+    let receiver = Hook::open(&[]).await;
+    let house = House::open().await;
+    write_files(house.data.path());
+    adopt(&house, &hook("desk", receiver.address)).await;
+    let mut qian = house.signed_in("qian", Role::Member).await;
+    let terminal = house.terminal(&mut qian).await;
+    let opening = Opening { title: "a page is not ours".to_owned(), level: Level::III, category: Category::Content, subject: None };
+    let opened = house.ask(Ask::OpenIncident { opening }, Some(&terminal)).await;
+    assert!(matches!(opened, ControlAnswer::Done { .. }), "{opened:?}");
+    let number = house.gateway().house().desk.incidents().book().cases().next().unwrap().number;
+    let step = Step::Assessed { level: Level::III, category: Category::Content, why: "it is so".to_owned() };
+    let taken = house.ask(Ask::TakeStep { number, step }, Some(&terminal)).await;
+    assert!(matches!(taken, ControlAnswer::Done { .. }), "{taken:?}");
+    let count = |wanted: &str| receiver.posted().iter().filter(|one| one.json()["type"] == wanted).count();
+    until("that it was opened", || count("incident.opened") == 1).await;
+    // In the example level III holds for a day.
+    house.clock.advance(Duration::from_hours(23));
+    until("that it ends", || count("incident.level-ends") == 1).await;
+    assert_eq!(count("incident.level-ended"), 0);
+    house.clock.advance(Duration::from_hours(1));
+    until("that it has ended", || count("incident.level-ended") == 1).await;
+    assert_eq!(count("incident.level-ends"), 1);
     house.close().await;
 }

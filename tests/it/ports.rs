@@ -11,7 +11,8 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 
 /// A free one, which this process gives out once.
 pub fn free() -> SocketAddr {
-    let begin = u16::try_from(std::process::id() % u32::from(MANY)).unwrap();
+    // Two runs on one machine do not go for the same ones.
+    let begin = u16::try_from(std::process::id().wrapping_mul(7_919) % u32::from(MANY)).unwrap();
     for _ in 0..MANY {
         let port = FIRST + begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % MANY;
         let address = SocketAddr::from(([127, 0, 0, 1], port));

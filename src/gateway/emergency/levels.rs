@@ -133,10 +133,10 @@ impl Levels {
         self.state().times.get(&record).map(|time| time.since)
     }
 
-    /// How it stands with a level that was confirmed.
+    /// How it stands with a level that was confirmed; `None`: it does nothing that could end, or is not known yet.
     pub fn lasting(&self, confirmed: &Confirmed, plan: Option<&Plan>, now: Time) -> Option<Lasting> {
+        let whole = plan?.terms(confirmed.level)?.policy.as_ref()?.lasts;
         let LevelTime { since, is_over } = *self.state().times.get(&confirmed.record)?;
-        let whole = lasts(plan, confirmed.level);
         Some(if is_over { Lasting::Over } else { Lasting::of(since.plus(whole).since(now), whole) })
     }
 

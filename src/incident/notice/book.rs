@@ -45,6 +45,9 @@ struct Past {
     /// Of the end of which level, by the record that confirmed it, and whether it had come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lasting: Option<(u64, bool)>,
+    /// How often it was told that a level ends.
+    #[serde(default)]
+    ends: u32,
     /// With whether it was missed.
     reports: BTreeSet<(ReportKind, Time, bool)>,
 }
@@ -155,17 +158,25 @@ impl Past {
 
     /// Whoever leads is told before what holds for a time is over, and when it is.
     fn lapse(&mut self, fact: &Facts, channels: &[&Channel], around: &Around<'_>) -> Vec<Letter> {
-        let (record, is_over) = match fact.lasting.filter(|_| fact.closed.is_none()) {
+        let (record, is_over) = match fact.lasting.filter(|_| fact.closed.is_none() && !channels.is_empty()) {
             Some((record, Lasting::Soon)) => (record, false),
             Some((record, Lasting::Over)) => (record, true),
-            Some((_, Lasting::ForNow)) | None => return Vec::new(),
+            Some((record, Lasting::ForNow)) => {
+                // A plan that lets it last longer has it end another time.
+                self.lasting = self.lasting.filter(|told| *told != (record, false));
+                return Vec::new();
+            }
+            None => return Vec::new(),
         };
         // That it is over is not followed by that it soon will be.
         if self.lasting.is_some_and(|(told, was_over)| told == record && was_over >= is_over) {
             return Vec::new();
         }
         self.lasting = Some((record, is_over));
-        let what = if is_over { What::LevelEnded(record) } else { What::LevelEnds(record) };
+        if !is_over {
+            self.ends = self.ends.saturating_add(1);
+        }
+        let what = if is_over { What::LevelEnded(record) } else { What::LevelEnds(record, self.ends) };
         channels.iter().flat_map(|channel| around.letters(About::Incident(fact), what, channel, &[Duty::Commander])).collect()
     }
 

@@ -157,7 +157,7 @@ impl Around<'_> {
                 let closed = self.shown(closed);
                 (format!("结束时间：{closed}\n"), format!("Closed: {closed}\n"))
             }
-            (What::LevelEnds(_) | What::LevelEnded(_), _) => (
+            (What::LevelEnds(..) | What::LevelEnded(_), _) => (
                 "如仍需执行该级别的措施，请在控制台再次确认级别。\n".to_owned(),
                 "If what the level does is still needed, confirm the level anew in the console.\n".to_owned(),
             ),
@@ -234,7 +234,7 @@ fn told(what: What) -> (String, String) {
         What::Opened => fixed("新事件", "new"),
         What::Raised(level) => (format!("级别升为 {level} 级"), format!("raised to level {level}")),
         What::Again(_) => fixed("再次触发", "found again"),
-        What::LevelEnds(_) => fixed("级别措施即将到期", "its level ends before long"),
+        What::LevelEnds(..) => fixed("级别措施将在一小时内到期", "its level ends within the hour"),
         What::LevelEnded(_) => fixed("级别措施已到期失效", "its level is out of force, because its time is over"),
         What::Unacknowledged(_, number) => {
             (format!("无人确认，第 {number} 次提醒"), format!("nobody has acknowledged it, reminder {number}"))

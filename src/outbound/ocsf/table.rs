@@ -131,7 +131,7 @@ table! {
     LogDropped => ApplicationLifecycle OTHER,
     LogChecked => ApplicationLifecycle OTHER,
     SelfTest => ApplicationLifecycle OTHER,
-    AnswerContinues => HttpActivity OTHER,
+    AnswerContinues => ApplicationLifecycle OTHER,
     PageChanged => ApplicationLifecycle OTHER,
     TriggerFired => IncidentFinding 1,
     DrillStarted => ApplicationLifecycle OTHER,

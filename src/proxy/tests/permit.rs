@@ -26,7 +26,9 @@ impl Script {
 
     /// Status, bytes up, bytes down and why, once the record was closed; a second closing fails the test.
     pub(super) async fn closing(self) -> (u16, u64, u64, End) {
-        self.told().await.1
+        let (sent, closing) = self.told().await;
+        assert_eq!(sent, Vec::<u64>::new(), "a long answer was told of");
+        closing
     }
 
     /// With how much was said to be sent before.

@@ -1,3 +1,4 @@
+use super::super::outgoing::TOLD_BYTES;
 use super::*;
 
 const ASK: &str = "GET /ws HTTP/1.1\r\nHost: sites.example.cn\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
@@ -42,6 +43,26 @@ fn after_101_bytes_pass_both_ways_until_both_sides_have_ended() {
         assert_eq!(client.peer.rest().await, "last words");
         assert_eq!(client.script().await.closing().await, (101, 8, 21, End::Complete));
         assert_eq!(gate.pool.idle(), 0);
+    });
+}
+
+#[test]
+fn how_much_a_tunnel_has_brought_is_on_record_before_its_end() {
+    run(async {
+        let office = BackOffice::start().await;
+        let gate = gate(&office);
+        let (mut client, mut peer) = open(&office, &gate).await;
+        let much = vec![b'x'; 3 * TOLD_BYTES as usize];
+        let poured = async {
+            peer.stream.write_all(&much).await.unwrap();
+            peer.stream.flush().await.unwrap();
+        };
+        let ((), taken) = tokio::join!(poured, client.peer.bytes(much.len()));
+        assert_eq!(taken.len(), much.len());
+        client.desk.line.cut(End::Revoked);
+        let (sent, closing) = client.script().await.told().await;
+        assert_eq!(closing, (101, 0, much.len() as u64 + 5, End::Revoked));
+        assert!(sent.len() >= 2 && sent[0] >= TOLD_BYTES && sent[1] - sent[0] >= TOLD_BYTES, "{sent:?}");
     });
 }
 

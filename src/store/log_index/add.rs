@@ -114,7 +114,8 @@ impl Batch {
                 }
             }
             Record::Event(event) => {
-                if let Some(reference) = &event.reference {
+                // There may be hundreds of one access, which would hide its beginning and its end; each is found by whose it is.
+                if let Some(reference) = event.reference.as_ref().filter(|_| event.action != Action::AnswerContinues) {
                     self.mention(reference, entry.sequence, false);
                 }
                 self.tally_strangers(at, event);

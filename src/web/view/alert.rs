@@ -197,8 +197,6 @@ alerts! {
     IncidentPackFailed Error "alert-incident-pack-failed",
     /// She could not sign in.
     IncidentCannotTakeOver Error "alert-incident-cannot-take-over",
-    /// The log takes nothing.
-    IncidentNoRecord Error "alert-incident-no-record",
     /// Not on the duty list.
     IncidentNobody Error "alert-incident-nobody",
 }

@@ -99,7 +99,7 @@ pub struct LockdownView {
 /// What is asked about once more before it is done.
 #[derive(Clone, Debug)]
 pub enum LockdownAct {
-    Close { minutes: u64, reason: String, incident: Option<u64> },
+    Close { minutes: u64, reason: String },
     Lift,
 }
 
@@ -109,6 +109,8 @@ pub struct ConfirmLockdownView {
     pub frame: Frame,
     pub what: Closable,
     pub act: LockdownAct,
+    /// Whence she came.
+    pub incident: Option<u64>,
 }
 
 impl ConfirmLockdownView {
@@ -139,9 +141,10 @@ impl ConfirmLockdownView {
 
     /// Where she goes who does not do it.
     fn back(&self) -> String {
-        match self.act {
-            LockdownAct::Close { incident: Some(incident), .. } => format!("/console/incidents/{incident}"),
-            _ => "/console/lockdown".to_owned(),
+        match (&self.act, self.incident) {
+            (LockdownAct::Close { .. }, Some(incident)) => format!("/console/incidents/{incident}"),
+            (LockdownAct::Lift, Some(incident)) => format!("/console/lockdown/close?incident={incident}"),
+            (_, None) => "/console/lockdown".to_owned(),
         }
     }
 
@@ -190,7 +193,9 @@ mod tests {
         assert!(list.contains(back) && !none.contains("id=\"back\""));
         assert!(confirm.contains("id=\"back\" class=\"button\" href=\"/console/incidents/7\""));
         let carried = "<input type=\"hidden\" name=\"incident\" value=\"7\">";
-        assert_eq!((list.matches(carried).count(), confirm.matches(carried).count(), none.matches(carried).count()), (2, 1, 0));
+        let forms = |page: &str| page.matches("action=\"/console/lockdown").count();
+        assert_eq!((list.matches(carried).count(), confirm.matches(carried).count(), none.matches(carried).count()), (forms(&list), 1, 0));
+        assert!(list.contains("/console/lockdown/lift?scope=all&amp;incident=7\""), "{list}");
     }
 
     #[test]

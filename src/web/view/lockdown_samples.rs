@@ -44,8 +44,9 @@ pub(super) fn pages(language: Language, typed: Typed) -> Vec<(&'static str, aska
         everything: everything.clone(),
         form: form(scope),
     };
-    let confirm = |what: &Closable, act| ConfirmLockdownView { frame: frame("/console/lockdown/close"), what: what.clone(), act };
-    let close = || LockdownAct::Close { minutes: 60, reason: typed.key.into(), incident: Some(7) };
+    let confirm =
+        |what: &Closable, act| ConfirmLockdownView { frame: frame("/console/lockdown/close"), what: what.clone(), act, incident: Some(7) };
+    let close = || LockdownAct::Close { minutes: 60, reason: typed.key.into() };
     let everything_closed = vec![row(&app, true), row(&unit, true), row(&everything, false)];
     vec![
         ("console-lockdown", page(vec![asked(true), asked(false)], everything_closed, Some(app.clone()), "all").render()),

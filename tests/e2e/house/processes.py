@@ -3,6 +3,7 @@
 import itertools
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -23,7 +24,8 @@ def until(condition, seconds, what):
 
 
 # Below what the kernel gives to whoever takes any port (ip_local_port_range begins at 32768): nobody else has it a moment later.
-PORTS = itertools.cycle(range(28_000, 32_000))
+# From a place of its own, so that two runs on one machine do not go for the same ones.
+PORTS = itertools.islice(itertools.cycle(range(28_000, 32_000)), random.randrange(4_000), None)
 
 
 def free_port():

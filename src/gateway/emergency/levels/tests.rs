@@ -303,3 +303,12 @@ async fn how_much_is_left_of_a_level_is_known_by_its_own_time_and_when_it_is_ove
     city.step(incident, Step::Level { level: Level::II, why: "still there".to_owned() });
     assert_eq!(lasting(&city), Some(Lasting::ForNow));
 }
+
+#[tokio::test]
+async fn a_level_of_which_the_plan_says_nothing_has_nothing_that_could_end() {
+    let mut city = City::new().await;
+    let incident = city.confirm(Level::IV);
+    let confirmed = city.book.case(incident).unwrap().confirmed.clone().unwrap();
+    assert!(city.plan.terms(Level::IV).unwrap().policy.is_none());
+    assert_eq!(city.levels.lasting(&confirmed, Some(&city.plan), city.now), None);
+}

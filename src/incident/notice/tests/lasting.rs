@@ -19,7 +19,7 @@ fn the_end_of_a_level_is_told_beforehand_and_when_it_comes_once_each_and_anew_wh
     assert!(take(&mut book, &[with(3, Lasting::Soon)], &plan, 3).is_empty());
     let over = take(&mut book, &[with(3, Lasting::Over)], &plan, 4);
     assert_eq!(told(&over), ["desk level-ended commander:zhao"]);
-    for lasting in [Lasting::Over, Lasting::Soon, Lasting::ForNow] {
+    for lasting in [Lasting::Over, Lasting::Soon, Lasting::ForNow, Lasting::Soon] {
         assert!(take(&mut book, &[with(3, lasting)], &plan, 5).is_empty(), "{lasting:?}");
     }
     let anew = take(&mut book, &[with(9, Lasting::Soon)], &plan, 6);
@@ -27,6 +27,18 @@ fn the_end_of_a_level_is_told_beforehand_and_when_it_comes_once_each_and_anew_wh
     assert!(anew[0].id != soon[0].id && over[0].id != soon[0].id);
     let closed = Facts { closed: Some(MORNING), ..with(9, Lasting::Over) };
     assert_eq!(told(&take(&mut book, &[closed], &plan, 7)), ["desk closed "], "what is over needs no level");
+}
+
+#[test]
+fn a_level_that_lasts_longer_by_another_plan_has_its_end_told_again_as_another_notice() {
+    let plan = plan(vec![hook(Level::II)]);
+    let mut book = Book::default();
+    assert!(take(&mut book, &[with(3, Lasting::Soon)], &plan, 0).is_empty(), "no channel tells of its level");
+    let plan = Plan { channels: vec![hook(Level::IV)], ..plan };
+    take(&mut book, &[Facts { lasting: None, ..with(3, Lasting::Soon) }], &plan, 1);
+    let told = [Lasting::Soon, Lasting::ForNow, Lasting::Soon, Lasting::Soon].map(|lasting| take(&mut book, &[with(3, lasting)], &plan, 2));
+    assert_eq!(told.each_ref().map(Vec::len), [1, 0, 1, 0]);
+    assert_ne!(told[0][0].id, told[2][0].id);
 }
 
 #[test]

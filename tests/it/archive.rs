@@ -230,7 +230,7 @@ async fn old_records_are_dropped_once_a_store_has_given_them_back_and_make_the_l
     way.is(Mood::Lies);
     refused(&house, " back otherwise than it stands in the log: ").await;
     let status = house.gateway().house().status().await.retention.unwrap();
-    assert!(status.failures == 6 && status.last_archived.is_none() && status.trouble.is_some(), "{status:?}");
+    assert!(status.failures >= 6 && status.last_archived.is_none() && status.trouble.is_some(), "{status:?}");
 
     // The object is there already, and right.
     way.is(Mood::Honest);

@@ -92,8 +92,8 @@ async fn a_web_socket_ends_with_the_session_even_when_nobody_moves() {
     let count = stream.read(&mut head).await.unwrap();
     assert!(head[..count].starts_with(b"HTTP/1.1 101"));
     house.disable("wang").await;
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), stream.read(&mut head)).await;
-    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open after 5 s: {ended:?}");
+    let ended = tokio::time::timeout(crate::token_life::SOON, stream.read(&mut head)).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open: {ended:?}");
     house
         .recorded(|record| match record {
             Record::Closed(closed) if closed.end == End::Revoked && closed.status == 101 => Some(()),

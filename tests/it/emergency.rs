@@ -74,7 +74,7 @@ async fn lift(house: &House) {
 }
 
 pub async fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..2_400 {
         if holds() {
             return;
         }

@@ -121,7 +121,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// The incident, once so many steps were taken.
 async fn handled(house: &House, number: u64, steps: usize) -> Case {
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         let case = house.gateway().house().desk.incidents().book().case(number).unwrap().clone();
         if case.story.iter().filter(|line| line.record > case.found_last).count() >= steps {
             return case;
@@ -279,5 +279,7 @@ async fn an_auditor_downloads_the_pack_of_an_incident_from_its_review_and_nobody
 }
 
 fn names(directory: &Path) -> std::collections::BTreeSet<std::ffi::OsString> {
-    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    // A round of its own writes it ten seconds after the start.
+    let is_of_it = |name: &std::ffi::OsString| !name.to_string_lossy().starts_with("retention.json");
+    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).filter(is_of_it).collect()
 }

@@ -32,7 +32,7 @@ fn book(house: &House) -> std::sync::Arc<Book> {
 
 /// The number of the incident that the alarm opened.
 pub async fn opened(house: &House) -> u64 {
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if let Some(case) = book(house).cases().find(|case| case.triggers.contains_key("password-spraying")) {
             return case.number;
         }
@@ -90,7 +90,7 @@ async fn an_alarm_opens_an_incident_that_people_on_the_duty_list_handle_to_its_e
     // So that the book is kept, and a start has nothing to read about incidents.
     house.clock.advance(Duration::from_secs(60));
     take(&house, &terminal, number, Step::Noted { text: "仍在观察".to_owned() }).await;
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if house.data.path().join("incidents.json").exists() {
             break;
         }
@@ -189,7 +189,7 @@ async fn whatever_the_page_can_do_the_terminal_can_and_says_what_there_is_not() 
 }
 
 async fn until(house: &House, number: u64, stage: Stage) {
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if book(house).case(number).is_some_and(|case| case.stage == stage) {
             return;
         }
@@ -283,7 +283,7 @@ async fn what_is_closed_while_an_incident_is_handled_stands_in_its_story() {
     for (at, ask) in closing.into_iter().enumerate() {
         assert!(matches!(house.ask(ask, Some(&terminal)).await, ControlAnswer::Done { .. }));
         let mut told = Vec::new();
-        for _ in 0..400 {
+        for _ in 0..2_400 {
             told = shown(&house, number).await.story.into_iter().map(|line| line.what).filter(|what| what.starts_with("the app")).collect();
             if told.len() > at {
                 break;

@@ -265,7 +265,7 @@ async fn no_more_forms_are_kept_than_is_set_of_one_session_and_of_all() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), fits).await.expect("room is given back when time is up");
+    tokio::time::timeout(Duration::from_secs(60), fits).await.expect("room is given back when time is up");
 }
 
 #[tokio::test]

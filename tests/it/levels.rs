@@ -40,7 +40,7 @@ async fn a_store_that_is_held_busy_delays_no_graver_level_and_what_opens_waits_f
     // Each would wait for what is kept of the one before.
     let raised = async {
         for level in [Level::IV, Level::III, Level::II, Level::I] {
-            tokio::time::timeout(Duration::from_secs(5), raise(&house, level)).await.expect("a level is in force within five seconds");
+            tokio::time::timeout(Duration::from_secs(30), raise(&house, level)).await.expect("a level waits for no store");
         }
     };
     raised.await;

@@ -16,7 +16,7 @@ async fn open(browser: &mut Browser, path: &str) -> Reply {
 /// Waits until everything that is on record now can be searched for.
 async fn searchable(house: &House) {
     let (index, goal) = (house.gateway().house().index.clone(), house.log().len() as u64);
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if index.indexed_up_to().await.unwrap() >= goal {
             return;
         }
@@ -334,7 +334,7 @@ async fn what_was_dropped_is_found_no_more_and_its_page_says_so_while_the_rest_s
     assert_eq!((old.status, rows(&old)), (StatusCode::OK, vec![]));
     let index = &house.gateway().house().index;
     let all = yumen::model::LogQuery { limit: 1_000, ..yumen::model::LogQuery::default() };
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if index.search(&all).await.unwrap().rows.last().is_none_or(|row| row.sequence > 256) {
             house.close().await;
             return;

@@ -68,7 +68,8 @@ async fn without_the_store_or_once_it_stops_it_is_not_ready() {
 
 #[tokio::test]
 async fn while_it_drains_it_is_not_ready_and_says_so() {
-    let house = House::open_with(Changes { top: "[timeouts]\ndrain = \"2s\"", ..Changes::default() }).await;
+    let watched = format!("listen = \"{}\"", crate::ports::free());
+    let house = House::open_with(Changes { top: "[timeouts]\ndrain = \"10s\"", monitoring: &watched, ..Changes::default() }).await;
     let browser = house.in_the_app("wang").await;
     let (address, upstream) = (address(&house), house.upstream.clone());
     // A request whose body never ends keeps the gateway from stopping at once.

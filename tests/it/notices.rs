@@ -51,7 +51,7 @@ fn write_files(directory: &Path) {
 }
 
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..800 {
+    for _ in 0..2_400 {
         if is_so() {
             return;
         }
@@ -130,6 +130,8 @@ async fn a_webhook_that_fails_twice_gets_the_same_notice_until_it_takes_it_and_k
     house.clock.advance(Duration::from_secs(5));
     until("the second try", || receiver.posted().len() == 2).await;
     until("its warning", || warned().is_some_and(|why| why.contains("the status 302"))).await;
+    let kept = house.data.path().join("notices.json");
+    until("that it is kept", || std::fs::read_to_string(&kept).is_ok_and(|kept| kept.contains("\"tries\":2"))).await;
     house.clock.advance(Duration::from_secs(10));
     until("the third try", || receiver.posted().len() == 3).await;
     until("the record of the third", || told(&house).len() == 2).await;
@@ -159,7 +161,7 @@ async fn a_webhook_that_fails_twice_gets_the_same_notice_until_it_takes_it_and_k
     assert_eq!(receiver.posted().len(), 3);
     // It is counted after it is on record.
     let mut waiting = 1.0;
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         waiting = Figures::of(house.gateway().monitoring().unwrap()).await.get("yumen_notices_waiting{channel=\"desk\"}");
         if waiting == 0.0 {
             break;
@@ -215,9 +217,7 @@ async fn a_receiver_that_hangs_delays_nobody_else_and_each_gets_a_mail_of_her_ow
 
 #[tokio::test]
 async fn what_is_due_outlives_the_process_and_what_was_told_is_not_told_again() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = closed.local_addr().unwrap();
-    drop(closed);
+    let address = crate::ports::free();
     let mut house = House::open().await;
     write_files(house.data.path());
     adopt(&house, &mail(address).replace("[\"commander\", \"list@city.example\"]", "[\"commander\"]")).await;
@@ -236,8 +236,10 @@ async fn what_is_due_outlives_the_process_and_what_was_told_is_not_told_again() 
     assert_eq!(of(&told(&house)[1], "attempt"), "2");
     for _ in 0..2 {
         house.restart().await;
+        until("incidents are read", || house.gateway().house().notices.incidents().is_some()).await;
         learn(&house, &[one.clone(), incident(&house, 13)]);
         until("the other incident", || server.mails().len() >= 2).await;
+        until("its record", || told(&house).len() == 3).await;
     }
     let subjects: Vec<bool> = server.mails().iter().map(|mail| mail.header("Subject").contains("incident 12")).collect();
     assert_eq!(subjects, [true, false]);

@@ -99,7 +99,7 @@ async fn watch(house: &House, url: &str, more: &str) {
 }
 
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if is_so() {
             return;
         }

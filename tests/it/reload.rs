@@ -140,6 +140,6 @@ async fn a_web_socket_ends_when_its_app_may_have_none_any_more() {
     let count = stream.read(&mut head).await.unwrap();
     assert!(head[..count].starts_with(b"HTTP/1.1 101"));
     house.reload(|text| text.replacen("websocket = true", "websocket = false", 1)).await.unwrap();
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), stream.read(&mut head)).await;
-    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open after 5 s: {ended:?}");
+    let ended = tokio::time::timeout(crate::token_life::SOON, stream.read(&mut head)).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open: {ended:?}");
 }

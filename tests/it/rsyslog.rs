@@ -24,7 +24,7 @@ impl Rsyslog {
         let ca = authority();
         issue(&ca, &["localhost"], directory.path(), "logs");
         std::fs::write(directory.path().join("ca.pem"), ca.pem()).unwrap();
-        let child = Self::process(directory.path(), 0);
+        let child = Self::process(directory.path(), crate::ports::free().port());
         let mut server = Self { directory, child, port: 0 };
         server.port = server.listening().await;
         server

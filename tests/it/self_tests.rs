@@ -48,7 +48,7 @@ async fn fill(house: &House) {
 }
 
 async fn there(path: &Path) {
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if path.exists() {
             return;
         }
@@ -158,7 +158,7 @@ async fn the_log_is_checked_by_the_clock_and_a_change_warns_until_it_is_right_ag
 
     std::fs::write(file(&house, OLDEST), before).unwrap();
     house.clock.advance(Duration::from_hours(24));
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if house.gateway().house().warnings().is_empty() {
             house.stop().await;
             let results: Vec<Outcome> =

@@ -73,8 +73,8 @@ async fn a_tightened_policy_applies_to_what_is_open_and_a_bad_config_to_nothing(
         text.replace("roles = [\"member\", \"security-administrator\"]", "roles = [\"security-administrator\"]")
     };
     house.reload(tightened).await.unwrap();
-    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), stream.read(&mut head)).await;
-    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open after 5 s: {ended:?}");
+    let ended = tokio::time::timeout(crate::token_life::SOON, stream.read(&mut head)).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open: {ended:?}");
     assert_eq!(status_in_the_app(&mut browser).await, StatusCode::FORBIDDEN);
 }
 
@@ -136,8 +136,8 @@ async fn a_web_socket_ends_when_she_is_away_from_its_app() {
         house.clock.advance(Duration::from_secs(3 * 60));
         assert_eq!(browser.open(&format!("https://{PORTAL}/keys")).await.url.path(), "/keys");
     }
-    let ended = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut [0; 64])).await;
-    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open after 5 s: {ended:?}");
+    let ended = tokio::time::timeout(crate::token_life::SOON, stream.read(&mut [0; 64])).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "still open: {ended:?}");
     house
         .recorded(|record| match record {
             Record::Closed(closed) if closed.end == End::Expired && closed.status == 101 => Some(()),
@@ -149,7 +149,7 @@ async fn a_web_socket_ends_when_she_is_away_from_its_app() {
 /// Waits until the only session was active at the clock's time.
 async fn active_now(house: &House) {
     let is_active = || house.gateway().house().auth.sessions.list_all()[0].last_active == house.clock.now();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if is_active() {
             return;
         }
@@ -181,7 +181,7 @@ async fn a_long_upload_is_activity_as_long_as_it_comes() {
         browser.cookie_field(SITES)
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         if house.upstream.seen().ends_with("\r\n\r\nab") {
             break;
         }

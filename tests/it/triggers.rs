@@ -22,7 +22,7 @@ fn of<'e>(event: &'e Event, detail: &str) -> &'e str {
 /// Until the triggers have seen all that is on record now.
 async fn seen(house: &House) {
     let last = house.log().last().unwrap().sequence;
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         if house.gateway().house().triggers.at() >= last {
             return;
         }

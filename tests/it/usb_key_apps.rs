@@ -172,7 +172,7 @@ async fn a_connection_lasts_five_minutes_at_most_whatever_is_under_way_on_it() {
         }
         false
     };
-    assert!(tokio::time::timeout(Duration::from_secs(5), going_away).await.unwrap_or(false), "no GOAWAY");
+    assert!(tokio::time::timeout(crate::token_life::SOON, going_away).await.unwrap_or(false), "no GOAWAY");
     working.write_all(&[0x89, 0x80, 0, 0, 0, 0]).await.unwrap();
     house.clock.advance(Duration::from_secs(10));
     assert!(ends(&mut working).await, "still open past its age");

@@ -2,7 +2,6 @@
 
 use super::frames::*;
 use super::*;
-use crate::clock::Time;
 use crate::model::End;
 
 const CANCEL: u32 = 8;
@@ -11,7 +10,7 @@ const ENOUGH: u32 = 20;
 
 /// A house whose clock the test moves; the timers themselves run by the machine's.
 fn house() -> (Clock, House) {
-    let clock = Clock::manual(Time::from_millis(1_795_316_645_678));
+    let clock = Clock::manual(Clock::machine().wall());
     let timers = Timers { write_stall: SOON, least_read_rate: 256, ..patient() };
     let house = House::at(clock.clone(), &[], timers, Caps::default(), Duration::from_secs(30));
     (clock, house)

@@ -1,6 +1,9 @@
 use super::http::{h2_get, http2};
 use super::*;
 
+/// In which a handshake is done, however slow the machine is.
+const SOON: Duration = Duration::from_secs(1);
+
 #[test]
 fn a_client_that_never_shakes_hands_is_cut() {
     alone(async {

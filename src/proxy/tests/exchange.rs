@@ -211,6 +211,8 @@ fn an_upstream_that_is_not_there_or_hangs_up_or_is_silent_is_told_apart() {
         assert_eq!(client.refusal().await, "upstream-timeout");
         assert_eq!(peer.rest().await, "");
 
+        let gate = Gate::before(&office);
+        let mut client = gate.connect().await;
         client.get("/").await;
         drop(office.accept().await);
         assert_eq!(client.refusal().await, "upstream-unreachable");

@@ -56,6 +56,17 @@ impl BackOffice {
         Self { listener, upstream }
     }
 
+    /// On a port that the kernel gives to nobody else while it is not listened at, and that no other tests take.
+    async fn that_comes_back() -> Self {
+        let first = u16::try_from(std::process::id() % 2_000).unwrap();
+        for port in (0..2_000).map(|more| 10_000 + (first + more) % 2_000) {
+            if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+                return Self { listener, upstream: Upstream::new("127.0.0.1", port, None) };
+            }
+        }
+        panic!("each of 2000 ports is taken");
+    }
+
     /// Resolves when the proxy opens a connection.
     async fn accept(&self) -> Peer {
         Peer::new(self.listener.accept().await.unwrap().0)

@@ -151,7 +151,7 @@ fn past_the_cap_requests_wait_their_turn_and_past_the_queue_they_are_refused() {
 #[test]
 fn upstreams_take_turns_and_one_that_is_down_is_passed_over() {
     run(async {
-        let (one, two) = (BackOffice::start().await, BackOffice::start().await);
+        let (one, two) = (BackOffice::that_comes_back().await, BackOffice::start().await);
         let gate = Gate::with(&one, |backend| backend.upstreams.push(two.upstream.clone()));
         let mut client = gate.connect().await;
         client.get("/").await;

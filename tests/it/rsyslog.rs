@@ -24,9 +24,10 @@ impl Rsyslog {
         let ca = authority();
         issue(&ca, &["localhost"], directory.path(), "logs");
         std::fs::write(directory.path().join("ca.pem"), ca.pem()).unwrap();
-        let child = Self::process(directory.path(), crate::ports::free().port());
-        let mut server = Self { directory, child, port: 0 };
-        server.port = server.listening().await;
+        let port = crate::ports::free().port();
+        let child = Self::process(directory.path(), port);
+        let mut server = Self { directory, child, port };
+        server.listening().await;
         server
     }
 
@@ -39,11 +40,10 @@ global(workDirectory="{at}" maxMessageSize="64k" defaultNetstreamDriver="gtls" d
 module(load="imtcp" streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="anon")
 template(name="parts" type="string" string="%pri% %hostname% %app-name% %msgid% %structured-data% %msg%\n")
 ruleset(name="copy") {{ action(type="omfile" file="{at}/copy.log" template="parts") }}
-input(type="imtcp" port="{port}" listenPortFileName="{at}/port" ruleset="copy")
+input(type="imtcp" port="{port}" ruleset="copy")
 "#
         );
         std::fs::write(directory.join("rsyslog.conf"), config).unwrap();
-        let _ = std::fs::remove_file(directory.join("port"));
         Command::new("/usr/sbin/rsyslogd")
             .arg("-n")
             .arg("-f")
@@ -57,11 +57,10 @@ input(type="imtcp" port="{port}" listenPortFileName="{at}/port" ruleset="copy")
             .expect("rsyslog is needed: tests/run installs it (apt-get install rsyslog rsyslog-gnutls)")
     }
 
-    async fn listening(&mut self) -> u16 {
-        let port = self.directory.path().join("port");
+    async fn listening(&mut self) {
         for _ in 0..PATIENCE.as_millis() / 20 {
-            if let Some(port) = std::fs::read_to_string(&port).ok().and_then(|text| text.trim().parse().ok()) {
-                return port;
+            if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
+                return;
             }
             assert!(self.child.try_wait().unwrap().is_none(), "rsyslogd ended; is rsyslog-gnutls installed?");
             tokio::time::sleep(Duration::from_millis(20)).await;

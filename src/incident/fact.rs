@@ -169,7 +169,7 @@ impl Memory {
     }
 
     fn continues(&mut self, event: &Event, fact: Fact) -> Option<Fact> {
-        let reference = event.reference.as_ref().filter(|reference| self.open.get(reference).is_some())?;
+        let reference = event.reference.as_ref()?;
         let sent: u64 = event.details.get("bytes")?.parse().ok()?;
         let before = self.open.get(reference)?.clone();
         let open = self.open.touch(reference.clone(), || before)?;
